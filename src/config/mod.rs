@@ -1,0 +1,5 @@
+//! Configuration.
+
+pub mod problems;
+pub mod section;
+pub use section::Section;

@@ -1,0 +1,73 @@
+//! What is wrong with a configuration: all of it, each with its key.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use serde::Serialize;
+
+/// How bad a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The receiver does not start with it.
+    Error,
+    /// The receiver runs with it; somebody should look at it.
+    Warning,
+}
+
+/// One thing that is wrong: where, what, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The full key, such as `handlers.erp.url`.
+    pub key: String,
+    /// Where the key stands in the file, if it does: `config/receiver.toml:12:1`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// What is wrong and what to do, to be read after the key.
+    pub what: String,
+}
+
+impl Problem {
+    /// A problem that keeps the receiver from starting.
+    pub fn error(key: impl Into<String>, what: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, key: key.into(), place: None, what: what.into() }
+    }
+
+    /// A problem that somebody should look at.
+    pub fn warning(key: impl Into<String>, what: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(key, what) }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.severity {
+            Severity::Error => f.write_str("error: ")?,
+            Severity::Warning => f.write_str("warning: ")?,
+        }
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
+        write!(f, "`{}` {}", self.key, self.what)
+    }
+}
+
+/// The list that every part of the configuration adds its problems to.
+#[derive(Debug, Default)]
+pub(crate) struct Problems(RefCell<Vec<Problem>>);
+
+impl Problems {
+    /// Adds one.
+    pub(crate) fn push(&self, problem: Problem) {
+        self.0.borrow_mut().push(problem);
+    }
+
+    /// Takes them all, errors first.
+    pub(crate) fn take(&self) -> Vec<Problem> {
+        let mut problems = self.0.take();
+        problems.sort_by_key(|problem| problem.severity);
+        problems
+    }
+}

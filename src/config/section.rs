@@ -1,0 +1,289 @@
+//! A table of the configuration, read key by key.
+//!
+//! Serde stops at the first fault; an operator wants all of them at once. So a [`Section`] hands out
+//! one value after the other, notes what is wrong with each under its full key, remembers which keys
+//! were asked for, and reports the others as unknown when it is finished.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use ::config::{Map, Value, ValueKind};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::problems::{Problem, Problems};
+
+/// One table of the configuration. Its methods take a key out; what is absent is `None` or the
+/// default without a word, what is wrong is noted in the shared list of problems.
+pub struct Section {
+    path: String,
+    values: Map<String, Value>,
+    asked: RefCell<Vec<String>>,
+    problems: Rc<Problems>,
+}
+
+impl Section {
+    /// The table `values` that stands at `path` (empty for the whole configuration).
+    pub(crate) fn new(path: impl Into<String>, values: Map<String, Value>, problems: Rc<Problems>) -> Self {
+        Self { path: path.into(), values, asked: RefCell::default(), problems }
+    }
+
+    /// Where this table stands, for example `handlers.erp`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The last part of [`Section::path`]: the name the user gave it.
+    pub fn name(&self) -> &str {
+        self.path.rsplit('.').next().unwrap_or(&self.path)
+    }
+
+    /// Notes an error at `key` (the table itself if empty). `what` says what is wrong and what to do.
+    pub fn error(&self, key: &str, what: impl Into<String>) {
+        self.problems.push(Problem::error(self.key(key), what));
+    }
+
+    /// Notes something that works, but that the operator should know.
+    pub fn warning(&self, key: &str, what: impl Into<String>) {
+        self.problems.push(Problem::warning(self.key(key), what));
+    }
+
+    /// Whether the table has that key.
+    pub fn has(&self, key: &str) -> bool {
+        self.values.contains_key(key)
+    }
+
+    /// A text.
+    pub fn text(&self, key: &str) -> Option<String> {
+        let value = self.take(key)?;
+        match value.kind {
+            ValueKind::String(text) => Some(text),
+            ValueKind::Table(_) | ValueKind::Array(_) | ValueKind::Nil => self.wrong(key, "a text in quotes"),
+            // A number or boolean where a text is wanted: from the environment nothing has quotes.
+            other => Some(other.to_string()),
+        }
+    }
+
+    /// A text that must be there; `example` is shown if it is not.
+    pub fn required_text(&self, key: &str, example: &str) -> Option<String> {
+        if self.has(key) {
+            return self.text(key);
+        }
+        self.asked.borrow_mut().push(key.to_owned());
+        self.error(key, format!("is missing. Add `{key} = {example}`"));
+        None
+    }
+
+    /// A text out of a few.
+    pub fn choice<T: Copy>(&self, key: &str, choices: &[(&str, T)]) -> Option<T> {
+        let text = self.text(key)?;
+        let found = choices.iter().find(|(name, _)| *name == text);
+        if found.is_none() {
+            let names: Vec<_> = choices.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+            self.error(key, format!("is \"{text}\", which is not one of {}", names.join(", ")));
+        }
+        found.map(|(_, choice)| *choice)
+    }
+
+    /// A time such as `"4s"`, `"15m"` or `"30d"`.
+    pub fn duration(&self, key: &str) -> Option<Duration> {
+        let text = self.text(key)?;
+        match humantime::parse_duration(&text) {
+            Ok(duration) if !duration.is_zero() => Some(duration),
+            _ => self.wrong(key, "a time above zero with its unit, such as \"4s\", \"15m\" or \"30d\""),
+        }
+    }
+
+    /// A size in bytes such as `"64 MiB"`.
+    pub fn size(&self, key: &str) -> Option<u64> {
+        let text = self.text(key)?;
+        match text.parse::<bytesize::ByteSize>() {
+            Ok(size) if size.as_u64() > 0 => Some(size.as_u64()),
+            _ => self.wrong(key, "a size above zero with its unit, such as \"64 MiB\""),
+        }
+    }
+
+    /// A whole number from `least` up.
+    pub fn count(&self, key: &str, least: u32) -> Option<u32> {
+        let text = self.text(key)?;
+        match text.parse::<u32>() {
+            Ok(count) if count >= least => Some(count),
+            _ => self.wrong(key, &format!("a whole number of {least} or more")),
+        }
+    }
+
+    /// A number with decimals.
+    pub fn number(&self, key: &str) -> Option<f64> {
+        let text = self.text(key)?;
+        match text.parse::<f64>() {
+            Ok(number) if number.is_finite() => Some(number),
+            _ => self.wrong(key, "a number such as 2.0"),
+        }
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(&self, key: &str) -> Option<bool> {
+        match self.text(key)?.as_str() {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => self.wrong(key, "true or false"),
+        }
+    }
+
+    /// A list of texts; from the environment, a text with commas.
+    pub fn texts(&self, key: &str) -> Option<Vec<String>> {
+        let value = self.take(key)?;
+        match value.kind {
+            ValueKind::Array(entries) => {
+                let texts: Vec<_> = entries.iter().cloned().map_while(|entry| entry.into_string().ok()).collect();
+                if texts.len() < entries.len() {
+                    return self.wrong(key, "a list of texts, such as [\"a\", \"b\"]");
+                }
+                Some(texts)
+            }
+            ValueKind::String(text) => Some(text.split(',').map(|entry| entry.trim().to_owned()).collect()),
+            _ => self.wrong(key, "a list of texts, such as [\"a\", \"b\"]"),
+        }
+    }
+
+    /// A list of whole numbers in `range`.
+    pub fn numbers(&self, key: &str, range: std::ops::RangeInclusive<u16>) -> Option<Vec<u16>> {
+        let wanted = format!("a list of whole numbers from {} to {}", range.start(), range.end());
+        let value = self.take(key)?;
+        let entries = match value.kind {
+            ValueKind::Array(entries) => {
+                entries.into_iter().map(|entry| entry.into_string().unwrap_or_default()).collect()
+            }
+            ValueKind::String(text) => text.split(',').map(|entry| entry.trim().to_owned()).collect::<Vec<_>>(),
+            _ => return self.wrong(key, &wanted),
+        };
+        let numbers: Vec<u16> =
+            entries.iter().filter_map(|entry| entry.parse().ok()).filter(|n| range.contains(n)).collect();
+        if numbers.len() < entries.len() {
+            return self.wrong(key, &wanted);
+        }
+        Some(numbers)
+    }
+
+    /// A path of the file system.
+    pub fn file(&self, key: &str) -> Option<PathBuf> {
+        self.text(key).map(PathBuf::from)
+    }
+
+    /// A secret: at `key` itself, or in the file that `<key>_file` names (a trailing newline is not
+    /// part of it). A secret that is missing or empty is an error.
+    pub fn secret(&self, key: &str) -> Option<SecretString> {
+        let key_of_file = format!("{key}_file");
+        let given = self.text(key).map(SecretString::from);
+        let in_file = self.text(&key_of_file);
+        let (at, secret) = match (given, in_file) {
+            (Some(_), Some(_)) => {
+                self.error(key, format!("is given twice, here and by `{key_of_file}`. Remove one"));
+                return None;
+            }
+            (None, None) => {
+                if !self.has(key) && !self.has(&key_of_file) {
+                    self.error(
+                        key,
+                        format!("is missing. Add `{key_of_file} = \"/path/to/file\"` (or `{key} = \"…\"`)"),
+                    );
+                }
+                return None;
+            }
+            (Some(secret), None) => (key, secret),
+            (None, Some(path)) => match std::fs::read_to_string(&path) {
+                Ok(text) => (key_of_file.as_str(), SecretString::from(text.trim_end_matches(['\r', '\n']))),
+                Err(error) => {
+                    self.error(&key_of_file, format!("cannot be read: {path}: {error}"));
+                    return None;
+                }
+            },
+        };
+        if secret.expose_secret().is_empty() {
+            self.error(at, "is empty");
+            return None;
+        }
+        Some(secret)
+    }
+
+    /// A table below this one.
+    pub fn table(&self, key: &str) -> Option<Self> {
+        let value = self.take(key)?;
+        match value.kind {
+            ValueKind::Table(values) => Some(self.below(key, values)),
+            _ => self.wrong(key, &format!("a table: `[{}]`", self.key(key))),
+        }
+    }
+
+    /// The tables below the table `key`, by the names the user gave them, sorted.
+    pub fn tables(&self, key: &str) -> Vec<Self> {
+        let Some(table) = self.table(key) else { return Vec::new() };
+        let mut names: Vec<_> = table.values.keys().cloned().collect();
+        names.sort();
+        names.iter().filter_map(|name| table.table(name)).collect()
+    }
+
+    /// The tables of the list `key` (`[[key]]`).
+    pub fn list_of_tables(&self, key: &str) -> Vec<Self> {
+        let Some(value) = self.take(key) else { return Vec::new() };
+        let ValueKind::Array(entries) = value.kind else {
+            let _: Option<()> = self.wrong(key, &format!("a list of tables: `[[{}]]`", self.key(key)));
+            return Vec::new();
+        };
+        let mut tables = Vec::new();
+        for (index, entry) in entries.into_iter().enumerate() {
+            match entry.kind {
+                ValueKind::Table(values) => tables.push(self.below(&format!("{key}[{index}]"), values)),
+                _ => self.error(key, format!("must be a list of tables: `[[{}]]`", self.key(key))),
+            }
+        }
+        tables
+    }
+
+    /// Reports every key that nobody asked for, with the nearest one that exists.
+    pub fn finish(self) {
+        let asked = self.asked.borrow();
+        let mut unknown: Vec<_> = self.values.keys().filter(|key| !asked.contains(key)).collect();
+        unknown.sort();
+        for key in unknown {
+            let nearest = asked
+                .iter()
+                .map(|known| (strsim::damerau_levenshtein(known, key), known))
+                .filter(|(distance, known)| *distance <= 1 + known.len() / 3)
+                .min();
+            let hint = match nearest {
+                Some((_, known)) => format!("is unknown. Did you mean `{known}`?"),
+                None => {
+                    let mut known: Vec<_> = asked.iter().map(String::as_str).collect();
+                    known.sort_unstable();
+                    known.dedup();
+                    format!("is unknown. Known here: {}", known.join(", "))
+                }
+            };
+            self.error(key, hint);
+        }
+    }
+
+    fn below(&self, key: &str, values: Map<String, Value>) -> Self {
+        Self::new(self.key(key), values, Rc::clone(&self.problems))
+    }
+
+    fn key(&self, key: &str) -> String {
+        match (self.path.as_str(), key) {
+            ("", key) => key.to_owned(),
+            (path, "") => path.to_owned(),
+            (path, key) => format!("{path}.{key}"),
+        }
+    }
+
+    fn take(&self, key: &str) -> Option<Value> {
+        self.asked.borrow_mut().push(key.to_owned());
+        self.values.get(key).cloned()
+    }
+
+    fn wrong<T>(&self, key: &str, wanted: &str) -> Option<T> {
+        self.error(key, format!("must be {wanted}"));
+        None
+    }
+}

@@ -1,0 +1,151 @@
+//! An event on its way to a handler: the envelope, the body as received, and the CloudEvents form.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::decode::{self, DecodeError};
+use crate::model::{Envelope, Kind, Message};
+
+/// One event as a handler sees it.
+///
+/// The raw body is the truth: [`Event::cloud_event`] and [`Event::message`] are made from it, so
+/// nothing that this program does not know of is lost.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// The CloudEvents id: the `messageId`, else an id made from the digest of the body.
+    pub id: String,
+    /// What is known of it without reading its lines.
+    pub envelope: Envelope,
+    /// When it was received.
+    pub received: Timestamp,
+    /// 1 for the first attempt of this handler, 2 for the second, …
+    pub attempt: u32,
+    /// The media type as received, if the sender named one.
+    pub content_type: Option<String>,
+    /// The body as received.
+    pub body: Bytes,
+}
+
+/// The attributes of the CloudEvents form (CloudEvents 1.0, §3), in the order they are written.
+#[derive(Debug, Serialize)]
+pub struct Attributes<'a> {
+    /// Always `1.0`.
+    pub specversion: &'static str,
+    /// Identifies the message; the same for a repeated one.
+    pub id: &'a str,
+    /// The company on whose behalf Tradecloud sends.
+    pub source: String,
+    /// `com.tradecloud1.<kind>.<eventName>`.
+    pub r#type: String,
+    /// The order's or shipment's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<&'a str>,
+    /// When Tradecloud made the message, else when it was received (RFC 3339).
+    pub time: String,
+    /// Always `application/json`.
+    pub datacontenttype: &'static str,
+    /// Extension: when it was received (RFC 3339).
+    pub tcreceived: String,
+    /// Extension: 1, 2, … per handler.
+    pub tcattempt: u32,
+    /// Extension: `json` or `txml`.
+    pub tcformat: &'static str,
+}
+
+impl Event {
+    /// The attributes of the CloudEvents form.
+    pub fn attributes(&self) -> Attributes<'_> {
+        let envelope = &self.envelope;
+        let received = rfc3339(self.received);
+        Attributes {
+            specversion: "1.0",
+            id: &self.id,
+            source: source(envelope.company_id.as_deref()),
+            r#type: format!("com.tradecloud1.{}.{}", envelope.kind, envelope.event_name_or_changed()),
+            subject: envelope.subject.as_deref().filter(|subject| !subject.is_empty()),
+            time: envelope
+                .created
+                .as_deref()
+                .filter(|created| created.parse::<Timestamp>().is_ok())
+                .map_or_else(|| received.clone(), str::to_owned),
+            datacontenttype: "application/json",
+            tcreceived: received,
+            tcattempt: self.attempt,
+            tcformat: envelope.format.as_str(),
+        }
+    }
+
+    /// The event as one JSON object: CloudEvents 1.0, structured, with the whole body as `data`.
+    ///
+    /// # Errors
+    /// Only if the body is no longer what [`decode::envelope`] accepted, which would be a fault of
+    /// this program; a handler answers it with [`crate::handlers::Outcome::rejected`].
+    pub fn cloud_event(&self) -> Result<Bytes, DecodeError> {
+        #[derive(Serialize)]
+        struct Structured<'a> {
+            #[serde(flatten)]
+            attributes: Attributes<'a>,
+            data: &'a RawValue,
+        }
+        let data = self.data()?;
+        let data: &RawValue = serde_json::from_slice(&data).map_err(|error| decode::json::malformed(&error))?;
+        let mut json = Vec::with_capacity(data.get().len() + 1024);
+        let event = Structured { attributes: self.attributes(), data };
+        serde_json::to_writer(&mut json, &event).map_err(|error| decode::json::malformed(&error))?;
+        Ok(json.into())
+    }
+
+    /// The body as JSON: the text as received, or the JSON Tradecloud would have sent for a tXML body.
+    ///
+    /// # Errors
+    /// As [`Event::cloud_event`].
+    pub fn data(&self) -> Result<Cow<'_, [u8]>, DecodeError> {
+        decode::to_json(self.envelope.format, &self.body)
+    }
+
+    /// The body as typed message, for handlers that compute with it.
+    ///
+    /// # Errors
+    /// If a known field holds something of another type than Tradecloud documents; the error names
+    /// the field. The event itself is intact: pass on [`Event::data`], or reject it.
+    pub fn message(&self) -> Result<Message, DecodeError> {
+        Message::from_json(self.envelope.kind, &self.data()?)
+    }
+
+    /// The media type to pass the original body on with.
+    pub fn original_content_type(&self) -> &str {
+        self.content_type.as_deref().unwrap_or_else(|| self.envelope.format.media_type())
+    }
+
+    /// Whether it is an order event, order documents or a shipment.
+    pub fn kind(&self) -> Kind {
+        self.envelope.kind
+    }
+}
+
+/// RFC 3339 in UTC with microseconds, always the same length: sortable as text.
+pub(crate) fn rfc3339(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()
+}
+
+/// The CloudEvents `source`. A company id is a UUID; whatever else stands there is percent-encoded,
+/// because the attribute must be a URI reference.
+fn source(company_id: Option<&str>) -> String {
+    use std::fmt::Write as _;
+    let Some(company) = company_id.filter(|id| !id.is_empty()) else {
+        return "https://tradecloud1.com".to_owned();
+    };
+    let mut source = String::from("https://tradecloud1.com/company/");
+    for byte in company.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            source.push(char::from(byte));
+        } else {
+            let _ = write!(source, "%{byte:02X}");
+        }
+    }
+    source
+}
