@@ -1,8 +1,47 @@
-//! (skeleton: the map comes here)
+//! Receives Tradecloud's webhooks over HTTPS and hands every event to the ERP, losing none.
+//!
+//! # The way of an event
+//!
+//! ```text
+//! POST/PUT ─► listener ─► auth ─► decode ─► model ─► inbox ─► dispatch ─► handlers ─► ERP
+//!             TLS, limits  who?    JSON,     typed    durable   order,      file exec http
+//!                                  tXML      event    + dedup   retry
+//!                └─────────────── respond: one status, chosen in one place ◄──┘
+//! ```
+//!
+//! A folder is a stage, a file in it one variant: a new handler, credential kind, store or encoding is
+//! one new file and one line in the register of its stage. The function to read first is `receive` in
+//! `listener/receive.rs`: one request from start to end.
+//!
+//! # The rules behind it
+//!
+//! 1. An event is answered with 2xx only once it is durable. Whatever is transient, unforeseen or our
+//!    own fault is answered 502, 503 or 504, which Tradecloud repeats; 4xx and 500 it drops for good.
+//!    Only [`respond`] knows status codes.
+//! 2. What an authenticated caller sent does not disappear: a body that is refused is kept, and so is a
+//!    delivery that was rejected or given up.
+//! 3. The wire is liberal, the configuration strict.
+//! 4. A number is text until somebody computes with it.
+//! 5. Durable work belongs to the receiver, not to the connection it came over.
+//! 6. What an event costs does not grow with the number of events that wait.
+//!
+//! # Embedding
+//!
+//! [`app::Receiver`] runs the whole receiver inside another program, with handlers of its own: see
+//! [`handlers::Handler`] and `examples/own_handler.rs`.
 
+mod admin;
+pub mod app;
+pub mod auth;
+mod budget;
+pub mod cli;
 pub mod config;
 pub mod decode;
+pub mod dispatch;
 pub mod event;
 pub mod handlers;
+pub mod inbox;
+mod listener;
 pub mod model;
 pub mod respond;
+mod telemetry;

@@ -1,4 +1,211 @@
 //! Outcome → HTTP answer, and what Tradecloud makes of it: the only place that names status codes.
+//!
+//! Tradecloud drops an event that is answered 4xx *or 500*, for good, and repeats one that is answered
+//! 502, 503 or 504 without end. So the usual answers of an HTTP server are wrong here: whatever is
+//! transient, unforeseen or our own fault must be one of the three that are repeated, and what would
+//! fail again must not be. 500, 408 and 429 do not exist in this program.
+
+use axum::Json;
+use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::auth::Denied;
+use crate::decode::DecodeError;
+use crate::handlers::Fault;
+
+/// Pause that the answers of the repeated kind ask for, in seconds.
+const RETRY_AFTER_SECONDS: &str = "10";
+
+/// What a caller is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The event is durable.
+    Stored {
+        /// The event's id.
+        id: String,
+    },
+    /// Every handler is done with the event.
+    Handled {
+        /// The event's id.
+        id: String,
+    },
+    /// Permanent: the same request would be refused again.
+    Refused(Refusal),
+    /// The caller did not prove who it is, or may not call from where it does.
+    Denied(Denied),
+    /// Transient: Tradecloud is to send the event again.
+    ComeAgain(ComeAgain),
+}
+
+/// A permanent refusal, with what is wrong for the one who reads the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which one.
+    pub why: Why,
+    /// What is wrong and where.
+    pub detail: String,
+    /// The id the body is kept under in the inbox.
+    pub id: Option<String>,
+}
+
+/// The kinds of permanent refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// The body is no Tradecloud event, or was cut off.
+    NoEvent,
+    /// The body is neither JSON nor XML.
+    UnknownEncoding,
+    /// The body is larger than the limit.
+    TooLarge,
+    /// There is no endpoint at this path.
+    NoSuchPath,
+    /// The endpoint takes POST and PUT only.
+    Method,
+    /// A handler rejected the event; the status its back end gave, if it speaks HTTP.
+    Rejected(Option<u16>),
+}
+
+/// A transient refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ComeAgain {
+    /// The inbox cannot store the event now.
+    Store,
+    /// Too many bodies are in memory.
+    Overload,
+    /// The receiver is shutting down.
+    Draining,
+    /// The body stopped arriving.
+    Stalled,
+    /// Something unforeseen, such as a panic.
+    Unforeseen,
+    /// The answer would have been too late.
+    Late,
+    /// A handler could not hand the event on; its reason.
+    Handler(Fault, String),
+}
+
+impl Answer {
+    /// The status code of this answer.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Stored { .. } => StatusCode::ACCEPTED,
+            Self::Handled { .. } => StatusCode::OK,
+            Self::Denied(Denied::Credentials { .. }) => StatusCode::UNAUTHORIZED,
+            Self::Denied(Denied::Address) => StatusCode::FORBIDDEN,
+            Self::Refused(refusal) => match refusal.why {
+                Why::NoEvent => StatusCode::BAD_REQUEST,
+                Why::UnknownEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                Why::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+                Why::NoSuchPath => StatusCode::NOT_FOUND,
+                Why::Method => StatusCode::METHOD_NOT_ALLOWED,
+                Why::Rejected(Some(404)) => StatusCode::NOT_FOUND,
+                Why::Rejected(Some(409)) => StatusCode::CONFLICT,
+                Why::Rejected(Some(410)) => StatusCode::GONE,
+                Why::Rejected(Some(422)) => StatusCode::UNPROCESSABLE_ENTITY,
+                Why::Rejected(_) => StatusCode::BAD_REQUEST,
+            },
+            Self::ComeAgain(again) => match again {
+                ComeAgain::Handler(Fault::Unreachable, _) => StatusCode::BAD_GATEWAY,
+                ComeAgain::Late | ComeAgain::Handler(Fault::Late, _) => StatusCode::GATEWAY_TIMEOUT,
+                ComeAgain::Store
+                | ComeAgain::Overload
+                | ComeAgain::Draining
+                | ComeAgain::Stalled
+                | ComeAgain::Unforeseen
+                | ComeAgain::Handler(Fault::Ours, _) => StatusCode::SERVICE_UNAVAILABLE,
+            },
+        }
+    }
+
+    /// What to say about it, for the answer and the log. Empty for the good ones.
+    pub fn detail(&self) -> &str {
+        match self {
+            Self::Stored { .. } | Self::Handled { .. } => "",
+            Self::Refused(refusal) => &refusal.detail,
+            Self::Denied(Denied::Credentials { reason, .. }) => reason,
+            Self::Denied(Denied::Address) => "calls from this address are not allowed",
+            Self::ComeAgain(again) => match again {
+                ComeAgain::Store => "the event cannot be stored now",
+                ComeAgain::Overload => "too many requests are being worked on",
+                ComeAgain::Draining => "the receiver is shutting down",
+                ComeAgain::Stalled => "the body stopped arriving",
+                ComeAgain::Unforeseen => "something went wrong here",
+                ComeAgain::Late => "the work was not finished in time; it goes on",
+                ComeAgain::Handler(_, reason) => reason,
+            },
+        }
+    }
+
+    /// A body that is kept as refused, whose decoding failed.
+    pub fn undecodable(error: &DecodeError) -> Refusal {
+        let why = match error {
+            DecodeError::UnknownEncoding(_) => Why::UnknownEncoding,
+            DecodeError::Malformed { .. } | DecodeError::NoEvent(_) => Why::NoEvent,
+        };
+        Refusal { why, detail: error.to_string(), id: None }
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let mut response = match &self {
+            Self::Stored { id } => (status, Json(json!({"status": "stored", "id": id}))).into_response(),
+            Self::Handled { id } => (status, Json(json!({"status": "handled", "id": id}))).into_response(),
+            Self::Refused(_) | Self::Denied(_) | Self::ComeAgain(_) => self.problem(status),
+        };
+        let headers = response.headers_mut();
+        match &self {
+            Self::Denied(Denied::Credentials { challenges, .. }) => {
+                for challenge in challenges {
+                    headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+                }
+            }
+            Self::Refused(Refusal { why: Why::Method, .. }) => {
+                headers.insert(ALLOW, HeaderValue::from_static("POST, PUT"));
+            }
+            Self::ComeAgain(_) => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+impl Answer {
+    /// A problem document (RFC 9457).
+    fn problem(&self, status: StatusCode) -> Response {
+        let mut problem = json!({
+            "type": "about:blank",
+            "title": status.canonical_reason(),
+            "status": status.as_u16(),
+            "detail": self.detail(),
+        });
+        if let Self::Refused(Refusal { id: Some(id), .. }) = self {
+            problem["id"] = json!(id);
+        }
+        let mut response = (status, Json(problem)).into_response();
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response
+    }
+}
+
+/// Whether the process runs: always, if it can say so.
+pub fn live() -> Response {
+    (StatusCode::OK, "live\n").into_response()
+}
+
+/// Whether events are taken: the list of what keeps the receiver from it, empty if nothing does.
+pub fn ready(obstacles: &[String]) -> Response {
+    if obstacles.is_empty() {
+        (StatusCode::OK, "ready\n").into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", obstacles.join("; "))).into_response()
+    }
+}
 
 /// What Tradecloud does after an answer with a status code (its current manual).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +235,44 @@ impl Verdict {
             Self::Delivered => "delivered",
             Self::Lost => "lost",
             Self::WillRetry => "will retry",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Answer, ComeAgain, Refusal, Verdict, Why};
+    use crate::handlers::Fault;
+
+    #[test]
+    fn whatever_is_transient_is_sent_again_by_tradecloud() {
+        let transient = [
+            ComeAgain::Store,
+            ComeAgain::Overload,
+            ComeAgain::Draining,
+            ComeAgain::Stalled,
+            ComeAgain::Unforeseen,
+            ComeAgain::Late,
+            ComeAgain::Handler(Fault::Unreachable, String::new()),
+            ComeAgain::Handler(Fault::Late, String::new()),
+            ComeAgain::Handler(Fault::Ours, String::new()),
+        ];
+        for again in transient {
+            let status = Answer::ComeAgain(again.clone()).status();
+            assert_eq!(Verdict::of(status.as_u16()), Verdict::WillRetry, "{again:?} is answered {status}");
+        }
+    }
+
+    #[test]
+    fn whatever_would_fail_again_is_not_sent_again_by_tradecloud() {
+        let mut permanent =
+            vec![Why::NoEvent, Why::UnknownEncoding, Why::TooLarge, Why::NoSuchPath, Why::Method, Why::Rejected(None)];
+        // A handler's back end may say anything; it must not get an event repeated for ever.
+        permanent.extend((100..=999).map(|status| Why::Rejected(Some(status))));
+        for why in permanent {
+            let status = Answer::Refused(Refusal { why, detail: String::new(), id: None }).status();
+            assert!(status.is_client_error(), "{why:?} is answered {status}");
+            assert!(![408, 425, 429].contains(&status.as_u16()), "{why:?} is answered {status}");
         }
     }
 }

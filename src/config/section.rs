@@ -54,6 +54,11 @@ impl Section {
         self.values.contains_key(key)
     }
 
+    /// Whether the table has no key at all.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
     /// A text.
     pub fn text(&self, key: &str) -> Option<String> {
         let value = self.take(key)?;

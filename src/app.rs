@@ -1,0 +1,277 @@
+//! The composition root: settings → [`Receiver`] → [`Running`] → drained.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use axum_server::{Handle, Server};
+use hyper_util::rt::TokioTimer;
+use jiff::Timestamp;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::admin;
+use crate::budget::Budget;
+use crate::config::Settings;
+use crate::dispatch::worker::Worker;
+use crate::dispatch::{Dispatch, Route};
+use crate::handlers::{DynHandler, Handler, SharedHandler};
+use crate::inbox::{Purpose, SharedInbox};
+use crate::listener::guard::Guard;
+use crate::listener::receive::Reception;
+use crate::listener::router;
+
+/// Connections that wait in the kernel to be accepted.
+const LISTEN_BACKLOG: u32 = 1024;
+/// Largest head of a request, in bytes.
+const LARGEST_HEAD: usize = 64 << 10;
+/// Headers of a request.
+const MOST_HEADERS: usize = 100;
+/// Requests at once on one HTTP/2 connection.
+const STREAMS: u32 = 100;
+/// How much a client may send ahead on an HTTP/2 stream and connection.
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 4 << 20;
+/// Ping on an HTTP/2 connection where nothing moves.
+const PING: Duration = Duration::from_secs(20);
+/// What the stream's own time-out adds to that of what runs over it, so that an answer still goes out.
+const MARGIN: Duration = Duration::from_secs(5);
+/// Pause between two times of clearing the inbox.
+const SWEEP_PAUSE: Duration = Duration::from_secs(3600);
+/// Pause between two steps of clearing it.
+const SWEEP_STEP_PAUSE: Duration = Duration::from_millis(100);
+/// Unfinished deliveries of one handler are counted up to this many.
+const BACKLOG_COUNTED: usize = 10_000;
+
+/// A receiver that is not started yet.
+pub struct Receiver {
+    settings: Settings,
+    own: Vec<(Route, SharedHandler)>,
+}
+
+/// A receiver at work.
+pub struct Running {
+    public: SocketAddr,
+    admin: SocketAddr,
+    reception: Arc<Reception>,
+    servers: Vec<Handle<SocketAddr>>,
+    stop: watch::Sender<bool>,
+    workers: JoinSet<()>,
+    serving: JoinSet<std::io::Result<()>>,
+    sweeper: JoinSet<()>,
+}
+
+impl Receiver {
+    /// A receiver with checked settings.
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, own: Vec::new() }
+    }
+
+    /// Adds a handler of your own, beside those of the configuration. `route` says which events it
+    /// gets, and under which name its deliveries are kept in the inbox.
+    #[must_use]
+    pub fn handler(mut self, route: Route, handler: impl Handler) -> Self {
+        self.own.push((route, Arc::new(handler) as Arc<dyn DynHandler>));
+        self
+    }
+
+    /// Opens the inbox, binds the addresses and starts to work. Needs a Tokio runtime.
+    ///
+    /// # Errors
+    /// If the inbox cannot be opened, an address cannot be bound, or a handler cannot be set up.
+    pub async fn start(self) -> anyhow::Result<Running> {
+        let settings = self.settings;
+        let inbox = settings.inbox.store.open(Purpose::Serve).await?;
+        let mut handlers = self.own;
+        for handler in settings.handlers {
+            let built = handler.settings.build(&handler.route.name)?;
+            handlers.push((handler.route, built));
+        }
+        warn_of_orphans(&inbox, &handlers).await?;
+
+        let public = listen(settings.server.listen).context("server.listen")?;
+        let admin = listen(settings.admin).context("admin.listen")?;
+        let (public_address, admin_address) = (public.local_addr()?, admin.local_addr()?);
+
+        let budget = Budget::new(settings.server.limits.bodies_in_memory);
+        let dispatch = Dispatch::new(handlers.iter().map(|(route, _)| route.clone()).collect());
+        let (stop, stopped) = watch::channel(false);
+        let mut workers = JoinSet::new();
+        for (route, handler) in handlers {
+            let worker = Worker {
+                route,
+                handler,
+                inbox: Arc::clone(&inbox),
+                dispatch: dispatch.clone(),
+                schedule: settings.delivery.schedule.clone(),
+                budget: budget.clone(),
+                lanes: settings.delivery.lanes,
+            };
+            workers.spawn(worker.run(stopped.clone()));
+        }
+        let mut sweeper = JoinSet::new();
+        sweeper.spawn(sweep(Arc::clone(&inbox), settings.inbox.keep));
+
+        let reception = Arc::new(Reception {
+            server: settings.server,
+            budget,
+            inbox,
+            dispatch,
+            draining: AtomicBool::new(false),
+        });
+        let router = router::router(Arc::clone(&reception), settings.endpoints, settings.anywhere);
+        let handles = vec![Handle::new(), Handle::new()];
+        let mut serving = JoinSet::new();
+        let https = https(public, &reception.server).handle(handles[0].clone());
+        serving.spawn(https.serve(router.into_make_service_with_connect_info::<SocketAddr>()));
+        let http = Server::<SocketAddr>::from_listener(admin).handle(handles[1].clone());
+        serving.spawn(http.serve(admin::router(Arc::clone(&reception)).into_make_service()));
+
+        tracing::info!(address = %public_address, admin = %admin_address, "listening");
+        Ok(Running {
+            public: public_address,
+            admin: admin_address,
+            reception,
+            servers: handles,
+            stop,
+            workers,
+            serving,
+            sweeper,
+        })
+    }
+}
+
+impl Running {
+    /// The address for Tradecloud.
+    pub fn public_address(&self) -> SocketAddr {
+        self.public
+    }
+
+    /// The address of the health checks.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Works until `end` is there, then drains.
+    ///
+    /// # Errors
+    /// If a part of the receiver ended by itself, which it never should. What had begun is drained;
+    /// start the process anew.
+    pub async fn run_until(mut self, end: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let broken = tokio::select! {
+            () = end => None,
+            Some(worker) = self.workers.join_next(), if !self.workers.is_empty() => Some(format!("a worker ended: {worker:?}")),
+            Some(server) = self.serving.join_next() => Some(format!("a server ended: {server:?}")),
+        };
+        if let Some(what) = &broken {
+            tracing::error!(what, "the receiver cannot go on");
+        }
+        self.drain().await;
+        broken.map_or(Ok(()), |what| Err(anyhow::anyhow!("the receiver could not go on: {what}")))
+    }
+
+    /// Takes no more events, finishes what has begun within `server.shutdown_grace`, closes the inbox.
+    ///
+    /// What is not finished by then stays in the inbox and is delivered after the next start.
+    pub async fn drain(mut self) {
+        let grace = self.reception.server.shutdown_grace;
+        let end = Instant::now() + grace;
+        tracing::info!(?grace, "draining: no more events are taken, what has begun is finished");
+        self.reception.draining.store(true, Ordering::Relaxed);
+        for server in &self.servers {
+            server.graceful_shutdown(Some(grace));
+        }
+        let _ = self.stop.send(true);
+        self.sweeper.abort_all();
+        let finished = timeout_at(end, async {
+            while self.serving.join_next().await.is_some() {}
+            while self.workers.join_next().await.is_some() {}
+        })
+        .await
+        .is_ok();
+        if !finished {
+            tracing::warn!("the time for draining is over; what is not finished is delivered after the next start");
+            self.workers.shutdown().await;
+            self.serving.shutdown().await;
+        }
+        self.reception.inbox.close().await;
+        tracing::info!("drained");
+    }
+}
+
+fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let socket = if address.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
+    // On Windows this would let two programs share the port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address).with_context(|| format!("cannot listen on {address}; does another program?"))?;
+    Ok(socket.listen(LISTEN_BACKLOG)?)
+}
+
+/// The public server: limits on connections, TLS, HTTP/1.1 and HTTP/2.
+fn https(listener: TcpListener, settings: &crate::config::settings::Server) -> Server<SocketAddr, RustlsAcceptor<Guard>> {
+    let limits = &settings.limits;
+    let longest_silence = limits.body_idle.max(settings.answer_within).max(limits.header_read) + MARGIN;
+    let guard = Guard::new(limits.connections, limits.tls_handshake, longest_silence);
+    let tls = RustlsConfig::from_config(Arc::clone(&settings.tls.config));
+    let acceptor = RustlsAcceptor::new(tls).handshake_timeout(limits.tls_handshake).acceptor(guard);
+    let mut server = Server::<SocketAddr>::from_listener(listener).acceptor(acceptor);
+    let http = server.http_builder();
+    http.http1()
+        // Without a timer the time-out would not work.
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_read)
+        .max_buf_size(LARGEST_HEAD)
+        .max_headers(MOST_HEADERS);
+    http.http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING)
+        .max_concurrent_streams(STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(LARGEST_HEAD as u32);
+    server
+}
+
+/// Deliveries of handlers that are no longer configured go nowhere; somebody should know.
+async fn warn_of_orphans(inbox: &SharedInbox, handlers: &[(Route, SharedHandler)]) -> anyhow::Result<()> {
+    for (name, count) in inbox.backlog(BACKLOG_COUNTED).await? {
+        if !handlers.iter().any(|(route, _)| route.name == name) {
+            let count = if count < BACKLOG_COUNTED { count.to_string() } else { format!("{count} or more") };
+            tracing::warn!(handler = name, count, "deliveries wait for a handler that is not configured any more");
+        }
+    }
+    Ok(())
+}
+
+/// Removes finished events after their time.
+async fn sweep(inbox: SharedInbox, keep: Duration) {
+    loop {
+        let before = Timestamp::now().saturating_sub(keep).unwrap_or(Timestamp::MIN);
+        let mut removed = 0;
+        loop {
+            match inbox.sweep(before).await {
+                Ok(swept) => {
+                    removed += swept.removed;
+                    if swept.complete {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "old events could not be removed; trying again later");
+                    break;
+                }
+            }
+            sleep(SWEEP_STEP_PAUSE).await;
+        }
+        if removed > 0 {
+            tracing::info!(removed, "finished events removed after their time (inbox.keep)");
+        }
+        sleep(SWEEP_PAUSE).await;
+    }
+}

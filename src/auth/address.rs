@@ -1,0 +1,75 @@
+//! Source addresses: the `allow_from` list of an endpoint.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+/// The addresses Tradecloud sends from, by the names the configuration knows them by. Tradecloud
+/// announces changes at least five working days ahead.
+const TRADECLOUD: &[(&str, &[&str])] = &[
+    ("tradecloud-production", &["35.204.224.107", "34.90.20.233"]),
+    ("tradecloud-acceptance", &["35.204.36.162"]),
+];
+
+/// A list of networks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressList(Vec<IpNet>);
+
+impl AddressList {
+    /// Reads one entry each: a network (`10.0.0.0/8`), an address, or one of Tradecloud's names.
+    ///
+    /// # Errors
+    /// The entries that are none of these.
+    pub fn read(entries: &[String]) -> Result<Self, Vec<String>> {
+        let mut networks = Vec::new();
+        let mut wrong = Vec::new();
+        for entry in entries {
+            let named = TRADECLOUD.iter().find(|(name, _)| name == entry).map(|(_, addresses)| *addresses);
+            let texts = named.map_or_else(|| vec![entry.as_str()], <[&str]>::to_vec);
+            for text in texts {
+                match text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) {
+                    Ok(network) => networks.push(network),
+                    Err(_) => wrong.push(entry.clone()),
+                }
+            }
+        }
+        if wrong.is_empty() { Ok(Self(networks)) } else { Err(wrong) }
+    }
+
+    /// Whether `address` is in one of the networks. An IPv4 address that arrives at an IPv6 socket
+    /// (`::ffff:10.0.0.1`) counts as what it is.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::AddressList;
+
+    fn list(entries: &[&str]) -> AddressList {
+        AddressList::read(&entries.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn tradeclouds_addresses_go_by_name() {
+        let production = list(&["tradecloud-production"]);
+        assert!(production.contains("34.90.20.233".parse().unwrap()));
+        assert!(!production.contains("35.204.36.162".parse().unwrap()));
+    }
+
+    #[test]
+    fn an_ipv4_caller_on_an_ipv6_socket_is_recognised() {
+        let private = list(&["10.0.0.0/8", "2001:db8::1"]);
+        assert!(private.contains("::ffff:10.1.2.3".parse().unwrap()));
+        assert!(private.contains("2001:db8::1".parse().unwrap()));
+        assert!(!private.contains("2001:db8::2".parse().unwrap()));
+    }
+
+    #[test]
+    fn every_wrong_entry_is_named() {
+        let entries = ["tradecloud".to_owned(), "10.0.0.0/33".to_owned(), "::1".to_owned()];
+        assert_eq!(AddressList::read(&entries).unwrap_err(), ["tradecloud", "10.0.0.0/33"]);
+    }
+}

@@ -1,0 +1,117 @@
+//! `events deliver` and `events discard`.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use anyhow::bail;
+use serde_json::json;
+
+use super::{ChangeArgs, pages};
+use crate::config::Settings;
+use crate::decode;
+use crate::dispatch::Route;
+use crate::inbox::{EventView, Incoming, SharedInbox, State};
+
+/// Has events delivered again; returns whether each could be.
+pub(super) async fn deliver(
+    inbox: &SharedInbox,
+    args: &ChangeArgs,
+    settings: &Settings,
+    out: &mut impl Write,
+) -> anyhow::Result<bool> {
+    let routes: Arc<[Route]> = settings.handlers.iter().map(|handler| handler.route.clone()).collect();
+    let handler = args.filter.handler.as_deref();
+    if let Some(name) = handler
+        && !routes.iter().any(|route| route.name == name)
+    {
+        bail!("there is no handler \"{name}\" in the configuration");
+    }
+    let mut all = true;
+    for event in chosen(inbox, args, State::Dead, out, &mut all).await? {
+        let result = if event.kind.is_none() {
+            accept(inbox, &event, Arc::clone(&routes)).await?
+        } else {
+            match inbox.deliver(event.number, handler).await? {
+                0 => Err("nothing to deliver: no delivery of it is dead or discarded (see --handler)".to_owned()),
+                deliveries => Ok(format!("{deliveries} delivery(s) due")),
+            }
+        };
+        all &= report(args, &event, result, out)?;
+    }
+    if !args.json {
+        writeln!(out, "A running receiver delivers what is due within seconds; otherwise the next start does.")?;
+    }
+    Ok(all)
+}
+
+/// Sets events aside; returns whether each could be.
+pub(super) async fn discard(inbox: &SharedInbox, args: &ChangeArgs, out: &mut impl Write) -> anyhow::Result<bool> {
+    if args.all && args.filter.state.is_none() {
+        bail!("`discard --all` needs --state, so that nothing is set aside by mistake");
+    }
+    let mut all = true;
+    for event in chosen(inbox, args, State::Dead, out, &mut all).await? {
+        let result = match inbox.discard(event.number).await? {
+            0 => Err("nothing to discard: it is done, or was discarded before".to_owned()),
+            _ => Ok("discarded".to_owned()),
+        };
+        all &= report(args, &event, result, out)?;
+    }
+    Ok(all)
+}
+
+/// The events that the arguments name, the oldest first.
+async fn chosen(
+    inbox: &SharedInbox,
+    args: &ChangeArgs,
+    state: State,
+    out: &mut impl Write,
+    all: &mut bool,
+) -> anyhow::Result<Vec<EventView>> {
+    let mut events = Vec::new();
+    if args.all {
+        let mut filter = args.filter.to_filter(0);
+        filter.state.get_or_insert(state);
+        events = pages(inbox, &filter).await?;
+    }
+    for id in &args.ids {
+        match inbox.show(id).await? {
+            Some(event) => events.push(event),
+            None => {
+                *all = false;
+                writeln!(out, "{id}: there is no such event in the inbox")?;
+            }
+        }
+    }
+    events.sort_by_key(|event| event.number);
+    Ok(events)
+}
+
+/// Takes a refused body as an event, if it can be read by now.
+async fn accept(inbox: &SharedInbox, event: &EventView, routes: Arc<[Route]>) -> anyhow::Result<Result<String, String>> {
+    let body = inbox.body(event.number).await?;
+    let envelope = match decode::envelope(event.content_type.as_deref(), &body) {
+        Ok(envelope) => envelope,
+        Err(error) => return Ok(Err(format!("still not readable as an event: {error}"))),
+    };
+    let incoming = Incoming::new(envelope, event.received, event.path.clone(), event.content_type.clone(), body);
+    let id = incoming.id.clone();
+    let receipt = inbox.accept(event.number, incoming, routes).await?;
+    Ok(Ok(if receipt.duplicate { format!("is event {id}, which was there already") } else { format!("is event {id} now") }))
+}
+
+fn report(
+    args: &ChangeArgs,
+    event: &EventView,
+    result: Result<String, String>,
+    out: &mut impl Write,
+) -> anyhow::Result<bool> {
+    let done = result.is_ok();
+    let what = result.unwrap_or_else(|reason| reason);
+    if args.json {
+        writeln!(out, "{}", json!({"id": event.id, "done": done, "what": what}))?;
+    } else {
+        writeln!(out, "{}: {what}", event.id)?;
+    }
+    Ok(done)
+}

@@ -1,0 +1,207 @@
+//! `events`: works on the inbox, beside a receiver that may be running.
+
+mod change;
+mod export;
+mod show;
+
+use std::io::Write;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use jiff::{Timestamp, Zoned};
+
+use super::{ConfigArgs, Failure};
+use crate::inbox::{Filter, Purpose, SharedInbox, State};
+use crate::model::Kind;
+
+/// Events that are read from the inbox at once.
+const PAGE: usize = 500;
+
+/// Arguments of `events`.
+#[derive(Debug, Args)]
+pub struct EventsArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List events, the newest first
+    List(ListArgs),
+    /// Show one event in full, with its attempts
+    Show(ShowArgs),
+    /// Deliver events again: dead and discarded deliveries, or refused bodies that can be read now
+    Deliver(ChangeArgs),
+    /// Set events aside: what is pending, dead or refused of them is not delivered
+    Discard(ChangeArgs),
+    /// Write events out as JSON lines, the oldest first; `replay` reads them
+    Export(ExportArgs),
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// How many at the most
+    #[arg(long, default_value_t = 50)]
+    limit: usize,
+    /// Write one JSON object per line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct ShowArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// The event's id
+    id: String,
+    /// Write the body as received, and nothing else
+    #[arg(long)]
+    body: bool,
+    /// Write one JSON object
+    #[arg(long, conflicts_with = "body")]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct ChangeArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Ids of events
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    ids: Vec<String>,
+    /// Every event that matches the filter (deliver: by default the dead ones; discard: needs --state)
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// Write one JSON object per line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct ExportArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// Write to that file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<std::path::PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+struct FilterArgs {
+    /// In that state
+    #[arg(long)]
+    state: Option<State>,
+    /// Of that kind: order, order-documents or shipment
+    #[arg(long, value_parser = kind)]
+    kind: Option<Kind>,
+    /// With an event name like this, for example 'Order*BySupplier'
+    #[arg(long, value_name = "PATTERN")]
+    event: Option<String>,
+    /// With a delivery by that handler (deliver: by that handler only, whether or not it wanted the event)
+    #[arg(long, value_name = "NAME")]
+    handler: Option<String>,
+    /// Of that order or shipment: its id, purchase order number or shipment number
+    #[arg(long, value_name = "ID")]
+    subject: Option<String>,
+    /// Received at that time or later: 2026-03-01, 2026-03-01T12:00:00Z or 2h for two hours ago
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    since: Option<Timestamp>,
+    /// Received before that time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    until: Option<Timestamp>,
+}
+
+/// Runs one of the `events` commands; returns whether it could do all it was asked for.
+///
+/// # Errors
+/// The problems of the configuration, or why the inbox cannot be read or written.
+pub async fn run(args: &EventsArgs, out: &mut impl Write) -> Result<bool, Failure> {
+    match &args.command {
+        Command::List(args) => {
+            let (inbox, _) = open(&args.config, Purpose::Look).await?;
+            show::list(&inbox, &args.filter.to_filter(args.limit), args.json, out).await?;
+            Ok(true)
+        }
+        Command::Show(args) => {
+            let (inbox, _) = open(&args.config, Purpose::Look).await?;
+            Ok(show::show(&inbox, args, out).await?)
+        }
+        Command::Deliver(args) => {
+            let (inbox, settings) = open(&args.config, Purpose::Look).await?;
+            let done = change::deliver(&inbox, args, &settings, out).await;
+            inbox.close().await;
+            Ok(done?)
+        }
+        Command::Discard(args) => {
+            let (inbox, _) = open(&args.config, Purpose::Look).await?;
+            let done = change::discard(&inbox, args, out).await;
+            inbox.close().await;
+            Ok(done?)
+        }
+        Command::Export(args) => {
+            let (inbox, _) = open(&args.config, Purpose::Look).await?;
+            export::run(&inbox, args, out).await?;
+            Ok(true)
+        }
+    }
+}
+
+async fn open(args: &ConfigArgs, purpose: Purpose) -> Result<(SharedInbox, crate::config::Settings), Failure> {
+    let (settings, _) = super::settings(args)?;
+    let inbox = settings.inbox.store.open(purpose).await?;
+    Ok((inbox, settings))
+}
+
+impl FilterArgs {
+    fn to_filter(&self, limit: usize) -> Filter {
+        Filter {
+            state: self.state,
+            kind: self.kind,
+            event: self.event.clone(),
+            handler: self.handler.clone(),
+            subject: self.subject.clone(),
+            since: self.since,
+            until: self.until,
+            before: None,
+            limit,
+        }
+    }
+}
+
+fn kind(text: &str) -> Result<Kind, String> {
+    Kind::from_name(text).ok_or_else(|| "one of order, order-documents, shipment".to_owned())
+}
+
+/// A point in time: an instant, a day (in the machine's time zone), or how long ago.
+fn time(text: &str) -> Result<Timestamp, String> {
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Ok(instant);
+    }
+    if let Ok(ago) = humantime::parse_duration(text) {
+        return Timestamp::now().checked_sub(ago).map_err(|error| error.to_string());
+    }
+    let local = text.parse::<jiff::civil::DateTime>().map_err(|_| {
+        "a time such as 2026-03-01, 2026-03-01T12:00:00Z or 2h (ago)".to_owned()
+    })?;
+    local.to_zoned(Zoned::now().time_zone().clone()).map(|zoned| zoned.timestamp()).map_err(|error| error.to_string())
+}
+
+/// Every event that matches, a page at a time.
+async fn pages(inbox: &SharedInbox, filter: &Filter) -> anyhow::Result<Vec<crate::inbox::EventView>> {
+    let mut filter = Filter { limit: PAGE, ..filter.clone() };
+    let mut events = Vec::new();
+    loop {
+        let page = inbox.list(&filter).await.context("cannot read the inbox")?;
+        let Some(last) = page.last() else { return Ok(events) };
+        filter.before = Some(last.number);
+        events.extend(page);
+    }
+}

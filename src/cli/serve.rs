@@ -1,0 +1,104 @@
+//! `serve`: runs the receiver until it is told to stop.
+
+use std::net::SocketAddr;
+
+use super::{ConfigArgs, Failure};
+use crate::app::Receiver;
+use crate::config::development::{self, Made};
+use crate::config::{Layers, Problem, Settings};
+
+/// Reads the configuration, starts the receiver, and drains it at SIGTERM or SIGINT. A second signal
+/// ends the process at once.
+///
+/// # Errors
+/// All problems of the configuration, or what kept the receiver from starting or going on.
+pub async fn run(args: &ConfigArgs) -> Result<(), Failure> {
+    let layers = Layers::read(args.config.as_deref()).map_err(|problem| vec![problem])?;
+    let (layers, made) = if layers.has_file() {
+        (layers, None)
+    } else {
+        let made = development::make()?;
+        (layers.with_stand_in(development::layer()), Some(made))
+    };
+    let (settings, warnings) = layers.settings()?;
+    if let Some(made) = &made {
+        only_for_this_machine(&settings, made)?;
+    }
+    settings.log.start();
+    for warning in warnings {
+        tracing::warn!("{}", warning.to_string().trim_start_matches("warning: "));
+    }
+    let path = settings.endpoints.first().map(|endpoint| endpoint.path.clone()).unwrap_or_default();
+    let running = Receiver::new(settings).start().await?;
+    if let Some(made) = &made {
+        introduce(made, running.public_address(), &path);
+    }
+    Ok(running.run_until(signal()).await?)
+}
+
+/// What was made up must not be reachable from elsewhere.
+fn only_for_this_machine(settings: &Settings, made: &Made) -> Result<(), Vec<Problem>> {
+    let listen = settings.server.listen;
+    if (made.certificate || made.credentials) && !listen.ip().is_loopback() {
+        return Err(vec![Problem::error(
+            "server.listen",
+            format!(
+                "is {listen}, but without a configuration file the receiver has only a development certificate and \
+                 credentials, and listens on this machine only. Write config/receiver.toml (see config/default.toml)"
+            ),
+        )]);
+    }
+    Ok(())
+}
+
+/// Says what a first run made, and how to try it.
+fn introduce(made: &Made, address: SocketAddr, path: &str) {
+    let port = address.port();
+    let url = format!("https://localhost:{port}{path}");
+    println!("\nThere is no configuration file: this is a development set-up, for this machine only.");
+    for (file, what) in &made.files {
+        println!("  made {file}: {what}");
+    }
+    println!("Events are kept in the inbox data/inbox.db and written to data/events/.");
+    println!("Listening on {url}");
+    if made.certificate && made.credentials {
+        let (ca, username, password) = (development::CA, development::USERNAME, development::PASSWORD);
+        println!("Try it:\n");
+        println!(
+            "  curl --cacert {ca} -u \"{username}:$(cat {password})\" -H 'Content-Type: application/json' \
+             -d '{{\"eventName\":\"OrderIssuedByBuyer\",\"orderEvent\":{{\"orderId\":\"1\",\
+             \"buyerOrder\":{{\"purchaseOrderNumber\":\"PO1\"}}}}}}' {url}\n"
+        );
+    }
+}
+
+/// Returns at the first SIGTERM or SIGINT; at the second, the process ends.
+async fn signal() {
+    wait_for_signal().await;
+    tokio::spawn(async {
+        wait_for_signal().await;
+        tracing::warn!("told to stop a second time: stopping at once");
+        std::process::exit(1);
+    });
+}
+
+#[cfg(unix)]
+async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (terminate, interrupt) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    let (Ok(mut terminate), Ok(mut interrupt)) = (terminate, interrupt) else {
+        tracing::error!("signals cannot be received; only SIGKILL ends this process");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn wait_for_signal() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

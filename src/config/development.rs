@@ -1,0 +1,140 @@
+//! The set-up of a first run without any configuration: a development certificate with the CA that
+//! signed it, and random credentials, made once and kept under `certs/`.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use aws_lc_rs::rand;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose,
+};
+
+use super::Layers;
+
+/// The CA of the development certificate: what a client must trust.
+pub const CA: &str = "certs/dev-ca.pem";
+/// The development certificate.
+pub const CERTIFICATE: &str = "certs/dev-server.pem";
+/// Its private key.
+pub const PRIVATE_KEY: &str = "certs/dev-server-key.pem";
+/// The password of the development credentials.
+pub const PASSWORD: &str = "certs/dev-password";
+/// Their user name.
+pub const USERNAME: &str = "tradecloud";
+
+/// What of the set-up this start had to make, and what is used at all.
+#[derive(Debug, Default)]
+pub struct Made {
+    /// The files written by this start, with what they are.
+    pub files: Vec<(&'static str, &'static str)>,
+    /// Whether the development certificate is in use.
+    pub certificate: bool,
+    /// Whether the development credentials are in use.
+    pub credentials: bool,
+}
+
+/// What a start without configuration file would use, as the layer that stands in for the file.
+///
+/// What the environment sets is left to it. Pure: whether the files exist is not asked.
+pub fn layer() -> String {
+    let mut toml = String::new();
+    if uses_certificate() {
+        toml += &format!("[server.tls]\ncertificate = \"{CERTIFICATE}\"\nprivate_key = \"{PRIVATE_KEY}\"\n");
+    }
+    if uses_credentials() {
+        toml += &format!(
+            "[auth.development]\ntype = \"basic\"\nusername = \"{USERNAME}\"\npassword_file = \"{PASSWORD}\"\n"
+        );
+    }
+    if !Layers::environment_sets("handlers") {
+        toml += "[handlers.files]\ntype = \"file\"\ndirectory = \"data/events\"\n";
+    }
+    toml
+}
+
+/// Whether a start without configuration file would use the development certificate.
+pub fn uses_certificate() -> bool {
+    !Layers::environment_sets("server.tls")
+}
+
+/// Whether a start without configuration file would use the development credentials.
+pub fn uses_credentials() -> bool {
+    !Layers::environment_sets("auth")
+}
+
+/// Makes what is missing of the set-up. What exists is kept.
+///
+/// # Errors
+/// If a file cannot be written or the certificate cannot be made.
+pub fn make() -> anyhow::Result<Made> {
+    let mut made =
+        Made { files: Vec::new(), certificate: uses_certificate(), credentials: uses_credentials() };
+    if made.certificate && !(Path::new(CERTIFICATE).exists() && Path::new(PRIVATE_KEY).exists() && Path::new(CA).exists()) {
+        make_certificate()?;
+        made.files.push((CA, "the development CA, for clients to trust"));
+        made.files.push((CERTIFICATE, "a development certificate for localhost"));
+        made.files.push((PRIVATE_KEY, "its private key"));
+    }
+    if made.credentials && !Path::new(PASSWORD).exists() {
+        let mut random = [0; 24];
+        rand::fill(&mut random).map_err(|_| anyhow::anyhow!("the system gave no random numbers"))?;
+        write_for_owner(PASSWORD, &URL_SAFE_NO_PAD.encode(random))?;
+        made.files.push((PASSWORD, "a random password, readable only by you"));
+    }
+    Ok(made)
+}
+
+/// A CA that signs one certificate and is forgotten: its private key never reaches the disk, so
+/// nobody can sign another one with it.
+fn make_certificate() -> anyhow::Result<()> {
+    let mut ca = CertificateParams::default();
+    ca.distinguished_name = name("tradecloud-webhook development CA");
+    ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate()?)?;
+
+    let mut server = CertificateParams::new(vec!["localhost".into(), "127.0.0.1".into(), "::1".into()])?;
+    server.distinguished_name = name("localhost");
+    server.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    server.use_authority_key_identifier_extension = true;
+    let key = KeyPair::generate()?;
+    let server = server.signed_by(&key, &ca)?;
+
+    write_for_owner(PRIVATE_KEY, &key.serialize_pem())?;
+    write(CERTIFICATE, &server.pem())?;
+    write(CA, &ca.pem())?;
+    Ok(())
+}
+
+fn name(common_name: &str) -> DistinguishedName {
+    let mut name = DistinguishedName::new();
+    name.push(DnType::CommonName, common_name);
+    name
+}
+
+fn write(path: &str, text: &str) -> io::Result<()> {
+    create_directory(path)?;
+    fs::write(path, text)
+}
+
+/// Writes a file that only its owner may read, from its first moment on.
+fn write_for_owner(path: &str, text: &str) -> io::Result<()> {
+    create_directory(path)?;
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options.open(path)?.write_all(text.as_bytes())
+}
+
+fn create_directory(path: &str) -> io::Result<()> {
+    Path::new(path).parent().map_or(Ok(()), fs::create_dir_all)
+}

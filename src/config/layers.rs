@@ -1,0 +1,154 @@
+//! The layers of the configuration, and where in them a key stands.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use ::config::{Config, Environment, File, FileFormat, Map, Value};
+
+use super::problems::{Problem, Problems, Severity};
+use super::{Section, Settings};
+
+/// The file that is read when none is named.
+pub const DEFAULT_FILE: &str = "config/receiver.toml";
+
+/// The defaults: shipped, commented, embedded.
+const DEFAULTS: &str = include_str!("../../config/default.toml");
+
+const ENVIRONMENT_PREFIX: &str = "TRADECLOUD_WEBHOOK";
+const SEPARATOR: &str = "__";
+
+/// The texts a configuration is made of.
+#[derive(Debug, Clone)]
+pub struct Layers {
+    /// The operator's file with its text; `None` where there is none.
+    file: Option<(PathBuf, String)>,
+    /// The layer that stands in for a file that is not there.
+    stand_in: Option<String>,
+}
+
+impl Layers {
+    /// Reads the file that was named, or [`DEFAULT_FILE`] if that exists.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn read(named: Option<&Path>) -> Result<Self, Problem> {
+        let path = match named {
+            Some(path) => path,
+            None if Path::new(DEFAULT_FILE).exists() => Path::new(DEFAULT_FILE),
+            None => return Ok(Self { file: None, stand_in: None }),
+        };
+        match std::fs::read_to_string(path) {
+            Ok(text) => Ok(Self::from_text(path, text)),
+            Err(error) => Err(Problem::error(path.display().to_string(), format!("cannot be read: {error}"))),
+        }
+    }
+
+    /// A configuration whose file has that text; the path is for messages.
+    pub fn from_text(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
+        Self { file: Some((path.into(), text.into())), stand_in: None }
+    }
+
+    /// Whether an operator wrote a file. Without one, a development set-up stands in.
+    pub fn has_file(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Puts `toml` where the operator's file would be.
+    #[must_use]
+    pub fn with_stand_in(mut self, toml: String) -> Self {
+        self.stand_in = Some(toml);
+        self
+    }
+
+    /// Whether the environment sets anything at or below `key`.
+    pub fn environment_sets(key: &str) -> bool {
+        let variable = environment_variable(key);
+        std::env::vars_os().any(|(name, _)| name.to_str().is_some_and(|name| name.to_uppercase().starts_with(&variable)))
+    }
+
+    /// Merges the layers and checks all of it.
+    ///
+    /// # Errors
+    /// Every problem there is, errors first, if one of them is an error.
+    pub fn settings(&self) -> Result<(Settings, Vec<Problem>), Vec<Problem>> {
+        let problems = Rc::new(Problems::default());
+        let settings = match self.merged() {
+            Ok(values) => Settings::read(Section::new("", values, Rc::clone(&problems))),
+            Err(problem) => {
+                problems.push(problem);
+                None
+            }
+        };
+        let mut found = problems.take();
+        for problem in &mut found {
+            problem.place = self.place(&problem.key);
+        }
+        match settings {
+            Some(settings) if found.iter().all(|problem| problem.severity == Severity::Warning) => Ok((settings, found)),
+            _ => Err(found),
+        }
+    }
+
+    fn merged(&self) -> Result<Map<String, Value>, Problem> {
+        let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+        if let Some((path, text)) = &self.file {
+            // Parsed once for itself: this parser names line and column.
+            if let Err(error) = toml::de::DeTable::parse(text) {
+                let (line, column) = position(text, error.span().map_or(0, |span| span.start));
+                let place = format!("{}:{line}:{column}", path.display());
+                return Err(Problem::error(place, format!("is not valid TOML: {}", error.message())));
+            }
+            builder = builder.add_source(File::from_str(text, FileFormat::Toml));
+        } else if let Some(text) = &self.stand_in {
+            builder = builder.add_source(File::from_str(text, FileFormat::Toml));
+        }
+        builder
+            .add_source(Environment::with_prefix(ENVIRONMENT_PREFIX).prefix_separator(SEPARATOR).separator(SEPARATOR))
+            .build()
+            .and_then(|config| config.cache.into_table())
+            .map_err(|error| Problem::error("configuration", format!("cannot be read: {error}")))
+    }
+
+    /// Where the operator wrote `key`: the variable of the environment, or file, line and column. For
+    /// a key that is missing, its nearest table.
+    fn place(&self, key: &str) -> Option<String> {
+        let variable = environment_variable(key);
+        if std::env::var_os(&variable).is_some() {
+            return Some(variable);
+        }
+        let (path, text) = self.file.as_ref()?;
+        let document = toml::de::DeTable::parse(text).ok()?;
+        let mut table = document.get_ref();
+        let mut found = None;
+        for part in key.split('.') {
+            let (name, index) = match part.split_once('[') {
+                Some((name, index)) => (name, index.trim_end_matches(']').parse::<usize>().ok()),
+                None => (part, None),
+            };
+            let Some((at, value)) = table.iter().find(|(known, _)| known.get_ref() == name) else { break };
+            found = Some(at.span().start);
+            let mut value = value.get_ref();
+            if let Some(entry) = index.and_then(|index| value.as_array().and_then(|entries| entries.get(index))) {
+                found = Some(entry.span().start);
+                value = entry.get_ref();
+            }
+            match value.as_table() {
+                Some(below) => table = below,
+                None => break,
+            }
+        }
+        let (line, column) = position(text, found?);
+        Some(format!("{}:{line}:{column}", path.display()))
+    }
+}
+
+fn environment_variable(key: &str) -> String {
+    format!("{ENVIRONMENT_PREFIX}{SEPARATOR}{}", key.replace('.', SEPARATOR).to_uppercase())
+}
+
+/// Line and column, from 1, of a byte of `text`.
+fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}

@@ -1,0 +1,329 @@
+//! The checked settings: what the rest of the program is built from.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Section;
+use crate::auth::{self, AddressList, Gate, SharedCredential};
+use crate::dispatch::{Route, Schedule};
+use crate::handlers::{self, Common};
+use crate::inbox;
+use crate::listener::tls;
+use crate::telemetry;
+
+/// Everything the configuration says, checked as a whole.
+#[derive(Debug)]
+pub struct Settings {
+    /// `[server]`
+    pub server: Server,
+    /// `[[endpoints]]`, with their credentials.
+    pub endpoints: Vec<Endpoint>,
+    /// The gate for requests to paths that are no endpoint: any credential there is. What such a
+    /// caller sent is kept.
+    pub anywhere: Gate,
+    /// `[inbox]`
+    pub inbox: inbox::Settings,
+    /// `[delivery]`
+    pub delivery: Delivery,
+    /// `[handlers]`, by name.
+    pub handlers: Vec<Handler>,
+    /// `admin.listen`
+    pub admin: SocketAddr,
+    /// `[log]`
+    pub log: telemetry::Settings,
+}
+
+/// `[server]`
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Address and port for Tradecloud.
+    pub listen: SocketAddr,
+    /// Time from the last byte of a request to its answer.
+    pub answer_within: Duration,
+    /// How long work may go on after SIGTERM.
+    pub shutdown_grace: Duration,
+    /// Certificate and key.
+    pub tls: tls::Settings,
+    /// `[server.limits]`
+    pub limits: Limits,
+}
+
+/// `[server.limits]`
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Largest body in bytes.
+    pub body: usize,
+    /// Bytes of all bodies together.
+    pub bodies_in_memory: usize,
+    /// Open connections.
+    pub connections: usize,
+    /// Time for the head of a request.
+    pub header_read: Duration,
+    /// Longest pause within a body.
+    pub body_idle: Duration,
+    /// Time for the TLS handshake.
+    pub tls_handshake: Duration,
+}
+
+/// One of `[[endpoints]]`
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Its path.
+    pub path: String,
+    /// Who may use it.
+    pub gate: Gate,
+    /// When an event counts as taken.
+    pub acknowledge: Acknowledge,
+}
+
+/// When an event counts as taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acknowledge {
+    /// Once it is durable.
+    Stored,
+    /// Once every handler that wants it is done.
+    Handled,
+}
+
+/// `[delivery]`
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// The pauses between attempts.
+    pub schedule: Schedule,
+    /// Orders and shipments that each handler works on at once.
+    pub lanes: usize,
+}
+
+/// One of `[handlers]`
+#[derive(Debug)]
+pub struct Handler {
+    /// Which events it wants, under which name, and how long an attempt may take.
+    pub route: Route,
+    /// What it is.
+    pub settings: Box<dyn handlers::Configured>,
+}
+
+impl Settings {
+    /// Checks the whole configuration. `None` if a part is missing; every problem is noted.
+    pub(crate) fn read(root: Section) -> Option<Self> {
+        let server = root.table("server").and_then(Server::read);
+        let credentials = read_credentials(&root);
+        let endpoints = read_endpoints(&root, &credentials);
+        let inbox = root.table("inbox").and_then(inbox::Settings::read);
+        let delivery = root.table("delivery").and_then(Delivery::read);
+        let handlers = read_handlers(&root);
+        let admin = root.table("admin").and_then(read_admin);
+        let log = root.table("log").and_then(telemetry::Settings::read);
+        root.finish();
+        Some(Self {
+            server: server?,
+            endpoints,
+            anywhere: Gate { credentials: credentials.into_iter().collect(), allow_from: None },
+            inbox: inbox?,
+            delivery: delivery?,
+            handlers,
+            admin: admin?,
+            log: log?,
+        })
+    }
+}
+
+impl Server {
+    fn read(section: Section) -> Option<Self> {
+        let listen = address(&section, "listen");
+        let answer_within = section.duration("answer_within");
+        let shutdown_grace = section.duration("shutdown_grace");
+        let tls = section.table("tls").and_then(tls::Settings::read);
+        let limits = section.table("limits").and_then(Limits::read);
+        section.finish();
+        Some(Self {
+            listen: listen?,
+            answer_within: answer_within?,
+            shutdown_grace: shutdown_grace?,
+            tls: tls?,
+            limits: limits?,
+        })
+    }
+}
+
+impl Limits {
+    fn read(section: Section) -> Option<Self> {
+        /// Beyond that, SQLite takes no value and PostgreSQL neither.
+        const LARGEST_BODY: usize = 512 << 20;
+        let body = section.size("body").and_then(|size| usize::try_from(size).ok());
+        let bodies_in_memory = section.size("bodies_in_memory").and_then(|size| usize::try_from(size).ok());
+        let connections = section.count("connections", 1);
+        let header_read = section.duration("header_read");
+        let body_idle = section.duration("body_idle");
+        let tls_handshake = section.duration("tls_handshake");
+        if body.is_some_and(|body| body > LARGEST_BODY) {
+            section.error("body", "must be \"512 MiB\" or less");
+        }
+        if let (Some(body), Some(all)) = (body, bodies_in_memory)
+            && body > all
+        {
+            section.error(
+                "bodies_in_memory",
+                "is smaller than `body`: a body of the largest size would never be taken. Raise it, or lower `body`",
+            );
+        }
+        section.finish();
+        Some(Self {
+            body: body?,
+            bodies_in_memory: bodies_in_memory?,
+            connections: connections? as usize,
+            header_read: header_read?,
+            body_idle: body_idle?,
+            tls_handshake: tls_handshake?,
+        })
+    }
+}
+
+impl Delivery {
+    fn read(section: Section) -> Option<Self> {
+        let first_retry = section.duration("first_retry");
+        let max_retry = section.duration("max_retry");
+        let retry_factor = section.number("retry_factor");
+        let give_up_after = section.duration("give_up_after");
+        let lanes = section.count("lanes", 1);
+        if retry_factor.is_some_and(|factor| !(1.0..=100.0).contains(&factor)) {
+            section.error("retry_factor", "must be from 1.0 to 100.0");
+        }
+        section.finish();
+        Some(Self {
+            schedule: Schedule {
+                first_retry: first_retry?,
+                retry_factor: retry_factor?,
+                max_retry: max_retry?,
+                give_up_after: give_up_after?,
+            },
+            lanes: lanes? as usize,
+        })
+    }
+}
+
+fn read_credentials(root: &Section) -> BTreeMap<String, SharedCredential> {
+    let mut credentials = BTreeMap::new();
+    for section in root.tables("auth") {
+        let Some(read) = required_choice(&section, "type", auth::KINDS) else { continue };
+        let credential = read(&section);
+        let name = section.name().to_owned();
+        section.finish();
+        if let Some(credential) = credential {
+            credentials.insert(name, credential);
+        }
+    }
+    credentials
+}
+
+fn read_endpoints(root: &Section, credentials: &BTreeMap<String, SharedCredential>) -> Vec<Endpoint> {
+    let mut endpoints: Vec<Endpoint> = Vec::new();
+    for section in root.list_of_tables("endpoints") {
+        let path = section.required_text("path", "\"/webhooks/tradecloud\"");
+        let acknowledge = section
+            .choice("acknowledge", &[("stored", Acknowledge::Stored), ("handled", Acknowledge::Handled)])
+            .unwrap_or(Acknowledge::Stored);
+        let gate = read_gate(&section, root, credentials);
+        if let Some(path) = path {
+            if !path.starts_with('/') || path.contains(['{', '}', '?', '#', ' ']) {
+                section.error("path", "must start with `/` and hold no `{`, `}`, `?`, `#` or space");
+            } else if endpoints.iter().any(|other| other.path == path) {
+                section.error("path", format!("is the path of two endpoints: {path}"));
+            } else {
+                endpoints.push(Endpoint { path, gate, acknowledge });
+            }
+        }
+        section.finish();
+    }
+    if endpoints.is_empty() {
+        root.error("endpoints", "has no endpoint: nothing could be received. Add `[[endpoints]]` with a `path`");
+    }
+    endpoints
+}
+
+fn read_gate(section: &Section, root: &Section, credentials: &BTreeMap<String, SharedCredential>) -> Gate {
+    let named = section.texts("auth");
+    let mut chosen = Vec::new();
+    for name in named.as_deref().unwrap_or_default() {
+        match credentials.get(name) {
+            Some(credential) => chosen.push((name.clone(), credential.clone())),
+            // A credential that is there but not valid has been reported where it stands.
+            None if root.table("auth").is_some_and(|auth| auth.has(name)) => {}
+            None => section.error("auth", format!("names \"{name}\", but there is no `[auth.{name}]`")),
+        }
+    }
+    if named.is_none() {
+        chosen = credentials.iter().map(|(name, credential)| (name.clone(), credential.clone())).collect();
+    }
+    let none_configured = root.table("auth").is_none_or(|auth| auth.is_empty());
+    if named.is_some_and(|names| names.is_empty()) || none_configured {
+        section.error("auth", "has no credentials: nobody could call. Add `[auth.portal]` (see config/default.toml)");
+    }
+    let allow_from = section.texts("allow_from").and_then(|entries| match AddressList::read(&entries) {
+        Ok(list) => Some(list),
+        Err(wrong) => {
+            for entry in wrong {
+                section.error(
+                    "allow_from",
+                    format!(
+                        "has \"{entry}\", which is neither a network such as \"10.0.0.0/8\" nor \
+                         \"tradecloud-production\" or \"tradecloud-acceptance\""
+                    ),
+                );
+            }
+            None
+        }
+    });
+    Gate { credentials: chosen, allow_from }
+}
+
+fn read_handlers(root: &Section) -> Vec<Handler> {
+    let mut handlers = Vec::new();
+    for section in root.tables("handlers") {
+        let read = required_choice(&section, "type", handlers::TYPES);
+        let route = Route::read(&section);
+        // Without a type nobody knows which keys belong here.
+        let Some(read) = read else { continue };
+        let settings = read(&section, &Common { timeout: route.as_ref().map_or(Route::DEFAULT_TIMEOUT, |route| route.timeout) });
+        section.finish();
+        if let (Some(route), Some(settings)) = (route, settings) {
+            handlers.push(Handler { route, settings });
+        }
+    }
+    if handlers.is_empty() && root.table("handlers").is_none_or(|handlers| handlers.is_empty()) {
+        root.warning("handlers", "has no handler: events are kept in the inbox and go nowhere from there");
+    }
+    handlers
+}
+
+fn read_admin(section: Section) -> Option<SocketAddr> {
+    let listen = address(&section, "listen");
+    section.finish();
+    listen
+}
+
+fn required_choice<T: Copy>(section: &Section, key: &str, choices: &[(&str, T)]) -> Option<T> {
+    if !section.has(key) {
+        let names: Vec<_> = choices.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+        section.error(key, format!("is missing. One of {}", names.join(", ")));
+        return None;
+    }
+    section.choice(key, choices)
+}
+
+/// An address with its port.
+fn address(section: &Section, key: &str) -> Option<SocketAddr> {
+    let text = section.text(key)?;
+    let address = text.parse().ok();
+    if address.is_none() {
+        section.error(key, "must be an IP address with a port, such as \"0.0.0.0:8443\" or \"[::1]:8443\"");
+    }
+    address
+}
+
+/// The path of a certificate or key that has to be there.
+pub(crate) fn required_file(section: &Section, key: &str, example: &str) -> Option<PathBuf> {
+    section.required_text(key, example).map(PathBuf::from)
+}

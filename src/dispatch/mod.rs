@@ -1,0 +1,61 @@
+//! From the inbox to the handlers: order, retry, dead letters.
+//!
+//! Each handler has a [`worker`] of its own, so that one that is down holds back nobody else. A worker
+//! claims what is due, at most one event per order or shipment, hands it to the handler, and notes how
+//! it ended. The inbox is where the work is; nothing here has to survive a restart.
+
+mod route;
+mod schedule;
+mod watch;
+pub(crate) mod worker;
+
+use std::sync::Arc;
+
+use tokio::sync::watch as signal;
+
+pub use route::Route;
+pub use schedule::Schedule;
+pub(crate) use watch::{Settled, Watch};
+
+use crate::handlers::Outcome;
+use crate::inbox::EventKey;
+
+/// What the rest of the program tells the workers, and hears from them.
+#[derive(Clone)]
+pub(crate) struct Dispatch {
+    routes: Arc<[Route]>,
+    work: signal::Sender<()>,
+    watchers: watch::Watchers,
+}
+
+impl Dispatch {
+    /// For handlers with these routes.
+    pub(crate) fn new(routes: Vec<Route>) -> Self {
+        Self { routes: routes.into(), work: signal::Sender::new(()), watchers: watch::Watchers::default() }
+    }
+
+    /// Which handler wants what.
+    pub(crate) fn routes(&self) -> Arc<[Route]> {
+        Arc::clone(&self.routes)
+    }
+
+    /// Says that there may be work.
+    pub(crate) fn wake(&self) {
+        self.work.send_replace(());
+    }
+
+    /// Hears of work from now on.
+    pub(crate) fn work(&self) -> signal::Receiver<()> {
+        self.work.subscribe()
+    }
+
+    /// Hears what becomes of an event from now on.
+    pub(crate) fn watch(&self, key: EventKey) -> Watch {
+        self.watchers.watch(key)
+    }
+
+    /// Tells those who watch the event how an attempt ended.
+    pub(crate) fn announce(&self, key: EventKey, outcome: &Outcome) {
+        self.watchers.announce(key, outcome);
+    }
+}

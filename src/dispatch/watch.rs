@@ -1,0 +1,102 @@
+//! Waiting for the handlers, for endpoints that acknowledge with `handled`.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::mpsc;
+
+use crate::handlers::{Outcome, Rejection, Unavailability};
+use crate::inbox::{EventKey, Inbox, InboxError, Standing, State};
+
+type Senders = HashMap<EventKey, Vec<mpsc::UnboundedSender<Outcome>>>;
+
+/// Who waits for which event.
+#[derive(Clone, Default)]
+pub(super) struct Watchers(Arc<Mutex<Senders>>);
+
+/// Hears of one event's attempts from the moment it is made on.
+pub(crate) struct Watch {
+    key: EventKey,
+    outcomes: mpsc::UnboundedReceiver<Outcome>,
+    watchers: Watchers,
+}
+
+/// What the handlers, taken together, made of an event.
+#[derive(Debug)]
+pub(crate) enum Settled {
+    /// All of them are done.
+    Done,
+    /// One of them rejected it, or gave it up.
+    Rejected(Rejection),
+    /// One of them could not take it now. It is tried again.
+    Unavailable(Unavailability),
+}
+
+impl Watchers {
+    pub(super) fn watch(&self, key: EventKey) -> Watch {
+        let (sender, outcomes) = mpsc::unbounded_channel();
+        self.senders().entry(key).or_default().push(sender);
+        Watch { key, outcomes, watchers: self.clone() }
+    }
+
+    pub(super) fn announce(&self, key: EventKey, outcome: &Outcome) {
+        for sender in self.senders().get(&key).into_iter().flatten() {
+            // One who has left does not need to hear it.
+            let _ = sender.send(outcome.clone());
+        }
+    }
+
+    fn senders(&self) -> MutexGuard<'_, Senders> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watch {
+    /// The event that is watched.
+    pub(crate) fn key(&self) -> EventKey {
+        self.key
+    }
+
+    /// Waits until every handler that wants the event is done or has rejected it, or until an attempt
+    /// shows that one cannot take it now. Has no time-out of its own.
+    ///
+    /// # Errors
+    /// If the inbox fails.
+    pub(crate) async fn settled(mut self, inbox: &dyn Inbox) -> Result<Settled, InboxError> {
+        loop {
+            // The inbox knows what happened before we looked; attempts that end after it are announced.
+            if let Some(settled) = settled(&inbox.standing(self.key).await?) {
+                return Ok(settled);
+            }
+            if let Some(Outcome::Unavailable(why)) = self.outcomes.recv().await {
+                return Ok(Settled::Unavailable(why));
+            }
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.outcomes.close();
+        let mut senders = self.watchers.senders();
+        if let Some(of_event) = senders.get_mut(&self.key) {
+            of_event.retain(|sender| !sender.is_closed());
+            if of_event.is_empty() {
+                senders.remove(&self.key);
+            }
+        }
+    }
+}
+
+fn settled(standings: &[Standing]) -> Option<Settled> {
+    if standings.iter().any(|standing| standing.state == State::Pending) {
+        return None;
+    }
+    Some(match standings.iter().find(|standing| standing.state == State::Dead) {
+        None => Settled::Done,
+        Some(dead) => {
+            let reason = dead.reason.clone().unwrap_or_else(|| "a handler rejected it".to_owned());
+            Settled::Rejected(Rejection { reason, status: dead.status })
+        }
+    })
+}

@@ -1,0 +1,167 @@
+//! One handler's worker: claims what is due, tries it, notes how it ended.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::rand;
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::{Dispatch, Route, Schedule};
+use crate::budget::Budget;
+use crate::event::Event;
+use crate::handlers::{Outcome, SharedHandler};
+use crate::inbox::{Claim, Finish, SharedInbox};
+
+/// How often to look without having been told: for deliveries that the `events` command made due.
+const POLL: Duration = Duration::from_secs(1);
+
+/// Pause before something that failed on our own side is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Pause before looking for room for a body again.
+const ROOM_PAUSE: Duration = Duration::from_millis(50);
+
+/// What a handler may take beyond its time-out to clean up behind itself.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Everything one handler's deliveries need.
+pub(crate) struct Worker {
+    pub(crate) route: Route,
+    pub(crate) handler: SharedHandler,
+    pub(crate) inbox: SharedInbox,
+    pub(crate) dispatch: Dispatch,
+    pub(crate) schedule: Schedule,
+    pub(crate) budget: Budget,
+    pub(crate) lanes: usize,
+}
+
+impl Worker {
+    /// Works until `stop` says so, then finishes what has begun.
+    pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
+        let worker = Arc::new(self);
+        let mut work = worker.dispatch.work();
+        let mut running = JoinSet::new();
+        while !*stop.borrow() {
+            // Listen before looking: what comes in between is not missed.
+            work.borrow_and_update();
+            let pause = worker.start_due(&mut running).await;
+            let free = running.len() < worker.lanes;
+            tokio::select! {
+                Some(_) = running.join_next(), if !running.is_empty() => {}
+                _ = work.changed(), if free => {}
+                () = sleep(pause), if free => {}
+                _ = stop.changed() => {}
+            }
+        }
+        while running.join_next().await.is_some() {}
+    }
+
+    /// Starts what is due; returns how long there is nothing more to do.
+    async fn start_due(self: &Arc<Self>, running: &mut JoinSet<()>) -> Duration {
+        // Ended ones give their places back.
+        while running.try_join_next().is_some() {}
+        let free = self.lanes.saturating_sub(running.len());
+        if free == 0 {
+            return POLL;
+        }
+        let due = match self.inbox.claim(&self.route.name, free).await {
+            Ok(due) => due,
+            Err(error) => {
+                tracing::error!(%error, handler = self.route.name, "cannot look for work");
+                return PAUSE;
+            }
+        };
+        for claim in due.claims {
+            let worker = Arc::clone(self);
+            running.spawn(async move { worker.attempt(claim).await });
+        }
+        due.next.map_or(POLL, |next| {
+            let wait = next.duration_since(Timestamp::now());
+            Duration::try_from(wait).unwrap_or(Duration::ZERO).min(POLL)
+        })
+    }
+
+    /// One attempt, from the claim to the note of how it ended.
+    async fn attempt(&self, claim: Claim) {
+        // The body itself, and the form the handler makes of it.
+        let _share = loop {
+            match self.budget.take(claim.size.saturating_mul(2)) {
+                Some(share) => break share,
+                None => sleep(ROOM_PAUSE).await,
+            }
+        };
+        let event = match self.inbox.load(&claim).await {
+            Ok(event) => event,
+            Err(error) => {
+                tracing::error!(%error, id = ?claim.id, "cannot load an event; it is tried again");
+                sleep(PAUSE).await;
+                self.inbox.release(&claim).await;
+                return;
+            }
+        };
+        let started = Instant::now();
+        let outcome = self.hand_on(event).await;
+        let took = started.elapsed();
+        let finish = self.finish(&claim, &outcome, took);
+        while let Err(error) = self.inbox.finish(&claim, finish.clone(), took).await {
+            // Not noting it would mean doing it again; as long as we live, we try.
+            tracing::error!(%error, id = ?claim.id, "cannot note how a delivery ended; trying again");
+            sleep(PAUSE).await;
+        }
+        self.dispatch.announce(claim.key, &outcome);
+    }
+
+    /// Calls the handler. Whatever it does, there is an outcome.
+    async fn hand_on(&self, event: Event) -> Outcome {
+        let handler = Arc::clone(&self.handler);
+        // A task of its own contains a panic; the set ends the task if we are ended.
+        let mut task = JoinSet::new();
+        task.spawn(async move { handler.deliver(&event).await });
+        match timeout(self.route.timeout + GRACE, task.join_next()).await {
+            Ok(Some(Ok(outcome))) => outcome,
+            Ok(Some(Err(error))) => Outcome::ours(format!("the handler ended in a panic: {error}")),
+            Ok(None) => Outcome::ours("the handler was not started"),
+            Err(_) => Outcome::late(format!("not finished within {:?}", self.route.timeout)),
+        }
+    }
+
+    /// What follows from an outcome.
+    fn finish(&self, claim: &Claim, outcome: &Outcome, took: Duration) -> Finish {
+        let attempt = claim.attempts + 1;
+        let (id, handler) = (&claim.id, &self.route.name);
+        match outcome {
+            Outcome::Done => {
+                tracing::info!(?id, handler, attempt, ?took, "delivered");
+                Finish::Done
+            }
+            Outcome::Rejected(rejection) => {
+                let reason = rejection.reason.clone();
+                tracing::error!(?id, handler, attempt, ?reason, "rejected: a dead letter; see `events list --state dead`");
+                Finish::Dead { reason, status: rejection.status }
+            }
+            Outcome::Unavailable(why) => {
+                let reason = why.reason.clone();
+                match self.schedule.next(attempt, claim.since, Timestamp::now(), chance()) {
+                    Some(at) => {
+                        tracing::warn!(?id, handler, attempt, ?reason, next = %at, "not delivered; it is tried again");
+                        Finish::Retry { at, reason }
+                    }
+                    None => {
+                        tracing::error!(?id, handler, attempt, ?reason, "given up: a dead letter; see `events list --state dead`");
+                        Finish::Dead { reason: format!("given up after {attempt} attempts: {reason}"), status: None }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A number from 0 to 1.
+fn chance() -> f64 {
+    let mut random = [0; 4];
+    // Without random numbers, every pause is the middle one.
+    rand::fill(&mut random).map_or(0.5, |()| f64::from(u32::from_be_bytes(random)) / f64::from(u32::MAX))
+}

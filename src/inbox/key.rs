@@ -1,0 +1,74 @@
+//! What a repeated message is recognised by.
+
+use std::fmt;
+
+use aws_lc_rs::digest;
+use uuid::Uuid;
+
+/// Sixteen bytes that stand for a message: its `messageId` if it has one, else the digest of its body.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EventKey(pub [u8; 16]);
+
+impl EventKey {
+    /// The key of an event, and the id it goes by.
+    ///
+    /// A retried message carries the same `messageId`, in JSON as in tXML. One without gets an id from
+    /// its body, so that the same body has the same id.
+    pub fn of_event(message_id: Option<&str>, body: &[u8]) -> (Self, String) {
+        if let Some(id) = message_id.filter(|id| !id.is_empty()) {
+            return (Self::of_id(id), id.to_owned());
+        }
+        let uuid = Uuid::new_v8(digest_of(body));
+        (Self(*uuid.as_bytes()), uuid.to_string())
+    }
+
+    /// The key of the event that goes by `id`.
+    pub fn of_id(id: &str) -> Self {
+        // Tradecloud's ids are UUIDs, which are their own key; so `A0…` and `a0…` are one.
+        Self(Uuid::parse_str(id).map_or_else(|_| digest_of(id.as_bytes()), Uuid::into_bytes))
+    }
+
+    /// A key that no other body has.
+    pub fn random() -> (Self, String) {
+        let uuid = Uuid::new_v4();
+        (Self(*uuid.as_bytes()), uuid.to_string())
+    }
+}
+
+impl fmt::Debug for EventKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Uuid::from_bytes(self.0))
+    }
+}
+
+fn digest_of(bytes: &[u8]) -> [u8; 16] {
+    let digest = digest::digest(&digest::SHA256, bytes);
+    let mut key = [0; 16];
+    key.copy_from_slice(&digest.as_ref()[..16]);
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EventKey;
+
+    #[test]
+    fn a_message_id_is_recognised_in_either_case() {
+        let (upper, _) = EventKey::of_event(Some("CF671DA7-3BFC-4BFC-B22F-29F74A3B8F34"), b"a");
+        let (lower, _) = EventKey::of_event(Some("cf671da7-3bfc-4bfc-b22f-29f74a3b8f34"), b"b");
+        assert_eq!(upper, lower);
+    }
+
+    #[test]
+    fn without_message_id_the_body_decides() {
+        let (key, id) = EventKey::of_event(None, b"body");
+        assert_eq!((key, id.clone()), EventKey::of_event(Some(""), b"body"));
+        assert_ne!(key, EventKey::of_event(None, b"other body").0);
+        assert_eq!(EventKey::of_id(&id), key, "the id leads to the event");
+    }
+
+    #[test]
+    fn an_id_that_is_no_uuid_is_an_id_all_the_same() {
+        assert_ne!(EventKey::of_id("4711"), EventKey::of_id("4712"));
+    }
+}

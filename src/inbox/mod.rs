@@ -1,0 +1,270 @@
+//! The inbox: where an event is safe before anyone says so.
+//!
+//! A store is one folder with one type that implements [`Inbox`], and one line in [`STORES`]. Every
+//! write returns only when it is durable. A repeated message is recognised in the same transaction
+//! that would have stored it.
+
+mod key;
+pub mod sqlite;
+pub mod view;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+pub use key::EventKey;
+pub use view::{DeliveryView, EventView, Filter, State};
+
+use crate::config::Section;
+use crate::dispatch::Route;
+use crate::model::Envelope;
+
+/// An inbox as the rest of the program holds it.
+pub type SharedInbox = Arc<dyn Inbox>;
+
+type Read = fn(&Section) -> Option<Box<dyn Open>>;
+
+/// The stores, by the `store` in the configuration.
+pub const STORES: &[(&str, Read)] = &[("sqlite", sqlite::read)];
+
+/// `[inbox]`
+#[derive(Debug)]
+pub struct Settings {
+    /// How to open the store.
+    pub store: Box<dyn Open>,
+    /// How long a finished event stays.
+    pub keep: Duration,
+}
+
+impl Settings {
+    /// Reads and checks the section.
+    pub(crate) fn read(section: Section) -> Option<Self> {
+        let store = section.choice("store", STORES).and_then(|read| read(&section));
+        let keep = section.duration("keep");
+        section.finish();
+        Some(Self { store: store?, keep: keep? })
+    }
+}
+
+/// What an inbox is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To receive and deliver: one process at a time, where the store cannot share the work.
+    Serve,
+    /// To look and to intervene, beside a receiver that may be running.
+    Tool,
+    /// To look only, and to fail if there is nothing to look at.
+    Look,
+}
+
+/// Checked settings of a store, ready to be opened.
+#[async_trait::async_trait]
+pub trait Open: Send + Sync + std::fmt::Debug {
+    /// Opens the store, and makes it if it is new (unless the purpose is to look).
+    ///
+    /// # Errors
+    /// If it cannot be opened; the message says what to do.
+    async fn open(&self, purpose: Purpose) -> anyhow::Result<SharedInbox>;
+}
+
+/// Why the inbox could not do something. Always transient: the caller is to try again, or to have the
+/// sender try again.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum InboxError {
+    /// The store failed: full, read-only, broken, or not to be reached.
+    #[error("the store failed: {0}")]
+    Failed(String),
+    /// The inbox is closed.
+    #[error("the inbox is closed")]
+    Closed,
+}
+
+/// An event to be stored.
+#[derive(Debug, Clone)]
+pub struct Incoming {
+    /// What a repeated message is recognised by.
+    pub key: EventKey,
+    /// The event's id: the `messageId`, else one made from the digest of the body.
+    pub id: String,
+    /// What is known of it.
+    pub envelope: Envelope,
+    /// When it was received.
+    pub received: Timestamp,
+    /// The path it was sent to.
+    pub path: String,
+    /// Its media type, if the sender named one.
+    pub content_type: Option<String>,
+    /// The body as received.
+    pub body: Bytes,
+}
+
+impl Incoming {
+    /// An event with its key and id.
+    pub fn new(
+        envelope: Envelope,
+        received: Timestamp,
+        path: String,
+        content_type: Option<String>,
+        body: Bytes,
+    ) -> Self {
+        let (key, id) = EventKey::of_event(envelope.message_id.as_deref(), &body);
+        Self { key, id, envelope, received, path, content_type, body }
+    }
+}
+
+/// What became of an event that was to be stored. It is durable in either case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// The same message was there already; nothing was stored anew.
+    pub duplicate: bool,
+}
+
+/// A body that was refused, to be kept.
+#[derive(Debug, Clone)]
+pub struct RefusedBody {
+    /// When it was received.
+    pub received: Timestamp,
+    /// The path it was sent to.
+    pub path: String,
+    /// Its media type, if the sender named one.
+    pub content_type: Option<String>,
+    /// What was wrong with it.
+    pub reason: String,
+    /// The status it was answered with.
+    pub status: u16,
+    /// The body as received, or its beginning if it was too large.
+    pub body: Bytes,
+}
+
+/// A delivery that was claimed: it is the caller's until it is finished or given back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The store's own number of the event.
+    pub event: i64,
+    /// The event's key.
+    pub key: EventKey,
+    /// The event's id.
+    pub id: String,
+    /// The handler's name.
+    pub handler: String,
+    /// Attempts that were made before.
+    pub attempts: u32,
+    /// When the delivery began (the time-out of `give_up_after` counts from here).
+    pub since: Timestamp,
+    /// Size of the body in bytes.
+    pub size: usize,
+}
+
+/// Work that is due, and when the next is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Due {
+    /// One claim per order or shipment at the most.
+    pub claims: Vec<Claim>,
+    /// When the next delivery of the handler is due that was not claimed, if there is one.
+    pub next: Option<Timestamp>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finish {
+    /// The handler is done with the event.
+    Done,
+    /// To be tried again.
+    Retry {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        reason: String,
+    },
+    /// Not to be tried again: a dead letter.
+    Dead {
+        /// Why.
+        reason: String,
+        /// The status the handler's back end gave, if it speaks HTTP.
+        status: Option<u16>,
+    },
+}
+
+/// How far an event has come with one handler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Pending, done, dead or discarded.
+    pub state: State,
+    /// Why it is dead.
+    pub reason: Option<String>,
+    /// The status that the handler's back end gave.
+    pub status: Option<u16>,
+}
+
+/// How many deliveries and bodies are in which state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Events that were removed.
+    pub removed: usize,
+    /// Whether the whole inbox has been looked through.
+    pub complete: bool,
+}
+
+/// A store of events. Every method may fail with [`InboxError`], which is always transient.
+#[async_trait::async_trait]
+pub trait Inbox: Send + Sync {
+    /// Stores an event with a delivery for each of `routes` that wants it. Durable on return.
+    async fn store(&self, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError>;
+
+    /// Keeps a refused body; returns the id it is kept under. Durable on return.
+    async fn refuse(&self, refused: RefusedBody) -> Result<String, InboxError>;
+
+    /// Claims up to `most` deliveries of `handler` that are due: of every order or shipment the first
+    /// that is not finished, if nobody works on it.
+    async fn claim(&self, handler: &str, most: usize) -> Result<Due, InboxError>;
+
+    /// The event of a claim, for its next attempt.
+    async fn load(&self, claim: &Claim) -> Result<crate::event::Event, InboxError>;
+
+    /// Notes how an attempt ended, and lets the next event of the same order or shipment be claimed.
+    async fn finish(&self, claim: &Claim, finish: Finish, took: Duration) -> Result<(), InboxError>;
+
+    /// Gives a claim back without an attempt having ended.
+    async fn release(&self, claim: &Claim);
+
+    /// How far an event has come with each handler that wants it.
+    async fn standing(&self, key: EventKey) -> Result<Vec<Standing>, InboxError>;
+
+    /// Makes the event's waiting deliveries due at once: its sender asks for it again.
+    async fn hurry(&self, key: EventKey) -> Result<(), InboxError>;
+
+    /// Removes some of the events that were finished before `before`. To be called until it says that
+    /// it is complete.
+    async fn sweep(&self, before: Timestamp) -> Result<Swept, InboxError>;
+
+    /// Events that match, the newest first, without their bodies.
+    async fn list(&self, filter: &Filter) -> Result<Vec<EventView>, InboxError>;
+
+    /// One event in full, by its id.
+    async fn show(&self, id: &str) -> Result<Option<EventView>, InboxError>;
+
+    /// The body of an event, by the store's own number.
+    async fn body(&self, event: i64) -> Result<Bytes, InboxError>;
+
+    /// Has an event delivered again: to `handler`, or to each handler whose delivery is dead or was
+    /// discarded. Returns how many deliveries that are.
+    async fn deliver(&self, event: i64, handler: Option<&str>) -> Result<usize, InboxError>;
+
+    /// Makes an event of a refused body that can be decoded after all.
+    async fn accept(&self, event: i64, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError>;
+
+    /// Sets an event aside: what is dead, pending or refused of it is discarded. Returns how many
+    /// deliveries (or bodies) that are.
+    async fn discard(&self, event: i64) -> Result<usize, InboxError>;
+
+    /// Names of handlers that have unfinished deliveries, with their number (counted up to `most`).
+    async fn backlog(&self, most: usize) -> Result<Vec<(String, usize)>, InboxError>;
+
+    /// Whether events can be stored now: writes, durably.
+    async fn probe(&self) -> Result<(), InboxError>;
+
+    /// Finishes what was begun and closes the store.
+    async fn close(&self);
+}

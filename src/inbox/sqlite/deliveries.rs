@@ -1,0 +1,255 @@
+//! Statements on deliveries: what is due, how it ended, what comes next.
+//!
+//! Of the pending deliveries of a lane (one handler, one order or shipment) only the first has a due
+//! time. Whoever finishes it gives the next one its own.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::{micros, timestamp};
+use crate::inbox::{Claim, Due, EventKey, Finish, Standing, State};
+
+pub(super) const PENDING: i64 = 0;
+pub(super) const DONE: i64 = 1;
+pub(super) const DEAD: i64 = 2;
+pub(super) const DISCARDED: i64 = 3;
+
+/// Failures that are kept of each delivery.
+const FAILURES_KEPT: u32 = 50;
+
+/// The state a number stands for.
+pub(super) fn state(number: i64) -> State {
+    match number {
+        PENDING => State::Pending,
+        DONE => State::Done,
+        DEAD => State::Dead,
+        _ => State::Discarded,
+    }
+}
+
+/// Adds a delivery to the end of its lane.
+pub(super) fn add(db: &Connection, event: i64, handler: &str, lane: i64, now: Timestamp) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "INSERT INTO deliveries (event, handler, lane, state, since, changed, due)
+         VALUES (?1, ?2, ?3, 0, ?4, ?4,
+                 CASE WHEN EXISTS (SELECT 1 FROM deliveries WHERE handler = ?2 AND lane = ?3 AND state = 0)
+                      THEN NULL ELSE ?4 END)",
+    )?
+    .execute(params![event, handler, lane, micros(now)])?;
+    Ok(())
+}
+
+/// The deliveries of `handler` that are due and not in `taken`, and when the next will be.
+pub(super) fn due(
+    db: &Connection,
+    handler: &str,
+    most: usize,
+    taken: &HashSet<i64>,
+    now: Timestamp,
+) -> rusqlite::Result<Due> {
+    let mut statement = db.prepare_cached(
+        "SELECT d.event, e.key, e.id, d.attempts, d.since, length(e.body), d.due
+         FROM deliveries d JOIN events e ON e.number = d.event
+         WHERE d.handler = ?1 AND d.due IS NOT NULL ORDER BY d.due LIMIT ?2",
+    )?;
+    let mut rows = statement.query(params![handler, most + taken.len() + 1])?;
+    let mut due = Due::default();
+    while let Some(row) = rows.next()? {
+        let event = row.get(0)?;
+        if taken.contains(&event) {
+            continue;
+        }
+        let at = timestamp(row.get(6)?);
+        if at > now || due.claims.len() == most {
+            due.next = Some(at);
+            break;
+        }
+        due.claims.push(Claim {
+            event,
+            key: EventKey(row.get(1)?),
+            id: row.get(2)?,
+            handler: handler.to_owned(),
+            attempts: row.get(3)?,
+            since: timestamp(row.get(4)?),
+            size: row.get(5)?,
+        });
+    }
+    Ok(due)
+}
+
+/// Notes how an attempt ended.
+pub(super) fn finish(
+    db: &Connection,
+    claim: &Claim,
+    finish: &Finish,
+    took: Duration,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let attempt = claim.attempts + 1;
+    let (state, due, status, reason) = match finish {
+        Finish::Done => (DONE, None, None, None),
+        Finish::Retry { at, reason } => (PENDING, Some(micros(*at)), None, Some(reason)),
+        Finish::Dead { reason, status } => (DEAD, None, *status, Some(reason)),
+    };
+    if let Some(reason) = reason {
+        db.prepare_cached(
+            "INSERT OR REPLACE INTO failures (event, handler, attempt, at, took, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            claim.event,
+            claim.handler,
+            attempt,
+            micros(now),
+            i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
+            reason
+        ])?;
+        db.prepare_cached("DELETE FROM failures WHERE event = ?1 AND handler = ?2 AND attempt <= ?3")?.execute(
+            params![claim.event, claim.handler, i64::from(attempt) - i64::from(FAILURES_KEPT)],
+        )?;
+    }
+    // Somebody may have discarded it meanwhile; then that stands.
+    let lane: Option<i64> = db
+        .prepare_cached(
+            "UPDATE deliveries SET state = ?3, due = ?4, status = ?5, attempts = ?6, changed = ?7
+             WHERE event = ?1 AND handler = ?2 AND state = 0 RETURNING lane",
+        )?
+        .query_row(params![claim.event, claim.handler, state, due, status, attempt, micros(now)], |row| row.get(0))
+        .optional()?;
+    match lane {
+        Some(lane) if state != PENDING => advance(db, &claim.handler, lane, now),
+        _ => Ok(()),
+    }
+}
+
+/// Makes the first pending delivery of a lane due, if the lane has no due one.
+fn advance(db: &Connection, handler: &str, lane: i64, now: Timestamp) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE deliveries SET due = ?3
+         WHERE handler = ?1 AND lane = ?2 AND state = 0
+           AND event = (SELECT min(event) FROM deliveries WHERE handler = ?1 AND lane = ?2 AND state = 0)
+           AND NOT EXISTS (SELECT 1 FROM deliveries
+                           WHERE handler = ?1 AND lane = ?2 AND state = 0 AND due IS NOT NULL)",
+    )?
+    .execute(params![handler, lane, micros(now)])?;
+    Ok(())
+}
+
+/// How far an event has come with each handler.
+pub(super) fn standing(db: &Connection, key: EventKey) -> rusqlite::Result<Vec<Standing>> {
+    db.prepare_cached(
+        "SELECT d.state, d.status,
+                (SELECT reason FROM failures f WHERE f.event = d.event AND f.handler = d.handler
+                 ORDER BY f.attempt DESC LIMIT 1)
+         FROM events e JOIN deliveries d ON d.event = e.number WHERE e.key = ?1",
+    )?
+    .query_map([key.0], |row| {
+        Ok(Standing { state: state(row.get(0)?), status: row.get(1)?, reason: row.get(2)? })
+    })?
+    .collect()
+}
+
+/// Makes an event's waiting deliveries due at once.
+pub(super) fn hurry(db: &Connection, key: EventKey, now: Timestamp) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE deliveries SET due = ?2
+         WHERE event = (SELECT number FROM events WHERE key = ?1) AND due > ?2",
+    )?
+    .execute(params![key.0, micros(now)])?;
+    Ok(())
+}
+
+/// Has an event delivered again. It takes its place in its lane by the order received.
+pub(super) fn deliver_again(
+    db: &Connection,
+    event: i64,
+    handler: Option<&str>,
+    now: Timestamp,
+) -> rusqlite::Result<usize> {
+    let mut wanted: Vec<(String, i64)> = db
+        .prepare(
+            "SELECT handler, lane FROM deliveries WHERE event = ?1
+               AND CASE WHEN ?2 IS NULL THEN state IN (2, 3) ELSE handler = ?2 AND state != 0 END",
+        )?
+        .query_map(params![event, handler], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    if let Some(handler) = handler
+        && wanted.is_empty()
+        && let Some(lane) = lane_of(db, event)?
+        && !exists(db, event, handler)?
+    {
+        // A handler that did not want the event, or was not there when it came.
+        db.execute(
+            "INSERT INTO deliveries (event, handler, lane, state, since, changed) VALUES (?1, ?2, ?3, 3, ?4, ?4)",
+            params![event, handler, lane, micros(now)],
+        )?;
+        wanted.push((handler.to_owned(), lane));
+    }
+    for (handler, lane) in &wanted {
+        db.execute(
+            "UPDATE deliveries SET state = 0, attempts = 0, since = ?3, changed = ?3, due = NULL, status = NULL
+             WHERE event = ?1 AND handler = ?2",
+            params![event, handler, micros(now)],
+        )?;
+        advance(db, handler, *lane, now)?;
+    }
+    Ok(wanted.len())
+}
+
+fn exists(db: &Connection, event: i64, handler: &str) -> rusqlite::Result<bool> {
+    db.query_row(
+        "SELECT EXISTS (SELECT 1 FROM deliveries WHERE event = ?1 AND handler = ?2)",
+        params![event, handler],
+        |row| row.get(0),
+    )
+}
+
+/// The lane of an event; `None` for a refused body.
+fn lane_of(db: &Connection, event: i64) -> rusqlite::Result<Option<i64>> {
+    let number: Option<(String, Option<String>, [u8; 16])> = db
+        .query_row("SELECT kind, subject, key FROM events WHERE number = ?1 AND kind IS NOT NULL", [event], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()?;
+    Ok(number.map(|(kind, subject, key)| super::events::lane(&kind, subject.as_deref(), EventKey(key))))
+}
+
+/// Sets aside what of an event is not done.
+pub(super) fn discard(db: &Connection, event: i64, now: Timestamp) -> rusqlite::Result<usize> {
+    let lanes: Vec<(String, i64)> = db
+        .prepare(
+            "UPDATE deliveries SET state = 3, due = NULL, changed = ?2 WHERE event = ?1 AND state IN (0, 2)
+             RETURNING handler, lane",
+        )?
+        .query_map(params![event, micros(now)], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    for (handler, lane) in &lanes {
+        advance(db, handler, *lane, now)?;
+    }
+    let bodies =
+        db.execute("UPDATE events SET discarded = 1 WHERE number = ?1 AND kind IS NULL AND NOT discarded", [event])?;
+    Ok(lanes.len() + bodies)
+}
+
+/// Handlers with unfinished deliveries, each counted up to `most`.
+pub(super) fn backlog(db: &Connection, most: usize) -> rusqlite::Result<Vec<(String, usize)>> {
+    let mut found = Vec::new();
+    let mut after = String::new();
+    loop {
+        // One step in the index per handler, however many deliveries it has.
+        let next: Option<String> = db
+            .prepare_cached("SELECT handler FROM deliveries WHERE state = 0 AND handler > ?1 ORDER BY handler LIMIT 1")?
+            .query_row([&after], |row| row.get(0))
+            .optional()?;
+        let Some(handler) = next else { return Ok(found) };
+        let count = db
+            .prepare_cached(
+                "SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 0 AND handler = ?1 LIMIT ?2)",
+            )?
+            .query_row(params![handler, most], |row| row.get(0))?;
+        after.clone_from(&handler);
+        found.push((handler, count));
+    }
+}

@@ -1,0 +1,189 @@
+//! Statements on events: storing, refusing, loading, removing.
+
+use std::io::Write as _;
+
+use aws_lc_rs::digest;
+use bytes::Bytes;
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
+
+use super::{deliveries, micros, timestamp};
+use crate::dispatch::Route;
+use crate::event::Event;
+use crate::inbox::{EventKey, Incoming, Receipt, RefusedBody, Swept};
+use crate::model::{Envelope, Format, Kind};
+
+/// Bodies from this size on are written in place instead of through copies.
+const LARGE: usize = 64 << 10;
+
+/// Events that one step of a sweep looks at.
+const SWEEP_STEP: i64 = 500;
+
+/// Stores an event with its deliveries, unless the same message is there already.
+pub(super) fn store(db: &Connection, incoming: &Incoming, routes: &[Route]) -> rusqlite::Result<Receipt> {
+    let envelope = &incoming.envelope;
+    let stored = db
+        .prepare_cached(
+            "INSERT INTO events (key, id, received, path, content_type, kind, format, event_name, message_id,
+                                 subject, document, company, created, body)
+             VALUES (:key, :id, :received, :path, :content_type, :kind, :format, :event_name, :message_id,
+                     :subject, :document, :company, :created, coalesce(:body, zeroblob(:size)))
+             ON CONFLICT (key) DO NOTHING",
+        )?
+        .execute(named_params! {
+            ":key": incoming.key.0,
+            ":id": incoming.id,
+            ":received": micros(incoming.received),
+            ":path": incoming.path,
+            ":content_type": incoming.content_type,
+            ":kind": envelope.kind.as_str(),
+            ":format": envelope.format.as_str(),
+            ":event_name": envelope.event_name,
+            ":message_id": envelope.message_id,
+            ":subject": envelope.subject,
+            ":document": envelope.number,
+            ":company": envelope.company_id,
+            ":created": envelope.created,
+            ":body": small(&incoming.body),
+            ":size": incoming.body.len(),
+        })?;
+    if stored == 0 {
+        return Ok(Receipt { duplicate: true });
+    }
+    let number = db.last_insert_rowid();
+    write_large(db, number, &incoming.body)?;
+    let lane = lane(envelope.kind.as_str(), envelope.subject.as_deref(), incoming.key);
+    for route in routes.iter().filter(|route| route.wants(envelope)) {
+        deliveries::add(db, number, &route.name, lane, incoming.received)?;
+    }
+    Ok(Receipt { duplicate: false })
+}
+
+/// Keeps a refused body; returns its id.
+pub(super) fn refuse(db: &Connection, refused: &RefusedBody) -> rusqlite::Result<String> {
+    let (key, id) = EventKey::random();
+    db.prepare_cached(
+        "INSERT INTO events (key, id, received, path, content_type, reason, status, body)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, coalesce(?8, zeroblob(?9)))",
+    )?
+    .execute(params![
+        key.0,
+        id,
+        micros(refused.received),
+        refused.path,
+        refused.content_type,
+        refused.reason,
+        refused.status,
+        small(&refused.body),
+        refused.body.len(),
+    ])?;
+    write_large(db, db.last_insert_rowid(), &refused.body)?;
+    Ok(id)
+}
+
+/// Stores a refused body as the event that it is after all, and takes it off the list of refused ones.
+pub(super) fn accept(db: &Connection, number: i64, incoming: &Incoming, routes: &[Route]) -> rusqlite::Result<Receipt> {
+    let receipt = store(db, incoming, routes)?;
+    db.execute("DELETE FROM events WHERE number = ?1 AND kind IS NULL", [number])?;
+    Ok(receipt)
+}
+
+/// An event for a handler.
+pub(super) fn load(db: &Connection, number: i64, attempt: u32) -> rusqlite::Result<Event> {
+    db.prepare_cached(
+        "SELECT kind, format, event_name, message_id, subject, document, company, created, id, received,
+                content_type, body
+         FROM events WHERE number = ?1 AND kind IS NOT NULL",
+    )?
+    .query_row([number], |row| {
+        Ok(Event {
+            envelope: envelope(row)?,
+            id: row.get(8)?,
+            received: timestamp(row.get(9)?),
+            attempt,
+            content_type: row.get(10)?,
+            body: Bytes::from(row.get::<_, Vec<u8>>(11)?),
+        })
+    })
+}
+
+/// The body of an event.
+pub(super) fn body(db: &Connection, number: i64) -> rusqlite::Result<Bytes> {
+    db.query_row("SELECT body FROM events WHERE number = ?1", [number], |row| row.get::<_, Vec<u8>>(0)).map(Bytes::from)
+}
+
+/// Removes finished events from `from` on that were finished before `before`; returns how far it came.
+pub(super) fn sweep(db: &Connection, from: i64, before: Timestamp) -> rusqlite::Result<(Swept, i64)> {
+    let to: Option<i64> = db
+        .prepare_cached(
+            "SELECT max(number) FROM (SELECT number FROM events WHERE number > ?1 AND received < ?2
+                                      ORDER BY number LIMIT ?3)",
+        )?
+        .query_row(params![from, micros(before), SWEEP_STEP], |row| row.get(0))
+        .optional()?
+        .flatten();
+    let Some(to) = to else { return Ok((Swept { removed: 0, complete: true }, 0)) };
+    let removed = db
+        .prepare_cached(
+            "DELETE FROM events WHERE number > ?1 AND number <= ?2 AND received < ?3
+               AND (kind IS NOT NULL OR discarded)
+               AND NOT EXISTS (SELECT 1 FROM deliveries d
+                               WHERE d.event = number AND (d.state IN (0, 2) OR d.changed >= ?3))",
+        )?
+        .execute(params![from, to, micros(before)])?;
+    if removed > 0 {
+        for table in ["deliveries", "failures"] {
+            db.execute(
+                &format!(
+                    "DELETE FROM {table} WHERE event > ?1 AND event <= ?2
+                     AND NOT EXISTS (SELECT 1 FROM events e WHERE e.number = event)"
+                ),
+                params![from, to],
+            )?;
+        }
+    }
+    Ok((Swept { removed, complete: false }, to))
+}
+
+fn envelope(row: &Row<'_>) -> rusqlite::Result<Envelope> {
+    let kind: String = row.get(0)?;
+    let format: String = row.get(1)?;
+    Ok(Envelope {
+        // Written by `store`, so they are known.
+        kind: Kind::from_name(&kind).unwrap_or(Kind::Order),
+        format: Format::from_name(&format).unwrap_or(Format::Json),
+        event_name: row.get(2)?,
+        message_id: row.get(3)?,
+        subject: row.get(4)?,
+        number: row.get(5)?,
+        company_id: row.get(6)?,
+        created: row.get(7)?,
+    })
+}
+
+/// The number of an event's order or shipment; an event without either is on its own. That two orders
+/// share a number is unlikely and harmless: they wait for each other.
+pub(super) fn lane(kind: &str, subject: Option<&str>, key: EventKey) -> i64 {
+    // Documents are attached to an order, so they go in its lane.
+    let class = if kind == Kind::Shipment.as_str() { "shipment" } else { "order" };
+    let digest = match subject.filter(|subject| !subject.is_empty()) {
+        Some(subject) => digest::digest(&digest::SHA256, format!("{class} {subject}").as_bytes()),
+        None => digest::digest(&digest::SHA256, &key.0),
+    };
+    let mut lane = [0; 8];
+    lane.copy_from_slice(&digest.as_ref()[..8]);
+    i64::from_be_bytes(lane)
+}
+
+fn small(body: &Bytes) -> Option<&[u8]> {
+    (body.len() < LARGE).then_some(body.as_ref())
+}
+
+fn write_large(db: &Connection, number: i64, body: &Bytes) -> rusqlite::Result<()> {
+    if body.len() >= LARGE {
+        let mut blob = db.blob_open("main", "events", "body", number, false)?;
+        blob.write_all(body).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        blob.close()?;
+    }
+    Ok(())
+}

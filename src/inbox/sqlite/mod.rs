@@ -1,0 +1,185 @@
+//! The inbox in an embedded SQLite database: WAL, `synchronous=FULL`, one writer.
+//!
+//! [`writer`] commits whatever is waiting in one transaction and one sync. [`events`] and
+//! [`deliveries`] are the statements, [`views`] what people look at.
+
+mod deliveries;
+mod events;
+mod open;
+mod reader;
+mod views;
+mod writer;
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::{
+    Claim, Due, EventKey, EventView, Filter, Finish, Inbox, InboxError, Incoming, Open, Purpose, Receipt, RefusedBody,
+    SharedInbox, Standing, Swept,
+};
+use crate::config::Section;
+use crate::dispatch::Route;
+use crate::event::Event;
+use reader::Reader;
+use writer::Writer;
+
+/// Checked settings: where the database is.
+#[derive(Debug, Clone)]
+struct Settings {
+    path: PathBuf,
+}
+
+/// Reads `path`.
+pub(super) fn read(section: &Section) -> Option<Box<dyn Open>> {
+    let path = section.file("path")?;
+    if path.as_os_str().is_empty() {
+        section.error("path", "is empty. Give the file of the inbox, such as \"data/inbox.db\"");
+        return None;
+    }
+    Some(Box::new(Settings { path }))
+}
+
+#[async_trait::async_trait]
+impl Open for Settings {
+    async fn open(&self, purpose: Purpose) -> anyhow::Result<SharedInbox> {
+        let path = self.path.clone();
+        Ok(Arc::new(tokio::task::spawn_blocking(move || Sqlite::open(path, purpose)).await??))
+    }
+}
+
+/// The open database.
+struct Sqlite {
+    writer: Writer,
+    reader: Reader,
+    /// Deliveries that somebody works on. Kept here, not in the database: they end with the process.
+    claimed: Mutex<HashSet<(i64, String)>>,
+    /// Where the next sweep goes on.
+    swept_to: Mutex<i64>,
+    _lock: Option<std::fs::File>,
+}
+
+impl Sqlite {
+    fn open(path: PathBuf, purpose: Purpose) -> anyhow::Result<Self> {
+        let lock = open::prepare(&path, purpose)?;
+        let reader = Reader::new(path.clone());
+        let writer = Writer::start(path, reader.reopener())?;
+        Ok(Self { writer, reader, claimed: Mutex::default(), swept_to: Mutex::new(0), _lock: lock })
+    }
+
+    fn claimed(&self) -> std::sync::MutexGuard<'_, HashSet<(i64, String)>> {
+        self.claimed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait::async_trait]
+impl Inbox for Sqlite {
+    async fn store(&self, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {
+        let weight = incoming.body.len();
+        self.writer.run(weight, move |db| events::store(db, &incoming, &routes)).await
+    }
+
+    async fn refuse(&self, refused: RefusedBody) -> Result<String, InboxError> {
+        let weight = refused.body.len();
+        self.writer.run(weight, move |db| events::refuse(db, &refused)).await
+    }
+
+    async fn claim(&self, handler: &str, most: usize) -> Result<Due, InboxError> {
+        let taken: HashSet<i64> =
+            self.claimed().iter().filter(|(_, by)| by == handler).map(|(event, _)| *event).collect();
+        let name = handler.to_owned();
+        let due = self.reader.run(move |db| deliveries::due(db, &name, most, &taken, Timestamp::now())).await?;
+        self.claimed().extend(due.claims.iter().map(|claim| (claim.event, claim.handler.clone())));
+        Ok(due)
+    }
+
+    async fn load(&self, claim: &Claim) -> Result<Event, InboxError> {
+        let (number, attempt) = (claim.event, claim.attempts + 1);
+        self.reader.run(move |db| events::load(db, number, attempt)).await
+    }
+
+    async fn finish(&self, claim: &Claim, finish: Finish, took: Duration) -> Result<(), InboxError> {
+        let finished = claim.clone();
+        self.writer
+            .run(0, move |db| deliveries::finish(db, &finished, &finish, took, Timestamp::now()))
+            .await?;
+        self.release(claim).await;
+        Ok(())
+    }
+
+    async fn release(&self, claim: &Claim) {
+        self.claimed().remove(&(claim.event, claim.handler.clone()));
+    }
+
+    async fn standing(&self, key: EventKey) -> Result<Vec<Standing>, InboxError> {
+        self.reader.run(move |db| deliveries::standing(db, key)).await
+    }
+
+    async fn hurry(&self, key: EventKey) -> Result<(), InboxError> {
+        self.writer.run(0, move |db| deliveries::hurry(db, key, Timestamp::now())).await
+    }
+
+    async fn sweep(&self, before: Timestamp) -> Result<Swept, InboxError> {
+        let from = *self.swept_to.lock().unwrap_or_else(PoisonError::into_inner);
+        let (swept, to) = self.writer.run(0, move |db| events::sweep(db, from, before)).await?;
+        *self.swept_to.lock().unwrap_or_else(PoisonError::into_inner) = to;
+        Ok(swept)
+    }
+
+    async fn list(&self, filter: &Filter) -> Result<Vec<EventView>, InboxError> {
+        let filter = filter.clone();
+        self.reader.run(move |db| views::list(db, &filter)).await
+    }
+
+    async fn show(&self, id: &str) -> Result<Option<EventView>, InboxError> {
+        let key = EventKey::of_id(id);
+        self.reader.run(move |db| views::show(db, key)).await
+    }
+
+    async fn body(&self, event: i64) -> Result<Bytes, InboxError> {
+        self.reader.run(move |db| events::body(db, event)).await
+    }
+
+    async fn deliver(&self, event: i64, handler: Option<&str>) -> Result<usize, InboxError> {
+        let handler = handler.map(str::to_owned);
+        self.writer
+            .run(0, move |db| deliveries::deliver_again(db, event, handler.as_deref(), Timestamp::now()))
+            .await
+    }
+
+    async fn accept(&self, event: i64, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {
+        let weight = incoming.body.len();
+        self.writer.run(weight, move |db| events::accept(db, event, &incoming, &routes)).await
+    }
+
+    async fn discard(&self, event: i64) -> Result<usize, InboxError> {
+        self.writer.run(0, move |db| deliveries::discard(db, event, Timestamp::now())).await
+    }
+
+    async fn backlog(&self, most: usize) -> Result<Vec<(String, usize)>, InboxError> {
+        self.reader.run(move |db| deliveries::backlog(db, most)).await
+    }
+
+    async fn probe(&self) -> Result<(), InboxError> {
+        // Rewrites the version in place: the least that has to reach the disk.
+        self.writer.run(0, |db| db.pragma_update(None, "user_version", open::VERSION)).await
+    }
+
+    async fn close(&self) {
+        self.writer.close().await;
+    }
+}
+
+/// A time as the database keeps it.
+fn micros(time: Timestamp) -> i64 {
+    time.as_microsecond()
+}
+
+/// A time as the database has kept it.
+fn timestamp(micros: i64) -> Timestamp {
+    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH)
+}

@@ -1,0 +1,118 @@
+//! Opening the database: the file, its settings, its version.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use rusqlite::{Connection, OpenFlags};
+
+use crate::inbox::Purpose;
+
+/// The version of the schema this program works with.
+pub(super) const VERSION: u32 = 1;
+
+/// What leads from each version to the next; the first starts from an empty file.
+const MIGRATIONS: [&str; VERSION as usize] = [include_str!("schema.sql")];
+
+/// How long to wait for another process (the `events` command, a backup) that is writing.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Pages (of 4 KiB) that may pile up in the write-ahead log before the writer itself moves them to
+/// their place. Normally the checkpointer has done it by then.
+const PAGES_IN_LOG: u32 = 8192;
+
+/// Makes sure that the database is there in the right version, and takes the lock of a receiver.
+pub(super) fn prepare(path: &Path, purpose: Purpose) -> anyhow::Result<Option<File>> {
+    if purpose == Purpose::Look && !path.exists() {
+        bail!("there is no inbox at {}. Has the receiver run here? (inbox.path, working directory)", path.display());
+    }
+    let directory = directory(path);
+    if !directory.exists() {
+        make_directory(&directory).with_context(|| format!("cannot make the directory {}", directory.display()))?;
+    }
+    let lock = if purpose == Purpose::Serve { Some(lock(path)?) } else { None };
+    let mut db = connect(path).with_context(|| format!("cannot open the inbox {}", path.display()))?;
+    migrate(&mut db).with_context(|| format!("cannot prepare the inbox {}", path.display()))?;
+    // The file itself is synced by SQLite; its name is the directory's.
+    #[cfg(unix)]
+    File::open(&directory)
+        .and_then(|directory| directory.sync_all())
+        .with_context(|| format!("cannot sync the directory {}", directory.display()))?;
+    Ok(lock)
+}
+
+/// A connection that writes, with every commit on disk before it returns.
+pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let db = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    db.busy_timeout(BUSY)?;
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    // Only macOS has it, and there a plain sync stops at the disk's cache.
+    db.pragma_update(None, "fullfsync", true)?;
+    db.pragma_update(None, "wal_autocheckpoint", PAGES_IN_LOG)?;
+    db.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    db.pragma_update(None, "cache_size", -16 * 1024)?; // KiB
+    db.set_prepared_statement_cache_capacity(64);
+    Ok(db)
+}
+
+/// A connection that only reads.
+pub(super) fn connect_to_read(path: &Path) -> rusqlite::Result<Connection> {
+    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    db.busy_timeout(BUSY)?;
+    db.pragma_update(None, "query_only", true)?;
+    db.pragma_update(None, "cache_size", -8 * 1024)?; // KiB
+    Ok(db)
+}
+
+fn migrate(db: &mut Connection) -> anyhow::Result<()> {
+    let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    ensure!(
+        version <= VERSION,
+        "it was written by a newer version of this program (schema {version}, this one knows {VERSION}). Use that one"
+    );
+    for migration in MIGRATIONS.iter().skip(version as usize) {
+        transaction.execute_batch(migration)?;
+    }
+    if version < VERSION {
+        transaction.pragma_update(None, "user_version", VERSION)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Two receivers on one file would deliver everything twice.
+fn lock(path: &Path) -> anyhow::Result<File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let lock_path = PathBuf::from(name);
+    let file = File::create(&lock_path).with_context(|| format!("cannot write {}", lock_path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            bail!("another receiver is working on the inbox {}. Stop it, or give this one another inbox.path", path.display())
+        }
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", lock_path.display())),
+    }
+}
+
+fn directory(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Orders are nobody else's business.
+fn make_directory(directory: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory)
+}

@@ -1,0 +1,153 @@
+//! Queries for people: events with the state they are in.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
+
+use super::{deliveries, micros, timestamp};
+use crate::inbox::view::FailureView;
+use crate::inbox::{DeliveryView, EventKey, EventView, Filter, State};
+use crate::model::Kind;
+
+const COLUMNS: &str = "number, id, received, kind, event_name, subject, document, company, path, content_type,
+                       length(body), reason, status, discarded";
+
+/// Events that match, the newest first.
+pub(super) fn list(db: &Connection, filter: &Filter) -> rusqlite::Result<Vec<EventView>> {
+    let (condition, values) = condition(filter);
+    let sql = format!(
+        "SELECT {COLUMNS} FROM events e WHERE {condition} ORDER BY number DESC LIMIT {}",
+        filter.limit
+    );
+    let mut statement = db.prepare(&sql)?;
+    let mut rows = statement.query(params_from_iter(values))?;
+    let mut events = Vec::new();
+    while let Some(row) = rows.next()? {
+        events.push(event(db, row)?);
+    }
+    Ok(events)
+}
+
+/// One event.
+pub(super) fn show(db: &Connection, key: EventKey) -> rusqlite::Result<Option<EventView>> {
+    db.query_row(&format!("SELECT {COLUMNS} FROM events WHERE key = ?1"), [key.0], |row| event(db, row)).optional()
+}
+
+/// The filter as SQL, with the values for its parameters.
+fn condition(filter: &Filter) -> (String, Vec<Value>) {
+    const HAS: &str = "EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.number AND";
+    let mut conditions = vec!["TRUE".to_owned()];
+    let mut values = Vec::new();
+    let mut add = |condition: &str, value: Option<Value>| {
+        conditions.push(condition.to_owned());
+        values.extend(value);
+    };
+    match filter.state {
+        None => {}
+        Some(State::Refused) => add("kind IS NULL AND NOT discarded", None),
+        Some(State::Unwanted) => {
+            add("kind IS NOT NULL AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.number)", None);
+        }
+        // Few among many: this way round, the index of dead ones is used.
+        Some(State::Dead) => add("number IN (SELECT event FROM deliveries WHERE state = 2)", None),
+        Some(State::Pending) => add(&format!("{HAS} d.state = 0)"), None),
+        Some(State::Discarded) => add(&format!("(discarded OR {HAS} d.state = 3))"), None),
+        Some(State::Done) => add(
+            "EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.number)
+             AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.number AND d.state != 1)",
+            None,
+        ),
+    }
+    if let Some(kind) = filter.kind {
+        add("kind = ?", Some(kind.as_str().to_owned().into()));
+    }
+    if let Some(pattern) = &filter.event {
+        add("coalesce(event_name, 'Changed') GLOB ?", Some(pattern.clone().into()));
+    }
+    if let Some(handler) = &filter.handler {
+        add(&format!("{HAS} d.handler = ?)"), Some(handler.clone().into()));
+    }
+    if let Some(subject) = &filter.subject {
+        add("? IN (subject, document)", Some(subject.clone().into()));
+    }
+    if let Some(since) = filter.since {
+        add("received >= ?", Some(micros(since).into()));
+    }
+    if let Some(until) = filter.until {
+        add("received < ?", Some(micros(until).into()));
+    }
+    if let Some(before) = filter.before {
+        add("number < ?", Some(before.into()));
+    }
+    (conditions.join(" AND "), values)
+}
+
+fn event(db: &Connection, row: &Row<'_>) -> rusqlite::Result<EventView> {
+    let number = row.get(0)?;
+    let kind: Option<String> = row.get(3)?;
+    let deliveries = deliveries_of(db, number)?;
+    let state = match (&kind, row.get(13)?) {
+        (None, false) => State::Refused,
+        (None, true) => State::Discarded,
+        (Some(_), _) => state_of(&deliveries),
+    };
+    Ok(EventView {
+        number,
+        id: row.get(1)?,
+        state,
+        received: timestamp(row.get(2)?),
+        kind: kind.as_deref().and_then(Kind::from_name),
+        event_name: row.get(4)?,
+        subject: row.get(5)?,
+        document_number: row.get(6)?,
+        company_id: row.get(7)?,
+        path: row.get(8)?,
+        content_type: row.get(9)?,
+        size: row.get::<_, i64>(10)?.unsigned_abs(),
+        reason: row.get(11)?,
+        status: row.get(12)?,
+        deliveries,
+    })
+}
+
+fn state_of(deliveries: &[DeliveryView]) -> State {
+    [State::Dead, State::Pending, State::Discarded, State::Done]
+        .into_iter()
+        .find(|state| deliveries.iter().any(|delivery| delivery.state == *state))
+        .unwrap_or(State::Unwanted)
+}
+
+fn deliveries_of(db: &Connection, event: i64) -> rusqlite::Result<Vec<DeliveryView>> {
+    let mut statement = db.prepare_cached(
+        "SELECT handler, state, attempts, due, changed FROM deliveries WHERE event = ?1 ORDER BY handler",
+    )?;
+    let mut rows = statement.query([event])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let handler: String = row.get(0)?;
+        let failures = failures_of(db, event, &handler)?;
+        found.push(DeliveryView {
+            state: deliveries::state(row.get(1)?),
+            attempts: row.get(2)?,
+            due: row.get::<_, Option<i64>>(3)?.map(timestamp),
+            changed: timestamp(row.get(4)?),
+            handler,
+            failures,
+        });
+    }
+    Ok(found)
+}
+
+fn failures_of(db: &Connection, event: i64, handler: &str) -> rusqlite::Result<Vec<FailureView>> {
+    db.prepare_cached(
+        "SELECT attempt, at, took, reason FROM failures WHERE event = ?1 AND handler = ?2 ORDER BY attempt",
+    )?
+    .query_map(params![event, handler], |row| {
+        Ok(FailureView {
+            attempt: row.get(0)?,
+            at: timestamp(row.get(1)?),
+            milliseconds: row.get::<_, i64>(2)?.unsigned_abs(),
+            reason: row.get(3)?,
+        })
+    })?
+    .collect()
+}

@@ -1,0 +1,100 @@
+//! Reading a body: within its own limit, within the budget of all, and not for ever.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_LENGTH;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::budget::{Budget, Share};
+use crate::config::settings::Limits;
+
+/// What is kept of a body that is too large, so that somebody can tell which one it was.
+const KEPT_OF_TOO_LARGE: usize = 64 << 10;
+/// How long the rest of such a body is read and thrown away, so that the client gets to read the
+/// answer instead of a reset connection.
+const LONGEST_DRAIN: Duration = Duration::from_secs(5);
+
+/// A body in memory, with its share of the budget.
+pub(crate) struct Received {
+    /// All of it.
+    pub(crate) bytes: Bytes,
+    /// Its room; given back when the body is no longer held.
+    pub(crate) share: Share,
+}
+
+/// Why a body was not read to its end.
+pub(crate) enum BodyError {
+    /// Larger than the limit, with its beginning.
+    TooLarge {
+        /// The length that was announced, if one was.
+        announced: Option<u64>,
+        /// As much as was kept.
+        beginning: Bytes,
+    },
+    /// There is no room for it now.
+    NoRoom,
+    /// It broke off, or stalled.
+    Broken(String),
+}
+
+/// Reads `body` to its end.
+pub(crate) async fn read(
+    headers: &HeaderMap,
+    mut body: Body,
+    limits: &Limits,
+    budget: &Budget,
+) -> Result<Received, BodyError> {
+    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > limits.body as u64) {
+        drain(body, limits.body);
+        return Err(BodyError::TooLarge { announced, beginning: Bytes::new() });
+    }
+    let expected = announced.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+    let mut share = budget.take(expected.max(1)).ok_or(BodyError::NoRoom)?;
+    let mut room = expected;
+    let mut bytes = BytesMut::new();
+    loop {
+        let frame = match timeout(limits.body_idle, body.frame()).await {
+            Err(_) => return Err(BodyError::Broken("nothing came for too long".to_owned())),
+            Ok(None) => return Ok(Received { bytes: bytes.freeze(), share }),
+            Ok(Some(Err(error))) => return Err(BodyError::Broken(error.to_string())),
+            Ok(Some(Ok(frame))) => frame,
+        };
+        let Ok(data) = frame.into_data() else { continue };
+        let length = bytes.len() + data.len();
+        if length > limits.body {
+            drain(body, limits.body);
+            bytes.truncate(KEPT_OF_TOO_LARGE);
+            return Err(BodyError::TooLarge { announced, beginning: bytes.freeze() });
+        }
+        if length > room {
+            // Doubling bounds how often the body is copied; the budget knows of it.
+            let more = (length - room).max(room).min(limits.body - room);
+            share.join(budget.take(more).ok_or(BodyError::NoRoom)?);
+            room += more;
+        }
+        if bytes.is_empty() {
+            // One allocation of the announced size; the pages are only touched as data comes.
+            bytes.reserve(room);
+        }
+        bytes.extend_from_slice(&data);
+    }
+}
+
+/// Goes on reading in the background, up to twice the limit, and throws it away.
+fn drain(mut body: Body, limit: usize) {
+    tokio::spawn(async move {
+        let end = Instant::now() + LONGEST_DRAIN;
+        let mut left = limit.saturating_mul(2);
+        while let Ok(Some(Ok(frame))) = timeout_at(end, body.frame()).await {
+            left = match left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
+                Some(left) => left,
+                None => return,
+            };
+        }
+    });
+}

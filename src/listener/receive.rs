@@ -1,0 +1,240 @@
+//! One request from start to end. Read [`receive`] first.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{Method, request};
+use bytes::Bytes;
+use jiff::Timestamp;
+use tokio::time::timeout;
+
+use super::body::{self, BodyError, Received};
+use crate::auth::{Gate, Verified};
+use crate::budget::Budget;
+use crate::config::settings::{Acknowledge, Endpoint, Server};
+use crate::decode;
+use crate::dispatch::{Dispatch, Settled, Watch};
+use crate::inbox::{Incoming, RefusedBody, SharedInbox};
+use crate::respond::{Answer, ComeAgain, Refusal, Why};
+
+/// Bodies from this size on are decoded on a thread of their own, so that nobody else waits.
+const LARGE: usize = 256 << 10;
+
+/// What every request needs.
+pub(crate) struct Reception {
+    pub(crate) server: Server,
+    pub(crate) budget: Budget,
+    pub(crate) inbox: SharedInbox,
+    pub(crate) dispatch: Dispatch,
+    pub(crate) draining: AtomicBool,
+}
+
+/// A webhook: who is it, what did they send, is it safe, what do we say.
+pub(crate) async fn receive(reception: Arc<Reception>, endpoint: Arc<Endpoint>, address: IpAddr, request: Request) -> Answer {
+    if reception.draining.load(Ordering::Relaxed) {
+        return Answer::ComeAgain(ComeAgain::Draining);
+    }
+    if !matches!(*request.method(), Method::POST | Method::PUT) {
+        let refusal = refuse(Why::Method, "this endpoint takes POST and PUT only");
+        return misdirected(reception, &endpoint.gate, address, request, refusal).await;
+    }
+    let Verified { caller, head, body, .. } = match endpoint.gate.admit(request, address) {
+        Ok(verified) => verified,
+        Err(denied) => return Answer::Denied(denied),
+    };
+    let arrival = Arrival::new(&head, &caller.credential, address);
+    let received = body::read(&head.headers, body, &reception.server.limits, &reception.budget).await;
+    in_time(reception.server.answer_within, async move {
+        match received {
+            Ok(received) => take(&reception, endpoint.acknowledge, arrival, received).await,
+            Err(error) => unread(&reception, arrival, error).await,
+        }
+    })
+    .await
+}
+
+/// Does the work on a task of its own: it belongs to the receiver, not to the connection, and goes on
+/// if the caller leaves or if the answer has to be given before it is finished.
+async fn in_time(within: Duration, work: impl Future<Output = Answer> + Send + 'static) -> Answer {
+    match timeout(within, tokio::spawn(work)).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(panic)) => {
+            tracing::error!(%panic, "a request ended in a panic; the sender will repeat it");
+            Answer::ComeAgain(ComeAgain::Unforeseen)
+        }
+        Err(_) => Answer::ComeAgain(ComeAgain::Late),
+    }
+}
+
+/// A request to the wrong path, or with the wrong method. If the caller is known, what it sent is kept:
+/// a slip in the portal's settings must not cost an order.
+pub(crate) async fn misdirected(
+    reception: Arc<Reception>,
+    gate: &Gate,
+    address: IpAddr,
+    request: Request,
+    refusal: Refusal,
+) -> Answer {
+    let Ok(Verified { caller, head, body, .. }) = gate.admit(request, address) else {
+        return Answer::Refused(refusal);
+    };
+    let arrival = Arrival::new(&head, &caller.credential, address);
+    let received = body::read(&head.headers, body, &reception.server.limits, &reception.budget).await;
+    in_time(reception.server.answer_within, async move {
+        match received {
+            Ok(Received { bytes, .. }) if bytes.is_empty() => Answer::Refused(refusal),
+            Ok(Received { bytes, .. }) => keep_refused(&reception, arrival, bytes, refusal).await,
+            Err(error) => unread(&reception, arrival, error).await,
+        }
+    })
+    .await
+}
+
+/// What the head of the request says about a body.
+struct Arrival {
+    received: Timestamp,
+    path: String,
+    content_type: Option<String>,
+    credential: String,
+    address: IpAddr,
+}
+
+impl Arrival {
+    fn new(head: &request::Parts, credential: &str, address: IpAddr) -> Self {
+        let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        Self {
+            received: Timestamp::now(),
+            path: head.uri.path().to_owned(),
+            content_type: content_type.map(str::to_owned),
+            credential: credential.to_owned(),
+            address,
+        }
+    }
+}
+
+/// Decodes and stores a body, and waits for the handlers if the endpoint says so.
+async fn take(reception: &Reception, acknowledge: Acknowledge, arrival: Arrival, body: Received) -> Answer {
+    let Received { bytes, share } = body;
+    let envelope = match decode_envelope(arrival.content_type.clone(), bytes.clone()).await {
+        Ok(Ok(envelope)) => envelope,
+        Ok(Err(error)) => return keep_refused(reception, arrival, bytes, Answer::undecodable(&error)).await,
+        Err(_) => return Answer::ComeAgain(ComeAgain::Unforeseen),
+    };
+    let incoming = Incoming::new(envelope, arrival.received, arrival.path, arrival.content_type, bytes);
+    let (id, key, event) = (incoming.id.clone(), incoming.key, incoming.envelope.event_name.clone());
+    let watch = (acknowledge == Acknowledge::Handled).then(|| reception.dispatch.watch(key));
+    let receipt = match reception.inbox.store(incoming, reception.dispatch.routes()).await {
+        Ok(receipt) => receipt,
+        Err(error) => {
+            tracing::error!(%error, ?id, "an event could not be stored; the sender will repeat it");
+            return Answer::ComeAgain(ComeAgain::Store);
+        }
+    };
+    // The body is on disk; its memory is free for the next one while handlers work.
+    drop(share);
+    reception.dispatch.wake();
+    tracing::info!(
+        ?id,
+        event = ?event.as_deref().unwrap_or_default(),
+        duplicate = receipt.duplicate,
+        from = %arrival.address,
+        credential = arrival.credential,
+        "event stored"
+    );
+    match watch {
+        None => Answer::Stored { id },
+        Some(watch) => handled(reception, watch, id, receipt.duplicate).await,
+    }
+}
+
+/// Waits for the handlers. A repeated message waits with the first, and has a waiting retry made at once.
+async fn handled(reception: &Reception, watch: Watch, id: String, duplicate: bool) -> Answer {
+    let settled = async {
+        if duplicate {
+            reception.inbox.hurry(watch.key()).await?;
+            reception.dispatch.wake();
+        }
+        watch.settled(&*reception.inbox).await
+    };
+    match settled.await {
+        Ok(Settled::Done) => Answer::Handled { id },
+        Ok(Settled::Rejected(rejection)) => Answer::Refused(Refusal {
+            why: Why::Rejected(rejection.status),
+            detail: rejection.reason,
+            id: Some(id),
+        }),
+        Ok(Settled::Unavailable(why)) => Answer::ComeAgain(ComeAgain::Handler(why.fault, why.reason)),
+        Err(error) => {
+            tracing::error!(%error, ?id, "the inbox does not say what became of an event; the sender will repeat it");
+            Answer::ComeAgain(ComeAgain::Store)
+        }
+    }
+}
+
+async fn decode_envelope(
+    content_type: Option<String>,
+    bytes: Bytes,
+) -> Result<Result<crate::model::Envelope, decode::DecodeError>, tokio::task::JoinError> {
+    if bytes.len() < LARGE {
+        return Ok(decode::envelope(content_type.as_deref(), &bytes));
+    }
+    tokio::task::spawn_blocking(move || decode::envelope(content_type.as_deref(), &bytes)).await
+}
+
+/// A body that did not come whole.
+async fn unread(reception: &Reception, arrival: Arrival, error: BodyError) -> Answer {
+    match error {
+        BodyError::NoRoom => {
+            tracing::warn!("no room for a body (server.limits.bodies_in_memory); the sender will repeat it");
+            Answer::ComeAgain(ComeAgain::Overload)
+        }
+        BodyError::Broken(reason) => {
+            tracing::warn!(reason, from = %arrival.address, "a body did not arrive whole; the sender will repeat it");
+            Answer::ComeAgain(ComeAgain::Stalled)
+        }
+        BodyError::TooLarge { announced, beginning } => {
+            let limit = reception.server.limits.body;
+            let size = announced.map_or_else(|| "it".to_owned(), |bytes| format!("the body of {bytes} bytes"));
+            let detail = format!("{size} is larger than the limit of {limit} bytes (server.limits.body)");
+            keep_refused(reception, arrival, beginning, refuse(Why::TooLarge, detail)).await
+        }
+    }
+}
+
+/// Answers with a refusal once the body is safe; a body that cannot be kept is asked for again.
+async fn keep_refused(reception: &Reception, arrival: Arrival, body: Bytes, mut refusal: Refusal) -> Answer {
+    let refused = RefusedBody {
+        received: arrival.received,
+        path: arrival.path,
+        content_type: arrival.content_type,
+        reason: refusal.detail.clone(),
+        status: Answer::Refused(refusal.clone()).status().as_u16(),
+        body,
+    };
+    match reception.inbox.refuse(refused).await {
+        Ok(id) => {
+            tracing::warn!(
+                id,
+                reason = ?refusal.detail,
+                from = %arrival.address,
+                "a body was refused and kept; look at it with `events show`"
+            );
+            refusal.id = Some(id);
+            Answer::Refused(refusal)
+        }
+        Err(error) => {
+            tracing::error!(%error, "a refused body could not be kept; the sender will repeat it");
+            Answer::ComeAgain(ComeAgain::Store)
+        }
+    }
+}
+
+/// A refusal whose body is not kept yet.
+pub(crate) fn refuse(why: Why, detail: impl Into<String>) -> Refusal {
+    Refusal { why, detail: detail.into(), id: None }
+}

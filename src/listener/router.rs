@@ -1,0 +1,55 @@
+//! Every route of the public address, and the layers around them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use axum::http::HeaderValue;
+use axum::http::header::STRICT_TRANSPORT_SECURITY;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::any;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use super::receive::{Reception, misdirected, receive, refuse};
+use crate::auth::Gate;
+use crate::config::settings::Endpoint;
+use crate::respond::{Answer, ComeAgain, Why};
+
+/// The endpoints, and an answer for every other path.
+pub(crate) fn router(reception: Arc<Reception>, endpoints: Vec<Endpoint>, anywhere: Gate) -> Router {
+    let mut router = Router::new();
+    for endpoint in endpoints {
+        let path = endpoint.path.clone();
+        let endpoint = Arc::new(endpoint);
+        let reception = Arc::clone(&reception);
+        let handle = move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
+            receive(Arc::clone(&reception), Arc::clone(&endpoint), peer.ip(), request)
+        };
+        router = router.route(&path, any(handle));
+    }
+    let anywhere = Arc::new(anywhere);
+    let nowhere = move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
+        let (reception, anywhere) = (Arc::clone(&reception), Arc::clone(&anywhere));
+        async move {
+            let refusal = refuse(Why::NoSuchPath, "there is no endpoint at this path; see [[endpoints]]");
+            misdirected(reception, &anywhere, peer.ip(), request, refusal).await
+        }
+    };
+    router
+        .fallback(nowhere)
+        // Inside the header layer, so that the answer to a panic has its headers too.
+        .layer(CatchPanicLayer::custom(answer_to_panic))
+        .layer(SetResponseHeaderLayer::overriding(
+            STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=31536000"),
+        ))
+}
+
+/// Our own fault, so the sender is to come again; the layer's default of 500 would lose the event.
+fn answer_to_panic(panic: Box<dyn std::any::Any + Send>) -> Response {
+    let what = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(what, "a request ended in a panic; the sender will repeat it");
+    Answer::ComeAgain(ComeAgain::Unforeseen).into_response()
+}

@@ -1,0 +1,51 @@
+//! Logging: where it goes, and in which form.
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
+
+use crate::config::Section;
+
+/// `[log]`
+#[derive(Debug, Clone)]
+pub struct Settings {
+    format: Format,
+    level: String,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Format {
+    Text,
+    Json,
+}
+
+impl Settings {
+    /// Reads and checks the section.
+    pub(crate) fn read(section: Section) -> Option<Self> {
+        let format = section.choice("format", &[("text", Format::Text), ("json", Format::Json)]);
+        let level = section.text("level");
+        if let Some(level) = &level
+            && EnvFilter::try_new(level).is_err()
+        {
+            section.error("level", "must be error, warn, info, debug or trace (or a filter of tracing's EnvFilter)");
+        }
+        section.finish();
+        Some(Self { format: format?, level: level? })
+    }
+
+    /// Starts logging to standard error. Only the first call in a process has an effect.
+    pub fn start(&self) {
+        let filter = EnvFilter::try_new(&self.level).unwrap_or_else(|_| EnvFilter::new("info"));
+        let builder = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .with_span_events(FmtSpan::NONE)
+            .with_target(false);
+        let started = match self.format {
+            Format::Text => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
+            Format::Json => builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
+        };
+        if started.is_err() {
+            tracing::debug!("logging was started before");
+        }
+    }
+}
