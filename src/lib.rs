@@ -1,5 +1,6 @@
 //! (skeleton: the map comes here)
 
+pub mod cli;
 pub mod config;
 pub mod decode;
 pub mod event;
