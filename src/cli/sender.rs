@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Certificate, Client, Url};
 
 use crate::respond::Verdict;
@@ -47,6 +47,16 @@ pub(crate) struct Sender {
     url: Url,
     extra_ca: bool,
     retry: bool,
+}
+
+impl Post {
+    /// The file and the place in it, for messages.
+    fn name(&self) -> String {
+        match &self.place {
+            Some(place) => format!("{}, {place}", self.file),
+            None => self.file.clone(),
+        }
+    }
 }
 
 impl Sender {
@@ -86,11 +96,18 @@ impl Sender {
     /// Sends `post` and reports every answer; with `--retry` until Tradecloud would stop.
     ///
     /// # Errors
-    /// Only if the report cannot be written. A receiver that does not answer is a verdict.
+    /// If the content type fits no header or the report cannot be written. A receiver that does not
+    /// answer is no error but a verdict.
     pub(crate) async fn deliver(&self, post: &Post, report: &mut Report<impl Write>) -> anyhow::Result<()> {
+        let mut headers = HeaderMap::new();
+        if let Some(content_type) = &post.content_type {
+            let value = HeaderValue::from_bytes(content_type.as_bytes())
+                .with_context(|| format!("{}: the content type fits no header", post.name()))?;
+            headers.insert(CONTENT_TYPE, value);
+        }
         let mut attempt = 1;
         loop {
-            let answer = self.post(post).await;
+            let answer = self.post(&headers, &post.body).await;
             let pause = (self.retry && answer.verdict == Verdict::WillRetry).then(|| pause_after(attempt));
             report.answer(post, attempt, &answer, pause)?;
             let Some(pause) = pause else { return Ok(()) };
@@ -99,11 +116,8 @@ impl Sender {
         }
     }
 
-    async fn post(&self, post: &Post) -> Answer {
-        let mut request = self.client.post(self.url.clone()).body(post.body.clone());
-        if let Some(content_type) = &post.content_type {
-            request = request.header(CONTENT_TYPE, content_type);
-        }
+    async fn post(&self, headers: &HeaderMap, body: &Bytes) -> Answer {
+        let request = self.client.post(self.url.clone()).headers(headers.clone()).body(body.clone());
         let started = Instant::now();
         match request.send().await {
             Ok(response) => Answer::read(response, started).await,

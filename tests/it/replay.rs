@@ -137,6 +137,17 @@ async fn a_body_without_recorded_content_type_is_sent_without_one() {
 }
 
 #[tokio::test]
+async fn a_recorded_content_type_that_fits_no_header_is_named_with_its_place() {
+    let receiver = Scripted::start(&[(202, "{}")]).await;
+    let export = recording(r#"{"id": "1", "contentType": "a\nb", "body": "{}"}"#);
+
+    let (delivered, _) = replay(&[export.path().to_str().unwrap(), "--retry", "--url", &receiver.url]).await;
+
+    assert!(delivered.unwrap_err().contains(", line 1: the content type fits no header"));
+    assert!(receiver.requests().is_empty());
+}
+
+#[tokio::test]
 async fn the_rate_is_kept() {
     let receiver = Scripted::start(&[(202, "{}")]).await;
     let export = recording(&"{\"id\": \"1\", \"body\": \"{}\"}\n".repeat(6));

@@ -130,12 +130,3 @@ impl<W: Write> Report<W> {
         })
     }
 }
-
-impl Post {
-    fn name(&self) -> String {
-        match &self.place {
-            Some(place) => format!("{}, {place}", self.file),
-            None => self.file.clone(),
-        }
-    }
-}
