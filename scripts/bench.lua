@@ -1,0 +1,49 @@
+-- wrk's script for scripts/bench: POSTs events that differ in @ID@ only, and prints one line of
+-- figures that the shell can read. The event (EVENT is its file) is cut into pieces once, so that
+-- making a request is one concatenation.
+
+local threads = 0
+
+function setup(thread)
+  thread:set("number", threads)
+  threads = threads + 1
+end
+
+function init(args)
+  local file = assert(io.open(os.getenv("EVENT"), "rb"))
+  local event = file:read("*a")
+  file:close()
+  local id = "00000000-0000-4000-8000-000000000000"
+  local headers = {
+    "POST /webhooks/tradecloud HTTP/1.1",
+    "Host: localhost",
+    "Authorization: " .. os.getenv("AUTHORIZATION"),
+    "Content-Type: application/json",
+    "Content-Length: " .. #event:gsub("@ID@", id),
+  }
+  pieces = { table.concat(headers, "\r\n") .. "\r\n\r\n" }
+  local rest = 1
+  while true do
+    local from, to = event:find("@ID@", rest, true)
+    if not from then break end
+    pieces[#pieces] = pieces[#pieces] .. event:sub(rest, from - 1)
+    pieces[#pieces + 1] = ""
+    rest = to + 1
+  end
+  pieces[#pieces] = pieces[#pieces] .. event:sub(rest)
+  -- Unique over runs and threads: the second, the thread, a counter.
+  start = string.format("%08x-%04x-4000-8000-", os.time() % 2^32, number)
+  count = 0
+end
+
+function request()
+  count = count + 1
+  return table.concat(pieces, start .. string.format("%012x", count))
+end
+
+function done(summary, latency)
+  local errors = summary.errors
+  io.write(string.format("FIGURES %d %d %d %d %d %d\n",
+    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), errors.status,
+    errors.connect + errors.read + errors.write + errors.timeout))
+end

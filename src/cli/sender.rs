@@ -1,0 +1,155 @@
+//! The part of `send` and `replay` that plays Tradecloud: posts a body, judges the answer as
+//! Tradecloud does, and sends again when Tradecloud would.
+
+mod answer;
+mod failure;
+mod report;
+mod target;
+
+use std::io::Write;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Certificate, Client, Url};
+
+use crate::respond::Verdict;
+
+pub(crate) use answer::Answer;
+pub(crate) use report::Report;
+pub(crate) use target::Target;
+
+/// How long an answer may take. Tradecloud does not publish its own limit; a receiver that needs
+/// this long is too late under any.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// The pauses between attempts: the first, doubled each time, up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
+
+/// One body to send.
+pub(crate) struct Post {
+    /// The file it comes from, as the user named it.
+    pub(crate) file: String,
+    /// Where in the file, such as `line 3`, if the file holds several.
+    pub(crate) place: Option<String>,
+    /// The media type to send; none is a header left out.
+    pub(crate) content_type: Option<String>,
+    /// The exact bytes to send.
+    pub(crate) body: Bytes,
+}
+
+/// A client of one receiver.
+pub(crate) struct Sender {
+    client: Client,
+    url: Url,
+    extra_ca: bool,
+    retry: bool,
+}
+
+impl Post {
+    /// The file and the place in it, for messages.
+    fn name(&self) -> String {
+        match &self.place {
+            Some(place) => format!("{}, {place}", self.file),
+            None => self.file.clone(),
+        }
+    }
+}
+
+impl Sender {
+    /// Makes a client for `target`.
+    ///
+    /// # Errors
+    /// If the address or the credentials cannot be used, or the CA file cannot be read.
+    pub(crate) fn new(target: &Target) -> anyhow::Result<Self> {
+        let mut headers = HeaderMap::new();
+        if let Some(authorization) = target.authorization()? {
+            headers.insert(AUTHORIZATION, authorization);
+        }
+        if rustls::crypto::CryptoProvider::get_default().is_none() {
+            // Fails only if another thread was faster, which is as good.
+            let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        }
+        let mut builder = Client::builder()
+            .user_agent(concat!("tradecloud-webhook/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers)
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(ANSWER_WITHIN);
+        if let Some(path) = &target.ca {
+            builder = builder.tls_certs_merge(certificates(path)?);
+        } else if target.url.scheme() == "http" {
+            // A machine without any root certificate can still try its receiver over plain HTTP.
+            builder = builder.tls_certs_only([]);
+        }
+        let client = builder.build().map_err(|error| {
+            anyhow::anyhow!(
+                "cannot set up TLS: {}; name the certificate to trust with --ca",
+                failure::root_cause(&error)
+            )
+        })?;
+        Ok(Self { client, url: target.url.clone(), extra_ca: target.ca.is_some(), retry: target.retry })
+    }
+
+    /// Sends `post` and reports every answer; with `--retry` until Tradecloud would stop.
+    ///
+    /// # Errors
+    /// If the content type fits no header or the report cannot be written. A receiver that does not
+    /// answer is no error but a verdict.
+    pub(crate) async fn deliver(&self, post: &Post, report: &mut Report<impl Write>) -> anyhow::Result<()> {
+        let mut headers = HeaderMap::new();
+        if let Some(content_type) = &post.content_type {
+            let value = HeaderValue::from_bytes(content_type.as_bytes())
+                .with_context(|| format!("{}: the content type fits no header", post.name()))?;
+            headers.insert(CONTENT_TYPE, value);
+        }
+        let mut attempt = 1;
+        loop {
+            let answer = self.post(&headers, &post.body).await;
+            let pause = (self.retry && answer.verdict == Verdict::WillRetry).then(|| pause_after(attempt));
+            report.answer(post, attempt, &answer, pause)?;
+            let Some(pause) = pause else { return Ok(()) };
+            tokio::time::sleep(pause).await;
+            attempt += 1;
+        }
+    }
+
+    async fn post(&self, headers: &HeaderMap, body: &Bytes) -> Answer {
+        let request = self.client.post(self.url.clone()).headers(headers.clone()).body(body.clone());
+        let started = Instant::now();
+        match request.send().await {
+            Ok(response) => Answer::read(response, started).await,
+            Err(error) => Answer::none(failure::in_words(&error, &self.url, self.extra_ca), started.elapsed()),
+        }
+    }
+}
+
+fn certificates(path: &Path) -> anyhow::Result<Vec<Certificate>> {
+    let pem = std::fs::read(path).with_context(|| format!("cannot read --ca {}", path.display()))?;
+    let certificates = Certificate::from_pem_bundle(&pem)
+        .ok()
+        .filter(|certificates| !certificates.is_empty())
+        .with_context(|| format!("--ca {} holds no certificate in PEM form", path.display()))?;
+    Ok(certificates)
+}
+
+/// The pause after the given attempt (from 1).
+fn pause_after(attempt: u32) -> Duration {
+    let factor = 1_u32.checked_shl(attempt - 1).unwrap_or(u32::MAX);
+    FIRST_PAUSE.saturating_mul(factor).min(LONGEST_PAUSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_from_a_second_to_five_minutes() {
+        let seconds: Vec<_> = (1..=11).map(|attempt| pause_after(attempt).as_secs()).collect();
+
+        assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+        assert_eq!(pause_after(10_000), LONGEST_PAUSE);
+    }
+}

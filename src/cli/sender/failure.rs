@@ -1,0 +1,78 @@
+//! Why no answer came, in words a person can act on.
+
+use std::error::Error;
+use std::io::{self, ErrorKind};
+
+use reqwest::Url;
+use rustls::{CertificateError, InvalidMessage};
+
+/// The reason for a failed request to `url`; `extra_ca` says that `--ca` was given.
+pub(super) fn in_words(error: &reqwest::Error, url: &Url, extra_ca: bool) -> String {
+    let host = url.host_str().unwrap_or_default();
+    if let Some(tls) = causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
+        return tls_in_words(tls, host, extra_ca);
+    }
+    if error.is_timeout() {
+        return format!("no answer within {} seconds", super::ANSWER_WITHIN.as_secs());
+    }
+    if causes(error).any(|cause| cause.to_string() == "dns error") {
+        return format!("the name {host} cannot be found: is it spelled right?");
+    }
+    let port = url.port_or_known_default().unwrap_or_default();
+    match causes(error).find_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind) {
+        Some(ErrorKind::ConnectionRefused) => {
+            format!("connection refused by {host}, port {port}: is the receiver running?")
+        }
+        Some(ErrorKind::TimedOut | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable) => {
+            format!("{host}, port {port} cannot be reached: is there a firewall between?")
+        }
+        _ if url.scheme() == "http" => {
+            format!("the connection ended without an answer ({}): does the receiver want https://?", root_cause(error))
+        }
+        _ => format!("the connection ended without an answer ({})", root_cause(error)),
+    }
+}
+
+fn tls_in_words(error: &rustls::Error, host: &str, extra_ca: bool) -> String {
+    use rustls::Error::{InvalidCertificate, InvalidMessage as Invalid};
+    match error {
+        InvalidCertificate(CertificateError::UnknownIssuer) if extra_ca => {
+            "the certificate was not issued by the one in --ca, or its chain is incomplete: \
+             is it the CA of this receiver?"
+                .to_owned()
+        }
+        InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "the certificate's issuer is unknown: name the CA with --ca (certs/dev-ca.pem for the development \
+             certificate); Tradecloud itself takes only certificates of a recognised CA, with their whole chain"
+                .to_owned()
+        }
+        InvalidCertificate(CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }) => {
+            format!("the certificate is not for the name {host}: use a name that it holds, or get one for this name")
+        }
+        InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
+            "the certificate has expired: renew it".to_owned()
+        }
+        InvalidCertificate(CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }) => {
+            "the certificate is not valid yet: is the clock right?".to_owned()
+        }
+        InvalidCertificate(reason) => format!("the certificate cannot be accepted: {reason}"),
+        Invalid(InvalidMessage::InvalidContentType) => {
+            "the other side does not speak TLS: is it an http:// address?".to_owned()
+        }
+        other => format!("TLS failed: {other}"),
+    }
+}
+
+/// The innermost cause, which is the one that says what happened.
+pub(super) fn root_cause(error: &reqwest::Error) -> String {
+    causes(error).last().map(ToString::to_string).unwrap_or_default()
+}
+
+/// An error and its causes, from the outside in. An `io::Error` hides the error it was made from
+/// behind `get_ref`, which is where the TLS ones are.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(inner) => Some(inner),
+        None => error.source(),
+    })
+}
