@@ -3,6 +3,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,17 +68,15 @@ impl Handler for Program {
             Err(error) => return self.not_started(&error),
         };
         let mut said = Vec::new();
-        let ended = tokio::time::timeout(self.0.timeout, group.converse(&json, &mut said)).await;
-        match ended {
-            Ok(Ok(status)) => self.judge(status, first_line(&said)),
-            Ok(Err(error)) => Outcome::ours(format!("lost track of {}: {error}", self.0.program)),
-            // Dropping the group kills it.
-            Err(_) => Outcome::late(format!(
+        match group.converse(&json, &mut said, self.0.timeout).await {
+            Ok(Some(status)) => self.judge(status, first_line(&said)),
+            Ok(None) => Outcome::late(format!(
                 "{} was still running after {} and was killed{}",
                 self.0.program,
                 humantime::format_duration(self.0.timeout),
                 colon(first_line(&said)),
             )),
+            Err(error) => Outcome::ours(format!("lost track of {}: {error}", self.0.program)),
         }
     }
 
@@ -126,35 +125,41 @@ fn colon(said: Option<String>) -> String {
     said.map(|said| format!(": {said}")).unwrap_or_default()
 }
 
-/// A program and all it started. Dropped before the program has ended (after a time-out, or because
-/// the delivery itself was dropped), all of them are killed.
+/// A program and all it started. Dropped before the program has ended, because the time is up or the
+/// delivery itself was dropped, all of them are killed.
 struct Group {
     child: Option<Box<dyn ChildWrapper>>,
 }
 
 impl Group {
     /// Feeds the program, listens to it, and waits until it has ended, all at the same time: a program
-    /// that reads late or never, or says much, must not block us, nor we it.
-    async fn converse(&mut self, input: &Bytes, said: &mut Vec<u8>) -> io::Result<ExitStatus> {
+    /// that reads late or never, or says much, must not block us, nor we it. `None` if the time is up.
+    async fn converse(
+        &mut self,
+        input: &Bytes,
+        said: &mut Vec<u8>,
+        timeout: Duration,
+    ) -> io::Result<Option<ExitStatus>> {
         let Some(child) = &mut self.child else { return Err(io::ErrorKind::NotFound.into()) };
         let (stdin, stderr) = (child.stdin().take(), child.stderr().take());
-        let mut pipes = std::pin::pin!(async { tokio::join!(feed(stdin, input), listen(stderr, said)) });
+        let mut pipes = pin!(async { tokio::join!(feed(stdin, input), listen(stderr, said)) });
+        let mut time_is_up = pin!(tokio::time::sleep(timeout));
         let mut open = true;
         let status = loop {
             tokio::select! {
                 // The program itself, not the group: one that leaves something running in the
                 // background has ended all the same.
-                status = child.inner_mut().wait() => break status,
+                status = child.inner_mut().wait() => break status?,
                 _ = &mut pipes, if open => open = false,
+                () = &mut time_is_up => return Ok(None),
             }
         };
-        if status.is_ok() {
-            if open {
-                let _ = tokio::time::timeout(LAST_WORDS, pipes).await;
-            }
-            self.child = None;
+        // From here on its process id may be somebody else's.
+        self.child = None;
+        if open {
+            let _ = tokio::time::timeout(LAST_WORDS, pipes).await;
         }
-        status
+        Ok(Some(status))
     }
 }
 
