@@ -59,7 +59,10 @@ pub fn from_toml(name: &str, table: &str) -> Result<SharedHandler, Vec<Problem>>
     let whole = |what: String| vec![Problem::error(name, what)];
     let source = ::config::File::from_str(table, ::config::FileFormat::Toml);
     let values = ::config::Config::builder().add_source(source).build();
-    let values = values.and_then(::config::Config::try_deserialize).map_err(|error| whole(error.to_string()))?;
+    let values = values.and_then(::config::Config::try_deserialize).map_err(|error| {
+        // The lines after the first repeat the text, which may be a secret.
+        whole(format!("is no TOML: {}", error.to_string().lines().next().unwrap_or_default()))
+    })?;
     let problems = Rc::new(Problems::default());
     let section = Section::new(name, values, Rc::clone(&problems));
     let common = Common::read(&section);

@@ -94,7 +94,7 @@ impl BackEnd {
 
     fn table(&self) -> String {
         match self {
-            Self::Server(erp) => format!("type = 'http'\nurl = '{}'\ntimeout = '1s'", erp.url("/tradecloud")),
+            Self::Server(erp) => format!("type = 'http'\nurl = '{}'\ntimeout = '3s'", erp.url("/tradecloud")),
             Self::Program(home) => {
                 // In the mood it is told: note the event, or not.
                 let script = "cd $0; case $(cat mood) in \
@@ -104,7 +104,7 @@ impl BackEnd {
                     *) cat > taken-$$.json;; esac";
                 let (program, home) = (home.path().join("program"), home.path().display());
                 format!(
-                    "type = 'exec'\ncommand = ['{}', '-c', '{script}', '{home}']\ntimeout = '1s'",
+                    "type = 'exec'\ncommand = ['{}', '-c', '{script}', '{home}']\ntimeout = '3s'",
                     program.display()
                 )
             }
@@ -207,7 +207,7 @@ async fn a_back_end_that_hangs_is_late() {
 
         let why = unavailable(outcome);
         assert_eq!(why.fault, Fault::Late);
-        assert!(why.reason.contains("1s"), "{}", why.reason);
+        assert!(why.reason.contains("3s"), "{}", why.reason);
     }
 }
 
@@ -241,6 +241,7 @@ async fn trying_a_back_end_delivers_nothing() {
 fn every_mistake_in_a_table_is_named_with_its_key() {
     let mistakes = [
         ("", "erp.type", "is missing"),
+        ("type = 'http'\ntoken = 'secret@", "erp", "is no TOML: TOML parse error at line 2"),
         ("type = 'ftp'", "erp.type", "\"file\""),
         ("type = 'file'", "erp.directory", "is missing"),
         ("type = 'file'\ndirectory = 'x'\ndirectroy = 'y'", "erp.directroy", "Did you mean `directory`?"),

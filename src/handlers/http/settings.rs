@@ -112,3 +112,31 @@ fn roots(section: &Section) -> Option<Vec<Certificate>> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use ::config::{File, FileFormat};
+
+    use super::*;
+
+    #[test]
+    fn settings_show_no_secret() {
+        for auth in [
+            "type = 'basic'\nusername = 'me'\npassword = 'hidden'",
+            "type = 'bearer'\ntoken = 'hidden'",
+            "type = 'oauth'\ntoken_url = 'https://login.example'\nclient_id = 'me'\nclient_secret = 'hidden'",
+        ] {
+            let table = format!("url = 'https://erp.example'\n[auth]\n{auth}");
+            let source = File::from_str(&table, FileFormat::Toml);
+            let values = ::config::Config::builder().add_source(source).build().unwrap().try_deserialize().unwrap();
+            let section = Section::new("handlers.erp", values, Rc::default());
+
+            let settings = Settings::read(&section, &Common { timeout: Duration::from_secs(60) }).unwrap();
+
+            let shown = format!("{settings:?}");
+            assert!(shown.contains("REDACTED") && !shown.contains("hidden"), "{shown}");
+        }
+    }
+}

@@ -76,11 +76,11 @@ async fn when_the_time_is_up_everything_the_program_started_is_killed() {
     let file_of_id = home.path().join("id");
     let script = format!("sleep 600 & echo $! > {}; echo busy >&2; wait", file_of_id.display());
 
-    let outcome = shell(&script, "700ms").deliver(&event("m-1")).await;
+    let outcome = shell(&script, "2s").deliver(&event("m-1")).await;
 
     let why = unavailable(outcome);
     assert_eq!(why.fault, Fault::Late);
-    assert!(why.reason.ends_with("was still running after 700ms and was killed: busy"), "{}", why.reason);
+    assert!(why.reason.ends_with("was still running after 2s and was killed: busy"), "{}", why.reason);
     assert!(within_seconds(5, || !is_alive(&file_of_id)).await);
 }
 

@@ -1,9 +1,9 @@
 //! What only `file` promises: names that cannot do harm, and files that are there whole or not at all.
 
 use tradecloud_webhook::event::Event;
-use tradecloud_webhook::handlers::Outcome;
+use tradecloud_webhook::handlers::{Fault, Outcome};
 
-use super::{event, handler};
+use super::{event, handler, unavailable};
 
 fn named(name: &str, id: &str) -> Event {
     let mut event = event(id);
@@ -88,4 +88,39 @@ async fn different_events_never_share_a_file() {
     let (files, _) = files_of(&events).await;
 
     assert_eq!(files.len(), events.len(), "{files:?}");
+}
+
+#[tokio::test]
+async fn a_failed_attempt_leaves_nothing_behind() {
+    let home = tempfile::tempdir().unwrap();
+    // A directory of the same name cannot be replaced by a file.
+    let in_the_way = "20261121T013812.123456Z-OrderIssuedByBuyer-m-1.json";
+    std::fs::create_dir(home.path().join(in_the_way)).unwrap();
+    let handler = handler(&format!("type = 'file'\ndirectory = '{}'", home.path().display()));
+
+    let outcome = handler.deliver(&event("m-1")).await;
+
+    let why = unavailable(outcome);
+    assert_eq!(why.fault, Fault::Ours);
+    assert!(why.reason.contains(in_the_way), "{}", why.reason);
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn events_that_arrive_together_make_the_directory_together() {
+    let home = tempfile::tempdir().unwrap();
+    let directory = home.path().join("a/b/c");
+    let handler = handler(&format!("type = 'file'\ndirectory = '{}'", directory.display()));
+
+    let deliveries: Vec<_> = (0..16)
+        .map(|number| {
+            let handler = handler.clone();
+            tokio::spawn(async move { handler.deliver(&event(&number.to_string())).await })
+        })
+        .collect();
+
+    for delivery in deliveries {
+        assert_eq!(delivery.await.unwrap(), Outcome::Done);
+    }
+    assert_eq!(std::fs::read_dir(directory).unwrap().count(), 16);
 }
