@@ -12,25 +12,25 @@ const UNIT: usize = 1024;
 
 /// Room for bodies, shared by all who hold some.
 #[derive(Debug, Clone)]
-pub struct Budget {
+pub(crate) struct Budget {
     free: Arc<Semaphore>,
     all: usize,
 }
 
 /// Some room, given back when dropped.
 #[derive(Debug)]
-pub struct Share(OwnedSemaphorePermit);
+pub(crate) struct Share(OwnedSemaphorePermit);
 
 impl Budget {
     /// Room for that many bytes.
-    pub fn new(bytes: usize) -> Self {
+    pub(crate) fn new(bytes: usize) -> Self {
         let all = (bytes / UNIT).min(Semaphore::MAX_PERMITS);
         Self { free: Arc::new(Semaphore::new(all)), all }
     }
 
     /// Takes room for `bytes`, or `None` if there is not so much left. More than all there is counts as
     /// all there is: it is to be had one day, alone.
-    pub fn take(&self, bytes: usize) -> Option<Share> {
+    pub(crate) fn take(&self, bytes: usize) -> Option<Share> {
         let units = u32::try_from(bytes.div_ceil(UNIT).min(self.all)).ok()?;
         Arc::clone(&self.free).try_acquire_many_owned(units).ok().map(Share)
     }
@@ -38,7 +38,7 @@ impl Budget {
 
 impl Share {
     /// Grows by `more`, which is part of this share from then on.
-    pub fn join(&mut self, more: Self) {
+    pub(crate) fn join(&mut self, more: Self) {
         self.0.merge(more.0);
     }
 }

@@ -41,7 +41,7 @@ pub mod dispatch;
 pub mod event;
 pub mod handlers;
 pub mod inbox;
-mod listener;
+pub mod listener;
 pub mod model;
 pub mod respond;
 mod telemetry;

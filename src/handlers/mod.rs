@@ -3,9 +3,111 @@
 //! A handler sees one event and says one of three things: done, rejected, unavailable. Everything
 //! else (order, retry, dead letters, time-outs, panics) is the work of [`crate::dispatch`].
 
+use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
+
+use crate::config::Section;
+use crate::config::problems::{Problem, Problems, Severity};
+use crate::decode::DecodeError;
 use crate::event::Event;
+
+pub mod exec;
+pub mod file;
+pub mod http;
+mod reason;
+
+/// The handler types by their name in the configuration (`type = "file"`). A new one is a file with
+/// its `Settings`, and a line here.
+pub const TYPES: &[(&str, Read)] =
+    &[("exec", read::<exec::Settings>), ("file", read::<file::Settings>), ("http", read::<http::Settings>)];
+
+/// Reads the keys of one handler type out of its table; `None` if a problem was noted in the section.
+///
+/// Nothing is started or written: at most secrets and certificates are read. The caller reads the keys
+/// that all handlers have in common, and finishes the section.
+pub type Read = fn(&Section, &Common) -> Option<Box<dyn Configured>>;
+
+/// A handler as the dispatcher holds it.
+pub type SharedHandler = Arc<dyn DynHandler>;
+
+/// What the configuration says of every handler, whatever its type.
+#[derive(Debug, Clone)]
+pub struct Common {
+    /// How long one attempt may take.
+    pub timeout: Duration,
+}
+
+impl Common {
+    /// Reads the keys that all handlers have in common; a missing `timeout` is a minute.
+    pub fn read(section: &Section) -> Self {
+        Self { timeout: section.duration("timeout").unwrap_or(Duration::from_secs(60)) }
+    }
+}
+
+/// Sets up one handler by its table in TOML, for programs that embed one without the rest of the
+/// configuration.
+///
+/// # Errors
+/// Everything that is wrong with the table, each with its key.
+pub fn from_toml(name: &str, table: &str) -> Result<SharedHandler, Vec<Problem>> {
+    let whole = |what: String| vec![Problem::error(name, what)];
+    let source = ::config::File::from_str(table, ::config::FileFormat::Toml);
+    let values = ::config::Config::builder().add_source(source).build();
+    let values = values.and_then(::config::Config::try_deserialize).map_err(|error| {
+        // The lines after the first repeat the text, which may be a secret.
+        whole(format!("is no TOML: {}", error.to_string().lines().next().unwrap_or_default()))
+    })?;
+    let problems = Rc::new(Problems::default());
+    let section = Section::new(name, values, Rc::clone(&problems));
+    let common = Common::read(&section);
+    let read = section.required_text("type", "\"file\"").and_then(|_| section.choice("type", TYPES));
+    let settings = read.and_then(|read| read(&section, &common));
+    if read.is_some() {
+        // Without a type nobody has asked for the keys, and all of them would be unknown.
+        section.finish();
+    }
+    let problems = problems.take();
+    match settings {
+        Some(settings) if problems.iter().all(|problem| problem.severity == Severity::Warning) => {
+            settings.build(name).map_err(|error| whole(error.what))
+        }
+        _ => Err(problems),
+    }
+}
+
+/// The checked settings of one handler: all that is needed to set it up.
+pub trait Configured: fmt::Debug + Send + Sync {
+    /// Sets the handler up under the name the user gave it. Nothing is sent or written yet.
+    ///
+    /// # Errors
+    /// If the machine lacks what the handler needs, such as any trusted root certificate.
+    fn build(self: Box<Self>, name: &str) -> Result<SharedHandler, BuildError>;
+}
+
+/// Settings that can be read from the handler's table.
+trait Readable: Configured + Sized + 'static {
+    fn read(section: &Section, common: &Common) -> Option<Self>;
+}
+
+fn read<S: Readable>(section: &Section, common: &Common) -> Option<Box<dyn Configured>> {
+    S::read(section, common).map(|settings| Box::new(settings) as Box<dyn Configured>)
+}
+
+/// Why a handler with correct settings cannot be set up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("handler `{name}` cannot be set up: {what}")]
+pub struct BuildError {
+    /// The name the user gave the handler.
+    pub name: String,
+    /// What is missing and what to do.
+    pub what: String,
+}
 
 /// What became of one attempt to hand an event on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,4 +188,46 @@ impl Outcome {
 pub trait Handler: Send + Sync + 'static {
     /// Hands `event` on and says what became of it.
     fn deliver(&self, event: &Event) -> impl Future<Output = Outcome> + Send;
+
+    /// Finds out whether the back end can be reached, without delivering anything. Used by
+    /// `check --online`; says in a few words what it found.
+    ///
+    /// # Errors
+    /// If the back end cannot be reached: why, and what to do.
+    fn probe(&self) -> impl Future<Output = Result<String, String>> + Send {
+        std::future::ready(Ok("nothing to try".to_owned()))
+    }
+}
+
+/// A future on the heap, so that handlers of different types fit into one list.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// [`Handler`] in a form that fits behind a pointer. Every handler is one; implement [`Handler`].
+pub trait DynHandler: Send + Sync + 'static {
+    /// As [`Handler::deliver`].
+    fn deliver<'a>(&'a self, event: &'a Event) -> Boxed<'a, Outcome>;
+
+    /// As [`Handler::probe`].
+    fn probe(&self) -> Boxed<'_, Result<String, String>>;
+}
+
+impl<H: Handler> DynHandler for H {
+    fn deliver<'a>(&'a self, event: &'a Event) -> Boxed<'a, Outcome> {
+        Box::pin(Handler::deliver(self, event))
+    }
+
+    fn probe(&self) -> Boxed<'_, Result<String, String>> {
+        Box::pin(Handler::probe(self))
+    }
+}
+
+/// Makes the bytes to hand on away from the threads that answer requests: for a body of many
+/// megabytes this takes long enough to make Tradecloud wait.
+async fn render(event: &Event, make: fn(&Event) -> Result<Bytes, DecodeError>) -> Result<Bytes, Outcome> {
+    let event = event.clone();
+    match tokio::task::spawn_blocking(move || make(&event)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) => Err(Outcome::rejected(format!("the body cannot be passed on: {error}"))),
+        Err(_) => Err(Outcome::ours("a fault of this program: making the event's JSON panicked")),
+    }
 }

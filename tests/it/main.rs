@@ -1,6 +1,10 @@
-//! The promises, stage by stage, tested from outside.
-#![expect(clippy::unwrap_used, reason = "clippy takes only `#[test]` functions for tests, not their helpers")]
+//! The promises, stage by stage, tested from outside: real programs and servers around the receiver.
 
+#![expect(unreachable_pub, reason = "nobody can use a program of tests; `pub` says what its modules share")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod handlers;
 mod replay;
 mod scripted;
 mod send;
+mod support;

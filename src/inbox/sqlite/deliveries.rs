@@ -15,7 +15,6 @@ use crate::inbox::{Claim, Due, EventKey, Finish, Standing, State};
 pub(super) const PENDING: i64 = 0;
 pub(super) const DONE: i64 = 1;
 pub(super) const DEAD: i64 = 2;
-pub(super) const DISCARDED: i64 = 3;
 
 /// Failures that are kept of each delivery.
 const FAILURES_KEPT: u32 = 50;

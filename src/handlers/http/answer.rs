@@ -1,0 +1,117 @@
+//! What the ERP answered, or why it did not: from there to an outcome, with words for people.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, LOCATION};
+use reqwest::{Response, StatusCode, Url};
+
+use crate::handlers::reason::{first_line, printable};
+use crate::handlers::{Fault, Outcome, Rejection, Unavailability};
+
+/// How much of an answer's body is read: enough for any error message and for any token.
+const READ: usize = 64 * 1024;
+/// How long the body may take once the head is there; the status has said what matters.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// 2xx is done, `reject_on` is rejected, everything else is worth another try.
+pub(super) async fn judge(response: Response, reject_on: &[u16]) -> Outcome {
+    let status = response.status();
+    if status.is_success() {
+        // Read on only to keep the connection. Were this waited for, a dawdling body could turn an
+        // event that the ERP has taken into one that is sent again.
+        tokio::spawn(beginning(response));
+        return Outcome::Done;
+    }
+    let reason = describe(response).await;
+    if reject_on.contains(&status.as_u16()) {
+        return Outcome::Rejected(Rejection { reason, status: Some(status.as_u16()) });
+    }
+    Outcome::unreachable(match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => format!("{reason} (look at `auth` of this handler)"),
+        _ => reason,
+    })
+}
+
+/// `<host> answered <status>: <what it says about it>`.
+pub(super) async fn describe(response: Response) -> String {
+    let answered = format!("{} answered {}", place(response.url()), response.status());
+    if response.status().is_redirection() {
+        let location =
+            response.headers().get(LOCATION).map(|value| printable(&String::from_utf8_lossy(value.as_bytes())));
+        let to = location.map(|location| format!(" to {location}")).unwrap_or_default();
+        return format!("{answered}{to}; redirects are not followed, give the final address");
+    }
+    let is_html = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|media_type| media_type.as_bytes().to_ascii_lowercase().starts_with(b"text/html"));
+    let body = beginning(response).await;
+    // The first line of a web page says nothing.
+    match if is_html { None } else { detail(&body) } {
+        Some(detail) => format!("{answered}: {detail}"),
+        None => answered,
+    }
+}
+
+/// What an error answer says: the members where problem documents, OData, OAuth and most others put
+/// their message, else the first line.
+fn detail(body: &[u8]) -> Option<String> {
+    let members =
+        ["/detail", "/title", "/error/message/value", "/error/message", "/error_description", "/message", "/error"];
+    let json = serde_json::from_slice::<serde_json::Value>(body).ok();
+    let member = json.as_ref().and_then(|json| members.iter().find_map(|member| json.pointer(member)?.as_str()));
+    first_line(member.map_or(body, str::as_bytes))
+}
+
+/// The first part of the body, as far as it comes.
+pub(super) async fn beginning(mut response: Response) -> Vec<u8> {
+    let mut body = Vec::new();
+    let _ = tokio::time::timeout(PATIENCE, async {
+        while let Ok(Some(chunk)) = response.chunk().await {
+            body.extend_from_slice(&chunk[..chunk.len().min(READ - body.len())]);
+            if body.len() == READ {
+                break;
+            }
+        }
+    })
+    .await;
+    body
+}
+
+/// No answer at all.
+pub(super) fn failed(url: &Url, error: &reqwest::Error) -> Unavailability {
+    let (place, cause) = (place(url), cause(error));
+    if error.is_connect() {
+        let hint =
+            if cause.contains("UnknownIssuer") { " (the certificate of a private CA goes into `ca_file`)" } else { "" };
+        return Unavailability {
+            reason: format!("cannot connect to {place}: {cause}{hint}"),
+            fault: Fault::Unreachable,
+        };
+    }
+    Unavailability { reason: format!("{place} gave no answer: {cause}"), fault: Fault::Unreachable }
+}
+
+/// No answer in time.
+pub(super) fn late(url: &Url, timeout: Duration) -> Unavailability {
+    let reason = format!("{} gave no answer within {}", place(url), humantime::format_duration(timeout));
+    Unavailability { reason, fault: Fault::Late }
+}
+
+/// The innermost error, which says what happened; the outer ones only where.
+pub(super) fn cause(error: &reqwest::Error) -> String {
+    let Some(mut cause) = error.source() else {
+        return "the request cannot be made".to_owned();
+    };
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    printable(&cause.to_string())
+}
+
+/// Host and port: path and query of an address may hold keys that do not belong into a log.
+pub(super) fn place(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}

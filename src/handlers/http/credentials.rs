@@ -1,0 +1,116 @@
+//! How the handler shows the ERP who it is: HTTP Basic, a fixed token, or an access token.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use reqwest::Certificate;
+use reqwest::header::HeaderValue;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::oauth::{ClientCredentials, Tokens};
+use super::settings;
+use crate::config::Section;
+use crate::handlers::Unavailability;
+
+/// The keys of `auth`, checked.
+#[derive(Debug)]
+pub(super) enum Auth {
+    None,
+    Basic { username: String, password: SecretString },
+    Bearer { token: SecretString },
+    Grant(ClientCredentials),
+}
+
+#[derive(Clone, Copy)]
+enum Scheme {
+    Basic,
+    Bearer,
+    OAuth,
+}
+
+impl Auth {
+    pub(super) fn read(section: &Section) -> Option<Self> {
+        let schemes = [("basic", Scheme::Basic), ("bearer", Scheme::Bearer), ("oauth", Scheme::OAuth)];
+        section.required_text("type", "\"basic\" (or \"bearer\", or \"oauth\")")?;
+        match section.choice("type", &schemes)? {
+            Scheme::Basic => {
+                let (username, password) = (section.required_text("username", "\"…\""), section.secret("password"));
+                let username = username?;
+                if username.contains(':') {
+                    section.error("username", "contains a colon, which HTTP Basic does not allow");
+                    return None;
+                }
+                Some(Self::Basic { username, password: password? })
+            }
+            Scheme::Bearer => {
+                let token = section.secret("token")?;
+                if bearer(token.expose_secret()).is_none() {
+                    section.error("token", "contains characters that do not fit into an HTTP header");
+                    return None;
+                }
+                Some(Self::Bearer { token })
+            }
+            Scheme::OAuth => {
+                let token_url = settings::url(section, "token_url", "\"https://login.example/oauth2/token\"");
+                let client_id = section.required_text("client_id", "\"…\"");
+                let client_secret = section.secret("client_secret");
+                let scope = section.text("scope");
+                if let Some(url) = &token_url {
+                    settings::warn_of_plain_http(section, "token_url", url);
+                }
+                let (token_url, client_id, client_secret) = (token_url?, client_id?, client_secret?);
+                Some(Self::Grant(ClientCredentials { token_url, client_id, client_secret, scope }))
+            }
+        }
+    }
+}
+
+/// What goes into the `Authorization` header.
+pub(super) enum Credentials {
+    None,
+    /// The same for every request. Marked as sensitive, so that nothing prints it.
+    Fixed(HeaderValue),
+    Tokens(Box<Tokens>),
+}
+
+impl Credentials {
+    pub(super) fn new(auth: Auth, roots: &[Certificate]) -> Result<Self, reqwest::Error> {
+        Ok(match auth {
+            Auth::None => Self::None,
+            Auth::Basic { username, password } => {
+                basic(&username, password.expose_secret()).map_or(Self::None, Self::Fixed)
+            }
+            Auth::Bearer { token } => bearer(token.expose_secret()).map_or(Self::None, Self::Fixed),
+            Auth::Grant(client) => Self::Tokens(Box::new(Tokens::new(client, roots)?)),
+        })
+    }
+
+    /// The header to send, if any. `refused` is the one that the ERP has just answered 401 to.
+    pub(super) async fn header(&self, refused: Option<&HeaderValue>) -> Result<Option<HeaderValue>, Unavailability> {
+        match self {
+            Self::None => Ok(None),
+            Self::Fixed(header) => Ok(Some(header.clone())),
+            Self::Tokens(tokens) => tokens.header(refused).await.map(Some),
+        }
+    }
+
+    /// Whether another try after a 401 makes sense.
+    pub(super) const fn renewable(&self) -> bool {
+        matches!(self, Self::Tokens(_))
+    }
+}
+
+/// `Basic …`, never refused: base64 fits into any header.
+pub(super) fn basic(username: &str, password: &str) -> Option<HeaderValue> {
+    header(&format!("Basic {}", BASE64_STANDARD.encode(format!("{username}:{password}"))))
+}
+
+/// `Bearer …`; `None` if the token does not fit into a header.
+pub(super) fn bearer(token: &str) -> Option<HeaderValue> {
+    if token.bytes().all(|byte| byte.is_ascii_graphic()) { header(&format!("Bearer {token}")) } else { None }
+}
+
+fn header(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}

@@ -1,0 +1,142 @@
+//! The keys of `type = "http"`.
+
+use std::time::Duration;
+
+use reqwest::{Certificate, Url};
+
+use super::binding::Format;
+use super::credentials::Auth;
+use crate::config::Section;
+use crate::handlers::{Common, Readable};
+
+/// The statuses that a handler takes for a functional fault unless told otherwise.
+const REJECT_ON: [u16; 7] = [400, 404, 409, 410, 413, 415, 422];
+
+/// The keys of `type = "http"`, checked.
+#[derive(Debug)]
+pub struct Settings {
+    pub(super) url: Url,
+    pub(super) format: Format,
+    pub(super) timeout: Duration,
+    pub(super) reject_on: Vec<u16>,
+    pub(super) auth: Auth,
+    pub(super) roots: Vec<Certificate>,
+}
+
+impl Readable for Settings {
+    fn read(section: &Section, common: &Common) -> Option<Self> {
+        // Every key is read before the first missing one ends it, so that all problems are noted.
+        let url = url(section, "url", "\"https://erp.example/tradecloud\"");
+        let format = or_default(section, "format", section.choice("format", &Format::NAMES), Format::CloudEvents);
+        let reject_on = section.numbers("reject_on", 400..=599);
+        let reject_on = or_default(section, "reject_on", reject_on, REJECT_ON.to_vec());
+        let auth = section.table("auth").and_then(|table| {
+            let auth = Auth::read(&table);
+            table.finish();
+            auth
+        });
+        let auth = or_default(section, "auth", auth, Auth::None);
+        let roots = or_default(section, "ca_file", roots(section), Vec::new());
+        if let (Some(url), Some(auth)) = (&url, &auth)
+            && !matches!(auth, Auth::None)
+        {
+            warn_of_plain_http(section, "url", url);
+        }
+        Some(Self {
+            url: url?,
+            format: format?,
+            timeout: common.timeout,
+            reject_on: reject_on?,
+            auth: auth?,
+            roots: roots?,
+        })
+    }
+}
+
+/// The default where there is no such key; a key whose value is wrong stays `None`.
+fn or_default<T>(section: &Section, key: &str, value: Option<T>, default: T) -> Option<T> {
+    value.or_else(|| (!section.has(key)).then_some(default))
+}
+
+/// An address to send to. Credentials in it would end up in logs.
+pub(super) fn url(section: &Section, key: &str, example: &str) -> Option<Url> {
+    let text = section.required_text(key, example)?;
+    let url = match text.parse::<Url>() {
+        Ok(url) => url,
+        Err(error) => {
+            section.error(key, format!("is no address: {error}. Write it like {example}"));
+            return None;
+        }
+    };
+    if !matches!(url.scheme(), "http" | "https") {
+        section.error(key, format!("starts with `{}:`, but must be https (or http)", url.scheme()));
+        return None;
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        let instead = "auth = { type = \"basic\", username = \"…\", password_file = \"…\" }";
+        section.error(key, format!("has credentials in it. Take them out and use `{instead}`"));
+        return None;
+    }
+    Some(url)
+}
+
+/// Credentials over plain HTTP work, and everybody on the way can read them.
+pub(super) fn warn_of_plain_http(section: &Section, key: &str, url: &Url) {
+    if url.scheme() == "http" && !on_loopback(url) {
+        section.warning(key, "sends credentials unencrypted. Use https");
+    }
+}
+
+/// Whether the address is this very machine.
+pub(super) fn on_loopback(url: &Url) -> bool {
+    let Some(host) = url.host_str() else { return false };
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    address.map_or_else(|_| host == "localhost", |address| address.is_loopback())
+}
+
+/// The certificates of `ca_file`.
+fn roots(section: &Section) -> Option<Vec<Certificate>> {
+    let path = section.file("ca_file")?;
+    let pem = match std::fs::read(&path) {
+        Ok(pem) => pem,
+        Err(error) => {
+            section.error("ca_file", format!("cannot be read: {}: {error}", path.display()));
+            return None;
+        }
+    };
+    match Certificate::from_pem_bundle(&pem) {
+        Ok(roots) if !roots.is_empty() => Some(roots),
+        _ => {
+            section.error("ca_file", format!("holds no certificate in PEM form: {}", path.display()));
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use ::config::{File, FileFormat};
+
+    use super::*;
+
+    #[test]
+    fn settings_show_no_secret() {
+        for auth in [
+            "type = 'basic'\nusername = 'me'\npassword = 'hidden'",
+            "type = 'bearer'\ntoken = 'hidden'",
+            "type = 'oauth'\ntoken_url = 'https://login.example'\nclient_id = 'me'\nclient_secret = 'hidden'",
+        ] {
+            let table = format!("url = 'https://erp.example'\n[auth]\n{auth}");
+            let source = File::from_str(&table, FileFormat::Toml);
+            let values = ::config::Config::builder().add_source(source).build().unwrap().try_deserialize().unwrap();
+            let section = Section::new("handlers.erp", values, Rc::default());
+
+            let settings = Settings::read(&section, &Common { timeout: Duration::from_secs(60) }).unwrap();
+
+            let shown = format!("{settings:?}");
+            assert!(shown.contains("REDACTED") && !shown.contains("hidden"), "{shown}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! What the tests share: the systems around the receiver.
+
+pub mod erp;
