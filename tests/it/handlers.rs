@@ -4,6 +4,7 @@
 mod exec;
 mod file;
 mod http;
+mod oauth;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

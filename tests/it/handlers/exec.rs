@@ -45,8 +45,7 @@ async fn a_program_that_does_not_read_a_large_event_is_fine() {
 
 #[tokio::test]
 async fn a_program_that_says_much_before_it_reads_a_large_event_is_fine() {
-    let script =
-        "echo not today >&2; yes | head -c 10000000 >&2; yes | head -c 10000000; test $(wc -c) -gt 67108864 && exit 65";
+    let script = "echo not today >&2; yes | head -c 10000000 >&2 || exit 1; yes | head -c 10000000; test $(wc -c) -gt 67108864 && exit 65";
 
     let outcome = shell(script, "60s").deliver(&large()).await;
 
