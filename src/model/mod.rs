@@ -1,16 +1,44 @@
-//! What Tradecloud says, as types: the [`Envelope`] of every event, and the full message for handlers
-//! that want to compute with it.
+//! What Tradecloud says, as types: the [`Envelope`] of every event, and the full [`Message`] for
+//! handlers that want to compute with it.
+//!
+//! The types of a message are declared as lists of fields (`describe.rs`), one file per topic. Every
+//! field is optional, because Tradecloud leaves out what does not apply; fields and values that this
+//! version does not know are kept and written back.
 
+#[macro_use]
+mod describe;
+pub(crate) mod shape;
+
+mod decimal;
 mod envelope;
+mod item;
+mod line;
+mod message;
+mod meta;
+mod moment;
+mod order;
+mod parts;
+mod party;
+mod price;
+mod shipment;
+mod status;
 
+pub use decimal::{Decimal, NotADecimal};
 pub use envelope::{Actor, Envelope, Format, Kind};
-
-/// (skeleton)
-#[derive(Debug)]
-pub struct Message;
-impl Message {
-    /// (skeleton)
-    pub fn from_json(_kind: Kind, _json: &[u8]) -> Result<Self, crate::decode::DecodeError> {
-        unimplemented!()
-    }
-}
+pub use item::{Certification, Dimension, Item, ItemDetails};
+pub use line::{BuyerLine, ConfirmedLine, DeliveryLine, Line, LineTerms, Request, Requests, StatusLine, SupplierLine};
+pub use message::{Message, Webhook};
+pub use meta::{MessageMeta, MessageSource};
+pub use moment::{DateTime, Moment, NotADateTime};
+pub use order::{BuyerOrder, Order, SupplierOrder};
+pub use parts::{Document, EventDates, Indicators, OrderTerms, Property, Status, UpdateMeta};
+pub use party::{Contact, Destination, Location, Party};
+pub use price::{ChargeLine, Money, Price, Prices};
+pub use shipment::{
+    BuyerShipment, Departure, LoadCarrier, Shipment, ShipmentDestination, ShipmentIdentifiers, ShipmentItem,
+    ShipmentLine, ShipmentLocations, ShipmentMeta, ShipmentSupplierLine, SupplierErpMeta, SupplierShipment,
+};
+pub use status::{
+    InProgressStatus, LineType, LocationType, LogisticsStatus, OrderType, ProcessStatus, RequestStatus,
+    ShipmentProcessStatus,
+};

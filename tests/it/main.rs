@@ -3,7 +3,9 @@
 #![expect(unreachable_pub, reason = "nobody can use a program of tests; `pub` says what its modules share")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod decode;
 mod handlers;
+mod model;
 mod replay;
 mod scripted;
 mod send;

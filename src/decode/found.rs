@@ -1,0 +1,94 @@
+//! What both decoders look for in a body, and how an envelope is made of what they found.
+
+use std::ops::{Index, IndexMut};
+
+use super::DecodeError;
+use crate::model::{Envelope, Format, Kind};
+
+/// The fields that hold an event, and what they hold. If several are present, the first one counts.
+pub(super) const EVENTS: [(&str, Kind); 5] = [
+    ("orderEvent", Kind::Order),
+    ("singleDeliveryOrderEvent", Kind::Order),
+    ("simpleOrderEvent", Kind::Order),
+    ("orderDocumentsEvent", Kind::OrderDocuments),
+    ("shipment", Kind::Shipment),
+];
+
+/// Longer than this, in bytes, a text is not what its field is for (most are UUIDs) and counts as
+/// absent. The bound keeps the envelope small whatever the body holds.
+pub(super) const LONGEST: usize = 4096;
+
+/// The texts that make an envelope.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Slot {
+    EventName,
+    OrderId,
+    Id,
+    LegacyOrderId,
+    PurchaseOrderNumber,
+    ShipmentNumber,
+    MessageId,
+    CompanyId,
+    Created,
+}
+
+/// What was found in one place: at the top of the body, or in an event.
+#[derive(Debug, Default)]
+pub(super) struct Found([Option<String>; 9]);
+
+impl Index<Slot> for Found {
+    type Output = Option<String>;
+
+    fn index(&self, slot: Slot) -> &Option<String> {
+        &self.0[slot as usize]
+    }
+}
+
+impl IndexMut<Slot> for Found {
+    fn index_mut(&mut self, slot: Slot) -> &mut Option<String> {
+        &mut self.0[slot as usize]
+    }
+}
+
+/// Makes the envelope of an event, or of a bare order whose fields are at the top.
+///
+/// Empty texts and those that are absurdly long count as absent. The meta at the top wins over that
+/// inside the event, field by field.
+pub(super) fn envelope(
+    format: Format,
+    mut top: Found,
+    event: Option<(Kind, Found)>,
+    is_bare_order: bool,
+) -> Result<Envelope, DecodeError> {
+    let top_or_event = |slot: Slot, top: &mut Found, event: &mut Found| top[slot].take().or_else(|| event[slot].take());
+    let event_name = top[Slot::EventName].take();
+    let (kind, mut event) = match event {
+        Some(event) => event,
+        None if is_bare_order => (Kind::Order, std::mem::take(&mut top)),
+        None => return Err(no_event()),
+    };
+    let number = if kind == Kind::Shipment { Slot::ShipmentNumber } else { Slot::PurchaseOrderNumber };
+    Ok(Envelope {
+        kind,
+        format,
+        event_name,
+        message_id: top_or_event(Slot::MessageId, &mut top, &mut event),
+        subject: [Slot::OrderId, Slot::Id, Slot::LegacyOrderId].into_iter().find_map(|slot| event[slot].take()),
+        number: event[number].take(),
+        company_id: top_or_event(Slot::CompanyId, &mut top, &mut event),
+        created: top_or_event(Slot::Created, &mut top, &mut event),
+    })
+}
+
+/// Whether a text is fit for an envelope.
+pub(super) fn usable(text: &str) -> bool {
+    !text.is_empty() && text.len() <= LONGEST
+}
+
+fn no_event() -> DecodeError {
+    DecodeError::NoEvent(
+        "the body is no Tradecloud event: it has none of orderEvent, singleDeliveryOrderEvent, simpleOrderEvent, \
+         orderDocumentsEvent and shipment, and is no bare order with id, buyerOrder or lines"
+            .to_owned(),
+    )
+}

@@ -1,0 +1,17 @@
+//! tXML, Tradecloud's one-to-one rendering of its JSON.
+//!
+//! [`scan`] reads the text strictly and in one pass. On top of it are [`envelope`], which keeps nothing
+//! but the texts it looks for, and the way to JSON: [`tree`] notes where each element is, [`emit`] writes
+//! the JSON by the shapes of the model.
+
+mod attributes;
+mod chars;
+mod emit;
+mod envelope;
+mod index;
+mod pieces;
+mod scan;
+mod tree;
+
+pub(super) use emit::to_json;
+pub(super) use envelope::envelope;

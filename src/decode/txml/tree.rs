@@ -1,0 +1,136 @@
+//! Where each element of a document is: the least that must be remembered to bring together the entries
+//! of a list that stand apart. Names and texts are read again from the source when they are needed.
+
+use super::chars::{is_space, local};
+use super::pieces::{Piece, Pieces};
+use super::scan::{Scanner, Token};
+use crate::decode::DecodeError;
+use crate::decode::position::{fault, offset};
+
+/// A document and its elements in the order of their start tags. The children of an element follow it
+/// directly, each with everything in it before the next.
+pub(super) struct Tree<'a> {
+    source: &'a str,
+    nodes: Vec<Node>,
+}
+
+/// Kept small, because a body may hold millions of them. No body is larger than `u32` can count.
+struct Node {
+    /// Offset of its start tag.
+    start: u32,
+    /// Offset behind its end tag.
+    end: u32,
+    /// The node behind everything in it.
+    next: u32,
+}
+
+/// An element of a tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Element(u32);
+
+/// The root of every tree.
+pub(super) const ROOT: Element = Element(0);
+
+impl<'a> Tree<'a> {
+    pub(super) fn read(body: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut scanner = Scanner::new(body)?;
+        let source = scanner.text();
+        // Every offset and the number of elements is smaller than the length.
+        let small = |number: usize| u32::try_from(number).map_err(|_| fault(b"", 0, "the body is larger than 4 GiB"));
+        let mut nodes: Vec<Node> = Vec::new();
+        let mut open = Vec::new();
+        while let Some(token) = scanner.next()? {
+            match token {
+                Token::Start(tag) => {
+                    open.push(nodes.len());
+                    nodes.push(Node { start: small(offset(source, tag.name) - 1)?, end: 0, next: 0 });
+                }
+                Token::End => {
+                    let (end, next) = (small(scanner.offset())?, small(nodes.len())?);
+                    if let Some(node) = open.pop().and_then(|node| nodes.get_mut(node)) {
+                        (node.end, node.next) = (end, next);
+                    }
+                }
+                Token::Piece(_) => {}
+            }
+        }
+        Ok(Self { source, nodes })
+    }
+
+    /// The length of the document in bytes.
+    pub(super) const fn len(&self) -> usize {
+        self.source.len()
+    }
+
+    fn node(&self, element: Element) -> &Node {
+        &self.nodes[element.0 as usize]
+    }
+
+    /// The element from behind its `<` on.
+    fn span(&self, element: Element) -> &'a str {
+        let node = self.node(element);
+        &self.source[node.start as usize + 1..node.end as usize]
+    }
+
+    /// Its name, without prefix.
+    pub(super) fn name(&self, element: Element) -> &'a str {
+        local(split_name(self.span(element)).0)
+    }
+
+    /// Its attributes, as written.
+    pub(super) fn attributes(&self, element: Element) -> &'a str {
+        let (_, rest) = split_name(self.span(element));
+        let inside = &rest[..tag_end(rest)];
+        inside.strip_suffix('/').unwrap_or(inside)
+    }
+
+    pub(super) fn has_children(&self, element: Element) -> bool {
+        self.node(element).next > element.0 + 1
+    }
+
+    pub(super) fn children(&self, element: Element) -> impl Iterator<Item = Element> {
+        let end = self.node(element).next;
+        let first = Some(element.0 + 1).filter(|child| *child < end);
+        std::iter::successors(first, move |child| Some(self.node(Element(*child)).next).filter(|next| *next < end))
+            .map(Element)
+    }
+
+    /// The stretches of text between its tags and those of its children.
+    pub(super) fn stretches(&self, element: Element) -> impl Iterator<Item = Pieces<'a>> {
+        let node = self.node(element);
+        let span = self.span(element);
+        let (name, rest) = split_name(span);
+        let first = node.start as usize + 1 + name.len() + tag_end(rest) + 1;
+        let starts = std::iter::once(first).chain(self.children(element).map(|child| self.node(child).end as usize));
+        let ends = self.children(element).map(|child| self.node(child).start as usize);
+        starts
+            .zip(ends.chain(std::iter::once(node.end as usize)))
+            .map(|(start, end)| Pieces::new(&self.source[start..end]))
+    }
+
+    /// The text of an element without children, piece by piece.
+    pub(super) fn text(&self, element: Element) -> impl Iterator<Item = Piece<'a>> {
+        self.stretches(element).flatten()
+    }
+}
+
+/// The name of a tag and what follows it.
+fn split_name(span: &str) -> (&str, &str) {
+    let end = span.bytes().position(|byte| is_space(byte) || byte == b'>' || byte == b'/');
+    span.split_at(end.unwrap_or(span.len()))
+}
+
+/// Where a tag ends: at the first `>` that is not in quotes.
+fn tag_end(rest: &str) -> usize {
+    let mut quote = None;
+    let end = rest.bytes().position(|byte| {
+        match quote {
+            None if matches!(byte, b'"' | b'\'') => quote = Some(byte),
+            None => return byte == b'>',
+            Some(open) if open == byte => quote = None,
+            Some(_) => {}
+        }
+        false
+    });
+    end.unwrap_or(rest.len())
+}

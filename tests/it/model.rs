@@ -1,0 +1,1 @@
+//! Messages as types: nothing is lost, numbers stay exact, errors name the field.
