@@ -117,13 +117,8 @@ impl Receiver {
         let mut sweeper = JoinSet::new();
         sweeper.spawn(sweep(Arc::clone(&inbox), settings.inbox.keep));
 
-        let reception = Arc::new(Reception {
-            server: settings.server,
-            budget,
-            inbox,
-            dispatch,
-            draining: AtomicBool::new(false),
-        });
+        let reception =
+            Arc::new(Reception { server: settings.server, budget, inbox, dispatch, draining: AtomicBool::new(false) });
         let router = router::router(Arc::clone(&reception), settings.endpoints, settings.anywhere);
         let handles = vec![Handle::new(), Handle::new()];
         let mut serving = JoinSet::new();
@@ -214,7 +209,10 @@ fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 /// The public server: limits on connections, TLS, HTTP/1.1 and HTTP/2.
-fn https(listener: TcpListener, settings: &crate::config::settings::Server) -> Server<SocketAddr, RustlsAcceptor<Guard>> {
+fn https(
+    listener: TcpListener,
+    settings: &crate::config::settings::Server,
+) -> Server<SocketAddr, RustlsAcceptor<Guard>> {
     let limits = &settings.limits;
     let longest_silence = limits.body_idle.max(settings.answer_within).max(limits.header_read) + MARGIN;
     let guard = Guard::new(limits.connections, limits.tls_handshake, longest_silence);

@@ -42,7 +42,9 @@ impl Settings {
             .with_target(false);
         let started = match self.format {
             Format::Text => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
-            Format::Json => builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
+            Format::Json => {
+                builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
+            }
         };
         if started.is_err() {
             tracing::debug!("logging was started before");

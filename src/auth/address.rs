@@ -6,10 +6,8 @@ use ipnet::IpNet;
 
 /// The addresses Tradecloud sends from, by the names the configuration knows them by. Tradecloud
 /// announces changes at least five working days ahead.
-const TRADECLOUD: &[(&str, &[&str])] = &[
-    ("tradecloud-production", &["35.204.224.107", "34.90.20.233"]),
-    ("tradecloud-acceptance", &["35.204.36.162"]),
-];
+const TRADECLOUD: &[(&str, &[&str])] =
+    &[("tradecloud-production", &["35.204.224.107", "34.90.20.233"]), ("tradecloud-acceptance", &["35.204.36.162"])];
 
 /// A list of networks.
 #[derive(Debug, Clone, PartialEq, Eq)]

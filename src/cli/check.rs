@@ -4,8 +4,8 @@ use clap::Args;
 use serde_json::json;
 
 use super::{ConfigArgs, Failure};
-use crate::config::{DEFAULT_FILE, Layers, Problem, Severity, development};
 use crate::config::Settings;
+use crate::config::{DEFAULT_FILE, Layers, Problem, Severity, development};
 use crate::inbox::Purpose;
 
 /// Arguments of `check`.
@@ -109,9 +109,7 @@ impl Tried {
 
 fn print_json(problems: &[Problem], tried: &[Tried]) {
     let valid = problems.iter().all(|problem| problem.severity == Severity::Warning);
-    let online: Vec<_> = tried
-        .iter()
-        .map(|tried| json!({"what": tried.what, "works": tried.works, "detail": tried.detail}))
-        .collect();
+    let online: Vec<_> =
+        tried.iter().map(|tried| json!({"what": tried.what, "works": tried.works, "detail": tried.detail})).collect();
     println!("{}", json!({"valid": valid, "problems": problems, "online": online}));
 }

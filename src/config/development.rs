@@ -71,9 +71,10 @@ pub fn uses_credentials() -> bool {
 /// # Errors
 /// If a file cannot be written or the certificate cannot be made.
 pub fn make() -> anyhow::Result<Made> {
-    let mut made =
-        Made { files: Vec::new(), certificate: uses_certificate(), credentials: uses_credentials() };
-    if made.certificate && !(Path::new(CERTIFICATE).exists() && Path::new(PRIVATE_KEY).exists() && Path::new(CA).exists()) {
+    let mut made = Made { files: Vec::new(), certificate: uses_certificate(), credentials: uses_credentials() };
+    if made.certificate
+        && !(Path::new(CERTIFICATE).exists() && Path::new(PRIVATE_KEY).exists() && Path::new(CA).exists())
+    {
         make_certificate()?;
         made.files.push((CA, "the development CA, for clients to trust"));
         made.files.push((CERTIFICATE, "a development certificate for localhost"));

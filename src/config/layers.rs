@@ -63,7 +63,8 @@ impl Layers {
     /// Whether the environment sets anything at or below `key`.
     pub fn environment_sets(key: &str) -> bool {
         let variable = environment_variable(key);
-        std::env::vars_os().any(|(name, _)| name.to_str().is_some_and(|name| name.to_uppercase().starts_with(&variable)))
+        std::env::vars_os()
+            .any(|(name, _)| name.to_str().is_some_and(|name| name.to_uppercase().starts_with(&variable)))
     }
 
     /// Merges the layers and checks all of it.
@@ -84,7 +85,9 @@ impl Layers {
             problem.place = self.place(&problem.key);
         }
         match settings {
-            Some(settings) if found.iter().all(|problem| problem.severity == Severity::Warning) => Ok((settings, found)),
+            Some(settings) if found.iter().all(|problem| problem.severity == Severity::Warning) => {
+                Ok((settings, found))
+            }
             _ => Err(found),
         }
     }

@@ -286,7 +286,8 @@ fn read_handlers(root: &Section) -> Vec<Handler> {
         let route = Route::read(&section);
         // Without a type nobody knows which keys belong here.
         let Some(read) = read else { continue };
-        let settings = read(&section, &Common { timeout: route.as_ref().map_or(Route::DEFAULT_TIMEOUT, |route| route.timeout) });
+        let settings =
+            read(&section, &Common { timeout: route.as_ref().map_or(Route::DEFAULT_TIMEOUT, |route| route.timeout) });
         section.finish();
         if let (Some(route), Some(settings)) = (route, settings) {
             handlers.push(Handler { route, settings });

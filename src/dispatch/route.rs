@@ -79,7 +79,8 @@ mod tests {
 
     #[test]
     fn a_handler_gets_the_events_its_patterns_match() {
-        let route = Route { events: vec![WildMatch::new("Order*ByBuyer"), WildMatch::new("Changed")], ..Route::all("erp") };
+        let route =
+            Route { events: vec![WildMatch::new("Order*ByBuyer"), WildMatch::new("Changed")], ..Route::all("erp") };
         assert!(route.wants(&envelope(Kind::Order, Some("OrderIssuedByBuyer"))));
         assert!(route.wants(&envelope(Kind::Order, None)), "a bare order counts as Changed");
         assert!(!route.wants(&envelope(Kind::Order, Some("OrderLinesUpdatedBySupplier"))));

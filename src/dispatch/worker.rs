@@ -139,7 +139,13 @@ impl Worker {
             }
             Outcome::Rejected(rejection) => {
                 let reason = rejection.reason.clone();
-                tracing::error!(?id, handler, attempt, ?reason, "rejected: a dead letter; see `events list --state dead`");
+                tracing::error!(
+                    ?id,
+                    handler,
+                    attempt,
+                    ?reason,
+                    "rejected: a dead letter; see `events list --state dead`"
+                );
                 Finish::Dead { reason, status: rejection.status }
             }
             Outcome::Unavailable(why) => {
@@ -150,7 +156,13 @@ impl Worker {
                         Finish::Retry { at, reason }
                     }
                     None => {
-                        tracing::error!(?id, handler, attempt, ?reason, "given up: a dead letter; see `events list --state dead`");
+                        tracing::error!(
+                            ?id,
+                            handler,
+                            attempt,
+                            ?reason,
+                            "given up: a dead letter; see `events list --state dead`"
+                        );
                         Finish::Dead { reason: format!("given up after {attempt} attempts: {reason}"), status: None }
                     }
                 }

@@ -35,7 +35,12 @@ pub(crate) struct Reception {
 }
 
 /// A webhook: who is it, what did they send, is it safe, what do we say.
-pub(crate) async fn receive(reception: Arc<Reception>, endpoint: Arc<Endpoint>, address: IpAddr, request: Request) -> Answer {
+pub(crate) async fn receive(
+    reception: Arc<Reception>,
+    endpoint: Arc<Endpoint>,
+    address: IpAddr,
+    request: Request,
+) -> Answer {
     if reception.draining.load(Ordering::Relaxed) {
         return Answer::ComeAgain(ComeAgain::Draining);
     }
@@ -163,11 +168,9 @@ async fn handled(reception: &Reception, watch: Watch, id: String, duplicate: boo
     };
     match settled.await {
         Ok(Settled::Done) => Answer::Handled { id },
-        Ok(Settled::Rejected(rejection)) => Answer::Refused(Refusal {
-            why: Why::Rejected(rejection.status),
-            detail: rejection.reason,
-            id: Some(id),
-        }),
+        Ok(Settled::Rejected(rejection)) => {
+            Answer::Refused(Refusal { why: Why::Rejected(rejection.status), detail: rejection.reason, id: Some(id) })
+        }
         Ok(Settled::Unavailable(why)) => Answer::ComeAgain(ComeAgain::Handler(why.fault, why.reason)),
         Err(error) => {
             tracing::error!(%error, ?id, "the inbox does not say what became of an event; the sender will repeat it");

@@ -43,7 +43,10 @@ impl Settings {
     }
 }
 
-fn server_config(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<ServerConfig, rustls::Error> {
+fn server_config(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<ServerConfig, rustls::Error> {
     let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(&[&version::TLS13, &version::TLS12])?
         .with_no_client_auth()
@@ -128,7 +131,10 @@ fn inspect(section: &Section, chain: &[CertificateDer<'_>], is_development: bool
         );
     }
     if certificates.windows(2).any(|pair| pair[0].issuer() != pair[1].subject()) {
-        section.warning("certificate", "has its chain in the wrong order: each certificate must be followed by its issuer's");
+        section.warning(
+            "certificate",
+            "has its chain in the wrong order: each certificate must be followed by its issuer's",
+        );
     }
     Some(expires)
 }

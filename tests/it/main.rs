@@ -6,6 +6,7 @@
 mod decode;
 mod handlers;
 mod model;
+mod receive;
 mod replay;
 mod scripted;
 mod send;

@@ -88,7 +88,11 @@ async fn chosen(
 }
 
 /// Takes a refused body as an event, if it can be read by now.
-async fn accept(inbox: &SharedInbox, event: &EventView, routes: Arc<[Route]>) -> anyhow::Result<Result<String, String>> {
+async fn accept(
+    inbox: &SharedInbox,
+    event: &EventView,
+    routes: Arc<[Route]>,
+) -> anyhow::Result<Result<String, String>> {
     let body = inbox.body(event.number).await?;
     let envelope = match decode::envelope(event.content_type.as_deref(), &body) {
         Ok(envelope) => envelope,
@@ -97,7 +101,11 @@ async fn accept(inbox: &SharedInbox, event: &EventView, routes: Arc<[Route]>) ->
     let incoming = Incoming::new(envelope, event.received, event.path.clone(), event.content_type.clone(), body);
     let id = incoming.id.clone();
     let receipt = inbox.accept(event.number, incoming, routes).await?;
-    Ok(Ok(if receipt.duplicate { format!("is event {id}, which was there already") } else { format!("is event {id} now") }))
+    Ok(Ok(if receipt.duplicate {
+        format!("is event {id}, which was there already")
+    } else {
+        format!("is event {id} now")
+    }))
 }
 
 fn report(

@@ -41,11 +41,7 @@ async fn write(inbox: &SharedInbox, args: &ExportArgs, out: &mut impl Write) -> 
     for event in pages(inbox, &args.filter.to_filter(0)).await?.iter().rev() {
         let bytes = inbox.body(event.number).await?;
         let text = std::str::from_utf8(&bytes);
-        let line = Line {
-            event,
-            body: text.ok(),
-            body_base64: text.is_err().then(|| STANDARD.encode(&bytes)),
-        };
+        let line = Line { event, body: text.ok(), body_base64: text.is_err().then(|| STANDARD.encode(&bytes)) };
         serde_json::to_writer(&mut *out, &line)?;
         out.write_all(b"\n")?;
     }

@@ -188,9 +188,9 @@ fn time(text: &str) -> Result<Timestamp, String> {
     if let Ok(ago) = humantime::parse_duration(text) {
         return Timestamp::now().checked_sub(ago).map_err(|error| error.to_string());
     }
-    let local = text.parse::<jiff::civil::DateTime>().map_err(|_| {
-        "a time such as 2026-03-01, 2026-03-01T12:00:00Z or 2h (ago)".to_owned()
-    })?;
+    let local = text
+        .parse::<jiff::civil::DateTime>()
+        .map_err(|_| "a time such as 2026-03-01, 2026-03-01T12:00:00Z or 2h (ago)".to_owned())?;
     local.to_zoned(Zoned::now().time_zone().clone()).map(|zoned| zoned.timestamp()).map_err(|error| error.to_string())
 }
 

@@ -77,7 +77,13 @@ fn text(event: &EventView, out: &mut impl Write) -> anyhow::Result<()> {
 
 fn deliver_text(delivery: &DeliveryView, out: &mut impl Write) -> anyhow::Result<()> {
     let attempts = delivery.attempts;
-    write!(out, "handler {}: {}, {attempts} attempt(s), since {}", delivery.handler, delivery.state.as_str(), delivery.changed)?;
+    write!(
+        out,
+        "handler {}: {}, {attempts} attempt(s), since {}",
+        delivery.handler,
+        delivery.state.as_str(),
+        delivery.changed
+    )?;
     match delivery.due {
         Some(due) => writeln!(out, ", next at {due}")?,
         None => writeln!(out)?,

@@ -105,9 +105,8 @@ pub(super) fn finish(
             i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
             reason
         ])?;
-        db.prepare_cached("DELETE FROM failures WHERE event = ?1 AND handler = ?2 AND attempt <= ?3")?.execute(
-            params![claim.event, claim.handler, i64::from(attempt) - i64::from(FAILURES_KEPT)],
-        )?;
+        db.prepare_cached("DELETE FROM failures WHERE event = ?1 AND handler = ?2 AND attempt <= ?3")?
+            .execute(params![claim.event, claim.handler, i64::from(attempt) - i64::from(FAILURES_KEPT)])?;
     }
     // Somebody may have discarded it meanwhile; then that stands.
     let lane: Option<i64> = db
@@ -144,9 +143,7 @@ pub(super) fn standing(db: &Connection, key: EventKey) -> rusqlite::Result<Vec<S
                  ORDER BY f.attempt DESC LIMIT 1)
          FROM events e JOIN deliveries d ON d.event = e.number WHERE e.key = ?1",
     )?
-    .query_map([key.0], |row| {
-        Ok(Standing { state: state(row.get(0)?), status: row.get(1)?, reason: row.get(2)? })
-    })?
+    .query_map([key.0], |row| Ok(Standing { state: state(row.get(0)?), status: row.get(1)?, reason: row.get(2)? }))?
     .collect()
 }
 

@@ -104,9 +104,7 @@ impl Inbox for Sqlite {
 
     async fn finish(&self, claim: &Claim, finish: Finish, took: Duration) -> Result<(), InboxError> {
         let finished = claim.clone();
-        self.writer
-            .run(0, move |db| deliveries::finish(db, &finished, &finish, took, Timestamp::now()))
-            .await?;
+        self.writer.run(0, move |db| deliveries::finish(db, &finished, &finish, took, Timestamp::now())).await?;
         self.release(claim).await;
         Ok(())
     }
@@ -146,9 +144,7 @@ impl Inbox for Sqlite {
 
     async fn deliver(&self, event: i64, handler: Option<&str>) -> Result<usize, InboxError> {
         let handler = handler.map(str::to_owned);
-        self.writer
-            .run(0, move |db| deliveries::deliver_again(db, event, handler.as_deref(), Timestamp::now()))
-            .await
+        self.writer.run(0, move |db| deliveries::deliver_again(db, event, handler.as_deref(), Timestamp::now())).await
     }
 
     async fn accept(&self, event: i64, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {

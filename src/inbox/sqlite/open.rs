@@ -95,7 +95,10 @@ fn lock(path: &Path) -> anyhow::Result<File> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
-            bail!("another receiver is working on the inbox {}. Stop it, or give this one another inbox.path", path.display())
+            bail!(
+                "another receiver is working on the inbox {}. Stop it, or give this one another inbox.path",
+                path.display()
+            )
         }
         Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", lock_path.display())),
     }

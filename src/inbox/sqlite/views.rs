@@ -14,10 +14,7 @@ const COLUMNS: &str = "number, id, received, kind, event_name, subject, document
 /// Events that match, the newest first.
 pub(super) fn list(db: &Connection, filter: &Filter) -> rusqlite::Result<Vec<EventView>> {
     let (condition, values) = condition(filter);
-    let sql = format!(
-        "SELECT {COLUMNS} FROM events e WHERE {condition} ORDER BY number DESC LIMIT {}",
-        filter.limit
-    );
+    let sql = format!("SELECT {COLUMNS} FROM events e WHERE {condition} ORDER BY number DESC LIMIT {}", filter.limit);
     let mut statement = db.prepare(&sql)?;
     let mut rows = statement.query(params_from_iter(values))?;
     let mut events = Vec::new();

@@ -1,0 +1,269 @@
+//! The receiver itself: the built program, in a folder of its own, on ports of its own.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::sender::Sender;
+
+/// The credentials every test receiver knows.
+pub const USERNAME: &str = "tradecloud";
+pub const PASSWORD: &str = "correct horse battery staple";
+pub const TOKEN: &str = "a-token-that-nobody-guesses";
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_tradecloud-webhook");
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A receiver in a temporary folder. Killed when dropped.
+pub struct Receiver {
+    folder: TempDir,
+    /// Programs to run the receiver under, such as `strace`.
+    under: Vec<String>,
+    process: Option<Process>,
+}
+
+struct Process {
+    child: Child,
+    log: Arc<Mutex<Vec<Value>>>,
+    public: u16,
+    admin: u16,
+}
+
+impl Receiver {
+    /// One that only stores.
+    pub fn start() -> Self {
+        Self::with("")
+    }
+
+    /// One with these further lines of configuration.
+    pub fn with(configuration: &str) -> Self {
+        let mut receiver = Self::prepared(configuration);
+        receiver.restart();
+        receiver
+    }
+
+    /// A folder with certificate and configuration, without a process yet.
+    ///
+    /// `[server]`, `[auth]`, `[admin]` and `[log]` are there; say `server.limits.body = "1 KiB"` and the
+    /// like before the first table of your own.
+    pub fn prepared(configuration: &str) -> Self {
+        let folder = tempfile::Builder::new().prefix("tradecloud-webhook-").tempdir().unwrap();
+        make_certificate(folder.path());
+        let whole = format!(
+            r#"server.listen = "127.0.0.1:0"
+admin.listen = "127.0.0.1:0"
+log.format = "json"
+log.level = "debug"
+auth.portal = {{ type = "basic", username = "{USERNAME}", password = "{PASSWORD}" }}
+auth.token = {{ type = "bearer", token = "{TOKEN}" }}
+{configuration}
+"#
+        );
+        std::fs::create_dir(folder.path().join("config")).unwrap();
+        std::fs::write(folder.path().join("config/receiver.toml"), whole).unwrap();
+        Self { folder, under: Vec::new(), process: None }
+    }
+
+    /// Runs the receiver under other programs: `["strace", "-f"]`.
+    pub fn under(mut self, programs: &[&str]) -> Self {
+        self.under = programs.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    /// The folder it works in.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A file in its folder.
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.folder.path().join(relative)
+    }
+
+    /// Starts it, or starts it again with what is in its folder, and waits until it listens.
+    pub fn restart(&mut self) {
+        assert!(self.process.is_none(), "it runs already");
+        let mut command = self.command(&["serve"]);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let lines = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                let entry = serde_json::from_str(&line).unwrap_or_else(|_| Value::String(line.clone()));
+                lines.lock().unwrap().push(entry);
+            }
+        });
+        let started = Instant::now();
+        let listening = loop {
+            let found = log.lock().unwrap().iter().find(|entry: &&Value| entry["message"] == "listening").cloned();
+            if let Some(found) = found {
+                break found;
+            }
+            if let Some(status) = child.try_wait().unwrap() {
+                std::thread::sleep(Duration::from_millis(100));
+                panic!("the receiver ended with {status}:\n{:#?}", log.lock().unwrap());
+            }
+            assert!(started.elapsed() < PATIENCE, "the receiver does not listen:\n{:#?}", log.lock().unwrap());
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        let port = |key: &str| listening[key].as_str().unwrap().rsplit(':').next().unwrap().parse().unwrap();
+        self.process = Some(Process { child, log, public: port("address"), admin: port("admin") });
+    }
+
+    /// A sender with the right Basic credentials.
+    pub fn sender(&self) -> Sender {
+        Sender::new(self.url("/webhooks/tradecloud"), self.ca()).basic(USERNAME, PASSWORD)
+    }
+
+    /// Its CA, in PEM.
+    pub fn ca(&self) -> Vec<u8> {
+        std::fs::read(self.path("ca.pem")).unwrap()
+    }
+
+    /// A URL of the public address.
+    pub fn url(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.public_port())
+    }
+
+    /// The port of the public address.
+    pub fn public_port(&self) -> u16 {
+        self.process().public
+    }
+
+    /// Asks the admin address; the status and the text.
+    pub async fn admin(&self, path: &str) -> (u16, String) {
+        let url = format!("http://127.0.0.1:{}{path}", self.process().admin);
+        let answer = reqwest::get(url).await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.process().child.id()
+    }
+
+    /// Everything it has logged, an object per line.
+    pub fn log(&self) -> Vec<Value> {
+        self.process().log.lock().unwrap().clone()
+    }
+
+    /// Waits until a line of its log has that message; returns the line.
+    pub async fn logged(&self, message: &str) -> Value {
+        let started = Instant::now();
+        loop {
+            let found = self
+                .log()
+                .into_iter()
+                .find(|entry| entry["message"].as_str().is_some_and(|text| text.contains(message)));
+            if let Some(found) = found {
+                return found;
+            }
+            assert!(started.elapsed() < PATIENCE, "not logged: {message}\n{:#?}", self.log());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// SIGKILL: no chance to do anything.
+    pub fn kill(&mut self) {
+        let mut process = self.process.take().expect("it does not run");
+        process.child.kill().unwrap();
+        process.child.wait().unwrap();
+    }
+
+    /// SIGTERM, without waiting for the end.
+    pub fn ask_to_end(&self) {
+        let killed = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().unwrap();
+        assert!(killed.success());
+    }
+
+    /// Waits for the end of the process.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.process.take().expect("it does not run").child.wait().unwrap()
+    }
+
+    /// SIGTERM, and waits for the end.
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.ask_to_end();
+        self.wait()
+    }
+
+    /// Runs another command of the program in the same folder.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command_without_wrapper(arguments).output().unwrap()
+    }
+
+    /// Runs `events …`, which must succeed, and reads its JSON lines.
+    pub fn events(&self, arguments: &[&str]) -> Vec<Value> {
+        let output = self.run(&[&["events"], arguments].concat());
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "events {arguments:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
+        text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))).collect()
+    }
+
+    /// Every event in the inbox, the oldest first.
+    pub fn inbox(&self) -> Vec<Value> {
+        let mut events = self.events(&["list", "--json", "--limit", "1000000"]);
+        events.reverse();
+        events
+    }
+
+    /// Waits until `condition` holds for what is in the inbox.
+    pub async fn inbox_until(&self, condition: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        let started = Instant::now();
+        loop {
+            let events = self.inbox();
+            if condition(&events) {
+                return events;
+            }
+            assert!(started.elapsed() < PATIENCE, "the inbox never came so far:\n{events:#?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    fn process(&self) -> &Process {
+        self.process.as_ref().expect("it does not run")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let Some((program, before)) = self.under.split_first() else { return self.command_without_wrapper(arguments) };
+        let mut command = Command::new(program);
+        command.args(before).arg(PROGRAM).args(arguments).current_dir(self.folder());
+        command
+    }
+
+    fn command_without_wrapper(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments).current_dir(self.folder());
+        command
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        if let Some(process) = &mut self.process {
+            let _ = process.child.kill();
+            let _ = process.child.wait();
+        }
+    }
+}
+
+/// A CA and a certificate of it for localhost, where the defaults look for them.
+fn make_certificate(folder: &Path) {
+    let mut ca = CertificateParams::default();
+    ca.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &ca).unwrap();
+    std::fs::create_dir(folder.join("certs")).unwrap();
+    std::fs::write(folder.join("ca.pem"), ca.pem()).unwrap();
+    std::fs::write(folder.join("certs/fullchain.pem"), format!("{}{}", certificate.pem(), ca.pem())).unwrap();
+    std::fs::write(folder.join("certs/privkey.pem"), key.serialize_pem()).unwrap();
+}
