@@ -248,6 +248,16 @@ fn describe(error: &serde_json::Error) -> String {
             _ => "not what Tradecloud documents for this field".to_owned(),
         },
         Category::Eof => text.replace("EOF while parsing", "the body ends inside"),
-        Category::Syntax | Category::Io => text.to_owned(),
+        Category::Syntax | Category::Io => match text {
+            "expected ident" => "expected true, false or null".to_owned(),
+            "trailing characters" => "there is more after the end of the object".to_owned(),
+            "trailing comma" => "a comma that nothing follows".to_owned(),
+            "key must be a string" => "expected the name of a field in double quotes".to_owned(),
+            "expected value" => "expected a value".to_owned(),
+            _ if text.starts_with("control character") => {
+                "a control character in a string; write it escaped".to_owned()
+            }
+            other => other.to_owned(),
+        },
     }
 }
