@@ -166,6 +166,12 @@ fn of_a_key_that_occurs_twice_the_last_one_counts() {
 }
 
 #[test]
+fn a_key_may_be_written_with_escapes() {
+    let envelope = decode(r#"{"\u006frderEvent":{"order\u0049d":"1","\"orderId\"":"2"}}"#).unwrap();
+    assert_eq!(envelope.subject.as_deref(), Some("1"));
+}
+
+#[test]
 fn a_wrong_media_type_does_not_lose_an_event() {
     let json = Bytes::from_static(b"\xEF\xBB\xBF\r\n {\"orderEvent\":{}} \n");
     let xml = Bytes::from_static(b"\xEF\xBB\xBF\r\n <a><orderEvent/></a> \n");
