@@ -80,7 +80,8 @@ async fn main() -> anyhow::Result<()> {
         let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("the configuration is not valid:\n{}", problems.join("\n"))
     })?;
-    settings.log.start();
+    // Held to the end: dropped, it writes what of the log still waits.
+    let _log = settings.log.start();
     for warning in warnings {
         tracing::warn!("{warning}");
     }

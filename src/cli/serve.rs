@@ -25,7 +25,7 @@ pub async fn run(args: &ConfigArgs) -> Result<(), Failure> {
     if let Some(made) = &made {
         only_for_this_machine(&settings, made)?;
     }
-    settings.log.start();
+    let _log = settings.log.start();
     for warning in warnings {
         tracing::warn!("{}", warning.to_string().trim_start_matches("warning: "));
     }

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use serde::Deserializer as _;
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
@@ -145,6 +145,18 @@ fn fields<'a, const N: usize>(object: &'a str, names: [&str; N]) -> Result<[Opti
 
 struct Pick<'n, const N: usize>([&'n str; N]);
 
+impl<const N: usize> Pick<'_, N> {
+    /// Which of the names a key is, as it is written in JSON.
+    fn index(&self, key: &str) -> Option<usize> {
+        if key.contains('\\') {
+            let key = text(Some(key))?;
+            return self.0.iter().position(|name| *name == key);
+        }
+        let key = key.trim_matches('"');
+        self.0.iter().position(|name| *name == key)
+    }
+}
+
 impl<'de, const N: usize> Visitor<'de> for Pick<'_, N> {
     type Value = [Option<&'de str>; N];
 
@@ -154,36 +166,14 @@ impl<'de, const N: usize> Visitor<'de> for Pick<'_, N> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut values = [None; N];
-        while let Some(key) = map.next_key_seed(NameOf(&self.0))? {
-            match key {
+        // A key as it is written takes no memory, however long it is.
+        while let Some(key) = map.next_key::<&'de RawValue>()? {
+            match self.index(key.get()) {
                 Some(index) => values[index] = Some(map.next_value::<&'de RawValue>()?.get()),
                 None => drop(map.next_value::<IgnoredAny>()?),
             }
         }
         Ok(values)
-    }
-}
-
-/// Reads a key as its index in the list of names, without copying it.
-struct NameOf<'n>(&'n [&'n str]);
-
-impl<'de> DeserializeSeed<'de> for NameOf<'_> {
-    type Value = Option<usize>;
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Option<usize>, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for NameOf<'_> {
-    type Value = Option<usize>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
-    }
-
-    fn visit_str<E>(self, key: &str) -> Result<Option<usize>, E> {
-        Ok(self.0.iter().position(|name| *name == key))
     }
 }
 
@@ -248,6 +238,16 @@ fn describe(error: &serde_json::Error) -> String {
             _ => "not what Tradecloud documents for this field".to_owned(),
         },
         Category::Eof => text.replace("EOF while parsing", "the body ends inside"),
-        Category::Syntax | Category::Io => text.to_owned(),
+        Category::Syntax | Category::Io => match text {
+            "expected ident" => "expected true, false or null".to_owned(),
+            "trailing characters" => "there is more after the end of the object".to_owned(),
+            "trailing comma" => "a comma that nothing follows".to_owned(),
+            "key must be a string" => "expected the name of a field in double quotes".to_owned(),
+            "expected value" => "expected a value".to_owned(),
+            _ if text.starts_with("control character") => {
+                "a control character in a string; write it escaped".to_owned()
+            }
+            other => other.to_owned(),
+        },
     }
 }

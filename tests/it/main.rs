@@ -4,10 +4,15 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod decode;
+mod documented;
 mod handlers;
+mod malformed;
 mod model;
 mod receive;
+mod render;
 mod replay;
+mod round_trip;
 mod scripted;
 mod send;
 mod support;
+mod txml;
