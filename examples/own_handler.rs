@@ -80,6 +80,7 @@ async fn main() -> anyhow::Result<()> {
         let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("the configuration is not valid:\n{}", problems.join("\n"))
     })?;
+    // Held to the end: dropped, it writes what of the log still waits.
     let _log = settings.log.start();
     for warning in warnings {
         tracing::warn!("{warning}");

@@ -49,7 +49,7 @@
 //! # async fn run() -> anyhow::Result<()> {
 //! let layers = Layers::read(None).map_err(|problem| anyhow::anyhow!("{problem}"))?;
 //! let (settings, _warnings) = layers.settings().map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
-//! settings.log.start();
+//! let _log = settings.log.start();
 //! let running = Receiver::new(settings).handler(Route::all("mine"), Mine).start().await?;
 //! running.run_until(told_to_stop()).await
 //! # }
