@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "nobody can use a program of tests; `pub` says what its modules share")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod answers;
 mod decode;
 mod documented;
 mod handlers;

@@ -88,67 +88,59 @@ impl<'a> Writer<'_, 'a> {
     /// Writes the children of an element as fields, each field once, where its first element stands.
     fn fields(&mut self, element: Element, fields: Option<&'static Fields>, object: usize) {
         let tree = self.tree;
-        let children = || tree.children(element);
         let key = |child: Element| use_of(fields, tree.name(child)).json;
-        let mut names = children().map(|child| tree.name(child));
-        let Some(first) = names.next() else { return };
-        if names.all(|name| name == first) {
-            self.field(children(), fields, object);
-        } else if children().take(FEW + 1).count() <= FEW {
-            let mut keyed: Vec<(&str, Element)> = children().map(|child| (key(child), child)).collect();
-            keyed.sort_unstable();
-            self.groups(&keyed, |one, other| one.0 == other.0, fields, object);
+        if tree.runs(element).take(FEW + 1).count() <= FEW {
+            let mut runs: Vec<(&str, Element)> = tree.runs(element).map(|run| (key(run), run)).collect();
+            runs.sort_unstable();
+            self.groups(element, &runs, |one, other| one.0 == other.0, fields, object);
         } else {
             let hasher = &self.hasher;
             // Half a hash is enough: those that happen to be equal are told apart next.
-            let half = |child| (hasher.hash_one(key(child)) >> 32) as u32;
-            let mut sorted: Vec<(u32, Element)> = children().map(|child| (half(child), child)).collect();
-            sorted.sort_unstable();
-            for equal in sorted.chunk_by_mut(|one, other| one.0 == other.0) {
-                if equal.iter().any(|(_, child)| key(*child) != key(equal[0].1)) {
-                    equal.sort_unstable_by_key(|(_, child)| (key(*child), *child));
+            let half = |run| (hasher.hash_one(key(run)) >> 32) as u32;
+            let mut runs: Vec<(u32, Element)> = tree.runs(element).map(|run| (half(run), run)).collect();
+            runs.sort_unstable();
+            for equal in runs.chunk_by_mut(|one, other| one.0 == other.0) {
+                if equal.iter().any(|(_, run)| key(*run) != key(equal[0].1)) {
+                    equal.sort_unstable_by_key(|(_, run)| (key(*run), *run));
                 }
             }
-            self.groups(&sorted, |one, other| one.0 == other.0 && key(one.1) == key(other.1), fields, object);
+            self.groups(element, &runs, |one, other| one.0 == other.0 && key(one.1) == key(other.1), fields, object);
         }
     }
 
-    /// Writes children that are sorted so that those of one field follow each other.
+    /// Writes fields from runs that are sorted so that those of one field follow each other.
     fn groups<K>(
         &mut self,
-        children: &[(K, Element)],
+        element: Element,
+        runs: &[(K, Element)],
         is_same: impl Fn(&(K, Element), &(K, Element)) -> bool,
         fields: Option<&'static Fields>,
         object: usize,
     ) {
-        let mut groups: Vec<_> = children.chunk_by(is_same).collect();
+        let tree = self.tree;
+        let mut groups: Vec<_> = runs.chunk_by(is_same).collect();
         groups.sort_unstable_by_key(|group| group[0].1);
         for group in groups {
-            self.field(group.iter().map(|(_, child)| *child), fields, object);
+            let first = group[0].1;
+            let mut members = group.iter().flat_map(|(_, run)| tree.run(element, *run));
+            let Use { json, shape } = use_of(fields, tree.name(first));
+            self.json.key(object, &[json]);
+            if members.nth(1).is_none() && !matches!(shape, Shape::List(_)) {
+                self.value(first, shape);
+                continue;
+            }
+            self.json.push("[");
+            for (_, run) in group {
+                let shape = use_of(fields, tree.name(*run)).shape;
+                for entry in tree.run(element, *run) {
+                    if entry > first {
+                        self.json.push(",");
+                    }
+                    self.value(entry, if let Shape::List(entry) = shape { *entry } else { shape });
+                }
+            }
+            self.json.push("]");
         }
-    }
-
-    /// Writes a field from all of the elements that belong to it.
-    fn field(&mut self, mut group: impl Iterator<Item = Element>, fields: Option<&'static Fields>, object: usize) {
-        let tree = self.tree;
-        let Some(first) = group.next() else { return };
-        let Use { json, shape } = use_of(fields, tree.name(first));
-        let mut rest = group.peekable();
-        self.json.key(object, &[json]);
-        if let (None, true) = (rest.peek(), !matches!(shape, Shape::List(_))) {
-            return self.value(first, shape);
-        }
-        self.json.push("[");
-        self.entry(first, shape);
-        for element in rest {
-            self.json.push(",");
-            self.entry(element, use_of(fields, tree.name(element)).shape);
-        }
-        self.json.push("]");
-    }
-
-    fn entry(&mut self, element: Element, shape: Shape) {
-        self.value(element, if let Shape::List(entry) = shape { *entry } else { shape });
     }
 
     /// Writes the text that stands beside the children of an object, or that an object has in their

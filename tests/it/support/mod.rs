@@ -3,6 +3,7 @@
 use std::path::Path;
 
 pub mod erp;
+pub mod raw;
 pub mod receiver;
 pub mod sender;
 
