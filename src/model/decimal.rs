@@ -245,7 +245,17 @@ mod tests {
 
     #[test]
     fn the_digits_stay_as_they_came() {
-        for json in ["1234.560", "0.100000000000000000000000000001", "-0.00", "18446744073709551616", "1e-30"] {
+        for json in [
+            "0",
+            "-0",
+            "2",
+            "-17",
+            "1234.560",
+            "0.100000000000000000000000000001",
+            "-0.00",
+            "18446744073709551616",
+            "1e-30",
+        ] {
             let read: Decimal = serde_json::from_str(json).unwrap();
             assert_eq!(serde_json::to_string(&read).unwrap(), json);
             let from_text: Decimal = serde_json::from_str(&format!("\"{json}\"")).unwrap();

@@ -61,6 +61,7 @@ fn malformed_xml_is_refused_with_its_place() {
         ("<a/><b/>", "line 1, column 5: a second root element"),
         ("<a/>x", "line 1, column 5: text outside the root element"),
         ("<a/>&amp;", "line 1, column 5: text outside the root element"),
+        ("\u{FEFF}\u{FEFF}<a/>", "line 1, column 1: text outside the root element"),
         ("x<a/>", "line 1, column 1: text outside the root element"),
         ("<a/><!-- fine --> <?fine?>\n", NO_EVENT),
         ("<é>\nøø</è>", "line 2, column 3: this end tag belongs to another start tag"),

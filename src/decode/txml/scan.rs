@@ -56,6 +56,10 @@ impl<'a> Scanner<'a> {
         if let Some(at) = forbidden(text) {
             return Err(fault(text.as_bytes(), at, "a character that XML forbids"));
         }
+        if text.starts_with('\u{FEFF}') {
+            // quick-xml would skip this second byte order mark and count offsets from behind it.
+            return Err(fault(text.as_bytes(), 0, "text outside the root element"));
+        }
         let mut reader = Reader::from_str(text);
         reader.config_mut().check_comments = true;
         Ok(Self { text, reader, depth: 0, has_root: false, ends_empty: false, attribute_names: Vec::new() })

@@ -8,17 +8,20 @@ pub mod receiver;
 pub mod sender;
 
 /// The samples that are bodies of webhooks.
-pub const SAMPLES: [&str; 10] = [
+pub const SAMPLES: [&str; 13] = [
     "bare-legacy-order.json",
     "order-documents-event.json",
     "order-documents-event.xml",
     "order-event.json",
     "order-event.xml",
+    "sdk-order-response.json",
+    "sdk-order-response.xml",
     "sdk-order.json",
     "sdk-order.xml",
     "shipment-event.json",
     "simple-order-event.json",
     "single-delivery-order-event.json",
+    "single-delivery-order-event.xml",
 ];
 
 /// A body of `tests/fixtures/samples`.
