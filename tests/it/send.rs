@@ -184,43 +184,51 @@ fn send_without_anything_to_send_is_wrong_usage() {
     assert!(Cli::try_parse_from(["send", "--sample", "order"]).is_err());
 }
 
-/// A TLS receiver whose certificate, for `localhost` only, is issued by a CA of its own.
-async fn tls_receiver(directory: &Path) -> (u16, PathBuf) {
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let ca_key = rcgen::KeyPair::generate().unwrap();
-    let mut ca = rcgen::CertificateParams::new(Vec::new()).unwrap();
-    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let ca_path = directory.join("ca.pem");
-    std::fs::write(&ca_path, ca.self_signed(&ca_key).unwrap().pem()).unwrap();
-    let issuer = rcgen::Issuer::new(ca, ca_key);
+/// A CA, with its certificate in `directory`.
+fn ca(directory: &Path) -> (rcgen::Issuer<'static, rcgen::KeyPair>, String, PathBuf) {
     let key = rcgen::KeyPair::generate().unwrap();
-    let certificate =
-        rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
-    let config = RustlsConfig::from_pem(certificate.pem().into(), key.serialize_pem().into()).await.unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let pem = params.self_signed(&key).unwrap().pem();
+    let path = directory.join("ca.pem");
+    std::fs::write(&path, &pem).unwrap();
+    (rcgen::Issuer::new(params, key), pem, path)
+}
+
+/// The port of a TLS receiver that takes everything.
+async fn tls_receiver(certificate: String, key: &rcgen::KeyPair) -> u16 {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let config = RustlsConfig::from_pem(certificate.into(), key.serialize_pem().into()).await.unwrap();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let port = listener.local_addr().unwrap().port();
     let router = axum::Router::new().fallback(|| async { "{}" });
     let server = axum_server::from_tcp_rustls(listener, config).unwrap();
     tokio::spawn(server.serve(router.into_make_service()));
-    (port, ca_path)
+    port
 }
 
 #[tokio::test]
 async fn what_is_wrong_with_a_certificate_is_said_in_words() {
     let directory = tempfile::tempdir().unwrap();
-    let (port, ca) = tls_receiver(directory.path()).await;
+    let (issuer, ca_pem, ca) = ca(directory.path());
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let port = tls_receiver(params.signed_by(&key, &issuer).unwrap().pem(), &key).await;
+    let self_signed = format!("https://localhost:{}/", tls_receiver(ca_pem, issuer.key()).await);
     let ca = ca.to_str().unwrap();
     let (name, address) = (format!("https://localhost:{port}/"), format!("https://127.0.0.1:{port}/"));
 
     let (trusted, _) = send(&["--sample", "order", "--ca", ca, "--url", &name]).await;
     let (_, unknown) = send(&["--sample", "order", "--url", &name]).await;
     let (_, mismatch) = send(&["--sample", "order", "--ca", ca, "--url", &address]).await;
+    let (_, self_signed) = send(&["--sample", "order", "--ca", ca, "--url", &self_signed]).await;
     let (_, plain) = send(&["--sample", "order", "--url", &format!("http://localhost:{port}/")]).await;
 
     assert!(trusted);
     assert!(unknown.contains("issuer is unknown") && unknown.contains("--ca"), "{unknown}");
     assert!(mismatch.contains("not for the name 127.0.0.1"), "{mismatch}");
+    assert!(self_signed.contains("self-signed"), "{self_signed}");
     assert!(plain.starts_with("will retry") && plain.contains("https://"), "{plain}");
 }
 
@@ -228,7 +236,7 @@ async fn what_is_wrong_with_a_certificate_is_said_in_words() {
 async fn a_receiver_without_tls_is_named_as_such() {
     let receiver = Scripted::start(&[(202, "{}")]).await;
     let directory = tempfile::tempdir().unwrap();
-    let (_, ca) = tls_receiver(directory.path()).await;
+    let (_, _, ca) = ca(directory.path());
 
     let url = receiver.url.replace("http://", "https://");
     let (delivered, out) = send(&["--sample", "order", "--ca", ca.to_str().unwrap(), "--url", &url]).await;

@@ -55,6 +55,12 @@ fn tls_in_words(error: &rustls::Error, host: &str, extra_ca: bool) -> String {
         InvalidCertificate(CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }) => {
             "the certificate is not valid yet: is the clock right?".to_owned()
         }
+        // A reason of the verifier's own, which rustls passes on without a name for it.
+        InvalidCertificate(CertificateError::Other(reason)) if format!("{reason:?}").contains("CaUsedAsEndEntity") => {
+            "the certificate is a CA's own, self-signed: serve one that a CA issued for this name; \
+             Tradecloud refuses self-signed ones"
+                .to_owned()
+        }
         InvalidCertificate(reason) => format!("the certificate cannot be accepted: {reason}"),
         Invalid(InvalidMessage::InvalidContentType) => {
             "the other side does not speak TLS: is it an http:// address?".to_owned()

@@ -19,12 +19,12 @@ pub(crate) struct Target {
     /// The receiver's webhook address, such as https://localhost:8443/webhooks/tradecloud
     #[arg(long, value_name = "URL", value_parser = address)]
     pub(super) url: Url,
-    /// User name and password of Basic authentication. The environment variable
-    /// TRADECLOUD_SEND_BASIC takes its place, and does not show in the list of processes
+    /// User name and password of Basic authentication. Better in the environment variable
+    /// TRADECLOUD_SEND_BASIC, which the list of processes does not show
     #[arg(long, value_name = "USER:PASSWORD", conflicts_with = "bearer")]
     basic: Option<SecretString>,
-    /// Static bearer token or access token. The environment variable TRADECLOUD_SEND_BEARER takes
-    /// its place, and does not show in the list of processes
+    /// Static bearer token or access token. Better in the environment variable
+    /// TRADECLOUD_SEND_BEARER, which the list of processes does not show
     #[arg(long, value_name = "TOKEN")]
     bearer: Option<SecretString>,
     /// Certificates (PEM) to trust besides those of the system, such as certs/dev-ca.pem
