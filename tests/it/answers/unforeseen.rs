@@ -37,10 +37,10 @@ impl Embedded {
              delivery.first_retry = \"100ms\""
         ));
         let file = folder.path("config/receiver.toml");
-        let mut text = std::fs::read_to_string(&file).unwrap();
         let path = |relative: &str| toml(&folder.path(relative));
-        text += &format!(
-            "server.tls.certificate = {}\nserver.tls.private_key = {}\ninbox.path = {}\n",
+        let text = format!(
+            "{}\nserver.tls.certificate = {}\nserver.tls.private_key = {}\ninbox.path = {}\n",
+            std::fs::read_to_string(&file).unwrap(),
             path("certs/fullchain.pem"),
             path("certs/privkey.pem"),
             path("data/inbox.db")
