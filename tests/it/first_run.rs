@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::support::eventually;
 use crate::support::receiver::Receiver;
 use crate::support::sender::{Sender, order_event};
 
@@ -27,16 +28,9 @@ fn sender(receiver: &Receiver) -> Sender {
 }
 
 /// What it has printed, once the line to try it is there.
-fn introduction(receiver: &Receiver) -> String {
-    let started = std::time::Instant::now();
-    loop {
-        let printed = receiver.printed();
-        if printed.contains("curl") {
-            return printed;
-        }
-        assert!(started.elapsed().as_secs() < 30, "no line to try it: {printed}");
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+async fn introduction(receiver: &Receiver) -> String {
+    eventually("it says how to try it", async || receiver.printed().contains("curl")).await;
+    receiver.printed()
 }
 
 fn certs(receiver: &Receiver) -> Vec<(PathBuf, Vec<u8>)> {
@@ -74,10 +68,10 @@ fn what_is_secret_can_be_read_by_its_owner_only() {
     assert_eq!(keys.map(|(path, _)| path).collect::<Vec<_>>(), [receiver.path("certs/dev-server-key.pem")]);
 }
 
-#[test]
-fn the_line_to_try_it_works_as_printed() {
+#[tokio::test]
+async fn the_line_to_try_it_works_as_printed() {
     let receiver = started();
-    let introduction = introduction(&receiver);
+    let introduction = introduction(&receiver).await;
     let line = introduction.lines().find(|line| line.trim_start().starts_with("curl")).unwrap();
 
     let output = receiver.shell(line);
@@ -87,11 +81,11 @@ fn the_line_to_try_it_works_as_printed() {
     assert_eq!(receiver.inbox().len(), 1);
 }
 
-#[test]
-fn it_says_what_it_made_and_where_it_listens() {
+#[tokio::test]
+async fn it_says_what_it_made_and_where_it_listens() {
     let receiver = started();
 
-    let introduction = introduction(&receiver);
+    let introduction = introduction(&receiver).await;
 
     for (path, _) in certs(&receiver) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
@@ -114,7 +108,7 @@ async fn a_second_start_keeps_everything() {
     assert!(certs(&receiver) == before, "certificates or password were made anew");
     assert_eq!(sender(&receiver).send(order_event("2")).await.status, Some(202));
     assert_eq!(receiver.inbox().len(), 2);
-    assert!(!introduction(&receiver).contains("made "), "nothing was made this time");
+    assert!(!introduction(&receiver).await.contains("made "), "nothing was made this time");
 }
 
 #[test]
