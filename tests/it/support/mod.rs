@@ -8,6 +8,20 @@ pub mod raw;
 pub mod receiver;
 pub mod sender;
 
+/// The samples that are bodies of webhooks.
+pub const SAMPLES: [&str; 10] = [
+    "bare-legacy-order.json",
+    "order-documents-event.json",
+    "order-documents-event.xml",
+    "order-event.json",
+    "order-event.xml",
+    "sdk-order.json",
+    "sdk-order.xml",
+    "shipment-event.json",
+    "simple-order-event.json",
+    "single-delivery-order-event.json",
+];
+
 /// Waits until `condition` holds, which says `what` is waited for.
 pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
