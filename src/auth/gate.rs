@@ -39,6 +39,7 @@ pub enum Denied {
 }
 
 /// A request whose caller is known. Only the [`Gate`] makes one, and only this has the body.
+#[expect(clippy::manual_non_exhaustive, reason = "nobody else in this crate may make one either")]
 pub struct Verified {
     /// Who sent it.
     pub caller: Caller,

@@ -1,12 +1,15 @@
 //! `check`: everything that is wrong with the configuration, at once.
 
+use std::io::{self, Write};
+
+use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
 
 use super::{ConfigArgs, Failure};
 use crate::config::Settings;
-use crate::config::{DEFAULT_FILE, Layers, Problem, Severity, development};
-use crate::inbox::Purpose;
+use crate::config::{DEFAULT_FILE, Layers, Problem, development};
+use crate::inbox::{NoInbox, Purpose};
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
@@ -21,58 +24,47 @@ pub struct CheckArgs {
     json: bool,
 }
 
-/// Checks the configuration, certificates and keys, and reports all problems. Returns whether what was
-/// tried online works.
+/// Checks the configuration, certificates and keys, and writes all problems to `out`. Returns whether
+/// what was tried online works.
 ///
 /// # Errors
-/// The problems, if one of them keeps the receiver from starting.
-pub async fn run(args: &CheckArgs) -> Result<bool, Failure> {
-    let layers = match Layers::read(args.config.config.as_deref()) {
-        Ok(layers) => layers,
-        Err(problem) => return invalid(args, vec![problem]),
-    };
-    let has_file = layers.has_file();
-    let layers = if has_file { layers } else { layers.with_stand_in(development::layer()) };
-    if !has_file && !args.json {
-        println!("There is no {DEFAULT_FILE}: `serve` would run a development set-up, for this machine only.");
-    }
-    let (settings, warnings) = match layers.settings() {
-        Ok(found) => found,
-        // Before its first run, the development set-up has no certificate yet.
-        Err(problems) if !has_file && problems.iter().all(is_made_by_serve) => {
-            if args.json {
-                print_json(&[], &[]);
+/// [`Failure::Reported`] if a problem keeps the receiver from starting.
+pub async fn run(args: &CheckArgs, out: &mut impl Write) -> Result<bool, Failure> {
+    let (found, tried) = match Layers::read(args.config.config.as_deref()) {
+        Ok(layers) if layers.has_file() => check(&layers, args).await,
+        Ok(layers) => {
+            if !args.json {
+                let what = "`serve` would run a development set-up, for this machine only";
+                writeln!(out, "There is no {DEFAULT_FILE}: {what}.").context("cannot write the result")?;
             }
-            return Ok(true);
+            check_development(&layers.with_stand_in(development::layer()), args).await
         }
-        Err(problems) => return invalid(args, problems),
+        Err(problem) => (vec![problem], Vec::new()),
     };
-    let tried = if args.online { try_online(settings).await } else { Vec::new() };
-    if args.json {
-        print_json(&warnings, &tried);
-    } else {
-        for warning in &warnings {
-            println!("{warning}");
-        }
-        for Tried { what, works, detail } in &tried {
-            println!("{}: {what}: {detail}", if *works { "works" } else { "FAILS" });
-        }
-        println!("The configuration is valid.");
-    }
-    Ok(tried.iter().all(|tried| tried.works))
+    let report = if args.json { report_json } else { report };
+    report(out, &found, &tried).context("cannot write the result")?;
+    if found.iter().any(Problem::is_error) { Err(Failure::Reported) } else { Ok(tried.iter().all(|tried| tried.works)) }
 }
 
-fn invalid(args: &CheckArgs, problems: Vec<Problem>) -> Result<bool, Failure> {
-    if args.json {
-        print_json(&problems, &[]);
+/// All problems, and what was tried if the configuration is valid.
+async fn check(layers: &Layers, args: &CheckArgs) -> (Vec<Problem>, Vec<Tried>) {
+    match layers.settings() {
+        Ok((settings, warnings)) if args.online => (warnings, try_online(settings).await),
+        Ok((_, warnings)) => (warnings, Vec::new()),
+        Err(problems) => (problems, Vec::new()),
     }
-    Err(Failure::Configuration(problems))
+}
+
+/// As [`check`], but before its first run the development set-up has no certificate yet.
+async fn check_development(layers: &Layers, args: &CheckArgs) -> (Vec<Problem>, Vec<Tried>) {
+    let (found, tried) = check(layers, args).await;
+    let is_made_later = found.iter().filter(|problem| problem.is_error()).all(is_made_by_serve);
+    (if is_made_later { found.into_iter().filter(|problem| !problem.is_error()).collect() } else { found }, tried)
 }
 
 fn is_made_by_serve(problem: &Problem) -> bool {
-    problem.severity == Severity::Warning
-        || ["server.tls.certificate", "server.tls.private_key", "auth.development.password_file"]
-            .contains(&problem.key.as_str())
+    ["server.tls.certificate", "server.tls.private_key", "auth.development.password_file"]
+        .contains(&problem.key.as_str())
 }
 
 /// Something that was tried.
@@ -85,10 +77,16 @@ struct Tried {
 async fn try_online(settings: Settings) -> Vec<Tried> {
     let mut tried = Vec::new();
     let inbox = match settings.inbox.store.open(Purpose::Look).await {
-        Ok(inbox) => inbox.probe().await.map_err(|error| error.to_string()),
+        Ok(inbox) => {
+            let probed = inbox.probe().await;
+            inbox.close().await;
+            probed.map(|()| "can be written".to_owned()).map_err(|error| error.to_string())
+        }
+        // To make one would be to write.
+        Err(error) if error.is::<NoInbox>() => Ok("is not there yet; `serve` makes it".to_owned()),
         Err(error) => Err(format!("{error:#}")),
     };
-    tried.push(Tried::new("inbox", inbox.map(|()| "can be written".to_owned())));
+    tried.push(Tried::new("inbox", inbox));
     for handler in settings.handlers {
         let name = handler.route.name;
         let probed = match handler.settings.build(&name) {
@@ -107,9 +105,22 @@ impl Tried {
     }
 }
 
-fn print_json(problems: &[Problem], tried: &[Tried]) {
-    let valid = problems.iter().all(|problem| problem.severity == Severity::Warning);
+fn report(out: &mut dyn Write, problems: &[Problem], tried: &[Tried]) -> io::Result<()> {
+    for problem in problems {
+        writeln!(out, "{problem}")?;
+    }
+    for Tried { what, works, detail } in tried {
+        writeln!(out, "{}: {what}: {detail}", if *works { "works" } else { "FAILS" })?;
+    }
+    match problems.iter().filter(|problem| problem.is_error()).count() {
+        0 => writeln!(out, "The configuration is valid."),
+        errors => writeln!(out, "The configuration is not valid: {errors} error(s)."),
+    }
+}
+
+fn report_json(out: &mut dyn Write, problems: &[Problem], tried: &[Tried]) -> io::Result<()> {
+    let valid = !problems.iter().any(Problem::is_error);
     let online: Vec<_> =
         tried.iter().map(|tried| json!({"what": tried.what, "works": tried.works, "detail": tried.detail})).collect();
-    println!("{}", json!({"valid": valid, "problems": problems, "online": online}));
+    writeln!(out, "{}", json!({"valid": valid, "problems": problems, "online": online}))
 }

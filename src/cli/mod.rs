@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Layers, Problem, Settings, Severity, development};
+use crate::config::{Layers, Problem, Settings, development};
 
 /// Exit status for a configuration that is not valid (sysexits.h: EX_CONFIG).
 const CONFIGURATION: u8 = 78;
@@ -54,6 +54,8 @@ pub struct ConfigArgs {
 pub enum Failure {
     /// The configuration is not valid; all problems.
     Configuration(Vec<Problem>),
+    /// The configuration is not valid, and the command has said why.
+    Reported,
     /// It was tried and failed.
     Failed(anyhow::Error),
 }
@@ -77,7 +79,7 @@ pub async fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
         None => serve::run(&cli.serve).await.map(|()| true),
         Some(Command::Serve(args)) => serve::run(&args).await.map(|()| true),
-        Some(Command::Check(args)) => check::run(&args).await,
+        Some(Command::Check(args)) => check::run(&args, &mut out).await,
         Some(Command::Send(args)) => send::run(&args, &mut out).await.map_err(Failure::from),
         Some(Command::Replay(args)) => replay::run(&args, &mut out).await.map_err(Failure::from),
         Some(Command::Events(args)) => events::run(&args, &mut out).await,
@@ -95,10 +97,11 @@ pub async fn run(cli: Cli) -> ExitCode {
             for problem in &problems {
                 eprintln!("{problem}");
             }
-            let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+            let errors = problems.iter().filter(|problem| problem.is_error()).count();
             eprintln!("The configuration is not valid: {errors} error(s).");
             ExitCode::from(CONFIGURATION)
         }
+        Err(Failure::Reported) => ExitCode::from(CONFIGURATION),
     }
 }
 

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use super::{ConfigArgs, Failure};
 use crate::app::Receiver;
+use crate::config::Layers;
 use crate::config::development::{self, Made};
-use crate::config::{Layers, Problem, Settings};
 use crate::signal::told_to_stop;
 
 /// Reads the configuration, starts the receiver, and drains it at SIGTERM or SIGINT. A second signal
@@ -22,9 +22,6 @@ pub async fn run(args: &ConfigArgs) -> Result<(), Failure> {
         (layers.with_stand_in(development::layer()), Some(made))
     };
     let (settings, warnings) = layers.settings()?;
-    if let Some(made) = &made {
-        only_for_this_machine(&settings, made)?;
-    }
     let _log = settings.log.start();
     for warning in warnings {
         tracing::warn!("{}", warning.to_string().trim_start_matches("warning: "));
@@ -35,21 +32,6 @@ pub async fn run(args: &ConfigArgs) -> Result<(), Failure> {
         introduce(made, running.public_address(), &path);
     }
     Ok(running.run_until(told_to_stop()).await?)
-}
-
-/// What was made up must not be reachable from elsewhere.
-fn only_for_this_machine(settings: &Settings, made: &Made) -> Result<(), Vec<Problem>> {
-    let listen = settings.server.listen;
-    if (made.certificate || made.credentials) && !listen.ip().is_loopback() {
-        return Err(vec![Problem::error(
-            "server.listen",
-            format!(
-                "is {listen}, but without a configuration file the receiver has only a development certificate and \
-                 credentials, and listens on this machine only. Write config/receiver.toml (see config/default.toml)"
-            ),
-        )]);
-    }
-    Ok(())
 }
 
 /// Says what a first run made, and how to try it.

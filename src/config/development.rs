@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use aws_lc_rs::rand;
@@ -13,7 +14,7 @@ use rcgen::{
     KeyPair, KeyUsagePurpose,
 };
 
-use super::Layers;
+use super::{Layers, Section};
 
 /// The CA of the development certificate: what a client must trust.
 pub const CA: &str = "certs/dev-ca.pem";
@@ -41,19 +42,18 @@ pub struct Made {
 ///
 /// What the environment sets is left to it. Pure: whether the files exist is not asked.
 pub fn layer() -> String {
-    let mut toml = String::new();
-    if uses_certificate() {
-        toml += &format!("[server.tls]\ncertificate = \"{CERTIFICATE}\"\nprivate_key = \"{PRIVATE_KEY}\"\n");
-    }
-    if uses_credentials() {
-        toml += &format!(
-            "[auth.development]\ntype = \"basic\"\nusername = \"{USERNAME}\"\npassword_file = \"{PASSWORD}\"\n"
-        );
-    }
-    if !Layers::environment_sets("handlers") {
-        toml += "[handlers.files]\ntype = \"file\"\ndirectory = \"data/events\"\n";
-    }
-    toml
+    let certificate = format!("[server.tls]\ncertificate = \"{CERTIFICATE}\"\nprivate_key = \"{PRIVATE_KEY}\"\n");
+    let credentials =
+        format!("[auth.development]\ntype = \"basic\"\nusername = \"{USERNAME}\"\npassword_file = \"{PASSWORD}\"\n");
+    let handlers = "[handlers.files]\ntype = \"file\"\ndirectory = \"data/events\"\n".to_owned();
+    [
+        (uses_certificate(), certificate),
+        (uses_credentials(), credentials),
+        (!Layers::environment_sets("handlers"), handlers),
+    ]
+    .into_iter()
+    .filter_map(|(used, toml)| used.then_some(toml))
+    .collect()
 }
 
 /// Whether a start without configuration file would use the development certificate.
@@ -64,6 +64,20 @@ pub fn uses_certificate() -> bool {
 /// Whether a start without configuration file would use the development credentials.
 pub fn uses_credentials() -> bool {
     !Layers::environment_sets("auth")
+}
+
+/// Notes an error if what was made up would be reachable from elsewhere. `root` is the configuration.
+pub(super) fn only_for_this_machine(root: &Section) {
+    let Some(server) = root.table("server") else { return };
+    let listen: Option<SocketAddr> = server.text("listen").and_then(|listen| listen.parse().ok());
+    if let Some(listen) = listen
+        && !listen.ip().is_loopback()
+        && (uses_certificate() || uses_credentials())
+    {
+        let what = "but without a configuration file the receiver has only a development certificate and credentials, \
+                    and listens on this machine only. Write config/receiver.toml (see config/default.toml)";
+        server.error("listen", format!("is {listen}, {what}"));
+    }
 }
 
 /// Makes what is missing of the set-up. What exists is kept.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use ::config::{Config, Environment, File, FileFormat, Map, Value};
 
 use super::problems::{Problem, Problems, Severity};
-use super::{Section, Settings};
+use super::{Section, Settings, development};
 
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "config/receiver.toml";
@@ -74,7 +74,13 @@ impl Layers {
     pub fn settings(&self) -> Result<(Settings, Vec<Problem>), Vec<Problem>> {
         let problems = Rc::new(Problems::default());
         let settings = match self.merged() {
-            Ok(values) => Settings::read(Section::new("", values, Rc::clone(&problems))),
+            Ok(values) => {
+                let root = Section::new("", values, Rc::clone(&problems));
+                if self.stand_in.is_some() {
+                    development::only_for_this_machine(&root);
+                }
+                Settings::read(root)
+            }
             Err(problem) => {
                 problems.push(problem);
                 None
@@ -82,7 +88,7 @@ impl Layers {
         };
         let mut found = problems.take();
         for problem in &mut found {
-            problem.place = self.place(&problem.key);
+            problem.place = problem.place.take().or_else(|| self.place(&problem.key));
         }
         match settings {
             Some(settings) if found.iter().all(|problem| problem.severity == Severity::Warning) => {
@@ -98,8 +104,12 @@ impl Layers {
             // Parsed once for itself: this parser names line and column.
             if let Err(error) = toml::de::DeTable::parse(text) {
                 let (line, column) = position(text, error.span().map_or(0, |span| span.start));
-                let place = format!("{}:{line}:{column}", path.display());
-                return Err(Problem::error(place, format!("is not valid TOML: {}", error.message())));
+                let key = path.display().to_string();
+                let place = Some(format!("{key}:{line}:{column}"));
+                return Err(Problem {
+                    place,
+                    ..Problem::error(key, format!("is not valid TOML: {}", error.message()))
+                });
             }
             builder = builder.add_source(File::from_str(text, FileFormat::Toml));
         } else if let Some(text) = &self.stand_in {

@@ -39,6 +39,11 @@ impl Problem {
     pub fn warning(key: impl Into<String>, what: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(key, what) }
     }
+
+    /// Whether it keeps the receiver from starting.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
 }
 
 impl fmt::Display for Problem {

@@ -257,14 +257,13 @@ impl Section {
                 .map(|known| (strsim::damerau_levenshtein(known, key), known))
                 .filter(|(distance, known)| *distance <= 1 + known.len() / 3)
                 .min();
-            let hint = match nearest {
-                Some((_, known)) => format!("is unknown. Did you mean `{known}`?"),
-                None => {
-                    let mut known: Vec<_> = asked.iter().map(String::as_str).collect();
-                    known.sort_unstable();
-                    known.dedup();
-                    format!("is unknown. Known here: {}", known.join(", "))
-                }
+            let hint = if let Some((_, known)) = nearest {
+                format!("is unknown. Did you mean `{known}`?")
+            } else {
+                let mut known: Vec<_> = asked.iter().map(String::as_str).collect();
+                known.sort_unstable();
+                known.dedup();
+                format!("is unknown. Known here: {}", known.join(", "))
             };
             self.error(key, hint);
         }

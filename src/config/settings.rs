@@ -220,7 +220,11 @@ fn read_credentials(root: &Section) -> BTreeMap<String, SharedCredential> {
 
 fn read_endpoints(root: &Section, credentials: &BTreeMap<String, SharedCredential>) -> Vec<Endpoint> {
     let mut endpoints: Vec<Endpoint> = Vec::new();
-    for section in root.list_of_tables("endpoints") {
+    let sections = root.list_of_tables("endpoints");
+    if sections.is_empty() {
+        root.error("endpoints", "has no endpoint: nothing could be received. Add `[[endpoints]]` with a `path`");
+    }
+    for section in sections {
         let path = section.required_text("path", "\"/webhooks/tradecloud\"");
         let acknowledge = section
             .choice("acknowledge", &[("stored", Acknowledge::Stored), ("handled", Acknowledge::Handled)])
@@ -241,9 +245,6 @@ fn read_endpoints(root: &Section, credentials: &BTreeMap<String, SharedCredentia
             }
         }
         section.finish();
-    }
-    if endpoints.is_empty() {
-        root.error("endpoints", "has no endpoint: nothing could be received. Add `[[endpoints]]` with a `path`");
     }
     endpoints
 }
@@ -291,10 +292,9 @@ fn read_handlers(root: &Section) -> Vec<Handler> {
         let route = Route::read(&section);
         // Without a type nobody knows which keys belong here.
         let Some(read) = read else { continue };
-        let settings =
-            read(&section, &Common { timeout: route.as_ref().map_or(Route::DEFAULT_TIMEOUT, |route| route.timeout) });
+        let settings = read(&section, &Common { timeout: route.timeout });
         section.finish();
-        if let (Some(route), Some(settings)) = (route, settings) {
+        if let Some(settings) = settings {
             handlers.push(Handler { route, settings });
         }
     }

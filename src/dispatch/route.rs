@@ -28,26 +28,24 @@ impl Route {
     }
 
     /// Reads `kinds`, `events` and `timeout` of a handler's section.
-    pub(crate) fn read(section: &Section) -> Option<Self> {
+    pub(crate) fn read(section: &Section) -> Self {
         let mut route = Self::all(section.name());
-        if section.has("timeout") {
-            route.timeout = section.duration("timeout")?;
+        if let Some(timeout) = section.duration("timeout") {
+            route.timeout = timeout;
         }
         if let Some(names) = section.texts("kinds") {
             route.kinds = names.iter().filter_map(|name| Kind::from_name(name)).collect();
             if route.kinds.len() < names.len() || names.is_empty() {
                 section.error("kinds", "must list some of \"order\", \"order-documents\", \"shipment\"");
-                return None;
             }
         }
         if let Some(patterns) = section.texts("events") {
             if patterns.is_empty() {
                 section.error("events", "is empty: no event would reach this handler. Leave it out for all events");
-                return None;
             }
             route.events = patterns.iter().map(|pattern| WildMatch::new(pattern)).collect();
         }
-        Some(route)
+        route
     }
 
     /// Whether the handler wants that event.

@@ -41,8 +41,10 @@ pub struct Settings {
 impl Settings {
     /// Reads and checks the section.
     pub(crate) fn read(section: Section) -> Option<Self> {
-        let store = section.choice("store", STORES).and_then(|read| read(&section));
         let keep = section.duration("keep");
+        // Without a store nobody knows which keys belong here.
+        let read = section.choice("store", STORES)?;
+        let store = read(&section);
         section.finish();
         Some(Self { store: store?, keep: keep? })
     }
@@ -59,13 +61,21 @@ pub enum Purpose {
     Look,
 }
 
+/// Why a store could not be opened to look at it: there is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no inbox at {place}. Has the receiver run here? (inbox.path, working directory)")]
+pub struct NoInbox {
+    /// Where there is none.
+    pub place: String,
+}
+
 /// Checked settings of a store, ready to be opened.
 #[async_trait::async_trait]
 pub trait Open: Send + Sync + std::fmt::Debug {
     /// Opens the store, and makes it if it is new (unless the purpose is to look).
     ///
     /// # Errors
-    /// If it cannot be opened; the message says what to do.
+    /// If it cannot be opened; the message says what to do. [`NoInbox`] if there is nothing to look at.
     async fn open(&self, purpose: Purpose) -> anyhow::Result<SharedInbox>;
 }
 

@@ -49,6 +49,7 @@ pub(crate) fn router(reception: Arc<Reception>, endpoints: Vec<Endpoint>, anywhe
 }
 
 /// Our own fault, so the sender is to come again; the layer's default of 500 would lose the event.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
 fn answer_to_panic(panic: Box<dyn std::any::Any + Send>) -> Response {
     let what = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     tracing::error!(what, "a request ended in a panic; the sender will repeat it");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, version};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
@@ -86,9 +86,13 @@ fn read_chain(section: &Section, path: &Path) -> Option<Vec<CertificateDer<'stat
 }
 
 fn read_key(section: &Section, path: &Path) -> Option<PrivateKeyDer<'static>> {
-    PrivateKeyDer::from_pem_file(path)
-        .map_err(|error| section.error("private_key", format!("{} cannot be read: {error}", path.display())))
-        .ok()
+    let what = match PrivateKeyDer::from_pem_file(path) {
+        Ok(key) => return Some(key),
+        Err(pem::Error::NoItemsFound) => "holds no private key in PEM form".to_owned(),
+        Err(error) => format!("cannot be read: {error}"),
+    };
+    section.error("private_key", format!("{} {what}", path.display()));
+    None
 }
 
 /// Warns of what Tradecloud would refuse; returns when the certificate ends.

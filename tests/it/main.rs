@@ -1,12 +1,16 @@
 //! The promises, stage by stage, tested from outside: real programs and servers around the receiver.
 
 #![expect(unreachable_pub, reason = "nobody can use a program of tests; `pub` says what its modules share")]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod answers;
+mod configuration;
+mod credentials;
 mod decode;
 mod documented;
+mod first_run;
 mod handlers;
+mod inbox_commands;
 mod malformed;
 mod model;
 mod receive;

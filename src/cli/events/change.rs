@@ -36,7 +36,7 @@ pub(super) async fn deliver(
                 deliveries => Ok(format!("{deliveries} delivery(s) due")),
             }
         };
-        all &= report(args, &event, result, out)?;
+        all &= report(args, &event.id, result, out)?;
     }
     if !args.json {
         writeln!(out, "A running receiver delivers what is due within seconds; otherwise the next start does.")?;
@@ -55,7 +55,7 @@ pub(super) async fn discard(inbox: &SharedInbox, args: &ChangeArgs, out: &mut im
             0 => Err("nothing to discard: it is done, or was discarded before".to_owned()),
             _ => Ok("discarded".to_owned()),
         };
-        all &= report(args, &event, result, out)?;
+        all &= report(args, &event.id, result, out)?;
     }
     Ok(all)
 }
@@ -75,12 +75,10 @@ async fn chosen(
         events = pages(inbox, &filter).await?;
     }
     for id in &args.ids {
-        match inbox.show(id).await? {
-            Some(event) => events.push(event),
-            None => {
-                *all = false;
-                writeln!(out, "{id}: there is no such event in the inbox")?;
-            }
+        if let Some(event) = inbox.show(id).await? {
+            events.push(event);
+        } else {
+            *all = report(args, id, Err("there is no such event in the inbox".to_owned()), out)?;
         }
     }
     events.sort_by_key(|event| event.number);
@@ -108,18 +106,13 @@ async fn accept(
     }))
 }
 
-fn report(
-    args: &ChangeArgs,
-    event: &EventView,
-    result: Result<String, String>,
-    out: &mut impl Write,
-) -> anyhow::Result<bool> {
+fn report(args: &ChangeArgs, id: &str, result: Result<String, String>, out: &mut impl Write) -> anyhow::Result<bool> {
     let done = result.is_ok();
     let what = result.unwrap_or_else(|reason| reason);
     if args.json {
-        writeln!(out, "{}", json!({"id": event.id, "done": done, "what": what}))?;
+        writeln!(out, "{}", json!({"id": id, "done": done, "what": what}))?;
     } else {
-        writeln!(out, "{}: {what}", event.id)?;
+        writeln!(out, "{id}: {what}")?;
     }
     Ok(done)
 }

@@ -132,7 +132,8 @@ pub async fn run(args: &EventsArgs, out: &mut impl Write) -> Result<bool, Failur
         }
         Command::Show(args) => {
             let (inbox, _) = open(&args.config, Purpose::Look).await?;
-            Ok(show::show(&inbox, args, out).await?)
+            show::show(&inbox, args, out).await?;
+            Ok(true)
         }
         Command::Deliver(args) => {
             let (inbox, settings) = open(&args.config, Purpose::Look).await?;

@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use anyhow::bail;
+
 use crate::inbox::{DeliveryView, EventView, Filter, SharedInbox};
 
 use super::ShowArgs;
@@ -32,11 +34,13 @@ pub(super) async fn list(inbox: &SharedInbox, filter: &Filter, json: bool, out: 
     Ok(())
 }
 
-/// Shows one event; returns whether there is one of that id.
-pub(super) async fn show(inbox: &SharedInbox, args: &ShowArgs, out: &mut impl Write) -> anyhow::Result<bool> {
+/// Shows one event.
+///
+/// # Errors
+/// If there is none of that id; `out` is then left alone, which may be a file for the body.
+pub(super) async fn show(inbox: &SharedInbox, args: &ShowArgs, out: &mut impl Write) -> anyhow::Result<()> {
     let Some(event) = inbox.show(&args.id).await? else {
-        writeln!(out, "There is no event {} in the inbox.", printable(&args.id))?;
-        return Ok(false);
+        bail!("there is no event {} in the inbox", printable(&args.id));
     };
     if args.body {
         out.write_all(&inbox.body(event.number).await?)?;
@@ -45,7 +49,7 @@ pub(super) async fn show(inbox: &SharedInbox, args: &ShowArgs, out: &mut impl Wr
     } else {
         text(&event, out)?;
     }
-    Ok(true)
+    Ok(())
 }
 
 fn text(event: &EventView, out: &mut impl Write) -> anyhow::Result<()> {

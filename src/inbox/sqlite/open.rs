@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use rusqlite::{Connection, OpenFlags};
 
-use crate::inbox::Purpose;
+use crate::inbox::{NoInbox, Purpose};
 
 /// The version of the schema this program works with.
 pub(super) const VERSION: u32 = 1;
@@ -25,7 +25,7 @@ const PAGES_IN_LOG: u32 = 8192;
 /// Makes sure that the database is there in the right version, and takes the lock of a receiver.
 pub(super) fn prepare(path: &Path, purpose: Purpose) -> anyhow::Result<Option<File>> {
     if purpose == Purpose::Look && !path.exists() {
-        bail!("there is no inbox at {}. Has the receiver run here? (inbox.path, working directory)", path.display());
+        bail!(NoInbox { place: path.display().to_string() });
     }
     let directory = directory(path);
     if !directory.exists() {

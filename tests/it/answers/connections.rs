@@ -158,10 +158,10 @@ server.limits.tls_handshake = "1s""#,
     let mut without_tls = TcpStream::connect(("127.0.0.1", receiver.public_port())).unwrap();
     without_tls.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
 
-    assert!(silent.is_closed_silently());
-    assert!(half_a_head.is_closed_silently(), "408 would lose an event");
+    assert!(silent.closed_silently());
+    assert!(half_a_head.closed_silently(), "408 would lose an event");
     assert_eq!(answered, Some(400));
-    assert!(between_requests.is_closed_silently());
+    assert!(between_requests.closed_silently());
     assert!(without_tls.read(&mut [0]).is_ok_and(|read| read == 0));
 }
 

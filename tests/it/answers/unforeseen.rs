@@ -4,11 +4,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use tokio::sync::Notify;
 use tradecloud_webhook::app::{self, Running};
 use tradecloud_webhook::auth::{Authorization, Credential};
 use tradecloud_webhook::config::{Layers, Settings};
@@ -20,6 +21,7 @@ use tradecloud_webhook::inbox::{
     SharedInbox, Standing, Swept,
 };
 
+use crate::support::eventually;
 use crate::support::receiver::{PASSWORD, Receiver, USERNAME};
 use crate::support::sender::{Message, Sender, order_event};
 
@@ -37,10 +39,10 @@ impl Embedded {
              delivery.first_retry = \"100ms\""
         ));
         let file = folder.path("config/receiver.toml");
-        let mut text = std::fs::read_to_string(&file).unwrap();
         let path = |relative: &str| toml(&folder.path(relative));
-        text += &format!(
-            "server.tls.certificate = {}\nserver.tls.private_key = {}\ninbox.path = {}\n",
+        let text = format!(
+            "{}\nserver.tls.certificate = {}\nserver.tls.private_key = {}\ninbox.path = {}\n",
+            std::fs::read_to_string(&file).unwrap(),
             path("certs/fullchain.pem"),
             path("certs/privkey.pem"),
             path("data/inbox.db")
@@ -82,9 +84,7 @@ async fn a_panic_in_a_handler_is_a_failed_attempt_and_is_retried() {
     let event = order_event("1");
 
     let first = receiver.sender().send(event.clone()).await;
-    while handler.0.load(Ordering::SeqCst) < 2 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    eventually("it is tried again", async || handler.0.load(Ordering::SeqCst) == 2).await;
     let again = receiver.sender().send(event).await;
 
     assert_eq!(first.status, Some(503), "{first:?}");
@@ -123,23 +123,35 @@ async fn a_panic_before_the_body_is_read_is_503() {
     receiver.running.drain().await;
 }
 
-/// A store that panics whatever it is asked for, but for what a start needs.
-#[derive(Debug)]
-struct PanickingStore;
+/// A store that panics whatever it is asked for, but for what a start needs, and for storing if it is
+/// told to take its time with it.
+#[derive(Debug, Clone, Default)]
+struct OddStore {
+    slow: Option<Arc<Slow>>,
+}
+
+#[derive(Debug, Default)]
+struct Slow {
+    go_on: Notify,
+    stored: AtomicBool,
+}
 
 #[async_trait::async_trait]
-impl Open for PanickingStore {
+impl Open for OddStore {
     async fn open(&self, _: Purpose) -> anyhow::Result<SharedInbox> {
-        Ok(Arc::new(Self))
+        Ok(Arc::new(self.clone()))
     }
 }
 
 type Result<T> = std::result::Result<T, InboxError>;
 
 #[async_trait::async_trait]
-impl Inbox for PanickingStore {
+impl Inbox for OddStore {
     async fn store(&self, incoming: Incoming, _: Arc<[Route]>) -> Result<Receipt> {
-        panic!("on purpose, at {}", incoming.id)
+        let Some(slow) = &self.slow else { panic!("on purpose, at {}", incoming.id) };
+        slow.go_on.notified().await;
+        slow.stored.store(true, Ordering::SeqCst);
+        Ok(Receipt { duplicate: false })
     }
     async fn refuse(&self, _: RefusedBody) -> Result<String> {
         panic!("on purpose")
@@ -192,7 +204,7 @@ impl Inbox for PanickingStore {
 
 #[tokio::test]
 async fn a_panic_after_the_body_was_read_is_503() {
-    let panicking = |settings: &mut Settings| settings.inbox.store = Box::new(PanickingStore);
+    let panicking = |settings: &mut Settings| settings.inbox.store = Box::new(OddStore::default());
     let receiver = Embedded::start("stored", panicking, None).await;
 
     for message in [Message::from(order_event("1")), Message::json("no event")] {
@@ -201,5 +213,24 @@ async fn a_panic_after_the_body_was_read_is_503() {
         assert_eq!(answer.status, Some(503), "{answer:?}");
         assert!(!answer.body.contains("on purpose"), "{answer:?}");
     }
+    receiver.running.drain().await;
+}
+
+#[tokio::test]
+async fn storing_goes_on_after_the_answer_had_to_be_given() {
+    let slow = Arc::new(Slow::default());
+    let store = OddStore { slow: Some(Arc::clone(&slow)) };
+    let change = |settings: &mut Settings| {
+        settings.inbox.store = Box::new(store);
+        settings.server.answer_within = Duration::from_millis(200);
+    };
+    let receiver = Embedded::start("stored", change, None).await;
+
+    let answer = receiver.sender().send(order_event("1")).await;
+    let stored_before = slow.stored.load(Ordering::SeqCst);
+    slow.go_on.notify_one();
+
+    assert_eq!((answer.status, stored_before), (Some(504), false), "{answer:?}");
+    eventually("it is stored", async || slow.stored.load(Ordering::SeqCst)).await;
     receiver.running.drain().await;
 }

@@ -1,6 +1,7 @@
 //! What the tests share: the receiver, its sender, and the systems around it.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 pub mod erp;
 pub mod raw;
@@ -23,6 +24,15 @@ pub const SAMPLES: [&str; 13] = [
     "single-delivery-order-event.json",
     "single-delivery-order-event.xml",
 ];
+
+/// Waits until `condition` holds, which says `what` is waited for.
+pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    while !condition().await {
+        assert!(started.elapsed() < Duration::from_secs(30), "it never came so far: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
 
 /// A body of `tests/fixtures/samples`.
 pub fn sample(name: &str) -> Vec<u8> {

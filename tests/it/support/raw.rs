@@ -90,7 +90,7 @@ impl Connection {
     }
 
     /// Waits until the receiver closes the connection, and says whether it said anything before.
-    pub fn is_closed_silently(mut self) -> bool {
+    pub fn closed_silently(mut self) -> bool {
         while self.read_more() {}
         self.read.is_empty()
     }

@@ -226,6 +226,18 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
         self.wait()
     }
 
+    /// SIGTERM, and waits for the end while the test's own connections go on, so that they can say goodbye.
+    pub async fn end(&mut self) -> ExitStatus {
+        self.ask_to_end();
+        let mut process = self.process.take().expect("it does not run");
+        loop {
+            if let Some(status) = process.child.try_wait().unwrap() {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// Runs another command of the program in the same folder, to its end.
     pub fn run(&self, arguments: &[&str]) -> Output {
         to_its_end(&mut self.command_without_wrapper(arguments))

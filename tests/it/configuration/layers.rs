@@ -1,0 +1,131 @@
+//! Defaults, file, environment, and what stands in where there is no file.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{problems, with_file};
+use crate::support::receiver::Receiver;
+use crate::support::sender::{Message, order_event};
+
+/// The keys of the problems that `check --json` reports.
+fn keys(receiver: &Receiver) -> Vec<String> {
+    problems(receiver).iter().map(|problem| problem["key"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn the_environment_wins_over_the_file() {
+    let mut receiver = Receiver::prepared("inbox.path = \"of-the-file.db\"")
+        .setting("INBOX__PATH", "elsewhere/inbox.db")
+        .setting("SERVER__LIMITS__BODY", "1 KiB")
+        .setting("HANDLERS__DISK__TYPE", "file")
+        .setting("HANDLERS__DISK__DIRECTORY", "events")
+        .setting("HANDLERS__DISK__KINDS", "shipment, order");
+    receiver.restart();
+
+    let answer = receiver.sender().send(order_event("1")).await;
+    let too_large = receiver.sender().send(Message::json(" ".repeat(1025))).await;
+
+    assert_eq!((answer.status, too_large.status), (Some(202), Some(413)));
+    assert!(receiver.path("elsewhere/inbox.db").exists() && !receiver.path("of-the-file.db").exists());
+    receiver.inbox_until(|events| events[0]["state"] == "done").await;
+    assert_eq!(std::fs::read_dir(receiver.path("events")).unwrap().count(), 1);
+}
+
+#[test]
+fn what_is_wrong_in_the_environment_is_told_by_the_name_of_the_variable() {
+    let receiver = Receiver::prepared("").setting("SERVER__ANSWER_WITHIN", "soon").setting("LOG__LEVL", "debug");
+
+    let found: Vec<_> =
+        problems(&receiver).iter().map(|problem| problem["place"].as_str().map(str::to_owned)).collect();
+
+    assert!(found.contains(&Some("TRADECLOUD_WEBHOOK__SERVER__ANSWER_WITHIN".to_owned())), "{found:?}");
+    assert!(found.contains(&Some("TRADECLOUD_WEBHOOK__LOG__LEVL".to_owned())), "{found:?}");
+}
+
+#[test]
+fn a_file_that_was_named_but_is_not_there_is_an_error_for_every_command() {
+    let receiver = Receiver::bare();
+    let commands: [&[&str]; 4] = [&["serve"], &[], &["check"], &["events", "list"]];
+
+    for command in commands {
+        let output = receiver.run(&[command, &["--config", "no/such.toml"]].concat());
+
+        assert_eq!(output.status.code(), Some(78), "{command:?}: {output:?}");
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(said.contains("no/such.toml"), "{command:?}: {said}");
+    }
+    assert_eq!(contents(receiver.folder()), [""; 0], "nothing is made up for it");
+}
+
+#[test]
+fn with_a_file_nothing_is_made_up() {
+    let receiver = Receiver::prepared("");
+    std::fs::remove_dir_all(receiver.path("certs")).unwrap();
+
+    let output = receiver.run(&["serve"]);
+
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    assert!(said.contains("`server.tls.certificate` certs/fullchain.pem"), "{said}");
+    assert!(said.contains("`server.tls.private_key` certs/privkey.pem"), "{said}");
+    assert!(!receiver.path("certs").exists() && !receiver.path("data").exists());
+}
+
+#[test]
+fn check_writes_nothing() {
+    let bare = Receiver::bare();
+    let prepared = Receiver::prepared("handlers.disk = { type = \"file\", directory = \"events\" }");
+    let before = contents(prepared.folder());
+
+    let outputs = [bare.run(&["check"]), prepared.run(&["check"])];
+
+    assert!(outputs.iter().all(|output| output.status.success()), "{outputs:?}");
+    assert_eq!(contents(bare.folder()), [""; 0]);
+    assert_eq!(contents(prepared.folder()), before);
+}
+
+#[test]
+fn the_defaults_are_complete_but_for_certificate_and_credentials() {
+    let receiver = with_file("");
+    assert_eq!(keys(&receiver), ["endpoints[0].auth", "handlers"]);
+
+    std::fs::remove_dir_all(receiver.path("certs")).unwrap();
+    assert_eq!(keys(&receiver), ["server.tls.certificate", "server.tls.private_key", "endpoints[0].auth", "handlers"]);
+}
+
+#[test]
+fn the_examples_in_the_shipped_file_are_valid() {
+    let shipped = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config/default.toml")).unwrap();
+    let is_toml =
+        |line: &str| line.starts_with('[') || line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
+    let uncommented: String = shipped
+        .lines()
+        .map(|line| line.strip_prefix("# ").filter(|line| is_toml(line)).unwrap_or(line).to_owned() + "\n")
+        .collect();
+    let receiver = with_file(&uncommented.replace("/run/secrets/", "secrets/"));
+    std::fs::create_dir(receiver.path("secrets")).unwrap();
+    for secret in ["portal", "token", "erp"] {
+        std::fs::write(receiver.path("secrets").join(secret), "secret\n").unwrap();
+    }
+
+    assert!(uncommented.matches("\n[").count() > 10, "the examples were not found: {uncommented}");
+    assert_eq!(problems(&receiver), Vec::<Value>::new());
+}
+
+/// Every file and folder below, relative and sorted.
+fn contents(folder: &Path) -> Vec<String> {
+    fn walk(folder: &Path, prefix: &str, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            if entry.path().is_dir() {
+                walk(&entry.path(), &format!("{name}/"), found);
+            }
+            found.push(name);
+        }
+    }
+    let mut found = Vec::new();
+    walk(folder, "", &mut found);
+    found.sort();
+    found
+}

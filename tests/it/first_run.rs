@@ -1,0 +1,160 @@
+//! No configuration at all: what is made up, for this machine only, and what is said about it.
+
+use std::path::PathBuf;
+
+use crate::support::eventually;
+use crate::support::receiver::Receiver;
+use crate::support::sender::{Sender, order_event};
+
+/// An empty folder, on ports of its own.
+fn empty() -> Receiver {
+    Receiver::bare()
+        .setting("SERVER__LISTEN", "127.0.0.1:0")
+        .setting("ADMIN__LISTEN", "127.0.0.1:0")
+        .setting("LOG__FORMAT", "json")
+}
+
+fn started() -> Receiver {
+    let mut receiver = empty();
+    receiver.restart();
+    receiver
+}
+
+/// A sender that knows what was made.
+fn sender(receiver: &Receiver) -> Sender {
+    let read = |file: &str| std::fs::read_to_string(receiver.path(file)).unwrap();
+    Sender::new(receiver.url("/webhooks/tradecloud"), read("certs/dev-ca.pem").into())
+        .basic("tradecloud", &read("certs/dev-password"))
+}
+
+/// What it has printed, once the line to try it is there.
+async fn introduction(receiver: &Receiver) -> String {
+    eventually("it says how to try it", async || receiver.printed().contains("curl")).await;
+    receiver.printed()
+}
+
+fn certs(receiver: &Receiver) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files: Vec<_> = std::fs::read_dir(receiver.path("certs"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+#[tokio::test]
+async fn an_event_reaches_the_inbox_and_the_folder_of_events() {
+    let receiver = started();
+
+    let answer = sender(&receiver).send(order_event("1")).await;
+
+    assert_eq!(answer.status, Some(202));
+    receiver.inbox_until(|events| events.len() == 1 && events[0]["state"] == "done").await;
+    assert!(receiver.path("data/inbox.db").exists());
+    assert_eq!(std::fs::read_dir(receiver.path("data/events")).unwrap().count(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_secret_can_be_read_by_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let receiver = started();
+    let mode = |path: &str| receiver.path(path).metadata().unwrap().permissions().mode() & 0o777;
+
+    assert_eq!((mode("certs/dev-password"), mode("certs/dev-server-key.pem")), (0o600, 0o600));
+    assert_eq!(mode("data"), 0o700, "orders are nobody else's business");
+    let keys = certs(&receiver).into_iter().filter(|(_, text)| String::from_utf8_lossy(text).contains("PRIVATE KEY"));
+    assert_eq!(keys.map(|(path, _)| path).collect::<Vec<_>>(), [receiver.path("certs/dev-server-key.pem")]);
+}
+
+#[tokio::test]
+async fn the_line_to_try_it_works_as_printed() {
+    let receiver = started();
+    let introduction = introduction(&receiver).await;
+    let line = introduction.lines().find(|line| line.trim_start().starts_with("curl")).unwrap();
+
+    let output = receiver.shell(line);
+
+    let answer = String::from_utf8(output.stdout).unwrap();
+    assert!(answer.contains(r#""status":"stored""#), "{line}\n{answer}{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(receiver.inbox().len(), 1);
+}
+
+#[tokio::test]
+async fn it_says_what_it_made_and_where_it_listens() {
+    let receiver = started();
+
+    let introduction = introduction(&receiver).await;
+
+    for (path, _) in certs(&receiver) {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(introduction.contains(&format!("made certs/{name}")), "{name}: {introduction}");
+    }
+    assert!(introduction.contains(&receiver.url("/webhooks/tradecloud")), "{introduction}");
+    let password = std::fs::read_to_string(receiver.path("certs/dev-password")).unwrap();
+    assert!(password.len() >= 24 && !introduction.contains(&password), "the password is for its file only");
+}
+
+#[tokio::test]
+async fn a_second_start_keeps_everything() {
+    let mut receiver = started();
+    let before = certs(&receiver);
+    sender(&receiver).send(order_event("1")).await;
+    receiver.end().await;
+
+    receiver.restart();
+
+    assert!(certs(&receiver) == before, "certificates or password were made anew");
+    assert_eq!(sender(&receiver).send(order_event("2")).await.status, Some(202));
+    assert_eq!(receiver.inbox().len(), 2);
+    assert!(!introduction(&receiver).await.contains("made "), "nothing was made this time");
+}
+
+#[test]
+fn two_first_runs_share_no_secret() {
+    let password = |receiver: &Receiver| std::fs::read(receiver.path("certs/dev-password")).unwrap();
+
+    assert_ne!(password(&started()), password(&started()));
+}
+
+#[test]
+fn it_does_not_listen_to_other_machines() {
+    for listen in ["0.0.0.0:0", "[::]:0", "192.0.2.1:8443"] {
+        let receiver = empty().setting("SERVER__LISTEN", listen);
+
+        let output = receiver.run(&["serve"]);
+
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(78), "{listen}: {said}");
+        assert!(said.contains("server.listen") && said.contains("config/receiver.toml"), "{said}");
+        assert_eq!(receiver.run(&[]).status.code(), Some(78), "the bare command is `serve`");
+        assert_eq!(receiver.run(&["check"]).status.code(), Some(78), "check says what serve would");
+    }
+}
+
+#[tokio::test]
+async fn the_environment_counts_here_too() {
+    let mut receiver = empty().setting("INBOX__PATH", "elsewhere.db").setting("AUTH__MINE__TYPE", "bearer");
+    receiver = receiver.setting("AUTH__MINE__TOKEN", "my-own");
+    receiver.restart();
+    let ca = std::fs::read(receiver.path("certs/dev-ca.pem")).unwrap();
+    let sender = Sender::new(receiver.url("/webhooks/tradecloud"), ca);
+
+    assert_eq!(sender.clone().bearer("my-own").send(order_event("1")).await.status, Some(202));
+    assert_eq!(sender.anonymous().send(order_event("1")).await.status, Some(401));
+    assert!(receiver.path("elsewhere.db").exists());
+    assert!(!receiver.path("certs/dev-password").exists(), "whoever brings credentials gets none made up");
+}
+
+#[test]
+fn check_says_what_a_first_start_would_make_and_makes_nothing() {
+    let receiver = empty();
+
+    let checked = receiver.run(&["check"]);
+
+    let said = String::from_utf8(checked.stdout).unwrap();
+    assert!(checked.status.success(), "{said}");
+    assert!(said.contains("development set-up"), "{said}");
+    assert!(!receiver.path("certs").exists());
+}

@@ -1,0 +1,200 @@
+//! `events deliver` and `discard`: what somebody does about what did not arrive.
+
+use serde_json::json;
+
+use super::said;
+use crate::support::erp::Erp;
+use crate::support::receiver::Receiver;
+use crate::support::sender::{Message, message_id, order_event};
+
+/// A receiver that hands on to the ERP, and tries again only after a long pause.
+fn receiver_for(erp: &Erp) -> Receiver {
+    Receiver::with(&format!(
+        "delivery.first_retry = \"15m\"\nhandlers.erp = {{ type = \"http\", url = \"{}\" }}",
+        erp.url("/tradecloud")
+    ))
+}
+
+async fn until(receiver: &Receiver, state: &str) {
+    receiver.inbox_until(|events| !events.is_empty() && events.iter().all(|event| event["state"] == state)).await;
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_delivered_once_more_and_the_first_attempt_again() {
+    let erp = Erp::start();
+    let receiver = receiver_for(&erp);
+    let event = order_event("1");
+    erp.answer([422]);
+    receiver.sender().send(event.clone()).await;
+    until(&receiver, "dead").await;
+
+    let output = receiver.run(&["events", "deliver", &message_id(&event)]);
+
+    until(&receiver, "done").await;
+    assert!(output.status.success(), "{output:?}");
+    assert!(said(&output).contains("1 delivery(s) due"), "{}", said(&output));
+    let requests = erp.received();
+    assert_eq!(requests.iter().map(|request| request.json()["tcattempt"].clone()).collect::<Vec<_>>(), [1, 1]);
+    assert_eq!(requests[1].json()["data"], event);
+}
+
+#[tokio::test]
+async fn all_dead_letters_are_delivered_at_once_and_nothing_else() {
+    let erp = Erp::start();
+    let receiver = receiver_for(&erp);
+    erp.answer([200, 422, 409]);
+    for order in 1..=3 {
+        receiver.sender().send(order_event(&order.to_string())).await;
+        erp.wait_for(order).await;
+    }
+    receiver.inbox_until(|events| events.iter().filter(|event| event["state"] == "dead").count() == 2).await;
+
+    let lines = receiver.events(&["deliver", "--all", "--json"]);
+
+    until(&receiver, "done").await;
+    assert_eq!(lines.iter().map(|line| line["done"].clone()).collect::<Vec<_>>(), [true, true]);
+    let mut again: Vec<_> = erp.received()[3..].iter().map(|request| request.json()["subject"].to_string()).collect();
+    again.sort_unstable();
+    assert_eq!(again, ["\"2\"", "\"3\""]);
+}
+
+#[tokio::test]
+async fn an_event_that_waits_for_its_next_attempt_is_left_to_it() {
+    let erp = Erp::start();
+    let receiver = receiver_for(&erp);
+    let event = order_event("1");
+    erp.answer([503]);
+    receiver.sender().send(event.clone()).await;
+    receiver.inbox_until(|events| events[0]["deliveries"][0]["attempts"] == 1).await;
+
+    let output = receiver.run(&["events", "deliver", &message_id(&event)]);
+
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("nothing to deliver"), "{}", said(&output));
+    assert_eq!(receiver.inbox()[0]["state"], "pending");
+}
+
+#[tokio::test]
+async fn a_handler_that_came_later_gets_what_was_there_before() {
+    let erp = Erp::start();
+    let mut receiver = Receiver::start();
+    let event = order_event("1");
+    receiver.sender().send(event.clone()).await;
+    receiver.end().await;
+    let file = receiver.path("config/receiver.toml");
+    let handler = format!("handlers.erp = {{ type = \"http\", url = \"{}\" }}\n", erp.url("/"));
+    std::fs::write(&file, std::fs::read_to_string(&file).unwrap() + &handler).unwrap();
+
+    let unknown = receiver.run(&["events", "deliver", &message_id(&event), "--handler", "epr"]);
+    let beside_no_receiver = receiver.run(&["events", "deliver", &message_id(&event), "--handler", "erp"]);
+    receiver.restart();
+
+    until(&receiver, "done").await;
+    assert_eq!((unknown.status.code(), beside_no_receiver.status.code()), (Some(1), Some(0)));
+    assert!(String::from_utf8(unknown.stderr).unwrap().contains("no handler \"epr\""));
+    assert_eq!(erp.received().len(), 1);
+}
+
+#[tokio::test]
+async fn a_refused_body_that_can_be_read_after_all_becomes_the_event_it_is() {
+    let erp = Erp::start();
+    let receiver = receiver_for(&erp);
+    let event = order_event("1");
+    let misdirected = receiver.sender().to(receiver.url("/elsewhere")).send(event.clone()).await;
+    assert_eq!(misdirected.status, Some(404));
+
+    let output = receiver.run(&["events", "deliver", &misdirected.id()]);
+
+    until(&receiver, "done").await;
+    assert!(output.status.success(), "{output:?}");
+    assert!(said(&output).contains(&format!("is event {} now", message_id(&event))), "{}", said(&output));
+    assert_eq!(erp.received()[0].json()["data"], event);
+    assert_eq!(receiver.inbox().len(), 1, "it is no refused body any more");
+}
+
+#[tokio::test]
+async fn a_refused_body_whose_event_came_meanwhile_is_not_delivered_twice() {
+    let erp = Erp::start();
+    let receiver = receiver_for(&erp);
+    let event = order_event("1");
+    let misdirected = receiver.sender().to(receiver.url("/elsewhere")).send(event.clone()).await;
+    receiver.sender().send(event.clone()).await;
+    erp.wait_for(1).await;
+
+    let output = receiver.run(&["events", "deliver", &misdirected.id()]);
+
+    until(&receiver, "done").await;
+    assert!(said(&output).contains("which was there already"), "{}", said(&output));
+    assert_eq!((receiver.inbox().len(), erp.received().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_refused_body_that_is_no_event_stays_and_says_why() {
+    let erp = Erp::start();
+    let receiver = receiver_for(&erp);
+    let refused = receiver.sender().send(Message::json("{\n  nonsense")).await;
+
+    let output = receiver.run(&["events", "deliver", &refused.id()]);
+    let for_scripts = receiver.run(&["events", "deliver", &refused.id(), "--json"]);
+
+    assert_eq!((output.status.code(), for_scripts.status.code()), (Some(1), Some(1)));
+    assert!(said(&output).contains("still not readable as an event: line 2, column 3: "), "{}", said(&output));
+    let line: serde_json::Value = serde_json::from_slice(&for_scripts.stdout).unwrap();
+    assert_eq!((&line["id"], &line["done"]), (&json!(refused.id()), &json!(false)));
+    assert_eq!(receiver.inbox()[0]["state"], "refused");
+    assert!(erp.received().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_discarded_is_not_delivered_and_lets_the_next_one_through() {
+    let erp = Erp::start();
+    let receiver = receiver_for(&erp);
+    let (first, second) = (order_event("1"), order_event("1"));
+    erp.answer([503]);
+    receiver.sender().send(first.clone()).await;
+    receiver.inbox_until(|events| events[0]["deliveries"][0]["attempts"] == 1).await;
+    receiver.sender().send(second.clone()).await;
+
+    let output = receiver.run(&["events", "discard", &message_id(&first)]);
+    let again = receiver.run(&["events", "discard", &message_id(&first)]);
+
+    let requests = erp.wait_for(2).await;
+    assert!(output.status.success() && said(&output).ends_with(": discarded\n"), "{output:?}");
+    assert_eq!(again.status.code(), Some(1), "there is nothing left of it to discard");
+    assert_eq!(requests[1].json()["id"], message_id(&second));
+    receiver.inbox_until(|events| events[0]["state"] == "discarded" && events[1]["state"] == "done").await;
+    receiver.sender().send(first).await;
+    assert_eq!(receiver.inbox()[0]["state"], "discarded", "its sender cannot bring it back");
+}
+
+#[tokio::test]
+async fn what_was_discarded_by_mistake_is_delivered_on_demand() {
+    let erp = Erp::start();
+    let receiver = receiver_for(&erp);
+    let event = order_event("1");
+    erp.answer([422]);
+    receiver.sender().send(event.clone()).await;
+    until(&receiver, "dead").await;
+    receiver.events(&["discard", &message_id(&event), "--json"]);
+
+    let output = receiver.run(&["events", "deliver", &message_id(&event)]);
+
+    until(&receiver, "done").await;
+    assert!(output.status.success());
+}
+
+#[tokio::test]
+async fn everything_of_a_state_is_discarded_only_if_the_state_is_said() {
+    let receiver = Receiver::start();
+    receiver.sender().send(Message::json("{")).await;
+    receiver.sender().send(order_event("1")).await;
+
+    let without = receiver.run(&["events", "discard", "--all"]);
+    let refused = receiver.events(&["discard", "--all", "--state", "refused", "--json"]);
+
+    assert_eq!(without.status.code(), Some(1));
+    assert!(String::from_utf8(without.stderr).unwrap().contains("--state"));
+    assert_eq!(refused.len(), 1);
+    let states: Vec<_> = receiver.inbox().iter().map(|event| event["state"].clone()).collect();
+    assert_eq!(states, ["discarded", "unwanted"]);
+}

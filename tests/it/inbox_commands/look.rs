@@ -1,0 +1,150 @@
+//! `events list`, `show` and `export`.
+
+use serde_json::{Value, json};
+
+use super::said;
+use crate::support::receiver::Receiver;
+use crate::support::sample;
+use crate::support::sender::{Message, message_id, order_event};
+
+/// A receiver with an order, order documents, a shipment and a refused body, in that order; the file
+/// handler takes shipments only.
+async fn filled() -> (Receiver, [String; 4]) {
+    let receiver = Receiver::with("[handlers.disk]\ntype = \"file\"\ndirectory = \"events\"\nkinds = [\"shipment\"]");
+    let sender = receiver.sender();
+    let order = sender.send(order_event("4711")).await;
+    let documents = sender.send(Message::xml(sample("order-documents-event.xml"))).await;
+    let shipment = sender.send(Message::json(sample("shipment-event.json"))).await;
+    let refused = sender.send(Message::typed("text/plain", "\u{1b}[2J no event")).await;
+    let ids = [order, documents, shipment, refused].map(|answer| answer.id());
+    receiver.inbox_until(|events| events.iter().any(|event| event["state"] == "done")).await;
+    (receiver, ids)
+}
+
+#[tokio::test]
+async fn a_list_can_be_filtered() {
+    let (receiver, [order, documents, shipment, refused]) = filled().await;
+    let all = [&order, &documents, &shipment, &refused];
+    let cases: [(&[&str], &[&String]); 18] = [
+        (&[], &all),
+        (&["--state", "unwanted"], &all[..2]),
+        (&["--state", "done"], &[&shipment]),
+        (&["--state", "refused"], &[&refused]),
+        (&["--state", "dead"], &[]),
+        (&["--state", "pending"], &[]),
+        (&["--state", "discarded"], &[]),
+        (&["--kind", "order"], &[&order]),
+        (&["--kind", "order-documents"], &[&documents]),
+        (&["--event", "Order*"], &all[..2]),
+        (&["--event", "*BySupplier", "--kind", "order"], &[]),
+        (&["--handler", "disk"], &[&shipment]),
+        (&["--subject", "4711"], &[&order]),
+        (&["--subject", "PO-4711"], &[&order]),
+        (&["--since", "1h"], &all),
+        (&["--until", "1h"], &[]),
+        (&["--since", "2999-12-31"], &[]),
+        (&["--limit", "2"], &all[2..]),
+    ];
+
+    for (filter, expected) in cases {
+        let mut found: Vec<_> = receiver
+            .events(&[&["list", "--json"], filter].concat())
+            .iter()
+            .map(|event| event["id"].as_str().unwrap().to_owned())
+            .collect();
+        found.reverse();
+
+        assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{filter:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_is_one_line_per_event_and_steers_no_terminal() {
+    let (receiver, ids) = filled().await;
+
+    let list = said(&receiver.run(&["events", "list"]));
+
+    assert_eq!(list.lines().count(), 4, "{list}");
+    for (line, id) in list.lines().rev().zip(&ids) {
+        assert!(line.ends_with(id), "{list}");
+    }
+    assert!(list.lines().last().unwrap().contains("OrderIssuedByBuyer") && list.contains("PO-4711"), "{list}");
+    assert_eq!(said(&receiver.run(&["events", "list", "--state", "dead"])), "No events.\n");
+    for id in &ids {
+        let shown = said(&receiver.run(&["events", "show", id]));
+        assert!(shown.contains(id) && !shown.contains('\u{1b}'), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn one_event_is_shown_in_full() {
+    let (receiver, [order, _, shipment, refused]) = filled().await;
+    let show = |id: &str| receiver.events(&["show", id, "--json"]).remove(0);
+
+    let (order, shipment, refused) = (show(&order), show(&shipment), show(&refused));
+
+    assert_eq!((&order["kind"], &order["eventName"]), (&json!("order"), &json!("OrderIssuedByBuyer")));
+    assert_eq!((&order["subject"], &order["documentNumber"]), (&json!("4711"), &json!("PO-4711")));
+    assert_eq!((&order["path"], &order["contentType"]), (&json!("/webhooks/tradecloud"), &json!("application/json")));
+    assert_eq!(shipment["deliveries"][0]["handler"], "disk");
+    assert_eq!(
+        (&shipment["deliveries"][0]["state"], &shipment["deliveries"][0]["attempts"]),
+        (&json!("done"), &json!(1))
+    );
+    assert_eq!(
+        (&refused["state"], &refused["status"], &refused["kind"]),
+        (&json!("refused"), &json!(415), &Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn an_event_that_is_not_there_is_told_so() {
+    let receiver = Receiver::start();
+
+    for arguments in [&["show", "4711"][..], &["show", "4711", "--body"], &["show", "4711", "--json"]] {
+        let output = receiver.run(&[&["events"], arguments].concat());
+
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(output.stdout.is_empty(), "it would be taken for the body: {output:?}");
+        assert!(String::from_utf8(output.stderr).unwrap().contains("no event 4711"));
+    }
+    for command in ["deliver", "discard"] {
+        let output = receiver.run(&["events", command, "4711", "--json"]);
+
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let line: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((&line["id"], &line["done"]), (&json!("4711"), &json!(false)));
+        assert!(said(&receiver.run(&["events", command, "4711"])).starts_with("4711: there is no such event"));
+    }
+}
+
+#[test]
+fn where_no_receiver_ever_ran_there_is_nothing_to_look_at() {
+    let receiver = Receiver::prepared("");
+
+    let output = receiver.run(&["events", "list"]);
+
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("there is no inbox at data/inbox.db"));
+    assert!(!receiver.path("data").exists(), "looking makes nothing");
+}
+
+#[tokio::test]
+async fn an_export_has_every_event_with_its_body_the_oldest_first() {
+    let receiver = Receiver::start();
+    let binary = b"{\"orderEvent\": \"\xFF\"}".to_vec();
+    let event = order_event("1");
+    receiver.sender().send(event.clone()).await;
+    receiver.sender().send(Message::json(binary.clone())).await;
+
+    let lines = receiver.events(&["export"]);
+    let to_file = receiver.run(&["events", "export", "--state", "refused", "--output", "export.jsonl"]);
+
+    assert_eq!(lines[0]["id"], message_id(&event));
+    assert_eq!(lines[0]["body"], event.to_string());
+    assert_eq!(lines[1]["state"], "refused");
+    assert_eq!((&lines[1]["body"], &lines[1]["bodyBase64"]), (&Value::Null, &json!("eyJvcmRlckV2ZW50IjogIv8ifQ==")));
+    assert!(to_file.status.success() && to_file.stdout.is_empty());
+    let file = std::fs::read_to_string(receiver.path("export.jsonl")).unwrap();
+    assert_eq!(file.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>(), lines[1..]);
+}
