@@ -1,7 +1,7 @@
 //! Statements on deliveries: what is due, how it ended, what comes next.
 //!
 //! Of the pending deliveries of a lane (one handler, one order or shipment) only the first has a due
-//! time. Whoever finishes it gives the next one its own.
+//! time. Whatever makes another one the first moves the due time on to that.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -41,7 +41,7 @@ pub(super) fn add(db: &Connection, event: i64, handler: &str, lane: i64, now: Ti
     Ok(())
 }
 
-/// The deliveries of `handler` that are due and not in `taken`, and when the next will be.
+/// The deliveries of `handler` that are due, of lanes not in `taken`, and when the next will be.
 pub(super) fn due(
     db: &Connection,
     handler: &str,
@@ -50,15 +50,15 @@ pub(super) fn due(
     now: Timestamp,
 ) -> rusqlite::Result<Due> {
     let mut statement = db.prepare_cached(
-        "SELECT d.event, e.key, e.id, d.attempts, d.since, length(e.body), d.due
+        "SELECT d.event, e.key, e.id, d.attempts, d.since, length(e.body), d.due, d.lane
          FROM deliveries d JOIN events e ON e.number = d.event
          WHERE d.handler = ?1 AND d.due IS NOT NULL ORDER BY d.due LIMIT ?2",
     )?;
     let mut rows = statement.query(params![handler, most + taken.len() + 1])?;
     let mut due = Due::default();
     while let Some(row) = rows.next()? {
-        let event = row.get(0)?;
-        if taken.contains(&event) {
+        let lane = row.get(7)?;
+        if taken.contains(&lane) {
             continue;
         }
         let at = timestamp(row.get(6)?);
@@ -67,10 +67,11 @@ pub(super) fn due(
             break;
         }
         due.claims.push(Claim {
-            event,
+            event: row.get(0)?,
             key: EventKey(row.get(1)?),
             id: row.get(2)?,
             handler: handler.to_owned(),
+            lane,
             attempts: row.get(3)?,
             since: timestamp(row.get(4)?),
             size: row.get(5)?,
@@ -93,43 +94,75 @@ pub(super) fn finish(
         Finish::Retry { at, reason } => (PENDING, Some(micros(*at)), None, Some(reason)),
         Finish::Dead { reason, status } => (DEAD, None, *status, Some(reason)),
     };
-    if let Some(reason) = reason {
-        db.prepare_cached(
-            "INSERT OR REPLACE INTO failures (event, handler, attempt, at, took, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    // Somebody may have discarded it meanwhile; then that stands. Or the inbox is another file by now,
+    // where the number is another event's. And an earlier event may be to be delivered again; then
+    // this one waits for that.
+    let standing = db
+        .prepare_cached(
+            "UPDATE deliveries SET state = ?3, status = ?5, attempts = ?6, changed = ?7,
+                    due = CASE WHEN EXISTS (SELECT 1 FROM deliveries WHERE handler = ?2 AND lane = ?8 AND state = 0
+                                            AND event < ?1) THEN NULL ELSE ?4 END
+             WHERE event = ?1 AND handler = ?2 AND state = 0
+               AND EXISTS (SELECT 1 FROM events WHERE number = ?1 AND key = ?9)",
         )?
         .execute(params![
             claim.event,
             claim.handler,
+            state,
+            due,
+            status,
             attempt,
             micros(now),
-            i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
-            reason
+            claim.lane,
+            claim.key.0
         ])?;
-        db.prepare_cached("DELETE FROM failures WHERE event = ?1 AND handler = ?2 AND attempt <= ?3")?
-            .execute(params![claim.event, claim.handler, i64::from(attempt) - i64::from(FAILURES_KEPT)])?;
+    if standing == 0 {
+        return Ok(());
     }
-    // Somebody may have discarded it meanwhile; then that stands.
-    let lane: Option<i64> = db
-        .prepare_cached(
-            "UPDATE deliveries SET state = ?3, due = ?4, status = ?5, attempts = ?6, changed = ?7
-             WHERE event = ?1 AND handler = ?2 AND state = 0 RETURNING lane",
-        )?
-        .query_row(params![claim.event, claim.handler, state, due, status, attempt, micros(now)], |row| row.get(0))
-        .optional()?;
-    match lane {
-        Some(lane) if state != PENDING => advance(db, &claim.handler, lane, now),
-        _ => Ok(()),
+    if let Some(reason) = reason {
+        note_failure(db, claim, reason, took, now)?;
     }
+    if state != PENDING {
+        advance(db, &claim.handler, claim.lane, now)?;
+    }
+    Ok(())
 }
 
-/// Makes the first pending delivery of a lane due, if the lane has no due one.
+fn note_failure(
+    db: &Connection,
+    claim: &Claim,
+    reason: &str,
+    took: Duration,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO failures (event, handler, attempt, at, took, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute(params![
+        claim.event,
+        claim.handler,
+        claim.attempts + 1,
+        micros(now),
+        i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
+        reason
+    ])?;
+    // By time, not by attempt: those count from 1 again when an event is delivered again.
+    db.prepare_cached(
+        "DELETE FROM failures WHERE event = ?1 AND handler = ?2
+           AND at < (SELECT at FROM failures WHERE event = ?1 AND handler = ?2
+                     ORDER BY at DESC LIMIT 1 OFFSET ?3)",
+    )?
+    .execute(params![claim.event, claim.handler, FAILURES_KEPT - 1])?;
+    Ok(())
+}
+
+/// Makes the first pending delivery of a lane due, if it is not yet. Its time begins now, however long
+/// it has waited for those before it.
 fn advance(db: &Connection, handler: &str, lane: i64, now: Timestamp) -> rusqlite::Result<()> {
     db.prepare_cached(
-        "UPDATE deliveries SET due = ?3
-         WHERE handler = ?1 AND lane = ?2 AND state = 0
-           AND event = (SELECT min(event) FROM deliveries WHERE handler = ?1 AND lane = ?2 AND state = 0)
-           AND NOT EXISTS (SELECT 1 FROM deliveries
-                           WHERE handler = ?1 AND lane = ?2 AND state = 0 AND due IS NOT NULL)",
+        "UPDATE deliveries SET due = ?3, since = CASE attempts WHEN 0 THEN ?3 ELSE since END
+         WHERE handler = ?1 AND state = 0 AND due IS NULL
+           AND event = (SELECT min(event) FROM deliveries WHERE handler = ?1 AND lane = ?2 AND state = 0)",
     )?
     .execute(params![handler, lane, micros(now)])?;
     Ok(())
@@ -140,7 +173,7 @@ pub(super) fn standing(db: &Connection, key: EventKey) -> rusqlite::Result<Vec<S
     db.prepare_cached(
         "SELECT d.state, d.status,
                 (SELECT reason FROM failures f WHERE f.event = d.event AND f.handler = d.handler
-                 ORDER BY f.attempt DESC LIMIT 1)
+                 ORDER BY f.at DESC LIMIT 1)
          FROM events e JOIN deliveries d ON d.event = e.number WHERE e.key = ?1",
     )?
     .query_map([key.0], |row| Ok(Standing { state: state(row.get(0)?), status: row.get(1)?, reason: row.get(2)? }))?
@@ -188,6 +221,11 @@ pub(super) fn deliver_again(
             "UPDATE deliveries SET state = 0, attempts = 0, since = ?3, changed = ?3, due = NULL, status = NULL
              WHERE event = ?1 AND handler = ?2",
             params![event, handler, micros(now)],
+        )?;
+        // A later one that was the first waits for this one from now on.
+        db.execute(
+            "UPDATE deliveries SET due = NULL WHERE handler = ?1 AND lane = ?2 AND state = 0 AND event > ?3",
+            params![handler, lane, event],
         )?;
         advance(db, handler, *lane, now)?;
     }

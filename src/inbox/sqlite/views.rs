@@ -136,7 +136,7 @@ fn deliveries_of(db: &Connection, event: i64) -> rusqlite::Result<Vec<DeliveryVi
 
 fn failures_of(db: &Connection, event: i64, handler: &str) -> rusqlite::Result<Vec<FailureView>> {
     db.prepare_cached(
-        "SELECT attempt, at, took, reason FROM failures WHERE event = ?1 AND handler = ?2 ORDER BY attempt",
+        "SELECT attempt, at, took, reason FROM failures WHERE event = ?1 AND handler = ?2 ORDER BY at, attempt",
     )?
     .query_map(params![event, handler], |row| {
         Ok(FailureView {

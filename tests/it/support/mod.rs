@@ -3,6 +3,8 @@
 use std::path::Path;
 
 pub mod erp;
+#[cfg(target_os = "linux")]
+pub mod faults;
 pub mod receiver;
 pub mod sender;
 

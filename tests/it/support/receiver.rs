@@ -25,6 +25,8 @@ pub struct Receiver {
     folder: TempDir,
     /// Programs to run the receiver under, such as `strace`.
     under: Vec<String>,
+    /// Programs to run every command under, such as `nsenter`.
+    inside: Vec<String>,
     process: Option<Process>,
 }
 
@@ -67,12 +69,18 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
         );
         std::fs::create_dir(folder.path().join("config")).unwrap();
         std::fs::write(folder.path().join("config/receiver.toml"), whole).unwrap();
-        Self { folder, under: Vec::new(), process: None }
+        Self { folder, under: Vec::new(), inside: Vec::new(), process: None }
     }
 
     /// Runs the receiver under other programs: `["strace", "-f"]`.
     pub fn under(mut self, programs: &[&str]) -> Self {
         self.under = programs.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    /// Runs the receiver and every other command under other programs that change what they see.
+    pub fn inside(mut self, programs: Vec<String>) -> Self {
+        self.inside = programs;
         self
     }
 
@@ -232,15 +240,17 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let Some((program, before)) = self.under.split_first() else { return self.command_without_wrapper(arguments) };
-        let mut command = Command::new(program);
-        command.args(before).arg(PROGRAM).args(arguments).current_dir(self.folder());
-        command
+        self.command_under(&[&self.inside[..], &self.under].concat(), arguments)
     }
 
     fn command_without_wrapper(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
-        command.args(arguments).current_dir(self.folder());
+        self.command_under(&self.inside, arguments)
+    }
+
+    fn command_under(&self, programs: &[String], arguments: &[&str]) -> Command {
+        let line = [programs, &[PROGRAM.to_owned()]].concat();
+        let mut command = Command::new(&line[0]);
+        command.args(&line[1..]).args(arguments).current_dir(self.folder());
         command
     }
 }
