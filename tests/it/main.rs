@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod decode;
+mod dispatch;
+mod durability;
 mod handlers;
 mod model;
 mod receive;

@@ -128,13 +128,7 @@ pub(super) fn finish(
     Ok(())
 }
 
-fn note_failure(
-    db: &Connection,
-    claim: &Claim,
-    reason: &str,
-    took: Duration,
-    now: Timestamp,
-) -> rusqlite::Result<()> {
+fn note_failure(db: &Connection, claim: &Claim, reason: &str, took: Duration, now: Timestamp) -> rusqlite::Result<()> {
     db.prepare_cached(
         "INSERT OR REPLACE INTO failures (event, handler, attempt, at, took, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?

@@ -41,7 +41,8 @@ enum How {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let how = prop_oneof![3 => Just(How::Done), 1 => Just(How::RetryNow), 2 => Just(How::RetryLater), 2 => Just(How::Dead)];
+    let how =
+        prop_oneof![3 => Just(How::Done), 1 => Just(How::RetryNow), 2 => Just(How::RetryLater), 2 => Just(How::Dead)];
     prop_oneof![
         6 => prop::option::weighted(0.9, 0..3_usize).prop_map(|order| Step::Store { order }),
         1 => any::<usize>().prop_map(|event| Step::StoreAgain { event }),

@@ -167,12 +167,7 @@ impl Erp {
     }
 
     fn start_on(listener: TcpListener, tls: Option<RustlsConfig>) -> Self {
-        let mut erp = Self {
-            address: listener.local_addr().unwrap(),
-            tls,
-            memory: Memory::default(),
-            running: None,
-        };
+        let mut erp = Self { address: listener.local_addr().unwrap(), tls, memory: Memory::default(), running: None };
         erp.run(listener);
         erp
     }

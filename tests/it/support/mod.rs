@@ -5,6 +5,7 @@ use std::path::Path;
 pub mod erp;
 #[cfg(target_os = "linux")]
 pub mod faults;
+pub mod load;
 pub mod receiver;
 pub mod sender;
 
