@@ -219,7 +219,7 @@ async fn a_second_receiver_on_the_same_inbox_says_so_and_does_not_start() {
 async fn an_inbox_of_a_newer_program_is_left_alone() {
     let mut receiver = Receiver::start();
     assert_eq!(receiver.sender().send(order_event("1")).await.status, Some(202));
-    receiver.terminate();
+    receiver.kill();
     let path = receiver.path("data/inbox.db");
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let before = std::fs::read(&path).unwrap();

@@ -7,6 +7,7 @@ mod decode;
 mod dispatch;
 mod durability;
 mod handlers;
+mod inbox_scale;
 mod model;
 mod receive;
 mod replay;
