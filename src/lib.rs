@@ -27,8 +27,33 @@
 //!
 //! # Embedding
 //!
-//! [`app::Receiver`] runs the whole receiver inside another program, with handlers of its own: see
-//! [`handlers::Handler`] and `examples/own_handler.rs`.
+//! [`app::Receiver`] runs the whole receiver inside another program, with handlers of its own beside
+//! those of the configuration. `examples/own_handler.rs` is such a program in full; in short:
+//!
+//! ```no_run
+//! use tradecloud_webhook::{app::Receiver, config::Layers, dispatch::Route, signal::told_to_stop};
+//! use tradecloud_webhook::{event::Event, handlers::{Handler, Outcome}};
+//!
+//! struct Mine;
+//!
+//! impl Handler for Mine {
+//!     async fn deliver(&self, event: &Event) -> Outcome {
+//!         match event.message() {
+//!             Ok(message) if message.purchase_order_number().is_some() => Outcome::Done,
+//!             Ok(_) => Outcome::rejected("no purchase order number"),
+//!             Err(error) => Outcome::rejected(error.to_string()),
+//!         }
+//!     }
+//! }
+//!
+//! # async fn run() -> anyhow::Result<()> {
+//! let layers = Layers::read(None).map_err(|problem| anyhow::anyhow!("{problem}"))?;
+//! let (settings, _warnings) = layers.settings().map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
+//! let _log = settings.log.start();
+//! let running = Receiver::new(settings).handler(Route::all("mine"), Mine).start().await?;
+//! running.run_until(told_to_stop()).await
+//! # }
+//! ```
 
 mod admin;
 pub mod app;
@@ -44,4 +69,5 @@ pub mod inbox;
 pub mod listener;
 pub mod model;
 pub mod respond;
+pub mod signal;
 mod telemetry;

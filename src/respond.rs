@@ -33,7 +33,7 @@ pub enum Answer {
     },
     /// Permanent: the same request would be refused again.
     Refused(Refusal),
-    /// The caller did not prove who it is, or may not call from where it does.
+    /// The caller did not prove who it is.
     Denied(Denied),
     /// Transient: Tradecloud is to send the event again.
     ComeAgain(ComeAgain),
@@ -59,6 +59,8 @@ pub enum Why {
     UnknownEncoding,
     /// The body is larger than the limit.
     TooLarge,
+    /// The address of the caller is not in the endpoint's `allow_from`.
+    Address,
     /// There is no endpoint at this path.
     NoSuchPath,
     /// The endpoint takes POST and PUT only.
@@ -93,11 +95,11 @@ impl Answer {
             Self::Stored { .. } => StatusCode::ACCEPTED,
             Self::Handled { .. } => StatusCode::OK,
             Self::Denied(Denied::Credentials { .. }) => StatusCode::UNAUTHORIZED,
-            Self::Denied(Denied::Address) => StatusCode::FORBIDDEN,
             Self::Refused(refusal) => match refusal.why {
                 Why::NoEvent => StatusCode::BAD_REQUEST,
                 Why::UnknownEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 Why::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+                Why::Address => StatusCode::FORBIDDEN,
                 Why::NoSuchPath => StatusCode::NOT_FOUND,
                 Why::Method => StatusCode::METHOD_NOT_ALLOWED,
                 Why::Rejected(Some(404)) => StatusCode::NOT_FOUND,
@@ -125,7 +127,6 @@ impl Answer {
             Self::Stored { .. } | Self::Handled { .. } => "",
             Self::Refused(refusal) => &refusal.detail,
             Self::Denied(Denied::Credentials { reason, .. }) => reason,
-            Self::Denied(Denied::Address) => "calls from this address are not allowed",
             Self::ComeAgain(again) => match again {
                 ComeAgain::Store => "the event cannot be stored now",
                 ComeAgain::Overload => "too many requests are being worked on",
@@ -265,8 +266,15 @@ mod tests {
 
     #[test]
     fn whatever_would_fail_again_is_not_sent_again_by_tradecloud() {
-        let mut permanent =
-            vec![Why::NoEvent, Why::UnknownEncoding, Why::TooLarge, Why::NoSuchPath, Why::Method, Why::Rejected(None)];
+        let mut permanent = vec![
+            Why::NoEvent,
+            Why::UnknownEncoding,
+            Why::TooLarge,
+            Why::Address,
+            Why::NoSuchPath,
+            Why::Method,
+            Why::Rejected(None),
+        ];
         // A handler's back end may say anything; it must not get an event repeated for ever.
         permanent.extend((100..=999).map(|status| Why::Rejected(Some(status))));
         for why in permanent {

@@ -1,9 +1,13 @@
 //! Logging: where it goes, and in which form.
 
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::config::Section;
+
+/// Lines that wait to be written. Past it lines are dropped: whoever reads the log may stop reading it,
+/// and that must not stop the receiver.
+const WAITING_LINES: usize = 16 * 1024;
 
 /// `[log]`
 #[derive(Debug, Clone)]
@@ -32,14 +36,13 @@ impl Settings {
         Some(Self { format: format?, level: level? })
     }
 
-    /// Starts logging to standard error. Only the first call in a process has an effect.
-    pub fn start(&self) {
+    /// Starts logging to standard error, from a thread of its own. Only the first call in a process has
+    /// an effect. What waits to be written is written when the guard is dropped.
+    pub fn start(&self) -> WorkerGuard {
+        let (writer, guard) =
+            NonBlockingBuilder::default().lossy(true).buffered_lines_limit(WAITING_LINES).finish(std::io::stderr());
         let filter = EnvFilter::try_new(&self.level).unwrap_or_else(|_| EnvFilter::new("info"));
-        let builder = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr)
-            .with_span_events(FmtSpan::NONE)
-            .with_target(false);
+        let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_target(false);
         let started = match self.format {
             Format::Text => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
             Format::Json => {
@@ -49,5 +52,6 @@ impl Settings {
         if started.is_err() {
             tracing::debug!("logging was started before");
         }
+        guard
     }
 }

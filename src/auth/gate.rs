@@ -36,9 +36,6 @@ pub enum Denied {
         /// The challenges to answer with, one for each scheme.
         challenges: Vec<&'static str>,
     },
-    /// The address is not in `allow_from`.
-    #[error("calls from this address are not allowed")]
-    Address,
 }
 
 /// A request whose caller is known. Only the [`Gate`] makes one, and only this has the body.
@@ -53,14 +50,17 @@ pub struct Verified {
 }
 
 impl Gate {
-    /// Lets a request from `address` through or not. Looks at its head only.
+    /// Whether events are taken from `address`.
+    pub fn allows(&self, address: IpAddr) -> bool {
+        self.allow_from.as_ref().is_none_or(|list| list.contains(address))
+    }
+
+    /// Lets a request through if its caller proves who it is, from whatever address: what somebody known
+    /// sends from the wrong one is refused, but kept. Looks at the head only.
     ///
     /// # Errors
-    /// [`Denied`], to be answered 401 or 403.
-    pub fn admit(&self, request: Request, address: IpAddr) -> Result<Verified, Denied> {
-        if self.allow_from.as_ref().is_some_and(|list| !list.contains(address)) {
-            return Err(Denied::Address);
-        }
+    /// [`Denied`], to be answered 401.
+    pub fn admit(&self, request: Request) -> Result<Verified, Denied> {
         let caller = self.caller(request.headers())?;
         let (head, body) = request.into_parts();
         Ok(Verified { caller, head, body, _through_the_gate: () })

@@ -6,6 +6,7 @@ use super::{ConfigArgs, Failure};
 use crate::app::Receiver;
 use crate::config::development::{self, Made};
 use crate::config::{Layers, Problem, Settings};
+use crate::signal::told_to_stop;
 
 /// Reads the configuration, starts the receiver, and drains it at SIGTERM or SIGINT. A second signal
 /// ends the process at once.
@@ -24,7 +25,7 @@ pub async fn run(args: &ConfigArgs) -> Result<(), Failure> {
     if let Some(made) = &made {
         only_for_this_machine(&settings, made)?;
     }
-    settings.log.start();
+    let _log = settings.log.start();
     for warning in warnings {
         tracing::warn!("{}", warning.to_string().trim_start_matches("warning: "));
     }
@@ -33,7 +34,7 @@ pub async fn run(args: &ConfigArgs) -> Result<(), Failure> {
     if let Some(made) = &made {
         introduce(made, running.public_address(), &path);
     }
-    Ok(running.run_until(signal()).await?)
+    Ok(running.run_until(told_to_stop()).await?)
 }
 
 /// What was made up must not be reachable from elsewhere.
@@ -69,36 +70,5 @@ fn introduce(made: &Made, address: SocketAddr, path: &str) {
              -d '{{\"eventName\":\"OrderIssuedByBuyer\",\"orderEvent\":{{\"orderId\":\"1\",\
              \"buyerOrder\":{{\"purchaseOrderNumber\":\"PO1\"}}}}}}' {url}\n"
         );
-    }
-}
-
-/// Returns at the first SIGTERM or SIGINT; at the second, the process ends.
-async fn signal() {
-    wait_for_signal().await;
-    tokio::spawn(async {
-        wait_for_signal().await;
-        tracing::warn!("told to stop a second time: stopping at once");
-        std::process::exit(1);
-    });
-}
-
-#[cfg(unix)]
-async fn wait_for_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (terminate, interrupt) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-    let (Ok(mut terminate), Ok(mut interrupt)) = (terminate, interrupt) else {
-        tracing::error!("signals cannot be received; only SIGKILL ends this process");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-}
-
-#[cfg(not(unix))]
-async fn wait_for_signal() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
     }
 }

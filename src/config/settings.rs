@@ -227,8 +227,13 @@ fn read_endpoints(root: &Section, credentials: &BTreeMap<String, SharedCredentia
             .unwrap_or(Acknowledge::Stored);
         let gate = read_gate(&section, root, credentials);
         if let Some(path) = path {
-            if !path.starts_with('/') || path.contains(['{', '}', '?', '#', ' ']) {
-                section.error("path", "must start with `/` and hold no `{`, `}`, `?`, `#` or space");
+            let fits = path.bytes().all(|byte| byte.is_ascii_graphic() && !b"{}?#".contains(&byte));
+            if !path.starts_with('/') || !fits {
+                section.error(
+                    "path",
+                    "must start with `/` and hold no `{`, `}`, `?`, `#`, space or letter beyond ASCII (write %20 and \
+                     the like for those)",
+                );
             } else if endpoints.iter().any(|other| other.path == path) {
                 section.error("path", format!("is the path of two endpoints: {path}"));
             } else {

@@ -1,13 +1,13 @@
 //! JSON: proves a body well-formed and picks the envelope out of it, without building the rest.
 //!
-//! Each object on the way to a field of the envelope is read once with its values as slices of the
-//! body ([`RawValue`]); the first of these reads covers the whole body and proves it. Where a key occurs
-//! twice, the last one wins.
+//! One read covers the whole body and proves it. On its way it keeps the few fields that the envelope
+//! is made of, as slices of the body ([`RawValue`]). Where a key occurs twice, the last one wins.
 
 use std::fmt;
 
+use memchr::memchr2;
 use serde::Deserializer as _;
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
@@ -20,14 +20,29 @@ use crate::model::{Envelope, Format, Kind};
 /// nothing but `[` would take its own size again to check.
 const DEEPEST: usize = 128;
 
+/// The fields of an order or shipment that the envelope is made of.
+const EVENT: [&str; 6] = ["orderId", "id", "legacyOrderId", "buyerOrder", "supplierShipment", "meta"];
+
+/// The fields at the top of a body beside the event objects: the name, those of a bare order, and what
+/// tells one.
+const TOP: [&str; 8] =
+    ["orderId", "id", "legacyOrderId", "buyerOrder", "supplierShipment", "meta", "eventName", "lines"];
+
+/// The JSON texts of an object's fields, in the order of the names they were asked for by.
+type Fields<'a, const N: usize> = [Option<&'a str>; N];
+
 /// Reads the envelope of a JSON body.
 pub(super) fn envelope(body: &[u8]) -> Result<Envelope, DecodeError> {
     let top = Top::read(body)?;
     let bare = top.is_bare_order();
-    let event = top.event().map(|(kind, object)| (kind, event_texts(object)));
-    let mut texts = if event.is_none() && bare { event_texts(top.text) } else { Found::default() };
-    texts[Slot::EventName] = text(top.event_name);
-    meta_texts(top.meta, &mut texts);
+    let [order_id, id, legacy, buyer_order, supplier_shipment, meta, event_name, _] = top.fields;
+    let event = top.event().map(|(kind, fields)| (kind, event_texts(fields)));
+    let mut texts = Found::default();
+    if event.is_none() && bare {
+        texts = event_texts([order_id, id, legacy, buyer_order, supplier_shipment, meta]);
+    }
+    texts[Slot::EventName] = text(event_name);
+    meta_texts(meta, &mut texts);
     found::envelope(Format::Json, texts, event, bare)
 }
 
@@ -46,62 +61,70 @@ pub(super) fn strip(body: &[u8]) -> &[u8] {
     position::without_mark(body).trim_ascii()
 }
 
-/// The fields at the top of a body, each as its JSON text.
+/// What was found at the top of a body.
+#[derive(Default)]
 struct Top<'a> {
-    text: &'a str,
-    event_name: Option<&'a str>,
-    events: [Option<&'a str>; 5],
-    meta: Option<&'a str>,
-    bare: [Option<&'a str>; 3],
+    fields: Fields<'a, 8>,
+    events: [Option<Fields<'a, 6>>; 5],
 }
 
 impl<'a> Top<'a> {
     fn read(body: &'a [u8]) -> Result<Self, DecodeError> {
         let text = position::text(body)?;
         check_depth(text)?;
+        let refuse = |error| refused(text.as_bytes(), "", &error);
         let what = match text.bytes().find(|byte| !byte.is_ascii_whitespace()) {
             None => return Err(position::fault(b"", 0, "the body is empty: expected a JSON object")),
             Some(b'{') => {
-                let [event_name, order, single, simple, documents, shipment, meta, id, buyer_order, lines] = fields(
-                    text,
-                    [
-                        "eventName",
-                        EVENTS[0].0,
-                        EVENTS[1].0,
-                        EVENTS[2].0,
-                        EVENTS[3].0,
-                        EVENTS[4].0,
-                        "meta",
-                        "id",
-                        "buyerOrder",
-                        "lines",
-                    ],
-                )
-                .map_err(|error| refused(text.as_bytes(), "", &error))?;
-                let events = [order, single, simple, documents, shipment];
-                return Ok(Self { text, event_name, events, meta, bare: [id, buyer_order, lines] });
+                let mut deserializer = serde_json::Deserializer::from_str(text);
+                let top = deserializer.deserialize_map(TopFields).map_err(refuse)?;
+                return deserializer.end().map(|()| top).map_err(refuse);
             }
             Some(b'[') => "a list",
             Some(_) => "a single value",
         };
-        serde_json::from_str::<IgnoredAny>(text).map_err(|error| refused(text.as_bytes(), "", &error))?;
+        serde_json::from_str::<IgnoredAny>(text).map_err(refuse)?;
         Err(DecodeError::NoEvent(format!("the body is no Tradecloud event: expected a JSON object, found {what}")))
     }
 
-    fn event(&self) -> Option<(Kind, &'a str)> {
-        EVENTS.into_iter().zip(self.events).find_map(|((_, kind), raw)| object(raw).map(|object| (kind, object)))
+    fn event(&self) -> Option<(Kind, Fields<'a, 6>)> {
+        EVENTS.into_iter().zip(self.events).find_map(|((_, kind), fields)| fields.map(|fields| (kind, fields)))
     }
 
     fn is_bare_order(&self) -> bool {
-        self.bare.iter().flatten().any(|raw| *raw != "null")
+        let [_, id, _, buyer_order, _, _, _, lines] = self.fields;
+        [id, buyer_order, lines].into_iter().flatten().any(|raw| raw != "null")
     }
 }
 
-/// Reads the texts of an envelope out of an event object or a bare order.
-fn event_texts(event: &str) -> Found {
+/// Reads the top of a body.
+struct TopFields;
+
+impl<'de> Visitor<'de> for TopFields {
+    type Value = Top<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Top<'de>, A::Error> {
+        let mut top = Top::default();
+        while let Some(key) = map.next_key::<&'de RawValue>()? {
+            if let Some(index) = index(&TOP, key.get()) {
+                top.fields[index] = Some(map.next_value::<&'de RawValue>()?.get());
+            } else if let Some(index) = index(&EVENTS.map(|(name, _)| name), key.get()) {
+                top.events[index] = map.next_value_seed(Pick(EVENT))?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(top)
+    }
+}
+
+/// The texts of an envelope in an event object or a bare order.
+fn event_texts([order_id, id, legacy, buyer_order, supplier_shipment, meta]: Fields<'_, 6>) -> Found {
     let mut texts = Found::default();
-    let [order_id, id, legacy, buyer_order, supplier_shipment, meta] =
-        nested(Some(event), ["orderId", "id", "legacyOrderId", "buyerOrder", "supplierShipment", "meta"]);
     texts[Slot::OrderId] = text(order_id);
     texts[Slot::Id] = text(id);
     texts[Slot::LegacyOrderId] = text(legacy);
@@ -118,11 +141,6 @@ fn meta_texts(meta: Option<&str>, texts: &mut Found) {
     texts[Slot::Created] = text(created);
 }
 
-/// The value if it is an object.
-fn object(raw: Option<&str>) -> Option<&str> {
-    raw.filter(|raw| raw.starts_with('{'))
-}
-
 /// The value if it is a text that an envelope can hold. In JSON a character takes up to six times
 /// the bytes it has unescaped.
 fn text(raw: Option<&str>) -> Option<String> {
@@ -131,22 +149,35 @@ fn text(raw: Option<&str>) -> Option<String> {
 }
 
 /// The named fields of a value that is known to be well-formed; none if it is no object.
-fn nested<'a, const N: usize>(raw: Option<&'a str>, names: [&str; N]) -> [Option<&'a str>; N] {
-    object(raw).and_then(|object| fields(object, names).ok()).unwrap_or([None; N])
+fn nested<'a, const N: usize>(raw: Option<&'a str>, names: [&str; N]) -> Fields<'a, N> {
+    let fields = raw.and_then(|raw| Pick(names).deserialize(&mut serde_json::Deserializer::from_str(raw)).ok());
+    fields.flatten().unwrap_or([None; N])
 }
 
-/// The named fields of an object as slices of its text.
-fn fields<'a, const N: usize>(object: &'a str, names: [&str; N]) -> Result<[Option<&'a str>; N], serde_json::Error> {
-    let mut deserializer = serde_json::Deserializer::from_str(object);
-    let values = deserializer.deserialize_map(Pick(names))?;
-    deserializer.end()?;
-    Ok(values)
-}
-
+/// Picks the named fields out of an object. A text, a list, a boolean or null has none; a number in the
+/// place of an object is an error.
 struct Pick<'n, const N: usize>([&'n str; N]);
 
+/// Which of the names a key is, as it is written in JSON.
+fn index(names: &[&str], key: &str) -> Option<usize> {
+    if key.contains('\\') {
+        let key = text(Some(key))?;
+        return names.iter().position(|name| *name == key);
+    }
+    let key = key.trim_matches('"');
+    names.iter().position(|name| *name == key)
+}
+
+impl<'de, const N: usize> DeserializeSeed<'de> for Pick<'_, N> {
+    type Value = Option<Fields<'de, N>>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
 impl<'de, const N: usize> Visitor<'de> for Pick<'_, N> {
-    type Value = [Option<&'de str>; N];
+    type Value = Option<Fields<'de, N>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
@@ -154,60 +185,65 @@ impl<'de, const N: usize> Visitor<'de> for Pick<'_, N> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut values = [None; N];
-        while let Some(key) = map.next_key_seed(NameOf(&self.0))? {
-            match key {
+        // A key as it is written takes no memory, however long it is.
+        while let Some(key) = map.next_key::<&'de RawValue>()? {
+            match index(&self.0, key.get()) {
                 Some(index) => values[index] = Some(map.next_value::<&'de RawValue>()?.get()),
                 None => drop(map.next_value::<IgnoredAny>()?),
             }
         }
-        Ok(values)
-    }
-}
-
-/// Reads a key as its index in the list of names, without copying it.
-struct NameOf<'n>(&'n [&'n str]);
-
-impl<'de> DeserializeSeed<'de> for NameOf<'_> {
-    type Value = Option<usize>;
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Option<usize>, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for NameOf<'_> {
-    type Value = Option<usize>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
+        Ok(Some(values))
     }
 
-    fn visit_str<E>(self, key: &str) -> Result<Option<usize>, E> {
-        Ok(self.0.iter().position(|name| *name == key))
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
     }
 }
 
 /// Refuses what is nested too deep, before the parser has to remember how deep it is.
 fn check_depth(text: &str) -> Result<(), DecodeError> {
-    let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
-    for (offset, byte) in text.bytes().enumerate() {
-        if in_text {
-            in_text = escaped || byte != b'"';
-            escaped = !escaped && byte == b'\\';
-        } else {
-            match byte {
-                b'"' => in_text = true,
-                b'{' | b'[' => depth += 1,
-                b'}' | b']' => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            if depth > DEEPEST {
-                let what = format!("objects and lists are nested deeper than {DEEPEST} levels");
-                return Err(position::fault(text.as_bytes(), offset, what));
-            }
+    let bytes = text.as_bytes();
+    let (mut depth, mut at) = (0_usize, 0);
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => at = end_of_text(bytes, at),
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
         }
+        if depth > DEEPEST {
+            let what = format!("objects and lists are nested deeper than {DEEPEST} levels");
+            return Err(position::fault(bytes, at, what));
+        }
+        at += 1;
     }
     Ok(())
+}
+
+/// Where the text ends that begins at `start`: at its closing quote, or at the end of everything.
+fn end_of_text(bytes: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while let Some(found) = bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        at += found;
+        if bytes[at] == b'"' {
+            return at;
+        }
+        at += 2;
+    }
+    bytes.len()
 }
 
 /// An error of serde_json about a text that is not at hand.
@@ -248,6 +284,16 @@ fn describe(error: &serde_json::Error) -> String {
             _ => "not what Tradecloud documents for this field".to_owned(),
         },
         Category::Eof => text.replace("EOF while parsing", "the body ends inside"),
-        Category::Syntax | Category::Io => text.to_owned(),
+        Category::Syntax | Category::Io => match text {
+            "expected ident" => "expected true, false or null".to_owned(),
+            "trailing characters" => "there is more after the end of the object".to_owned(),
+            "trailing comma" => "a comma that nothing follows".to_owned(),
+            "key must be a string" => "expected the name of a field in double quotes".to_owned(),
+            "expected value" => "expected a value".to_owned(),
+            _ if text.starts_with("control character") => {
+                "a control character in a string; write it escaped".to_owned()
+            }
+            other => other.to_owned(),
+        },
     }
 }

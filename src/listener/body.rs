@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_LENGTH;
+use axum::http::header::{CONTENT_LENGTH, EXPECT};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -50,7 +50,10 @@ pub(crate) async fn read(
 ) -> Result<Received, BodyError> {
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limits.body as u64) {
-        drain(body, limits.body);
+        // Reading from a client that has asked whether to send it would tell it to.
+        if !headers.contains_key(EXPECT) {
+            drain(body, limits.body);
+        }
         return Err(BodyError::TooLarge { announced, beginning: Bytes::new() });
     }
     let expected = announced.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);

@@ -44,11 +44,15 @@ pub(crate) async fn receive(
     if reception.draining.load(Ordering::Relaxed) {
         return Answer::ComeAgain(ComeAgain::Draining);
     }
+    if !endpoint.gate.allows(address) {
+        let refusal = refuse(Why::Address, "calls from this address are not allowed; see allow_from");
+        return misdirected(reception, &endpoint.gate, address, request, refusal).await;
+    }
     if !matches!(*request.method(), Method::POST | Method::PUT) {
         let refusal = refuse(Why::Method, "this endpoint takes POST and PUT only");
         return misdirected(reception, &endpoint.gate, address, request, refusal).await;
     }
-    let Verified { caller, head, body, .. } = match endpoint.gate.admit(request, address) {
+    let Verified { caller, head, body, .. } = match endpoint.gate.admit(request) {
         Ok(verified) => verified,
         Err(denied) => return Answer::Denied(denied),
     };
@@ -76,8 +80,9 @@ async fn in_time(within: Duration, work: impl Future<Output = Answer> + Send + '
     }
 }
 
-/// A request to the wrong path, or with the wrong method. If the caller is known, what it sent is kept:
-/// a slip in the portal's settings must not cost an order.
+/// A request to the wrong path, with the wrong method, or from the wrong address. If the caller is known,
+/// what it sent is kept: neither a slip in the portal's settings nor a new address of Tradecloud's must
+/// cost an order.
 pub(crate) async fn misdirected(
     reception: Arc<Reception>,
     gate: &Gate,
@@ -85,7 +90,7 @@ pub(crate) async fn misdirected(
     request: Request,
     refusal: Refusal,
 ) -> Answer {
-    let Ok(Verified { caller, head, body, .. }) = gate.admit(request, address) else {
+    let Ok(Verified { caller, head, body, .. }) = gate.admit(request) else {
         return Answer::Refused(refusal);
     };
     let arrival = Arrival::new(&head, &caller.credential, address);

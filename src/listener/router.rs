@@ -19,7 +19,8 @@ use crate::respond::{Answer, ComeAgain, Why};
 
 /// The endpoints, and an answer for every other path.
 pub(crate) fn router(reception: Arc<Reception>, endpoints: Vec<Endpoint>, anywhere: Gate) -> Router {
-    let mut router = Router::new();
+    // Otherwise a path with `/:` or `/*`, which axum once had a meaning for, would end in a panic.
+    let mut router = Router::new().without_v07_checks();
     for endpoint in endpoints {
         let path = endpoint.path.clone();
         let endpoint = Arc::new(endpoint);

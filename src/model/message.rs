@@ -58,7 +58,8 @@ impl Message {
     ///
     /// # Errors
     /// [`DecodeError::Malformed`] if the text is no JSON or a known field holds something of another
-    /// type than documented; the text names the field by its path and does not repeat its value.
+    /// type than documented, or twice; the text names the field by its path and does not repeat its
+    /// value.
     /// [`DecodeError::NoEvent`] if the body is no event, or one of another kind than `kind`.
     pub fn from_json(kind: Kind, json: &[u8]) -> Result<Self, DecodeError> {
         let (found, bare) = json::kind(json)?;

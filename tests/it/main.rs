@@ -3,14 +3,20 @@
 #![expect(unreachable_pub, reason = "nobody can use a program of tests; `pub` says what its modules share")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod answers;
 mod decode;
 mod dispatch;
+mod documented;
 mod durability;
 mod handlers;
 mod inbox_scale;
+mod malformed;
 mod model;
 mod receive;
+mod render;
 mod replay;
+mod round_trip;
 mod scripted;
 mod send;
 mod support;
+mod txml;

@@ -39,6 +39,9 @@ fn is_allowed(character: char) -> bool {
 
 /// Whether a text is a name of an element, an attribute or a processing instruction.
 pub(super) fn is_name(text: &str) -> bool {
+    if text.as_bytes().first().is_some_and(u8::is_ascii_alphabetic) && text.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return text.len() <= LONGEST_NAME; // like nearly all of them
+    }
     let mut characters = text.chars();
     text.len() <= LONGEST_NAME && characters.next().is_some_and(starts_name) && characters.all(continues_name)
 }
@@ -58,8 +61,8 @@ fn continues_name(character: char) -> bool {
 
 /// A name without its namespace prefix.
 pub(super) fn local(name: &str) -> &str {
-    match name.rsplit_once(':') {
-        Some((_, local)) if !local.is_empty() => local,
+    match name.bytes().rposition(|byte| byte == b':') {
+        Some(colon) if colon + 1 < name.len() => &name[colon + 1..],
         _ => name,
     }
 }

@@ -9,6 +9,7 @@ mod chars;
 mod emit;
 mod envelope;
 mod index;
+mod json_text;
 mod pieces;
 mod scan;
 mod tree;

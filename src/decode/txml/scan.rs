@@ -54,7 +54,7 @@ impl<'a> Scanner<'a> {
     pub(super) fn new(body: &'a [u8]) -> Result<Self, DecodeError> {
         let text = position::text(body)?;
         if let Some(at) = forbidden(text) {
-            return Err(fault(text.as_bytes(), at, "a control character that XML forbids"));
+            return Err(fault(text.as_bytes(), at, "a character that XML forbids"));
         }
         let mut reader = Reader::from_str(text);
         reader.config_mut().check_comments = true;

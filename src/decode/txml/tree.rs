@@ -89,10 +89,30 @@ impl<'a> Tree<'a> {
     }
 
     pub(super) fn children(&self, element: Element) -> impl Iterator<Item = Element> {
-        let end = self.node(element).next;
-        let first = Some(element.0 + 1).filter(|child| *child < end);
-        std::iter::successors(first, move |child| Some(self.node(Element(*child)).next).filter(|next| *next < end))
-            .map(Element)
+        self.siblings(element, Element(element.0 + 1))
+    }
+
+    /// The first child of each run of children with the same name. Lists usually are such runs, so there
+    /// are far fewer of them than children.
+    pub(super) fn runs(&self, element: Element) -> impl Iterator<Item = Element> {
+        let mut last = "";
+        self.children(element).filter(move |child| {
+            let name = self.name(*child);
+            std::mem::replace(&mut last, name) != name
+        })
+    }
+
+    /// All children in the run that begins with `first`.
+    pub(super) fn run(&self, element: Element, first: Element) -> impl Iterator<Item = Element> {
+        let name = self.name(first);
+        self.siblings(element, first).take_while(move |child| self.name(*child) == name)
+    }
+
+    /// The children of an element from `first` on.
+    fn siblings(&self, element: Element, first: Element) -> impl Iterator<Item = Element> {
+        let end = Element(self.node(element).next);
+        let next = move |child: &Element| Some(Element(self.node(*child).next)).filter(|next| *next < end);
+        std::iter::successors(Some(first).filter(|first| *first < end), next)
     }
 
     /// The stretches of text between its tags and those of its children.

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::Sqlite;
 use crate::dispatch::Route;
-use crate::inbox::{Claim, Finish, Inbox, Incoming, Purpose, State};
+use crate::inbox::{Claim, Filter, Finish, Inbox, Incoming, Purpose, State};
 use crate::model::{Envelope, Format, Kind};
 
 const HANDLERS: [&str; 2] = ["erp", "disk"];
@@ -299,6 +299,27 @@ impl Both {
         }
     }
 
+    /// What is listed by state and handler is what the model says, the newest first.
+    fn compare_lists(&self) {
+        for state in [State::Pending, State::Done, State::Dead, State::Discarded] {
+            for handler in [None, Some("erp"), Some("nobody")] {
+                let filter = Filter { state: Some(state), handler: handler.map(str::to_owned), ..Filter::default() };
+                let listed = self.runtime.block_on(self.inbox.list(&Filter { limit: 1000, ..filter })).unwrap();
+                let in_state = |deliveries: &[Delivery; 2]| match state {
+                    State::Done => deliveries.iter().all(|delivery| delivery.state == state),
+                    _ => deliveries.iter().any(|delivery| delivery.state == state),
+                };
+                let mut expected: Vec<_> = self
+                    .live()
+                    .filter(|(_, (_, deliveries))| handler != Some("nobody") && in_state(deliveries))
+                    .map(|(number, _)| self.stored[number].id.clone())
+                    .collect();
+                expected.reverse();
+                assert_eq!(listed.into_iter().map(|event| event.id).collect::<Vec<_>>(), expected, "{state:?}");
+            }
+        }
+    }
+
     /// Whatever is pending is delivered in the end, if the handlers are willing.
     fn finish_all(&mut self) {
         while !self.claims.is_empty() {
@@ -336,6 +357,7 @@ proptest! {
             both.apply(step);
         }
         both.compare();
+        both.compare_lists();
         both.finish_all();
     }
 }

@@ -14,14 +14,56 @@ const COLUMNS: &str = "number, id, received, kind, event_name, subject, document
 /// Events that match, the newest first.
 pub(super) fn list(db: &Connection, filter: &Filter) -> rusqlite::Result<Vec<EventView>> {
     let (condition, values) = condition(filter);
-    let sql = format!("SELECT {COLUMNS} FROM events e WHERE {condition} ORDER BY number DESC LIMIT {}", filter.limit);
-    let mut statement = db.prepare(&sql)?;
-    let mut rows = statement.query(params_from_iter(values))?;
     let mut events = Vec::new();
-    while let Some(row) = rows.next()? {
-        events.push(event(db, row)?);
+    let Some((sql, of_candidates)) = candidates(filter) else {
+        let sql =
+            format!("SELECT {COLUMNS} FROM events e WHERE {condition} ORDER BY number DESC LIMIT {}", filter.limit);
+        let mut statement = db.prepare(&sql)?;
+        let mut rows = statement.query(params_from_iter(values))?;
+        while let Some(row) = rows.next()? {
+            events.push(event(db, row)?);
+        }
+        return Ok(events);
+    };
+    let mut statement = db.prepare(&sql)?;
+    let mut matching = db.prepare(&format!("SELECT {COLUMNS} FROM events e WHERE {condition} AND number = ?"))?;
+    let mut numbers = statement.query(params_from_iter(of_candidates))?;
+    while let Some(candidate) = numbers.next()?
+        && events.len() < filter.limit
+    {
+        let number: i64 = candidate.get(0)?;
+        let with_number = values.iter().cloned().chain([number.into()]);
+        events.extend(matching.query_row(params_from_iter(with_number), |row| event(db, row)).optional()?);
     }
     Ok(events)
+}
+
+/// Where deliveries say which events may match: a statement that gives their numbers, the highest
+/// first. Going through deliveries reads a fiftieth of what going through the events does.
+fn candidates(filter: &Filter) -> Option<(String, Vec<Value>)> {
+    let (mut conditions, mut values) = (vec!["event < ?"], vec![filter.before.unwrap_or(i64::MAX).into()]);
+    conditions.extend(match filter.state {
+        Some(State::Pending) => Some("state = 0"),
+        Some(State::Done) => Some("state = 1"),
+        Some(State::Dead) => Some("state = 2"),
+        Some(State::Discarded) => Some("state = 3"),
+        Some(State::Refused | State::Unwanted) | None => None,
+    });
+    if let Some(handler) = &filter.handler {
+        conditions.push("handler = ?");
+        values.push(handler.clone().into());
+    }
+    if conditions.len() == 1 {
+        return None;
+    }
+    // The index of dead ones is in the right order; through another one, all would have to be sorted.
+    let index = if filter.state == Some(State::Dead) { "" } else { "NOT INDEXED" };
+    let mut sql = format!("SELECT DISTINCT event FROM deliveries {index} WHERE {}", conditions.join(" AND "));
+    if filter.state == Some(State::Discarded) {
+        // Refused bodies that were set aside.
+        sql += " UNION SELECT number FROM events WHERE kind IS NULL AND discarded";
+    }
+    Some((sql + " ORDER BY 1 DESC", values))
 }
 
 /// One event.
@@ -44,8 +86,7 @@ fn condition(filter: &Filter) -> (String, Vec<Value>) {
         Some(State::Unwanted) => {
             add("kind IS NOT NULL AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.number)", None);
         }
-        // Few among many: this way round, the index of dead ones is used.
-        Some(State::Dead) => add("number IN (SELECT event FROM deliveries WHERE state = 2)", None),
+        Some(State::Dead) => add(&format!("{HAS} d.state = 2)"), None),
         Some(State::Pending) => add(&format!("{HAS} d.state = 0)"), None),
         Some(State::Discarded) => add(&format!("(discarded OR {HAS} d.state = 3))"), None),
         Some(State::Done) => add(

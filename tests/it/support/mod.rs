@@ -6,8 +6,23 @@ pub mod erp;
 #[cfg(target_os = "linux")]
 pub mod faults;
 pub mod load;
+pub mod raw;
 pub mod receiver;
 pub mod sender;
+
+/// The samples that are bodies of webhooks.
+pub const SAMPLES: [&str; 10] = [
+    "bare-legacy-order.json",
+    "order-documents-event.json",
+    "order-documents-event.xml",
+    "order-event.json",
+    "order-event.xml",
+    "sdk-order.json",
+    "sdk-order.xml",
+    "shipment-event.json",
+    "simple-order-event.json",
+    "single-delivery-order-event.json",
+];
 
 /// A body of `tests/fixtures/samples`.
 pub fn sample(name: &str) -> Vec<u8> {

@@ -3,13 +3,14 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::raw::Connection;
 use super::sender::Sender;
 
 /// The credentials every test receiver knows.
@@ -23,16 +24,16 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A receiver in a temporary folder. Killed when dropped.
 pub struct Receiver {
     folder: TempDir,
-    /// Programs to run the receiver under, such as `strace`.
-    under: Vec<String>,
     /// Programs to run every command under, such as `nsenter`.
     inside: Vec<String>,
+    environment: Vec<(String, String)>,
     process: Option<Process>,
 }
 
 struct Process {
     child: Child,
     log: Arc<Mutex<Vec<Value>>>,
+    printed: Arc<Mutex<String>>,
     public: u16,
     admin: u16,
 }
@@ -55,8 +56,8 @@ impl Receiver {
     /// `[server]`, `[auth]`, `[admin]` and `[log]` are there; say `server.limits.body = "1 KiB"` and the
     /// like before the first table of your own.
     pub fn prepared(configuration: &str) -> Self {
-        let folder = tempfile::Builder::new().prefix("tradecloud-webhook-").tempdir().unwrap();
-        make_certificate(folder.path());
+        let receiver = Self::bare();
+        make_certificate(receiver.folder());
         let whole = format!(
             r#"server.listen = "127.0.0.1:0"
 admin.listen = "127.0.0.1:0"
@@ -67,14 +68,20 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
 {configuration}
 "#
         );
-        std::fs::create_dir(folder.path().join("config")).unwrap();
-        std::fs::write(folder.path().join("config/receiver.toml"), whole).unwrap();
-        Self { folder, under: Vec::new(), inside: Vec::new(), process: None }
+        std::fs::create_dir(receiver.path("config")).unwrap();
+        std::fs::write(receiver.path("config/receiver.toml"), whole).unwrap();
+        receiver
     }
 
-    /// Runs the receiver under other programs: `["strace", "-f"]`.
-    pub fn under(mut self, programs: &[&str]) -> Self {
-        self.under = programs.iter().map(ToString::to_string).collect();
+    /// An empty folder.
+    pub fn bare() -> Self {
+        let folder = tempfile::Builder::new().prefix("tradecloud-webhook-").tempdir().unwrap();
+        Self { folder, inside: Vec::new(), environment: Vec::new(), process: None }
+    }
+
+    /// Sets a variable of the environment for everything that is run: `SERVER__LISTEN`, without prefix.
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((format!("TRADECLOUD_WEBHOOK__{name}"), value.to_owned()));
         self
     }
 
@@ -98,7 +105,14 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
     pub fn restart(&mut self) {
         assert!(self.process.is_none(), "it runs already");
         let mut command = self.command(&["serve"]);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let printed = Arc::new(Mutex::new(String::new()));
+        let (stdout, lines) = (BufReader::new(child.stdout.take().unwrap()), Arc::clone(&printed));
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                *lines.lock().unwrap() += &(line + "\n");
+            }
+        });
         let log = Arc::new(Mutex::new(Vec::new()));
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let lines = Arc::clone(&log);
@@ -122,12 +136,17 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
             std::thread::sleep(Duration::from_millis(5));
         };
         let port = |key: &str| listening[key].as_str().unwrap().rsplit(':').next().unwrap().parse().unwrap();
-        self.process = Some(Process { child, log, public: port("address"), admin: port("admin") });
+        self.process = Some(Process { child, log, printed, public: port("address"), admin: port("admin") });
     }
 
     /// A sender with the right Basic credentials.
     pub fn sender(&self) -> Sender {
         Sender::new(self.url("/webhooks/tradecloud"), self.ca()).basic(USERNAME, PASSWORD)
+    }
+
+    /// A connection over TLS on which a test writes what it likes.
+    pub fn connect(&self) -> Connection {
+        Connection::open(self.public_port(), &self.ca())
     }
 
     /// Its CA, in PEM.
@@ -160,6 +179,11 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
     /// Everything it has logged, an object per line.
     pub fn log(&self) -> Vec<Value> {
         self.process().log.lock().unwrap().clone()
+    }
+
+    /// Everything it has written to standard output.
+    pub fn printed(&self) -> String {
+        self.process().printed.lock().unwrap().clone()
     }
 
     /// Waits until a line of its log has that message; returns the line.
@@ -202,9 +226,21 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
         self.wait()
     }
 
-    /// Runs another command of the program in the same folder.
+    /// Runs another command of the program in the same folder, to its end.
     pub fn run(&self, arguments: &[&str]) -> Output {
-        self.command_without_wrapper(arguments).output().unwrap()
+        to_its_end(&mut self.command(arguments))
+    }
+
+    /// Runs a line of the shell in the same folder.
+    pub fn shell(&self, line: &str) -> Output {
+        to_its_end(Command::new("sh").args(["-c", line]).current_dir(self.folder()))
+    }
+
+    /// The body of an event or a refused body, as the inbox has it.
+    pub fn body_of(&self, id: &str) -> Vec<u8> {
+        let output = self.run(&["events", "show", id, "--body"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        output.stdout
     }
 
     /// Runs `events …`, which must succeed, and reads its JSON lines.
@@ -240,19 +276,26 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        self.command_under(&[&self.inside[..], &self.under].concat(), arguments)
-    }
-
-    fn command_without_wrapper(&self, arguments: &[&str]) -> Command {
-        self.command_under(&self.inside, arguments)
-    }
-
-    fn command_under(&self, programs: &[String], arguments: &[&str]) -> Command {
-        let line = [programs, &[PROGRAM.to_owned()]].concat();
+        let line = [&self.inside[..], &[PROGRAM.to_owned()]].concat();
         let mut command = Command::new(&line[0]);
-        command.args(&line[1..]).args(arguments).current_dir(self.folder());
+        command.args(&line[1..]).args(arguments);
+        command.current_dir(self.folder()).envs(self.environment.iter().cloned());
         command
     }
+}
+
+/// Runs a program that must end by itself.
+fn to_its_end(command: &mut Command) -> Output {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (pid, (done, ended)) = (child.id(), mpsc::channel());
+    std::thread::spawn(move || done.send(child.wait_with_output()));
+    ended.recv_timeout(PATIENCE).map_or_else(
+        |_| {
+            let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+            panic!("did not end: {command:?}");
+        },
+        Result::unwrap,
+    )
 }
 
 impl Drop for Receiver {
@@ -268,10 +311,13 @@ impl Drop for Receiver {
 fn make_certificate(folder: &Path) {
     let mut ca = CertificateParams::default();
     ca.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    ca.distinguished_name.push(DnType::CommonName, "CA of the tests");
     let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
     let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &ca).unwrap();
+    let mut certificate = CertificateParams::new(names).unwrap();
+    certificate.distinguished_name.push(DnType::CommonName, "localhost");
+    let certificate = certificate.signed_by(&key, &ca).unwrap();
     std::fs::create_dir(folder.join("certs")).unwrap();
     std::fs::write(folder.join("ca.pem"), ca.pem()).unwrap();
     std::fs::write(folder.join("certs/fullchain.pem"), format!("{}{}", certificate.pem(), ca.pem())).unwrap();

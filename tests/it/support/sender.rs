@@ -2,15 +2,21 @@
 
 use std::time::Duration;
 
-use reqwest::{Certificate, Client, Method, RequestBuilder, header::HeaderMap};
+use reqwest::{Certificate, Client, ClientBuilder, Method, RequestBuilder, Version, header::HeaderMap};
 use serde_json::{Value, json};
 use tradecloud_webhook::respond::Verdict;
 use uuid::Uuid;
 
-/// Tradecloud, as seen from the receiver: over TLS, with credentials.
+/// Every status the receiver may answer with, and 414 and 431 for absurd addresses and heads.
+const TABLE: [u16; 17] = [200, 202, 400, 401, 403, 404, 405, 409, 410, 413, 414, 415, 422, 431, 502, 503, 504];
+
+/// Tradecloud, as seen from the receiver: over TLS, with credentials. HTTP/2 unless told otherwise.
+///
+/// Whatever it sends, an answer that breaks one of the rules for all answers fails the test.
 #[derive(Clone)]
 pub struct Sender {
     client: Client,
+    ca: Vec<u8>,
     url: String,
     basic: Option<(String, String)>,
     bearer: Option<String>,
@@ -21,6 +27,7 @@ pub struct Sender {
 pub struct Answer {
     /// `None`: the connection broke, or could not be made.
     pub status: Option<u16>,
+    pub version: Version,
     pub headers: HeaderMap,
     pub body: String,
 }
@@ -28,22 +35,19 @@ pub struct Answer {
 /// A body with its media type.
 #[derive(Debug, Clone)]
 pub struct Message {
-    pub content_type: Option<&'static str>,
+    pub content_type: Option<String>,
     pub body: Vec<u8>,
 }
 
 impl Sender {
     /// A sender to `url` that trusts `ca` (PEM). Without credentials.
     pub fn new(url: String, ca: Vec<u8>) -> Self {
-        // Nobody else in this process has asked for another provider.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let client = Client::builder()
-            .tls_certs_only([Certificate::from_pem(&ca).unwrap()])
-            .no_proxy()
-            .timeout(Duration::from_secs(60))
-            .build()
-            .unwrap();
-        Self { client, url, basic: None, bearer: None }
+        Self { client: client(&ca, |builder| builder), ca, url, basic: None, bearer: None }
+    }
+
+    /// Over HTTP/1.1.
+    pub fn http1(self) -> Self {
+        Self { client: client(&self.ca, ClientBuilder::http1_only), ..self }
     }
 
     /// With user name and password, instead of any other credentials.
@@ -68,8 +72,13 @@ impl Sender {
 
     /// Sends a message and judges the answer.
     pub async fn send(&self, message: impl Into<Message>) -> Answer {
+        self.send_by(Method::POST, message).await
+    }
+
+    /// Sends a message by another method and judges the answer.
+    pub async fn send_by(&self, method: Method, message: impl Into<Message>) -> Answer {
         let message = message.into();
-        let mut request = self.request(Method::POST).body(message.body);
+        let mut request = self.request(method).body(message.body);
         if let Some(content_type) = message.content_type {
             request = request.header("content-type", content_type);
         }
@@ -91,14 +100,25 @@ impl Sender {
     /// Sends the request and judges the answer.
     pub async fn finish(&self, request: RequestBuilder) -> Answer {
         match request.send().await {
-            Err(_) => Answer { status: None, headers: HeaderMap::new(), body: String::new() },
+            Err(_) => {
+                Answer { status: None, version: Version::default(), headers: HeaderMap::new(), body: String::new() }
+            }
             Ok(answer) => Answer {
                 status: Some(answer.status().as_u16()),
+                version: answer.version(),
                 headers: answer.headers().clone(),
                 body: answer.text().await.unwrap_or_default(),
-            },
+            }
+            .judged(),
         }
     }
+}
+
+fn client(ca: &[u8], set: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Client {
+    // Nobody else in this process has asked for another provider.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let builder = Client::builder().tls_certs_only([Certificate::from_pem(ca).unwrap()]).no_proxy();
+    set(builder).timeout(Duration::from_secs(60)).build().unwrap()
 }
 
 impl Answer {
@@ -128,6 +148,29 @@ impl Answer {
         self.json()["detail"].as_str().unwrap().to_owned()
     }
 
+    /// The `id` that the event or the refused body is kept under.
+    pub fn id(&self) -> String {
+        self.json()["id"].as_str().unwrap_or_else(|| panic!("no id: {self:?}")).to_owned()
+    }
+
+    /// All values of a header.
+    pub fn all(&self, header: &str) -> Vec<&str> {
+        self.headers.get_all(header).iter().map(|value| value.to_str().unwrap()).collect()
+    }
+
+    /// The answer itself, if it keeps the rules that hold for all of them.
+    pub fn judged(self) -> Self {
+        let status = self.status.unwrap();
+        assert!(TABLE.contains(&status), "not a status that the receiver may send: {self:?}");
+        assert_eq!(self.all("strict-transport-security"), ["max-age=31536000"], "{self:?}");
+        assert!(!self.headers.contains_key("server"), "{self:?}");
+        assert_eq!(self.headers.contains_key("retry-after"), self.will_retry(), "{self:?}");
+        assert_eq!(self.headers.contains_key("www-authenticate"), status == 401, "{self:?}");
+        let media_type = if self.is_delivered() { "application/json" } else { "application/problem+json" };
+        assert_eq!(self.all("content-type"), [media_type], "{self:?}");
+        self
+    }
+
     fn verdict(&self) -> Verdict {
         self.status.map_or(Verdict::WillRetry, Verdict::of)
     }
@@ -136,12 +179,17 @@ impl Answer {
 impl Message {
     /// JSON with its media type.
     pub fn json(body: impl Into<Vec<u8>>) -> Self {
-        Self { content_type: Some("application/json"), body: body.into() }
+        Self::typed("application/json", body)
     }
 
     /// tXML with its media type.
     pub fn xml(body: impl Into<Vec<u8>>) -> Self {
-        Self { content_type: Some("application/xml"), body: body.into() }
+        Self::typed("application/xml", body)
+    }
+
+    /// A body with a media type of its own.
+    pub fn typed(content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self { content_type: Some(content_type.to_owned()), body: body.into() }
     }
 
     /// A body without media type.
@@ -171,6 +219,14 @@ pub fn order_event(order: &str) -> Value {
             "createdDateTime": "2026-03-01T10:11:12.345Z"
         }
     })
+}
+
+/// The same as [`order_event`] would be in tXML, with that `messageId`.
+pub fn order_event_in_xml(order: &str, message_id: &str) -> String {
+    format!(
+        "<OrderWebhook><eventName>OrderIssuedByBuyer</eventName><orderEvent><orderId>{order}</orderId>\
+         <line><id>1</id></line></orderEvent><meta><messageId>{message_id}</messageId></meta></OrderWebhook>"
+    )
 }
 
 /// The `messageId` of an event.

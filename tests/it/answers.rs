@@ -1,0 +1,11 @@
+//! The answers of the webhook endpoint, row by row: what is said, and what is kept.
+//!
+//! The sender fails a test whose answer has a status that the receiver must never send.
+
+mod accepted;
+mod connections;
+mod handled;
+mod limits;
+mod refused;
+mod turned_away;
+mod unforeseen;

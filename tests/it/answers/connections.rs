@@ -1,0 +1,191 @@
+//! What HTTP allows and clients seldom do, and what is no HTTP at all.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use crate::support::raw;
+use crate::support::receiver::Receiver;
+use crate::support::sender::order_event;
+
+/// A whole request with this body.
+fn request(body: &str) -> String {
+    let (authorization, length) = (raw::authorization(), raw::content_length(body));
+    raw::head(&[&authorization, "Content-Type: application/json", &length]) + body
+}
+
+#[test]
+fn requests_one_after_the_other_on_one_connection_are_answered_in_order() {
+    let receiver = Receiver::start();
+    let mut caller = receiver.connect();
+    let event = order_event("1").to_string();
+
+    caller.write(request(&event) + &request("{}") + &request(&event));
+
+    let answers = [caller.answer(), caller.answer(), caller.answer()];
+    assert_eq!(answers.map(|answer| answer.status), [Some(202), Some(400), Some(202)]);
+}
+
+#[test]
+fn a_request_that_comes_byte_by_byte_is_a_request() {
+    let receiver = Receiver::start();
+    let mut caller = receiver.connect();
+
+    for byte in request(&order_event("1").to_string()).into_bytes() {
+        caller.write([byte]);
+    }
+
+    assert_eq!(caller.answer().status, Some(202));
+}
+
+#[test]
+fn a_chunked_body_with_extensions_and_trailers_is_taken() {
+    let receiver = Receiver::start();
+    let event = order_event("1").to_string();
+    let (first, second) = event.split_at(10);
+    let mut caller = receiver.connect();
+
+    caller.write_head(&["Transfer-Encoding: chunked", "Trailer: X-Sum"]);
+    caller.write(format!("a;x=y\r\n{first}\r\n{:X}\r\n{second}\r\n0\r\nX-Sum: 1\r\n\r\n", second.len()));
+    let answer = caller.answer();
+
+    assert_eq!(answer.status, Some(202), "{answer:?}");
+    assert_eq!(receiver.body_of(&answer.id()), event.as_bytes());
+}
+
+#[test]
+fn older_and_fuller_ways_to_write_a_request_are_taken() {
+    let receiver = Receiver::start();
+    let event = order_event("1").to_string();
+    let lines = format!("{}\r\n{}\r\n\r\n{event}", raw::authorization(), raw::content_length(&event));
+    let heads = [
+        "POST /webhooks/tradecloud HTTP/1.0\r\n",
+        "POST /webhooks/tradecloud HTTP/1.1\r\n",
+        "POST https://localhost/webhooks/tradecloud HTTP/1.1\r\nHost: localhost\r\n",
+        "PUT /webhooks/tradecloud HTTP/1.1\r\nHost: elsewhere.example\r\nConnection: close\r\n",
+    ];
+
+    for head in heads {
+        let mut caller = receiver.connect();
+        caller.write(format!("{head}{lines}"));
+
+        let answer = caller.answer();
+
+        assert_eq!(answer.status, Some(202), "{head}: {answer:?}");
+    }
+}
+
+#[test]
+fn what_is_no_http_is_turned_away_and_harms_nobody() {
+    let receiver = Receiver::start();
+    let many_headers = "X-Header: 1\r\n".repeat(200);
+    let long = "x".repeat(100_000);
+    let requests = [
+        "nonsense\r\n\r\n".to_owned(),
+        "\0\0\0\0\r\n\r\n".to_owned(),
+        "POST /webhooks/tradecloud HTTP/7.3\r\n\r\n".to_owned(),
+        raw::head(&[&raw::authorization(), "Content-Length: -1"]),
+        raw::head(&[&raw::authorization(), "Content-Length: 1, 2"]),
+        raw::head(&[&raw::authorization(), "Content-Length: 1", "Content-Length: 2"]),
+        raw::head(&[&raw::authorization(), "Transfer-Encoding: chunked, nonsense"]),
+        raw::head(&[&raw::authorization(), &many_headers]),
+        raw::head(&[&raw::authorization(), &format!("X-Long: {long}")]),
+        format!("POST /{long} HTTP/1.1\r\n\r\n"),
+    ];
+
+    for request in requests {
+        let beginning = &request[..request.len().min(100)];
+        let mut caller = receiver.connect();
+        caller.write(&request);
+
+        let answer = caller.any_answer();
+
+        assert!([None, Some(400), Some(414), Some(431)].contains(&answer.status), "{beginning}: {answer:?}");
+    }
+    assert!(receiver.inbox().is_empty());
+    let mut caller = receiver.connect();
+    caller.write(request(&order_event("1").to_string()));
+    assert_eq!(caller.answer().status, Some(202));
+}
+
+#[test]
+fn a_body_with_two_lengths_is_never_taken_for_two_requests() {
+    let receiver = Receiver::start();
+    let event = order_event("smuggled").to_string();
+    let smuggled = request(&event);
+    let mut caller = receiver.connect();
+
+    caller.write_head(&["Transfer-Encoding: chunked", &format!("Content-Length: {}", 5 + smuggled.len())]);
+    caller.write(format!("0\r\n\r\n{smuggled}"));
+    let first = caller.any_answer();
+
+    // Chunked wins by the rules (RFC 9112, §6.3) and the connection must end; or it is refused.
+    assert!(first.status.is_none_or(|status| (400..500).contains(&status)), "{first:?}");
+    assert_eq!(caller.any_answer().status, None, "the rest of the bytes counted as a request");
+    assert!(receiver.inbox().iter().all(|event| event["state"] == "refused"));
+}
+
+#[test]
+fn whoever_does_not_speak_tls_gets_nothing() {
+    let receiver = Receiver::start();
+    for bytes in [request("{}").into_bytes(), vec![0; 4096], b"\x16\x03\x01\xff\xff".repeat(100)] {
+        let mut socket = TcpStream::connect(("127.0.0.1", receiver.public_port())).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let _ = socket.write_all(&bytes);
+
+        let mut read = Vec::new();
+        let _ = socket.read_to_end(&mut read);
+
+        assert!(!String::from_utf8_lossy(&read).contains("HTTP"), "{read:?}");
+    }
+    assert_eq!(ask(&receiver), Some(202));
+}
+
+#[test]
+fn connections_on_which_nothing_happens_are_closed() {
+    let receiver = Receiver::with(
+        r#"server.answer_within = "1s"
+server.limits.header_read = "1s"
+server.limits.body_idle = "1s"
+server.limits.tls_handshake = "1s""#,
+    );
+    let silent = receiver.connect();
+    let mut half_a_head = receiver.connect();
+    half_a_head.write("POST /webhooks/tradecloud HTTP/1.1\r\nHost: loc");
+    let mut between_requests = receiver.connect();
+    between_requests.write(request("{}"));
+    let answered = between_requests.answer().status;
+    let mut without_tls = TcpStream::connect(("127.0.0.1", receiver.public_port())).unwrap();
+    without_tls.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+
+    assert!(silent.is_closed_silently());
+    assert!(half_a_head.is_closed_silently(), "408 would lose an event");
+    assert_eq!(answered, Some(400));
+    assert!(between_requests.is_closed_silently());
+    assert!(without_tls.read(&mut [0]).is_ok_and(|read| read == 0));
+}
+
+#[test]
+fn further_connections_wait_until_one_is_closed() {
+    let receiver = Receiver::with("server.limits.connections = 1");
+    let mut first = receiver.connect();
+    first.write(request("{}"));
+    assert_eq!(first.answer().status, Some(400));
+
+    let (receiver, asked) = (&receiver, std::sync::mpsc::channel());
+    std::thread::scope(|threads| {
+        let sender = asked.0;
+        threads.spawn(move || sender.send(ask(receiver)).unwrap());
+        let while_the_first_is_open = asked.1.recv_timeout(Duration::from_millis(500));
+        first.leave();
+
+        assert!(while_the_first_is_open.is_err(), "it was let in");
+        assert_eq!(asked.1.recv_timeout(Duration::from_secs(30)), Ok(Some(202)));
+    });
+}
+
+fn ask(receiver: &Receiver) -> Option<u16> {
+    let mut caller = receiver.connect();
+    caller.write(request(&order_event("1").to_string()));
+    caller.answer().status
+}

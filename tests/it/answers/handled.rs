@@ -1,0 +1,192 @@
+//! Endpoints that acknowledge with `handled`: the answer is that of the handlers.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::erp::{Answer, Erp};
+use crate::support::receiver::Receiver;
+use crate::support::sender::{Message, message_id, order_event, order_event_in_xml};
+
+/// A receiver whose endpoint waits for the ERP. What fails is not tried again within a test, unless its
+/// sender asks for it. `settings` come before the first table, `of_handler` into the handler's.
+fn receiver_for(erp: &Erp, settings: &str, of_handler: &str) -> Receiver {
+    Receiver::with(&format!(
+        r#"{settings}
+endpoints = [{{ path = "/webhooks/tradecloud", acknowledge = "handled" }}]
+delivery.first_retry = "15m"
+[handlers.erp]
+type = "http"
+url = "{}"
+{of_handler}"#,
+        erp.url("/tradecloud")
+    ))
+}
+
+#[tokio::test]
+async fn an_event_that_is_handled_is_answered_200() {
+    let erp = Erp::start();
+    let receiver = receiver_for(&erp, "", "");
+    let event = order_event("1");
+
+    let answer = receiver.sender().send_by(Method::PUT, event.clone()).await;
+
+    assert_eq!(answer.status, Some(200));
+    assert_eq!(answer.json(), json!({"status": "handled", "id": message_id(&event)}));
+    assert_eq!(erp.received()[0].json()["data"], event);
+}
+
+#[tokio::test]
+async fn an_event_that_no_handler_wants_is_answered_200() {
+    let erp = Erp::start();
+    let receiver = receiver_for(&erp, "", "kinds = [\"shipment\"]");
+
+    let answer = receiver.sender().send(order_event("1")).await;
+
+    assert_eq!(answer.status, Some(200));
+    assert!(erp.received().is_empty());
+}
+
+#[tokio::test]
+async fn a_rejection_is_passed_on_and_repeated_to_whoever_asks_again() {
+    let erp = Erp::start();
+    let receiver = receiver_for(&erp, "", "reject_on = [400, 404, 409, 410, 413, 415, 422, 451, 429, 500]");
+    let passed_on = [(404, 404), (409, 409), (410, 410), (422, 422)];
+    let as_400 = [400, 413, 415, 451, 429, 500].map(|status| (status, 400));
+
+    for (given, expected) in passed_on.into_iter().chain(as_400) {
+        let event = order_event("1");
+        erp.answer([Answer::status(given).body("text/plain", "the item is unknown")]);
+
+        let first = receiver.sender().send(event.clone()).await;
+        let requests = erp.received().len();
+        let again = receiver.sender().send(event.clone()).await;
+
+        assert_eq!(first.status, Some(expected), "{given}: {first:?}");
+        assert!(first.detail().ends_with("the item is unknown"), "{first:?}");
+        assert_eq!((again.status, again.json()), (first.status, first.json()), "{given}");
+        assert_eq!(erp.received().len(), requests, "{given}: it was delivered again");
+        assert_eq!(receiver.events(&["show", &message_id(&event), "--json"])[0]["state"], "dead");
+    }
+}
+
+#[tokio::test]
+async fn an_erp_that_is_out_of_order_is_502() {
+    let erp = Erp::start();
+    let receiver = receiver_for(&erp, "", "");
+    erp.answer([500, 503, 401, 302, 408, 429].map(Answer::status));
+    erp.answer([Answer::drop_connection()]);
+
+    for order in ["1", "2", "3", "4", "5", "6", "7"] {
+        let answer = receiver.sender().send(order_event(order)).await;
+
+        assert_eq!(answer.status, Some(502), "{answer:?}");
+        assert!(answer.will_retry());
+    }
+}
+
+#[tokio::test]
+async fn an_erp_that_cannot_be_reached_is_502_and_gets_the_event_when_it_is_back() {
+    let mut erp = Erp::start();
+    let receiver = receiver_for(&erp, "", "");
+    let event = order_event("1");
+    erp.stop();
+
+    let down = receiver.sender().send(event.clone()).await;
+    erp.restart();
+    let back = receiver.sender().send(event.clone()).await;
+
+    assert_eq!(down.status, Some(502), "{down:?}");
+    assert_eq!(back.status, Some(200), "its sender asked for it, so it does not wait for the next retry: {back:?}");
+    assert_eq!(erp.received().len(), 1);
+}
+
+#[tokio::test]
+async fn an_erp_that_is_too_slow_is_504() {
+    let erp = Erp::start();
+    let receiver = receiver_for(&erp, "server.answer_within = \"20s\"", "timeout = \"1s\"");
+    erp.answer([Answer::hang()]);
+
+    let answer = receiver.sender().send(order_event("1")).await;
+
+    assert_eq!(answer.status, Some(504), "{answer:?}");
+    assert!(answer.detail().contains("within 1s"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn the_answer_is_given_in_time_and_the_delivery_goes_on() {
+    let erp = Erp::start();
+    let receiver = receiver_for(&erp, "server.answer_within = \"1s\"", "");
+    let event = order_event("1");
+    erp.answer([Answer::status(200).after(Duration::from_secs(3))]);
+
+    let in_time = receiver.sender().send(event.clone()).await;
+    receiver.inbox_until(|events| events[0]["state"] == "done").await;
+    let done = receiver.sender().send(event).await;
+
+    assert_eq!(in_time.status, Some(504), "{in_time:?}");
+    assert_eq!(done.status, Some(200));
+    assert_eq!(erp.received().len(), 1, "it was delivered once");
+}
+
+#[tokio::test]
+async fn what_is_done_is_not_delivered_again_in_either_encoding() {
+    let erp = Erp::start();
+    let receiver = receiver_for(&erp, "", "");
+    let event = order_event("1");
+
+    let first = receiver.sender().send(event.clone()).await;
+    let again = receiver.sender().send(event.clone()).await;
+    let in_xml = receiver.sender().send(Message::xml(order_event_in_xml("1", &message_id(&event)))).await;
+
+    assert_eq!(first.status, Some(200));
+    assert_eq!((again.status, again.json()), (first.status, first.json()));
+    assert_eq!((in_xml.status, in_xml.json()), (first.status, first.json()));
+    assert_eq!(erp.received().len(), 1);
+}
+
+#[tokio::test]
+async fn a_repeat_waits_with_the_first_while_it_is_handled() {
+    let erp = Erp::start();
+    let receiver = receiver_for(&erp, "server.answer_within = \"20s\"", "");
+    let event = order_event("1");
+    erp.answer([Answer::status(409).after(Duration::from_secs(2))]);
+
+    let (sender, message) = (receiver.sender(), event.clone());
+    let first = tokio::spawn(async move { sender.send(message).await });
+    erp.wait_for(1).await;
+    let repeat = receiver.sender().send(event).await;
+    let first = first.await.unwrap();
+
+    assert_eq!((first.status, repeat.status), (Some(409), Some(409)));
+    assert_eq!(erp.received().len(), 1);
+}
+
+#[tokio::test]
+async fn every_handler_has_its_say() {
+    let (good, bad) = (Erp::start(), Erp::start());
+    let more = format!("[handlers.other]\ntype = \"http\"\nurl = \"{}\"", bad.url("/"));
+    let receiver = receiver_for(&good, "", &more);
+    bad.answer([200, 422, 503]);
+
+    let both_done = receiver.sender().send(order_event("1")).await;
+    let one_rejects = receiver.sender().send(order_event("2")).await;
+    let one_is_down = receiver.sender().send(order_event("3")).await;
+
+    assert_eq!(both_done.status, Some(200));
+    assert_eq!(one_rejects.status, Some(422), "{one_rejects:?}");
+    assert_eq!(one_is_down.status, Some(502), "{one_is_down:?}");
+    assert_eq!(good.wait_for(3).await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_event_is_refused_before_any_handler_sees_it() {
+    let erp = Erp::start();
+    let receiver = receiver_for(&erp, "", "");
+
+    let answer = receiver.sender().send(Message::xml("<a><orderEvent>")).await;
+
+    assert_eq!(answer.status, Some(400));
+    assert!(erp.received().is_empty());
+}

@@ -1,0 +1,205 @@
+//! What nobody foresaw: a panic anywhere is our own fault, so the event is to come again.
+//!
+//! These embed the receiver as a library, with parts of their own that panic on purpose.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use tradecloud_webhook::app::{self, Running};
+use tradecloud_webhook::auth::{Authorization, Credential};
+use tradecloud_webhook::config::{Layers, Settings};
+use tradecloud_webhook::dispatch::Route;
+use tradecloud_webhook::event::Event;
+use tradecloud_webhook::handlers::{Handler, Outcome};
+use tradecloud_webhook::inbox::{
+    Claim, Due, EventKey, EventView, Filter, Finish, Inbox, InboxError, Incoming, Open, Purpose, Receipt, RefusedBody,
+    SharedInbox, Standing, Swept,
+};
+
+use crate::support::receiver::{PASSWORD, Receiver, USERNAME};
+use crate::support::sender::{Message, Sender, order_event};
+
+/// A receiver within this process; its folder has the certificate.
+struct Embedded {
+    folder: Receiver,
+    running: Running,
+}
+
+impl Embedded {
+    async fn start(acknowledge: &str, change: impl FnOnce(&mut Settings), handler: Option<Panicking>) -> Self {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let folder = Receiver::prepared(&format!(
+            "endpoints = [{{ path = \"/webhooks/tradecloud\", acknowledge = \"{acknowledge}\" }}]\n\
+             delivery.first_retry = \"100ms\""
+        ));
+        let file = folder.path("config/receiver.toml");
+        let mut text = std::fs::read_to_string(&file).unwrap();
+        let path = |relative: &str| toml(&folder.path(relative));
+        text += &format!(
+            "server.tls.certificate = {}\nserver.tls.private_key = {}\ninbox.path = {}\n",
+            path("certs/fullchain.pem"),
+            path("certs/privkey.pem"),
+            path("data/inbox.db")
+        );
+        let (mut settings, _) = Layers::from_text(file, text).settings().unwrap();
+        change(&mut settings);
+        let mut receiver = app::Receiver::new(settings);
+        if let Some(handler) = handler {
+            receiver = receiver.handler(Route::all("own"), handler);
+        }
+        Self { running: receiver.start().await.unwrap(), folder }
+    }
+
+    fn sender(&self) -> Sender {
+        let url = format!("https://localhost:{}/webhooks/tradecloud", self.running.public_address().port());
+        Sender::new(url, self.folder.ca()).basic(USERNAME, PASSWORD)
+    }
+}
+
+fn toml(path: &Path) -> String {
+    format!("'{}'", path.display())
+}
+
+/// Panics the first time it is called.
+#[derive(Clone, Default)]
+struct Panicking(Arc<AtomicUsize>);
+
+impl Handler for Panicking {
+    async fn deliver(&self, event: &Event) -> Outcome {
+        assert!(self.0.fetch_add(1, Ordering::SeqCst) > 0, "on purpose, at attempt {}", event.attempt);
+        Outcome::Done
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_a_handler_is_a_failed_attempt_and_is_retried() {
+    let handler = Panicking::default();
+    let receiver = Embedded::start("handled", |_| {}, Some(handler.clone())).await;
+    let event = order_event("1");
+
+    let first = receiver.sender().send(event.clone()).await;
+    while handler.0.load(Ordering::SeqCst) < 2 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let again = receiver.sender().send(event).await;
+
+    assert_eq!(first.status, Some(503), "{first:?}");
+    assert_eq!(again.status, Some(200), "{again:?}");
+    assert_eq!(handler.0.load(Ordering::SeqCst), 2);
+    receiver.running.drain().await;
+}
+
+/// Panics before anything of the body is read.
+#[derive(Debug)]
+struct PanickingCredential;
+
+impl Credential for PanickingCredential {
+    fn challenge(&self) -> &'static str {
+        "Panic"
+    }
+
+    fn accepts(&self, _: &Authorization<'_>) -> bool {
+        panic!("on purpose")
+    }
+}
+
+#[tokio::test]
+async fn a_panic_before_the_body_is_read_is_503() {
+    let panicking = |settings: &mut Settings| {
+        settings.endpoints[0].gate.credentials.push(("panicking".to_owned(), Arc::new(PanickingCredential)));
+    };
+    let receiver = Embedded::start("stored", panicking, None).await;
+
+    for sender in [receiver.sender(), receiver.sender().http1()] {
+        let answer = sender.send(order_event("1")).await;
+
+        assert_eq!(answer.status, Some(503), "{answer:?}");
+        assert!(!answer.body.contains("on purpose"), "{answer:?}");
+    }
+    receiver.running.drain().await;
+}
+
+/// A store that panics whatever it is asked for, but for what a start needs.
+#[derive(Debug)]
+struct PanickingStore;
+
+#[async_trait::async_trait]
+impl Open for PanickingStore {
+    async fn open(&self, _: Purpose) -> anyhow::Result<SharedInbox> {
+        Ok(Arc::new(Self))
+    }
+}
+
+type Result<T> = std::result::Result<T, InboxError>;
+
+#[async_trait::async_trait]
+impl Inbox for PanickingStore {
+    async fn store(&self, incoming: Incoming, _: Arc<[Route]>) -> Result<Receipt> {
+        panic!("on purpose, at {}", incoming.id)
+    }
+    async fn refuse(&self, _: RefusedBody) -> Result<String> {
+        panic!("on purpose")
+    }
+    async fn claim(&self, _: &str, _: usize) -> Result<Due> {
+        Ok(Due::default())
+    }
+    async fn load(&self, _: &Claim) -> Result<Event> {
+        panic!("on purpose")
+    }
+    async fn finish(&self, _: &Claim, _: Finish, _: Duration) -> Result<()> {
+        panic!("on purpose")
+    }
+    async fn release(&self, _: &Claim) {}
+    async fn standing(&self, _: EventKey) -> Result<Vec<Standing>> {
+        panic!("on purpose")
+    }
+    async fn hurry(&self, _: EventKey) -> Result<()> {
+        panic!("on purpose")
+    }
+    async fn sweep(&self, _: Timestamp) -> Result<Swept> {
+        Ok(Swept { removed: 0, complete: true })
+    }
+    async fn list(&self, _: &Filter) -> Result<Vec<EventView>> {
+        panic!("on purpose")
+    }
+    async fn show(&self, _: &str) -> Result<Option<EventView>> {
+        panic!("on purpose")
+    }
+    async fn body(&self, _: i64) -> Result<Bytes> {
+        panic!("on purpose")
+    }
+    async fn deliver(&self, _: i64, _: Option<&str>) -> Result<usize> {
+        panic!("on purpose")
+    }
+    async fn accept(&self, _: i64, _: Incoming, _: Arc<[Route]>) -> Result<Receipt> {
+        panic!("on purpose")
+    }
+    async fn discard(&self, _: i64) -> Result<usize> {
+        panic!("on purpose")
+    }
+    async fn backlog(&self, _: usize) -> Result<Vec<(String, usize)>> {
+        Ok(Vec::new())
+    }
+    async fn probe(&self) -> Result<()> {
+        panic!("on purpose")
+    }
+    async fn close(&self) {}
+}
+
+#[tokio::test]
+async fn a_panic_after_the_body_was_read_is_503() {
+    let panicking = |settings: &mut Settings| settings.inbox.store = Box::new(PanickingStore);
+    let receiver = Embedded::start("stored", panicking, None).await;
+
+    for message in [Message::from(order_event("1")), Message::json("no event")] {
+        let answer = receiver.sender().send(message).await;
+
+        assert_eq!(answer.status, Some(503), "{answer:?}");
+        assert!(!answer.body.contains("on purpose"), "{answer:?}");
+    }
+    receiver.running.drain().await;
+}

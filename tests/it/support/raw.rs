@@ -1,0 +1,131 @@
+//! A client that says exactly what a test wants said, byte by byte, over TLS and HTTP/1.1.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::Version;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use super::receiver::{PASSWORD, USERNAME};
+use super::sender::Answer;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A connection to the receiver.
+pub struct Connection {
+    stream: StreamOwned<ClientConnection, TcpStream>,
+    /// Read, but not part of an answer yet.
+    read: Vec<u8>,
+}
+
+impl Connection {
+    /// Connects and finishes the handshake.
+    pub fn open(port: u16, ca: &[u8]) -> Self {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(ca).unwrap()).unwrap();
+        let provider = rustls::crypto::aws_lc_rs::default_provider().into();
+        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = config.with_root_certificates(roots).with_no_client_auth();
+        let client = ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
+        let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_write_timeout(Some(PATIENCE)).unwrap();
+        socket.set_nodelay(true).unwrap();
+        let mut stream = StreamOwned::new(client, socket);
+        stream.flush().unwrap();
+        Self { stream, read: Vec::new() }
+    }
+
+    /// Writes these bytes.
+    pub fn write(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).unwrap();
+        self.stream.flush().unwrap();
+    }
+
+    /// Writes the head of a POST to the endpoint with the right credentials and these further lines.
+    pub fn write_head(&mut self, lines: &[&str]) {
+        self.write(head(&[&[&*authorization()], lines].concat()));
+    }
+
+    /// Reads one answer. Its status is `None` if the connection was closed instead.
+    pub fn answer(&mut self) -> Answer {
+        let answer = self.any_answer();
+        if answer.status.is_some() { answer.judged() } else { answer }
+    }
+
+    /// Reads one answer that may break the rules for answers: one that the HTTP library gives by itself
+    /// to what is no HTTP, or an interim one.
+    pub fn any_answer(&mut self) -> Answer {
+        let nothing =
+            Answer { status: None, version: Version::HTTP_11, headers: HeaderMap::new(), body: String::new() };
+        let end = loop {
+            if let Some(at) = self.read.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+                break at + 4;
+            }
+            if !self.read_more() {
+                return nothing;
+            }
+        };
+        let head: Vec<u8> = self.read.drain(..end).collect();
+        let head = String::from_utf8(head).unwrap();
+        let mut lines = head.trim_end().split("\r\n");
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines.map(|line| line.split_once(": ").unwrap()) {
+            headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(value).unwrap());
+        }
+        let length = headers.get("content-length").map_or(0, |length| length.to_str().unwrap().parse().unwrap());
+        while self.read.len() < length {
+            assert!(self.read_more(), "the answer's body was cut off: {head}");
+        }
+        let body = String::from_utf8(self.read.drain(..length).collect()).unwrap();
+        Answer { status: Some(status), headers, body, ..nothing }
+    }
+
+    /// Waits until the receiver closes the connection, and says whether it said anything before.
+    pub fn is_closed_silently(mut self) -> bool {
+        while self.read_more() {}
+        self.read.is_empty()
+    }
+
+    /// Leaves without a word, in the middle of whatever it is.
+    pub fn leave(self) {
+        let _ = self.stream.sock.shutdown(Shutdown::Both);
+    }
+
+    /// Whether there was more to read; a broken connection is a closed one.
+    fn read_more(&mut self) -> bool {
+        let mut bytes = [0; 4096];
+        match self.stream.read(&mut bytes) {
+            Ok(0) => false,
+            Ok(count) => {
+                self.read.extend_from_slice(&bytes[..count]);
+                true
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => panic!("neither an answer nor an end"),
+            Err(_) => false,
+        }
+    }
+}
+
+/// The head of a POST to the endpoint with these lines.
+pub fn head(lines: &[&str]) -> String {
+    format!("POST /webhooks/tradecloud HTTP/1.1\r\nHost: localhost\r\n{}\r\n\r\n", lines.join("\r\n"))
+}
+
+/// The right credentials, as a line of a head.
+pub fn authorization() -> String {
+    format!("Authorization: Basic {}", STANDARD.encode(format!("{USERNAME}:{PASSWORD}")))
+}
+
+/// The line that announces this body.
+pub fn content_length(body: impl AsRef<[u8]>) -> String {
+    format!("Content-Length: {}", body.as_ref().len())
+}
