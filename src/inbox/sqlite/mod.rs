@@ -1,8 +1,9 @@
 //! The inbox in an embedded SQLite database: WAL, `synchronous=FULL`, one writer.
 //!
 //! [`writer`] commits whatever is waiting in one transaction and one sync. [`events`] and
-//! [`deliveries`] are the statements, [`views`] what people look at.
+//! [`deliveries`] are the statements, [`changes`] and [`views`] what people do and look at.
 
+mod changes;
 mod deliveries;
 mod events;
 mod open;
@@ -147,7 +148,7 @@ impl Inbox for Sqlite {
 
     async fn deliver(&self, event: i64, handler: Option<&str>) -> Result<usize, InboxError> {
         let handler = handler.map(str::to_owned);
-        self.writer.run(0, move |db| deliveries::deliver_again(db, event, handler.as_deref(), Timestamp::now())).await
+        self.writer.run(0, move |db| changes::deliver_again(db, event, handler.as_deref(), Timestamp::now())).await
     }
 
     async fn accept(&self, event: i64, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {
@@ -156,7 +157,7 @@ impl Inbox for Sqlite {
     }
 
     async fn discard(&self, event: i64) -> Result<usize, InboxError> {
-        self.writer.run(0, move |db| deliveries::discard(db, event, Timestamp::now())).await
+        self.writer.run(0, move |db| changes::discard(db, event, Timestamp::now())).await
     }
 
     async fn backlog(&self, most: usize) -> Result<Vec<(String, usize)>, InboxError> {

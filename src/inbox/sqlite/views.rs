@@ -38,8 +38,9 @@ pub(super) fn list(db: &Connection, filter: &Filter) -> rusqlite::Result<Vec<Eve
     Ok(events)
 }
 
-/// Where deliveries say which events may match: a statement that gives their numbers, the highest
-/// first. Going through deliveries reads a fiftieth of what going through the events does.
+/// What deliveries say of the filter: a statement that gives the numbers of the events with a delivery in
+/// that state, by that handler, the highest first. Going through the deliveries reads a fiftieth of what
+/// going through the events does.
 fn candidates(filter: &Filter) -> Option<(String, Vec<Value>)> {
     let (mut conditions, mut values) = (vec!["event < ?"], vec![filter.before.unwrap_or(i64::MAX).into()]);
     conditions.extend(match filter.state {
@@ -59,7 +60,7 @@ fn candidates(filter: &Filter) -> Option<(String, Vec<Value>)> {
     // The index of dead ones is in the right order; through another one, all would have to be sorted.
     let index = if filter.state == Some(State::Dead) { "" } else { "NOT INDEXED" };
     let mut sql = format!("SELECT DISTINCT event FROM deliveries {index} WHERE {}", conditions.join(" AND "));
-    if filter.state == Some(State::Discarded) {
+    if filter.state == Some(State::Discarded) && filter.handler.is_none() {
         // Refused bodies that were set aside.
         sql += " UNION SELECT number FROM events WHERE kind IS NULL AND discarded";
     }
@@ -71,9 +72,9 @@ pub(super) fn show(db: &Connection, key: EventKey) -> rusqlite::Result<Option<Ev
     db.query_row(&format!("SELECT {COLUMNS} FROM events WHERE key = ?1"), [key.0], |row| event(db, row)).optional()
 }
 
-/// The filter as SQL, with the values for its parameters.
+/// The rest of the filter, with the values for its parameters.
 fn condition(filter: &Filter) -> (String, Vec<Value>) {
-    const HAS: &str = "EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.number AND";
+    const HAS: &str = "EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.number";
     let mut conditions = vec!["TRUE".to_owned()];
     let mut values = Vec::new();
     let mut add = |condition: &str, value: Option<Value>| {
@@ -81,28 +82,17 @@ fn condition(filter: &Filter) -> (String, Vec<Value>) {
         values.extend(value);
     };
     match filter.state {
-        None => {}
         Some(State::Refused) => add("kind IS NULL AND NOT discarded", None),
-        Some(State::Unwanted) => {
-            add("kind IS NOT NULL AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.number)", None);
-        }
-        Some(State::Dead) => add(&format!("{HAS} d.state = 2)"), None),
-        Some(State::Pending) => add(&format!("{HAS} d.state = 0)"), None),
-        Some(State::Discarded) => add(&format!("(discarded OR {HAS} d.state = 3))"), None),
-        Some(State::Done) => add(
-            "EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.number)
-             AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.number AND d.state != 1)",
-            None,
-        ),
+        Some(State::Unwanted) => add(&format!("kind IS NOT NULL AND NOT {HAS})"), None),
+        // Done with one handler is not done yet, unless it is that handler that was asked for.
+        Some(State::Done) if filter.handler.is_none() => add(&format!("NOT {HAS} AND d.state != 1)"), None),
+        _ => {}
     }
     if let Some(kind) = filter.kind {
         add("kind = ?", Some(kind.as_str().to_owned().into()));
     }
     if let Some(pattern) = &filter.event {
         add("coalesce(event_name, 'Changed') GLOB ?", Some(pattern.clone().into()));
-    }
-    if let Some(handler) = &filter.handler {
-        add(&format!("{HAS} d.handler = ?)"), Some(handler.clone().into()));
     }
     if let Some(subject) = &filter.subject {
         add("? IN (subject, document)", Some(subject.clone().into()));

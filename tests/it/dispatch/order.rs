@@ -63,16 +63,16 @@ async fn every_order_arrives_in_the_order_received_whatever_fails_on_the_way() {
     let orders: Vec<Vec<Value>> =
         (0..24).map(|order| (0..10).map(|_| order_event(&format!("order-{order}"))).collect()).collect();
 
-    let mut senders = JoinSet::new();
+    let mut tasks = JoinSet::new();
     for events in orders.clone() {
         let sender = receiver.sender();
-        senders.spawn(async move {
+        tasks.spawn(async move {
             for event in events {
                 assert!(sender.send(event).await.is_delivered());
             }
         });
     }
-    senders.join_all().await;
+    tasks.join_all().await;
     receiver.inbox_until(|events| events.iter().all(|event| event["state"] == "done")).await;
 
     let received = erp.received();
@@ -193,15 +193,15 @@ async fn after_a_kill_deliveries_go_on_where_they_stopped() {
     send_all(&receiver, &events[40..]).await;
     receiver.inbox_until(|events| events.iter().all(|event| event["state"] == "done")).await;
 
-    let received = ids(&erp.received());
+    let requests = ids(&erp.received());
     let mut seen = BTreeSet::new();
-    let first_arrivals: Vec<_> = received.iter().filter(|id| seen.insert((*id).clone())).collect();
+    let first_arrivals: Vec<_> = requests.iter().filter(|id| seen.insert((*id).clone())).collect();
     for order in 0..6 {
         let sent: Vec<_> = events.iter().skip(order).step_by(6).map(message_id).collect();
         let arrived: Vec<_> = first_arrivals.iter().filter(|id| sent.contains(id)).map(|id| (*id).clone()).collect();
         assert_eq!(arrived, sent);
     }
     // What was under way in the four lanes, or had just been answered, is delivered once more.
-    let twice = received.len() - events.len();
+    let twice = requests.len() - events.len();
     assert!(twice <= 8, "{twice} of {} were delivered twice, {before} before the kill", events.len());
 }

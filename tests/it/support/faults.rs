@@ -126,6 +126,7 @@ fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }
 
+#[expect(clippy::print_stderr, reason = "whoever reads what was tested has to know what was not")]
 fn missing<T>(why: &str) -> Option<T> {
     eprintln!("SKIPPED, as this machine does not let us: {why}");
     None
