@@ -75,19 +75,19 @@ async fn every_order_arrives_in_the_order_received_whatever_fails_on_the_way() {
     tasks.join_all().await;
     receiver.inbox_until(|events| events.iter().all(|event| event["state"] == "done")).await;
 
-    let received = erp.received();
-    let accepted = accepted(&received);
+    let requests = erp.received();
+    let accepted = accepted(&requests);
     assert_eq!(accepted.len(), 240);
     for events in orders {
         let sent: Vec<_> = events.iter().map(message_id).collect();
         let arrived: Vec<_> = accepted.iter().filter(|id| sent.contains(id)).cloned().collect();
         assert_eq!(arrived, sent, "out of order");
-        let mut first: Vec<_> = ids(&received).into_iter().filter(|id| sent.contains(id)).collect();
+        let mut first: Vec<_> = ids(&requests).into_iter().filter(|id| sent.contains(id)).collect();
         first.dedup();
         assert_eq!(first, sent, "an attempt was made before its turn");
     }
-    assert_one_at_a_time(&received);
-    assert!((2..=4).contains(&most_at_once(&received)), "{} lanes at work, not up to 4", most_at_once(&received));
+    assert_one_at_a_time(&requests);
+    assert!((2..=4).contains(&most_at_once(&requests)), "{} lanes at work, not up to 4", most_at_once(&requests));
 }
 
 #[tokio::test]
