@@ -150,22 +150,18 @@ impl Worker {
             }
             Outcome::Unavailable(why) => {
                 let reason = why.reason.clone();
-                match self.schedule.next(attempt, claim.since, Timestamp::now(), chance()) {
-                    Some(at) => {
-                        tracing::warn!(?id, handler, attempt, ?reason, next = %at, "not delivered; it is tried again");
-                        Finish::Retry { at, reason }
-                    }
-                    None => {
-                        tracing::error!(
-                            ?id,
-                            handler,
-                            attempt,
-                            ?reason,
-                            "given up: a dead letter; see `events list --state dead`"
-                        );
-                        Finish::Dead { reason: format!("given up after {attempt} attempts: {reason}"), status: None }
-                    }
+                if let Some(at) = self.schedule.next(attempt, claim.since, Timestamp::now(), chance()) {
+                    tracing::warn!(?id, handler, attempt, ?reason, next = %at, "not delivered; it is tried again");
+                    return Finish::Retry { at, reason };
                 }
+                tracing::error!(
+                    ?id,
+                    handler,
+                    attempt,
+                    ?reason,
+                    "given up: a dead letter; see `events list --state dead`"
+                );
+                Finish::Dead { reason: format!("given up after {attempt} attempts: {reason}"), status: None }
             }
         }
     }

@@ -159,9 +159,11 @@ pub struct Claim {
     pub id: String,
     /// The handler's name.
     pub handler: String,
+    /// The number of the order or shipment, as the store counts them.
+    pub lane: i64,
     /// Attempts that were made before.
     pub attempts: u32,
-    /// When the delivery began (the time-out of `give_up_after` counts from here).
+    /// When the delivery was first due (the time of `give_up_after` counts from here).
     pub since: Timestamp,
     /// Size of the body in bytes.
     pub size: usize,

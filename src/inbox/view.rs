@@ -118,7 +118,7 @@ pub struct FailureView {
 /// Which events to list.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// In that state only.
+    /// In that state only; with `handler`, those whose delivery by that handler is.
     pub state: Option<State>,
     /// Of that kind only.
     pub kind: Option<Kind>,

@@ -1,7 +1,8 @@
-//! Statements on deliveries: what is due, how it ended, what comes next.
+//! Statements on deliveries: what is due, how it ended, what comes next. What people do to them is in
+//! [`super::changes`].
 //!
 //! Of the pending deliveries of a lane (one handler, one order or shipment) only the first has a due
-//! time. Whoever finishes it gives the next one its own.
+//! time. Whatever makes another one the first moves the due time on to that.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -41,7 +42,7 @@ pub(super) fn add(db: &Connection, event: i64, handler: &str, lane: i64, now: Ti
     Ok(())
 }
 
-/// The deliveries of `handler` that are due and not in `taken`, and when the next will be.
+/// The deliveries of `handler` that are due, of lanes not in `taken`, and when the next will be.
 pub(super) fn due(
     db: &Connection,
     handler: &str,
@@ -50,15 +51,15 @@ pub(super) fn due(
     now: Timestamp,
 ) -> rusqlite::Result<Due> {
     let mut statement = db.prepare_cached(
-        "SELECT d.event, e.key, e.id, d.attempts, d.since, length(e.body), d.due
+        "SELECT d.event, e.key, e.id, d.attempts, d.since, length(e.body), d.due, d.lane
          FROM deliveries d JOIN events e ON e.number = d.event
          WHERE d.handler = ?1 AND d.due IS NOT NULL ORDER BY d.due LIMIT ?2",
     )?;
     let mut rows = statement.query(params![handler, most + taken.len() + 1])?;
     let mut due = Due::default();
     while let Some(row) = rows.next()? {
-        let event = row.get(0)?;
-        if taken.contains(&event) {
+        let lane = row.get(7)?;
+        if taken.contains(&lane) {
             continue;
         }
         let at = timestamp(row.get(6)?);
@@ -67,10 +68,11 @@ pub(super) fn due(
             break;
         }
         due.claims.push(Claim {
-            event,
+            event: row.get(0)?,
             key: EventKey(row.get(1)?),
             id: row.get(2)?,
             handler: handler.to_owned(),
+            lane,
             attempts: row.get(3)?,
             since: timestamp(row.get(4)?),
             size: row.get(5)?,
@@ -93,43 +95,69 @@ pub(super) fn finish(
         Finish::Retry { at, reason } => (PENDING, Some(micros(*at)), None, Some(reason)),
         Finish::Dead { reason, status } => (DEAD, None, *status, Some(reason)),
     };
-    if let Some(reason) = reason {
-        db.prepare_cached(
-            "INSERT OR REPLACE INTO failures (event, handler, attempt, at, took, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    // Somebody may have discarded it meanwhile; then that stands. Or the inbox is another file by now,
+    // where the number is another event's. And an earlier event may be to be delivered again; then
+    // this one waits for that.
+    let standing = db
+        .prepare_cached(
+            "UPDATE deliveries SET state = ?3, status = ?5, attempts = ?6, changed = ?7,
+                    due = CASE WHEN EXISTS (SELECT 1 FROM deliveries WHERE handler = ?2 AND lane = ?8 AND state = 0
+                                            AND event < ?1) THEN NULL ELSE ?4 END
+             WHERE event = ?1 AND handler = ?2 AND state = 0
+               AND EXISTS (SELECT 1 FROM events WHERE number = ?1 AND key = ?9)",
         )?
         .execute(params![
             claim.event,
             claim.handler,
+            state,
+            due,
+            status,
             attempt,
             micros(now),
-            i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
-            reason
+            claim.lane,
+            claim.key.0
         ])?;
-        db.prepare_cached("DELETE FROM failures WHERE event = ?1 AND handler = ?2 AND attempt <= ?3")?
-            .execute(params![claim.event, claim.handler, i64::from(attempt) - i64::from(FAILURES_KEPT)])?;
+    if standing == 0 {
+        return Ok(());
     }
-    // Somebody may have discarded it meanwhile; then that stands.
-    let lane: Option<i64> = db
-        .prepare_cached(
-            "UPDATE deliveries SET state = ?3, due = ?4, status = ?5, attempts = ?6, changed = ?7
-             WHERE event = ?1 AND handler = ?2 AND state = 0 RETURNING lane",
-        )?
-        .query_row(params![claim.event, claim.handler, state, due, status, attempt, micros(now)], |row| row.get(0))
-        .optional()?;
-    match lane {
-        Some(lane) if state != PENDING => advance(db, &claim.handler, lane, now),
-        _ => Ok(()),
+    if let Some(reason) = reason {
+        note_failure(db, claim, reason, took, now)?;
     }
+    if state != PENDING {
+        advance(db, &claim.handler, claim.lane, now)?;
+    }
+    Ok(())
 }
 
-/// Makes the first pending delivery of a lane due, if the lane has no due one.
-fn advance(db: &Connection, handler: &str, lane: i64, now: Timestamp) -> rusqlite::Result<()> {
+fn note_failure(db: &Connection, claim: &Claim, reason: &str, took: Duration, now: Timestamp) -> rusqlite::Result<()> {
     db.prepare_cached(
-        "UPDATE deliveries SET due = ?3
-         WHERE handler = ?1 AND lane = ?2 AND state = 0
-           AND event = (SELECT min(event) FROM deliveries WHERE handler = ?1 AND lane = ?2 AND state = 0)
-           AND NOT EXISTS (SELECT 1 FROM deliveries
-                           WHERE handler = ?1 AND lane = ?2 AND state = 0 AND due IS NOT NULL)",
+        "INSERT OR REPLACE INTO failures (event, handler, attempt, at, took, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute(params![
+        claim.event,
+        claim.handler,
+        claim.attempts + 1,
+        micros(now),
+        i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
+        reason
+    ])?;
+    // By time, not by attempt: those count from 1 again when an event is delivered again.
+    db.prepare_cached(
+        "DELETE FROM failures WHERE event = ?1 AND handler = ?2
+           AND at < (SELECT at FROM failures WHERE event = ?1 AND handler = ?2
+                     ORDER BY at DESC LIMIT 1 OFFSET ?3)",
+    )?
+    .execute(params![claim.event, claim.handler, FAILURES_KEPT - 1])?;
+    Ok(())
+}
+
+/// Makes the first pending delivery of a lane due, if it is not yet. Its time begins now, however long
+/// it has waited for those before it.
+pub(super) fn advance(db: &Connection, handler: &str, lane: i64, now: Timestamp) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE deliveries SET due = ?3, since = CASE attempts WHEN 0 THEN ?3 ELSE since END
+         WHERE handler = ?1 AND state = 0 AND due IS NULL
+           AND event = (SELECT min(event) FROM deliveries WHERE handler = ?1 AND lane = ?2 AND state = 0)",
     )?
     .execute(params![handler, lane, micros(now)])?;
     Ok(())
@@ -140,7 +168,7 @@ pub(super) fn standing(db: &Connection, key: EventKey) -> rusqlite::Result<Vec<S
     db.prepare_cached(
         "SELECT d.state, d.status,
                 (SELECT reason FROM failures f WHERE f.event = d.event AND f.handler = d.handler
-                 ORDER BY f.attempt DESC LIMIT 1)
+                 ORDER BY f.at DESC LIMIT 1)
          FROM events e JOIN deliveries d ON d.event = e.number WHERE e.key = ?1",
     )?
     .query_map([key.0], |row| Ok(Standing { state: state(row.get(0)?), status: row.get(1)?, reason: row.get(2)? }))?
@@ -155,78 +183,6 @@ pub(super) fn hurry(db: &Connection, key: EventKey, now: Timestamp) -> rusqlite:
     )?
     .execute(params![key.0, micros(now)])?;
     Ok(())
-}
-
-/// Has an event delivered again. It takes its place in its lane by the order received.
-pub(super) fn deliver_again(
-    db: &Connection,
-    event: i64,
-    handler: Option<&str>,
-    now: Timestamp,
-) -> rusqlite::Result<usize> {
-    let mut wanted: Vec<(String, i64)> = db
-        .prepare(
-            "SELECT handler, lane FROM deliveries WHERE event = ?1
-               AND CASE WHEN ?2 IS NULL THEN state IN (2, 3) ELSE handler = ?2 AND state != 0 END",
-        )?
-        .query_map(params![event, handler], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<rusqlite::Result<_>>()?;
-    if let Some(handler) = handler
-        && wanted.is_empty()
-        && let Some(lane) = lane_of(db, event)?
-        && !exists(db, event, handler)?
-    {
-        // A handler that did not want the event, or was not there when it came.
-        db.execute(
-            "INSERT INTO deliveries (event, handler, lane, state, since, changed) VALUES (?1, ?2, ?3, 3, ?4, ?4)",
-            params![event, handler, lane, micros(now)],
-        )?;
-        wanted.push((handler.to_owned(), lane));
-    }
-    for (handler, lane) in &wanted {
-        db.execute(
-            "UPDATE deliveries SET state = 0, attempts = 0, since = ?3, changed = ?3, due = NULL, status = NULL
-             WHERE event = ?1 AND handler = ?2",
-            params![event, handler, micros(now)],
-        )?;
-        advance(db, handler, *lane, now)?;
-    }
-    Ok(wanted.len())
-}
-
-fn exists(db: &Connection, event: i64, handler: &str) -> rusqlite::Result<bool> {
-    db.query_row(
-        "SELECT EXISTS (SELECT 1 FROM deliveries WHERE event = ?1 AND handler = ?2)",
-        params![event, handler],
-        |row| row.get(0),
-    )
-}
-
-/// The lane of an event; `None` for a refused body.
-fn lane_of(db: &Connection, event: i64) -> rusqlite::Result<Option<i64>> {
-    let number: Option<(String, Option<String>, [u8; 16])> = db
-        .query_row("SELECT kind, subject, key FROM events WHERE number = ?1 AND kind IS NOT NULL", [event], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })
-        .optional()?;
-    Ok(number.map(|(kind, subject, key)| super::events::lane(&kind, subject.as_deref(), EventKey(key))))
-}
-
-/// Sets aside what of an event is not done.
-pub(super) fn discard(db: &Connection, event: i64, now: Timestamp) -> rusqlite::Result<usize> {
-    let lanes: Vec<(String, i64)> = db
-        .prepare(
-            "UPDATE deliveries SET state = 3, due = NULL, changed = ?2 WHERE event = ?1 AND state IN (0, 2)
-             RETURNING handler, lane",
-        )?
-        .query_map(params![event, micros(now)], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<rusqlite::Result<_>>()?;
-    for (handler, lane) in &lanes {
-        advance(db, handler, *lane, now)?;
-    }
-    let bodies =
-        db.execute("UPDATE events SET discarded = 1 WHERE number = ?1 AND kind IS NULL AND NOT discarded", [event])?;
-    Ok(lanes.len() + bodies)
 }
 
 /// Handlers with unfinished deliveries, each counted up to `most`.

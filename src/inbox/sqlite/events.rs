@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
 use super::{deliveries, micros, timestamp};
 use crate::dispatch::Route;
 use crate::event::Event;
-use crate::inbox::{EventKey, Incoming, Receipt, RefusedBody, Swept};
+use crate::inbox::{Claim, EventKey, Incoming, Receipt, RefusedBody, Swept};
 use crate::model::{Envelope, Format, Kind};
 
 /// Bodies from this size on are written in place instead of through copies.
@@ -88,19 +88,19 @@ pub(super) fn accept(db: &Connection, number: i64, incoming: &Incoming, routes: 
     Ok(receipt)
 }
 
-/// An event for a handler.
-pub(super) fn load(db: &Connection, number: i64, attempt: u32) -> rusqlite::Result<Event> {
+/// The event of a claim. By its key too: the inbox may be another file than it was claimed from.
+pub(super) fn load(db: &Connection, claim: &Claim) -> rusqlite::Result<Event> {
     db.prepare_cached(
         "SELECT kind, format, event_name, message_id, subject, document, company, created, id, received,
                 content_type, body
-         FROM events WHERE number = ?1 AND kind IS NOT NULL",
+         FROM events WHERE number = ?1 AND key = ?2 AND kind IS NOT NULL",
     )?
-    .query_row([number], |row| {
+    .query_row(params![claim.event, claim.key.0], |row| {
         Ok(Event {
             envelope: envelope(row)?,
             id: row.get(8)?,
             received: timestamp(row.get(9)?),
-            attempt,
+            attempt: claim.attempts + 1,
             content_type: row.get(10)?,
             body: Bytes::from(row.get::<_, Vec<u8>>(11)?),
         })
@@ -114,15 +114,14 @@ pub(super) fn body(db: &Connection, number: i64) -> rusqlite::Result<Bytes> {
 
 /// Removes finished events from `from` on that were finished before `before`; returns how far it came.
 pub(super) fn sweep(db: &Connection, from: i64, before: Timestamp) -> rusqlite::Result<(Swept, i64)> {
-    let to: Option<i64> = db
+    let last: Option<(i64, i64)> = db
         .prepare_cached(
-            "SELECT max(number) FROM (SELECT number FROM events WHERE number > ?1 AND received < ?2
-                                      ORDER BY number LIMIT ?3)",
+            "SELECT number, received FROM (SELECT number, received FROM events WHERE number > ?1
+                                           ORDER BY number LIMIT ?2) ORDER BY number DESC LIMIT 1",
         )?
-        .query_row(params![from, micros(before), SWEEP_STEP], |row| row.get(0))
-        .optional()?
-        .flatten();
-    let Some(to) = to else { return Ok((Swept { removed: 0, complete: true }, 0)) };
+        .query_row(params![from, SWEEP_STEP], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((to, received)) = last else { return Ok((Swept { removed: 0, complete: true }, 0)) };
     let removed = db
         .prepare_cached(
             "DELETE FROM events WHERE number > ?1 AND number <= ?2 AND received < ?3
@@ -142,7 +141,10 @@ pub(super) fn sweep(db: &Connection, from: i64, before: Timestamp) -> rusqlite::
             )?;
         }
     }
-    Ok((Swept { removed, complete: false }, to))
+    // What comes after an event that is too young is younger still: nobody looks at all of a large inbox
+    // to find nothing.
+    let complete = received >= micros(before);
+    Ok((Swept { removed, complete }, if complete { 0 } else { to }))
 }
 
 fn envelope(row: &Row<'_>) -> rusqlite::Result<Envelope> {

@@ -1,12 +1,15 @@
 //! The inbox in an embedded SQLite database: WAL, `synchronous=FULL`, one writer.
 //!
 //! [`writer`] commits whatever is waiting in one transaction and one sync. [`events`] and
-//! [`deliveries`] are the statements, [`views`] what people look at.
+//! [`deliveries`] are the statements, [`changes`] and [`views`] what people do and look at.
 
+mod changes;
 mod deliveries;
 mod events;
 mod open;
 mod reader;
+#[cfg(test)]
+mod tests;
 mod views;
 mod writer;
 
@@ -56,8 +59,9 @@ impl Open for Settings {
 struct Sqlite {
     writer: Writer,
     reader: Reader,
-    /// Deliveries that somebody works on. Kept here, not in the database: they end with the process.
-    claimed: Mutex<HashSet<(i64, String)>>,
+    /// Lanes, by handler, that somebody works on. Kept here, not in the database: they end with the
+    /// process. Lanes and not events: an attempt that was discarded meanwhile still goes on.
+    claimed: Mutex<HashSet<(String, i64)>>,
     /// Where the next sweep goes on.
     swept_to: Mutex<i64>,
     _lock: Option<std::fs::File>,
@@ -71,7 +75,7 @@ impl Sqlite {
         Ok(Self { writer, reader, claimed: Mutex::default(), swept_to: Mutex::new(0), _lock: lock })
     }
 
-    fn claimed(&self) -> std::sync::MutexGuard<'_, HashSet<(i64, String)>> {
+    fn claimed(&self) -> std::sync::MutexGuard<'_, HashSet<(String, i64)>> {
         self.claimed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -90,16 +94,16 @@ impl Inbox for Sqlite {
 
     async fn claim(&self, handler: &str, most: usize) -> Result<Due, InboxError> {
         let taken: HashSet<i64> =
-            self.claimed().iter().filter(|(_, by)| by == handler).map(|(event, _)| *event).collect();
+            self.claimed().iter().filter(|(by, _)| by == handler).map(|(_, lane)| *lane).collect();
         let name = handler.to_owned();
         let due = self.reader.run(move |db| deliveries::due(db, &name, most, &taken, Timestamp::now())).await?;
-        self.claimed().extend(due.claims.iter().map(|claim| (claim.event, claim.handler.clone())));
+        self.claimed().extend(due.claims.iter().map(|claim| (claim.handler.clone(), claim.lane)));
         Ok(due)
     }
 
     async fn load(&self, claim: &Claim) -> Result<Event, InboxError> {
-        let (number, attempt) = (claim.event, claim.attempts + 1);
-        self.reader.run(move |db| events::load(db, number, attempt)).await
+        let claim = claim.clone();
+        self.reader.run(move |db| events::load(db, &claim)).await
     }
 
     async fn finish(&self, claim: &Claim, finish: Finish, took: Duration) -> Result<(), InboxError> {
@@ -110,7 +114,7 @@ impl Inbox for Sqlite {
     }
 
     async fn release(&self, claim: &Claim) {
-        self.claimed().remove(&(claim.event, claim.handler.clone()));
+        self.claimed().remove(&(claim.handler.clone(), claim.lane));
     }
 
     async fn standing(&self, key: EventKey) -> Result<Vec<Standing>, InboxError> {
@@ -144,7 +148,7 @@ impl Inbox for Sqlite {
 
     async fn deliver(&self, event: i64, handler: Option<&str>) -> Result<usize, InboxError> {
         let handler = handler.map(str::to_owned);
-        self.writer.run(0, move |db| deliveries::deliver_again(db, event, handler.as_deref(), Timestamp::now())).await
+        self.writer.run(0, move |db| changes::deliver_again(db, event, handler.as_deref(), Timestamp::now())).await
     }
 
     async fn accept(&self, event: i64, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {
@@ -153,7 +157,7 @@ impl Inbox for Sqlite {
     }
 
     async fn discard(&self, event: i64) -> Result<usize, InboxError> {
-        self.writer.run(0, move |db| deliveries::discard(db, event, Timestamp::now())).await
+        self.writer.run(0, move |db| changes::discard(db, event, Timestamp::now())).await
     }
 
     async fn backlog(&self, most: usize) -> Result<Vec<(String, usize)>, InboxError> {

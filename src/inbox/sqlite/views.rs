@@ -14,14 +14,57 @@ const COLUMNS: &str = "number, id, received, kind, event_name, subject, document
 /// Events that match, the newest first.
 pub(super) fn list(db: &Connection, filter: &Filter) -> rusqlite::Result<Vec<EventView>> {
     let (condition, values) = condition(filter);
-    let sql = format!("SELECT {COLUMNS} FROM events e WHERE {condition} ORDER BY number DESC LIMIT {}", filter.limit);
-    let mut statement = db.prepare(&sql)?;
-    let mut rows = statement.query(params_from_iter(values))?;
     let mut events = Vec::new();
-    while let Some(row) = rows.next()? {
-        events.push(event(db, row)?);
+    let Some((sql, of_candidates)) = candidates(filter) else {
+        let sql =
+            format!("SELECT {COLUMNS} FROM events e WHERE {condition} ORDER BY number DESC LIMIT {}", filter.limit);
+        let mut statement = db.prepare(&sql)?;
+        let mut rows = statement.query(params_from_iter(values))?;
+        while let Some(row) = rows.next()? {
+            events.push(event(db, row)?);
+        }
+        return Ok(events);
+    };
+    let mut statement = db.prepare(&sql)?;
+    let mut matching = db.prepare(&format!("SELECT {COLUMNS} FROM events e WHERE {condition} AND number = ?"))?;
+    let mut numbers = statement.query(params_from_iter(of_candidates))?;
+    while let Some(candidate) = numbers.next()?
+        && events.len() < filter.limit
+    {
+        let number: i64 = candidate.get(0)?;
+        let with_number = values.iter().cloned().chain([number.into()]);
+        events.extend(matching.query_row(params_from_iter(with_number), |row| event(db, row)).optional()?);
     }
     Ok(events)
+}
+
+/// What deliveries say of the filter: a statement that gives the numbers of the events with a delivery in
+/// that state, by that handler, the highest first. Going through the deliveries reads a fiftieth of what
+/// going through the events does.
+fn candidates(filter: &Filter) -> Option<(String, Vec<Value>)> {
+    let (mut conditions, mut values) = (vec!["event < ?"], vec![filter.before.unwrap_or(i64::MAX).into()]);
+    conditions.extend(match filter.state {
+        Some(State::Pending) => Some("state = 0"),
+        Some(State::Done) => Some("state = 1"),
+        Some(State::Dead) => Some("state = 2"),
+        Some(State::Discarded) => Some("state = 3"),
+        Some(State::Refused | State::Unwanted) | None => None,
+    });
+    if let Some(handler) = &filter.handler {
+        conditions.push("handler = ?");
+        values.push(handler.clone().into());
+    }
+    if conditions.len() == 1 {
+        return None;
+    }
+    // The index of dead ones is in the right order; through another one, all would have to be sorted.
+    let index = if filter.state == Some(State::Dead) { "" } else { "NOT INDEXED" };
+    let mut sql = format!("SELECT DISTINCT event FROM deliveries {index} WHERE {}", conditions.join(" AND "));
+    if filter.state == Some(State::Discarded) && filter.handler.is_none() {
+        // Refused bodies that were set aside.
+        sql += " UNION SELECT number FROM events WHERE kind IS NULL AND discarded";
+    }
+    Some((sql + " ORDER BY 1 DESC", values))
 }
 
 /// One event.
@@ -29,9 +72,9 @@ pub(super) fn show(db: &Connection, key: EventKey) -> rusqlite::Result<Option<Ev
     db.query_row(&format!("SELECT {COLUMNS} FROM events WHERE key = ?1"), [key.0], |row| event(db, row)).optional()
 }
 
-/// The filter as SQL, with the values for its parameters.
+/// The rest of the filter, with the values for its parameters.
 fn condition(filter: &Filter) -> (String, Vec<Value>) {
-    const HAS: &str = "EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.number AND";
+    const HAS: &str = "EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.number";
     let mut conditions = vec!["TRUE".to_owned()];
     let mut values = Vec::new();
     let mut add = |condition: &str, value: Option<Value>| {
@@ -39,29 +82,17 @@ fn condition(filter: &Filter) -> (String, Vec<Value>) {
         values.extend(value);
     };
     match filter.state {
-        None => {}
         Some(State::Refused) => add("kind IS NULL AND NOT discarded", None),
-        Some(State::Unwanted) => {
-            add("kind IS NOT NULL AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.number)", None);
-        }
-        // Few among many: this way round, the index of dead ones is used.
-        Some(State::Dead) => add("number IN (SELECT event FROM deliveries WHERE state = 2)", None),
-        Some(State::Pending) => add(&format!("{HAS} d.state = 0)"), None),
-        Some(State::Discarded) => add(&format!("(discarded OR {HAS} d.state = 3))"), None),
-        Some(State::Done) => add(
-            "EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.number)
-             AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.number AND d.state != 1)",
-            None,
-        ),
+        Some(State::Unwanted) => add(&format!("kind IS NOT NULL AND NOT {HAS})"), None),
+        // Done with one handler is not done yet, unless it is that handler that was asked for.
+        Some(State::Done) if filter.handler.is_none() => add(&format!("NOT {HAS} AND d.state != 1)"), None),
+        _ => {}
     }
     if let Some(kind) = filter.kind {
         add("kind = ?", Some(kind.as_str().to_owned().into()));
     }
     if let Some(pattern) = &filter.event {
         add("coalesce(event_name, 'Changed') GLOB ?", Some(pattern.clone().into()));
-    }
-    if let Some(handler) = &filter.handler {
-        add(&format!("{HAS} d.handler = ?)"), Some(handler.clone().into()));
     }
     if let Some(subject) = &filter.subject {
         add("? IN (subject, document)", Some(subject.clone().into()));
@@ -136,7 +167,7 @@ fn deliveries_of(db: &Connection, event: i64) -> rusqlite::Result<Vec<DeliveryVi
 
 fn failures_of(db: &Connection, event: i64, handler: &str) -> rusqlite::Result<Vec<FailureView>> {
     db.prepare_cached(
-        "SELECT attempt, at, took, reason FROM failures WHERE event = ?1 AND handler = ?2 ORDER BY attempt",
+        "SELECT attempt, at, took, reason FROM failures WHERE event = ?1 AND handler = ?2 ORDER BY at, attempt",
     )?
     .query_map(params![event, handler], |row| {
         Ok(FailureView {

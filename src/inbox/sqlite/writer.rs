@@ -172,7 +172,14 @@ impl Work {
         if let Some(database) = &self.database
             && database.file != FileId::of(&self.path)
         {
-            tracing::error!(path = %self.path.display(), "the inbox was moved or removed; going on with a new one");
+            tracing::error!(
+                path = %self.path.display(),
+                "the inbox was moved or removed; going on with a new one. What was to be delivered is in the old one"
+            );
+            // Its log has no name that leads to the moved file: what is only there has to go over now.
+            if let Err(error) = database.connection.query_row("PRAGMA wal_checkpoint(FULL)", [], |_| Ok(())) {
+                tracing::error!(%error, "the last events could not be written to the inbox that was moved");
+            }
             self.database = None;
         }
         let database = match self.database.take() {

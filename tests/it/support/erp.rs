@@ -83,6 +83,8 @@ pub struct Received {
     pub body: Bytes,
     pub version: Version,
     pub at: Instant,
+    /// When it was answered, or the client gave it up; `None` while it is worked on.
+    pub ended: Option<Instant>,
 }
 
 impl Received {
@@ -97,13 +99,53 @@ impl Received {
     }
 }
 
-/// The server and what it remembers. It answers 200 when its script has no more lines.
+/// What to answer to a request that the script says nothing about.
+type Rule = Box<dyn FnMut(&Received) -> Answer + Send>;
+
+/// The server and what it remembers. It answers 200 when its script has no more lines and no
+/// rule was given.
 pub struct Erp {
     address: SocketAddr,
     tls: Option<RustlsConfig>,
-    script: Arc<Mutex<VecDeque<Answer>>>,
-    received: Arc<watch::Sender<Vec<Received>>>,
+    memory: Memory,
     running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+}
+
+/// What outlives the server when it dies and comes back.
+#[derive(Clone, Default)]
+struct Memory {
+    script: Arc<Mutex<VecDeque<Answer>>>,
+    rule: Arc<Mutex<Option<Rule>>>,
+    received: Arc<watch::Sender<Vec<Received>>>,
+}
+
+impl Memory {
+    /// Notes a request; returns the answer to it, and a note of its end to be dropped then.
+    fn take(&self, request: Received) -> (Answer, Ending) {
+        let scripted = self.script.lock().unwrap().pop_front();
+        let answer = scripted.unwrap_or_else(|| match &mut *self.rule.lock().unwrap() {
+            Some(rule) => rule(&request),
+            None => Answer::status(200),
+        });
+        let mut number = 0;
+        self.received.send_modify(|all| {
+            number = all.len();
+            all.push(request);
+        });
+        (answer, Ending { number, received: Arc::clone(&self.received) })
+    }
+}
+
+/// Notes the end of a request, however it ends.
+struct Ending {
+    number: usize,
+    received: Arc<watch::Sender<Vec<Received>>>,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.received.send_modify(|all| all[self.number].ended = Some(Instant::now()));
+    }
 }
 
 impl Erp {
@@ -125,13 +167,7 @@ impl Erp {
     }
 
     fn start_on(listener: TcpListener, tls: Option<RustlsConfig>) -> Self {
-        let mut erp = Self {
-            address: listener.local_addr().unwrap(),
-            tls,
-            script: Arc::default(),
-            received: Arc::new(watch::Sender::new(Vec::new())),
-            running: None,
-        };
+        let mut erp = Self { address: listener.local_addr().unwrap(), tls, memory: Memory::default(), running: None };
         erp.run(listener);
         erp
     }
@@ -144,20 +180,31 @@ impl Erp {
 
     /// Adds lines to the script: a status or an [`Answer`] for each request to come.
     pub fn answer(&self, answers: impl IntoIterator<Item = impl Into<Answer>>) {
-        self.script.lock().unwrap().extend(answers.into_iter().map(Into::into));
+        self.memory.script.lock().unwrap().extend(answers.into_iter().map(Into::into));
+    }
+
+    /// From now on, answers by this rule what its script says nothing about.
+    pub fn answer_by(&self, rule: impl FnMut(&Received) -> Answer + Send + 'static) {
+        *self.memory.rule.lock().unwrap() = Some(Box::new(rule));
     }
 
     /// Every request so far, whatever it was answered.
     pub fn received(&self) -> Vec<Received> {
-        self.received.borrow().clone()
+        self.memory.received.borrow().clone()
     }
 
     /// Waits until there have been `count` requests, and returns them.
     pub async fn wait_for(&self, count: usize) -> Vec<Received> {
-        let mut received = self.received.subscribe();
-        let enough = received.wait_for(|received| received.len() >= count);
-        let Ok(received) = tokio::time::timeout(Duration::from_secs(20), enough).await else {
-            panic!("the ERP got {} requests, not {count}", self.received().len());
+        self.wait_until(&format!("{count} requests"), |received| received.len() >= count).await
+    }
+
+    /// Waits until `condition` holds for the requests so far, and returns them. `what` says in words
+    /// what was waited for.
+    pub async fn wait_until(&self, what: &str, condition: impl Fn(&[Received]) -> bool) -> Vec<Received> {
+        let mut received = self.memory.received.subscribe();
+        let enough = received.wait_for(|received| condition(received));
+        let Ok(received) = tokio::time::timeout(Duration::from_secs(30), enough).await else {
+            panic!("the ERP got {} requests, but never: {what}", self.received().len());
         };
         received.unwrap().clone()
     }
@@ -183,10 +230,10 @@ impl Erp {
 
     fn run(&mut self, listener: TcpListener) {
         listener.set_nonblocking(true).unwrap();
-        let (script, received) = (Arc::clone(&self.script), Arc::clone(&self.received));
+        let memory = self.memory.clone();
         let router = Router::new().fallback(async move |method, uri, headers, version, body| {
-            received.send_modify(|all| all.push(Received { method, uri, headers, body, version, at: Instant::now() }));
-            let answer = script.lock().unwrap().pop_front().unwrap_or_else(|| Answer::status(200));
+            let request = Received { method, uri, headers, body, version, at: Instant::now(), ended: None };
+            let (answer, _ending) = memory.take(request);
             tokio::time::sleep(answer.delay).await;
             if answer.drop_connection {
                 // Ends the task that holds the connection, without the noise of a panic.

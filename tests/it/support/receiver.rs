@@ -24,8 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A receiver in a temporary folder. Killed when dropped.
 pub struct Receiver {
     folder: TempDir,
-    /// Programs to run the receiver under, such as `strace`.
-    under: Vec<String>,
+    /// Programs to run every command under, such as `nsenter`.
+    inside: Vec<String>,
     environment: Vec<(String, String)>,
     process: Option<Process>,
 }
@@ -76,7 +76,7 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
     /// An empty folder.
     pub fn bare() -> Self {
         let folder = tempfile::Builder::new().prefix("tradecloud-webhook-").tempdir().unwrap();
-        Self { folder, under: Vec::new(), environment: Vec::new(), process: None }
+        Self { folder, inside: Vec::new(), environment: Vec::new(), process: None }
     }
 
     /// Sets a variable of the environment for everything that is run: `SERVER__LISTEN`, without prefix.
@@ -85,9 +85,9 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
         self
     }
 
-    /// Runs the receiver under other programs: `["strace", "-f"]`.
-    pub fn under(mut self, programs: &[&str]) -> Self {
-        self.under = programs.iter().map(ToString::to_string).collect();
+    /// Runs the receiver and every other command under other programs that change what they see.
+    pub fn inside(mut self, programs: Vec<String>) -> Self {
+        self.inside = programs;
         self
     }
 
@@ -240,7 +240,7 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
 
     /// Runs another command of the program in the same folder, to its end.
     pub fn run(&self, arguments: &[&str]) -> Output {
-        to_its_end(&mut self.command_without_wrapper(arguments))
+        to_its_end(&mut self.command(arguments))
     }
 
     /// Runs a line of the shell in the same folder.
@@ -288,19 +288,9 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let Some((program, before)) = self.under.split_first() else { return self.command_without_wrapper(arguments) };
-        let mut command = Command::new(program);
-        command.args(before).arg(PROGRAM).args(arguments);
-        self.placed(command)
-    }
-
-    fn command_without_wrapper(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
-        command.args(arguments);
-        self.placed(command)
-    }
-
-    fn placed(&self, mut command: Command) -> Command {
+        let line = [&self.inside[..], &[PROGRAM.to_owned()]].concat();
+        let mut command = Command::new(&line[0]);
+        command.args(&line[1..]).args(arguments);
         command.current_dir(self.folder()).envs(self.environment.iter().cloned());
         command
     }

@@ -1,0 +1,84 @@
+//! The inbox against a model of it: whatever happens in whatever sequence, the events of an order are
+//! claimed one at a time, in the order received, and none is forgotten.
+
+mod model;
+
+use proptest::prelude::*;
+
+use model::Both;
+
+/// One thing that happens. Numbers choose among what is there.
+#[derive(Debug, Clone)]
+enum Step {
+    Store { order: Option<usize> },
+    StoreAgain { event: usize },
+    Claim { handler: usize, most: usize },
+    Finish { claim: usize, how: How },
+    Release { claim: usize },
+    Deliver { event: usize, handler: Option<usize> },
+    Discard { event: usize },
+    Hurry { event: usize },
+    Sweep,
+    Crash,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum How {
+    Done,
+    RetryNow,
+    RetryLater,
+    Dead,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let how =
+        prop_oneof![3 => Just(How::Done), 1 => Just(How::RetryNow), 2 => Just(How::RetryLater), 2 => Just(How::Dead)];
+    prop_oneof![
+        6 => prop::option::weighted(0.9, 0..3_usize).prop_map(|order| Step::Store { order }),
+        1 => any::<usize>().prop_map(|event| Step::StoreAgain { event }),
+        6 => (0..2_usize, 1..4_usize).prop_map(|(handler, most)| Step::Claim { handler, most }),
+        6 => (any::<usize>(), how).prop_map(|(claim, how)| Step::Finish { claim, how }),
+        1 => any::<usize>().prop_map(|claim| Step::Release { claim }),
+        3 => (any::<usize>(), prop::option::of(0..2_usize)).prop_map(|(event, handler)| Step::Deliver { event, handler }),
+        2 => any::<usize>().prop_map(|event| Step::Discard { event }),
+        1 => any::<usize>().prop_map(|event| Step::Hurry { event }),
+        1 => Just(Step::Sweep),
+        1 => Just(Step::Crash),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn events_of_an_order_go_one_at_a_time_in_the_order_received_and_none_is_forgotten(
+        steps in prop::collection::vec(step(), 1..80)
+    ) {
+        let mut both = Both::new();
+        for step in &steps {
+            both.apply(step);
+        }
+        both.compare();
+        both.compare_lists();
+        both.finish_all();
+    }
+}
+
+#[test]
+fn the_end_of_an_attempt_is_never_noted_on_another_event_that_has_its_number() {
+    let mut both = Both::new();
+    // Discarded and removed while it is worked on, so that its number is free for the next.
+    let steps = [
+        Step::Store { order: None },
+        Step::Claim { handler: 0, most: 1 },
+        Step::Discard { event: 0 },
+        Step::Sweep,
+        Step::Store { order: None },
+        Step::Finish { claim: 0, how: How::Done },
+    ];
+    for step in &steps {
+        both.apply(step);
+    }
+    both.compare();
+    both.finish_all();
+}

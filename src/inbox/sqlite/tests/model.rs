@@ -1,0 +1,307 @@
+//! An inbox, and beside it what it should hold.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use tempfile::TempDir;
+
+use super::{How, Step};
+use crate::dispatch::Route;
+use crate::inbox::sqlite::Sqlite;
+use crate::inbox::{Claim, Filter, Finish, Inbox, Incoming, Purpose, State};
+use crate::model::{Envelope, Format, Kind};
+
+const HANDLERS: [&str; 2] = ["erp", "disk"];
+
+/// What the model knows of one delivery.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Delivery {
+    state: State,
+    attempts: u32,
+    /// Waits for its next attempt.
+    later: bool,
+}
+
+const NEW: Delivery = Delivery { state: State::Pending, attempts: 0, later: false };
+
+/// An event of the model: its lane, and a delivery per handler. `None` once it was swept.
+type Event = Option<(usize, [Delivery; 2])>;
+
+/// The inbox and what it should be.
+pub(super) struct Both {
+    runtime: tokio::runtime::Runtime,
+    folder: TempDir,
+    inbox: Sqlite,
+    routes: Arc<[Route]>,
+    stored: Vec<Incoming>,
+    events: Vec<Event>,
+    /// What is worked on, with the index of its event.
+    claims: Vec<(usize, usize, Claim)>,
+}
+
+impl Both {
+    pub(super) fn new() -> Self {
+        // Where there is one, a disk in memory: thousands of commits are not here to test the disk.
+        let folder = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap();
+        Self {
+            runtime: tokio::runtime::Builder::new_current_thread().build().unwrap(),
+            inbox: Sqlite::open(folder.path().join("inbox.db"), Purpose::Tool).unwrap(),
+            folder,
+            routes: HANDLERS.map(Route::all).into(),
+            stored: Vec::new(),
+            events: Vec::new(),
+            claims: Vec::new(),
+        }
+    }
+
+    pub(super) fn apply(&mut self, step: &Step) {
+        let pick = |number: usize, length: usize| (length > 0).then(|| number % length);
+        match *step {
+            Step::Store { order } => self.store(order),
+            Step::StoreAgain { event } => {
+                let Some(event) = pick(event, self.events.len()) else { return };
+                if self.events[event].is_some() {
+                    let again = self.inbox.store(self.stored[event].clone(), Arc::clone(&self.routes));
+                    assert!(self.runtime.block_on(again).unwrap().duplicate);
+                }
+            }
+            Step::Claim { handler, most } => self.claim(handler, most),
+            Step::Finish { claim, how } => {
+                let Some(claim) = pick(claim, self.claims.len()) else { return };
+                self.finish(claim, how);
+            }
+            Step::Release { claim } => {
+                let Some(claim) = pick(claim, self.claims.len()) else { return };
+                let (.., claim) = self.claims.remove(claim);
+                self.runtime.block_on(self.inbox.release(&claim));
+            }
+            Step::Deliver { event, handler } => {
+                let Some(event) = pick(event, self.events.len()) else { return };
+                self.deliver(event, handler);
+            }
+            Step::Discard { event } => {
+                let Some(event) = pick(event, self.events.len()) else { return };
+                self.discard(event);
+            }
+            Step::Hurry { event } => {
+                let Some(event) = pick(event, self.events.len()) else { return };
+                self.runtime.block_on(self.inbox.hurry(self.stored[event].key)).unwrap();
+                for delivery in self.events[event].iter_mut().flat_map(|(_, deliveries)| deliveries) {
+                    delivery.later = false;
+                }
+            }
+            Step::Sweep => self.sweep(),
+            Step::Crash => {
+                self.inbox = Sqlite::open(self.folder.path().join("inbox.db"), Purpose::Tool).unwrap();
+                self.claims.clear();
+            }
+        }
+    }
+
+    fn store(&mut self, order: Option<usize>) {
+        let number = self.events.len();
+        // Order documents go in the lane of their order.
+        let kind = if number.is_multiple_of(2) { Kind::Order } else { Kind::OrderDocuments };
+        let envelope = Envelope {
+            kind,
+            format: Format::Json,
+            event_name: None,
+            message_id: Some(format!("message-{number}")),
+            subject: order.map(|order| format!("order-{order}")),
+            number: None,
+            company_id: None,
+            created: None,
+        };
+        let body = Bytes::from(format!("body {number}"));
+        let incoming = Incoming::new(envelope, Timestamp::now(), "/".to_owned(), None, body);
+        self.stored.push(incoming.clone());
+        let receipt = self.runtime.block_on(self.inbox.store(incoming, Arc::clone(&self.routes))).unwrap();
+        assert!(!receipt.duplicate);
+        // An event without order or shipment is alone in its lane.
+        self.events.push(Some((order.unwrap_or(1000 + number), [NEW; 2])));
+    }
+
+    /// The events that could be claimed for `handler`: of each lane where nobody works, the first that
+    /// is pending; if that one is not waiting for its time.
+    fn claimable(&self, handler: usize) -> (BTreeSet<usize>, bool) {
+        let mut seen: BTreeSet<usize> =
+            self.claims.iter().filter(|(_, by, _)| *by == handler).map(|(lane, ..)| *lane).collect();
+        let (mut found, mut waiting) = (BTreeSet::new(), false);
+        for (event, (lane, deliveries)) in self.live() {
+            if deliveries[handler].state == State::Pending && seen.insert(lane) {
+                if deliveries[handler].later {
+                    waiting = true;
+                } else {
+                    found.insert(event);
+                }
+            }
+        }
+        (found, waiting)
+    }
+
+    fn live(&self) -> impl Iterator<Item = (usize, (usize, [Delivery; 2]))> {
+        self.events.iter().enumerate().filter_map(|(number, event)| Some((number, (*event)?)))
+    }
+
+    fn claim(&mut self, handler: usize, most: usize) {
+        let (claimable, waiting) = self.claimable(handler);
+        let due = self.runtime.block_on(self.inbox.claim(HANDLERS[handler], most)).unwrap();
+        assert_eq!(due.claims.len(), most.min(claimable.len()), "of {claimable:?}: {due:?}");
+        assert_eq!(due.next.is_some(), claimable.len() > most || waiting, "{due:?}");
+        for claim in due.claims {
+            let event = self.stored.iter().position(|stored| stored.key == claim.key).unwrap();
+            assert!(claimable.contains(&event), "{claim:?} is not one of {claimable:?}");
+            let (lane, deliveries) = self.events[event].unwrap();
+            assert_eq!(claim.attempts, deliveries[handler].attempts, "{claim:?}");
+            let loaded = self.runtime.block_on(self.inbox.load(&claim)).unwrap();
+            assert_eq!((&loaded.body, loaded.attempt), (&self.stored[event].body, claim.attempts + 1));
+            self.claims.push((lane, handler, claim));
+        }
+    }
+
+    fn finish(&mut self, claim: usize, how: How) {
+        let (lane, handler, claim) = self.claims.remove(claim);
+        let event = self.stored.iter().position(|stored| stored.key == claim.key).unwrap();
+        let later = Timestamp::now() + SignedDuration::from_hours(1);
+        let finish = match how {
+            How::Done => Finish::Done,
+            How::RetryNow => Finish::Retry { at: Timestamp::now(), reason: "now".to_owned() },
+            How::RetryLater => Finish::Retry { at: later, reason: "later".to_owned() },
+            How::Dead => Finish::Dead { reason: "dead".to_owned(), status: Some(422) },
+        };
+        self.runtime.block_on(self.inbox.finish(&claim, finish, Duration::from_millis(1))).unwrap();
+        let first = self.live().find(|(_, (of, all))| *of == lane && all[handler].state == State::Pending);
+        let is_first = first.is_some_and(|(first, _)| first == event);
+        let Some((_, deliveries)) = &mut self.events[event] else { return };
+        let delivery = &mut deliveries[handler];
+        if delivery.state == State::Pending {
+            delivery.attempts = claim.attempts + 1;
+            // One that an earlier event has overtaken meanwhile waits for that, not for a time.
+            delivery.later = matches!(how, How::RetryLater) && is_first;
+            delivery.state = match how {
+                How::Done => State::Done,
+                How::RetryNow | How::RetryLater => State::Pending,
+                How::Dead => State::Dead,
+            };
+        }
+    }
+
+    fn deliver(&mut self, event: usize, handler: Option<usize>) {
+        let Some((lane, before)) = self.events[event] else { return };
+        let number = self.number(event);
+        let count = self.runtime.block_on(self.inbox.deliver(number, handler.map(|index| HANDLERS[index]))).unwrap();
+        let mut expected = 0;
+        for (index, delivery) in before.iter().enumerate() {
+            let wanted = match handler {
+                None => matches!(delivery.state, State::Dead | State::Discarded),
+                Some(one) => one == index && delivery.state != State::Pending,
+            };
+            if wanted {
+                expected += 1;
+                for (of, deliveries) in self.events[event + 1..].iter_mut().flatten() {
+                    // Those behind it wait for it again.
+                    deliveries[index].later &= *of != lane;
+                }
+                if let Some((_, deliveries)) = &mut self.events[event] {
+                    deliveries[index] = NEW;
+                }
+            }
+        }
+        assert_eq!(count, expected);
+    }
+
+    fn discard(&mut self, event: usize) {
+        let Some((_, before)) = self.events[event] else { return };
+        let number = self.number(event);
+        let count = self.runtime.block_on(self.inbox.discard(number)).unwrap();
+        let open = |delivery: &Delivery| matches!(delivery.state, State::Pending | State::Dead);
+        assert_eq!(count, before.iter().filter(|delivery| open(delivery)).count());
+        if let Some((_, deliveries)) = &mut self.events[event] {
+            for delivery in deliveries.iter_mut().filter(|delivery| open(delivery)) {
+                delivery.state = State::Discarded;
+                delivery.later = false;
+            }
+        }
+    }
+
+    fn sweep(&mut self) {
+        let soon = Timestamp::now() + SignedDuration::from_secs(1);
+        while !self.runtime.block_on(self.inbox.sweep(soon)).unwrap().complete {}
+        for event in &mut self.events {
+            let finished = |delivery: &Delivery| matches!(delivery.state, State::Done | State::Discarded);
+            if event.is_some_and(|(_, deliveries)| deliveries.iter().all(finished)) {
+                *event = None;
+            }
+        }
+    }
+
+    fn number(&self, event: usize) -> i64 {
+        self.runtime.block_on(self.inbox.show(&self.stored[event].id)).unwrap().unwrap().number
+    }
+
+    /// What people are shown is what the model says.
+    pub(super) fn compare(&self) {
+        for (index, stored) in self.stored.iter().enumerate() {
+            let shown = self.runtime.block_on(self.inbox.show(&stored.id)).unwrap();
+            let Some((_, deliveries)) = self.events[index] else {
+                assert_eq!(shown, None, "swept");
+                continue;
+            };
+            for delivery in shown.unwrap().deliveries {
+                let handler = HANDLERS.iter().position(|name| *name == delivery.handler).unwrap();
+                let expected = deliveries[handler];
+                assert_eq!((delivery.state, delivery.attempts), (expected.state, expected.attempts), "{index}");
+            }
+        }
+    }
+
+    /// What is listed by state and handler is what the model says, the newest first.
+    pub(super) fn compare_lists(&self) {
+        for state in [State::Pending, State::Done, State::Dead, State::Discarded] {
+            for handler in [None, Some(0), Some(1)] {
+                let name = handler.map(|index: usize| HANDLERS[index].to_owned());
+                let filter = Filter { state: Some(state), handler: name, limit: 1000, ..Filter::default() };
+                let listed = self.runtime.block_on(self.inbox.list(&filter)).unwrap();
+                let is_in_state = |deliveries: &[Delivery; 2]| match (handler, state) {
+                    (Some(index), _) => deliveries[index].state == state,
+                    (None, State::Done) => deliveries.iter().all(|delivery| delivery.state == state),
+                    (None, _) => deliveries.iter().any(|delivery| delivery.state == state),
+                };
+                let mut expected: Vec<_> = self
+                    .live()
+                    .filter(|(_, (_, deliveries))| is_in_state(deliveries))
+                    .map(|(number, _)| self.stored[number].id.clone())
+                    .collect();
+                expected.reverse();
+                assert_eq!(listed.into_iter().map(|event| event.id).collect::<Vec<_>>(), expected, "{state:?}");
+            }
+        }
+    }
+
+    /// Whatever is pending is delivered in the end, if the handlers are willing.
+    pub(super) fn finish_all(&mut self) {
+        while !self.claims.is_empty() {
+            self.finish(0, How::Done);
+        }
+        for event in 0..self.events.len() {
+            self.apply(&Step::Hurry { event });
+        }
+        for handler in 0..HANDLERS.len() {
+            loop {
+                self.claim(handler, 2);
+                if self.claims.is_empty() {
+                    break;
+                }
+                while !self.claims.is_empty() {
+                    self.finish(0, How::Done);
+                }
+            }
+        }
+        let left = self.live().filter(|(_, (_, all))| all.iter().any(|delivery| delivery.state == State::Pending));
+        assert_eq!(left.count(), 0);
+        self.compare();
+    }
+}

@@ -1,0 +1,133 @@
+//! Faults of the machine under the receiver: system calls that fail, a disk that is full.
+//!
+//! Both need more than every machine grants (`strace` may look at other processes, namespaces can be
+//! made), so each says `None` where it cannot be had, and says why on standard error.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// System calls of a running process fail, from [`FailingCalls::begin`] on until it is dropped.
+pub struct FailingCalls {
+    strace: Child,
+    record: tempfile::NamedTempFile,
+}
+
+impl FailingCalls {
+    /// Lets `calls` (`"fsync,fdatasync"`) of the process fail with `error` (`"EIO"`).
+    pub fn begin(process: u32, calls: &str, error: &str) -> Option<Self> {
+        let record = tempfile::NamedTempFile::new().unwrap();
+        let started = Command::new("strace")
+            .args(["--follow-forks", "--attach", &process.to_string(), "--output"])
+            .arg(record.path())
+            .args(["-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:error={error}")])
+            .stderr(Stdio::piped())
+            .spawn();
+        let Ok(mut strace) = started else { return missing("strace is not installed") };
+        let mut stderr = BufReader::new(strace.stderr.take().unwrap());
+        let mut line = String::new();
+        stderr.read_line(&mut line).unwrap();
+        if !line.contains("attached") {
+            strace.wait().unwrap();
+            return missing(&line);
+        }
+        // It goes on to speak of every new thread, and must not block on that.
+        std::thread::spawn(move || stderr.read_to_end(&mut Vec::new()));
+        Some(Self { strace, record })
+    }
+
+    /// How many calls have failed so far because of this.
+    pub fn count(&self) -> usize {
+        let record = std::fs::read_to_string(self.record.path()).unwrap();
+        record.lines().filter(|line| line.ends_with("(INJECTED)")).count()
+    }
+}
+
+impl Drop for FailingCalls {
+    fn drop(&mut self) {
+        // Asked to end, strace lets the process go on; killed, it might not.
+        let _ = Command::new("kill").args(["-INT", &self.strace.id().to_string()]).status();
+        let _ = self.strace.wait();
+    }
+}
+
+/// A disk of a few MiB that only the processes inside of it see.
+pub struct SmallDisk {
+    /// Lives as long as the disk does, and longer than any receiver on it.
+    keeper: Child,
+    /// Where the disk is.
+    at: PathBuf,
+}
+
+impl SmallDisk {
+    /// Puts one at the directory `at`, which is made.
+    pub fn at(at: PathBuf, mebibytes: usize) -> Option<Self> {
+        std::fs::create_dir_all(&at).unwrap();
+        let mut unshare = Command::new("unshare");
+        if !is_root() {
+            unshare.args(["--user", "--map-root-user"]);
+        }
+        let mount = format!("mount -t tmpfs -o size={mebibytes}m none \"$0\" && echo ready && exec cat");
+        let started = unshare
+            .args(["--mount", "sh", "-c", &mount])
+            .arg(&at)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
+        let Ok(mut keeper) = started else { return missing("unshare is not installed") };
+        let mut line = String::new();
+        BufReader::new(keeper.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        if line.trim() != "ready" {
+            keeper.wait().unwrap();
+            return missing("no disk can be mounted in a namespace of its own");
+        }
+        Some(Self { keeper, at })
+    }
+
+    /// The programs to run another one under, so that it sees the disk. It starts in `folder`.
+    pub fn inside(&self, folder: &Path) -> Vec<String> {
+        let mut nsenter = vec!["nsenter".to_owned(), format!("--target={}", self.keeper.id())];
+        if !is_root() {
+            nsenter.extend(["--user", "--preserve-credentials"].map(str::to_owned));
+        }
+        nsenter.extend(["--mount", "--", "env", "-C"].map(str::to_owned));
+        nsenter.push(folder.to_str().unwrap().to_owned());
+        nsenter
+    }
+
+    /// Takes all the space that is left.
+    pub fn fill(&self) {
+        let mut ballast = OpenOptions::new().create(true).append(true).open(self.ballast()).unwrap();
+        while ballast.write_all(&[0; 4096]).is_ok() {}
+    }
+
+    /// Gives back what [`SmallDisk::fill`] took.
+    pub fn free(&self) {
+        File::create(self.ballast()).unwrap();
+    }
+
+    fn ballast(&self) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.keeper.id()));
+        root.join(self.at.join("ballast").strip_prefix("/").unwrap())
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = self.keeper.kill();
+        let _ = self.keeper.wait();
+    }
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
+}
+
+#[expect(clippy::print_stderr, reason = "whoever reads what was tested has to know what was not")]
+fn missing<T>(why: &str) -> Option<T> {
+    eprintln!("SKIPPED, as this machine does not let us: {why}");
+    None
+}
