@@ -29,7 +29,7 @@ use crate::listener::router;
 /// Connections that wait in the kernel to be accepted.
 const LISTEN_BACKLOG: u32 = 1024;
 /// Largest head of a request, in bytes.
-const LARGEST_HEAD: usize = 64 << 10;
+const LARGEST_HEAD: u16 = u16::MAX;
 /// Headers of a request.
 const MOST_HEADERS: usize = 100;
 /// Requests at once on one HTTP/2 connection.
@@ -120,11 +120,11 @@ impl Receiver {
         let reception =
             Arc::new(Reception { server: settings.server, budget, inbox, dispatch, draining: AtomicBool::new(false) });
         let router = router::router(Arc::clone(&reception), settings.endpoints, settings.anywhere);
-        let handles = vec![Handle::new(), Handle::new()];
+        let servers = vec![Handle::new(), Handle::new()];
         let mut serving = JoinSet::new();
-        let https = https(public, &reception.server).handle(handles[0].clone());
+        let https = https(public, &reception.server).handle(servers[0].clone());
         serving.spawn(https.serve(router.into_make_service_with_connect_info::<SocketAddr>()));
-        let http = Server::<SocketAddr>::from_listener(admin).handle(handles[1].clone());
+        let http = Server::<SocketAddr>::from_listener(admin).handle(servers[1].clone());
         serving.spawn(http.serve(admin::router(Arc::clone(&reception)).into_make_service()));
 
         tracing::info!(address = %public_address, admin = %admin_address, "listening");
@@ -132,7 +132,7 @@ impl Receiver {
             public: public_address,
             admin: admin_address,
             reception,
-            servers: handles,
+            servers,
             stop,
             workers,
             serving,
@@ -204,7 +204,7 @@ fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     // On Windows this would let two programs share the port.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
-    socket.bind(address).with_context(|| format!("cannot listen on {address}; does another program?"))?;
+    socket.bind(address).with_context(|| format!("cannot listen on {address}"))?;
     Ok(socket.listen(LISTEN_BACKLOG)?)
 }
 
@@ -224,7 +224,7 @@ fn https(
         // Without a timer the time-out would not work.
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_read)
-        .max_buf_size(LARGEST_HEAD)
+        .max_buf_size(LARGEST_HEAD.into())
         .max_headers(MOST_HEADERS);
     http.http2()
         .timer(TokioTimer::new())
@@ -232,7 +232,7 @@ fn https(
         .max_concurrent_streams(STREAMS)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_header_list_size(LARGEST_HEAD as u32);
+        .max_header_list_size(LARGEST_HEAD.into());
     server
 }
 

@@ -1,4 +1,4 @@
-//! The public side: TLS, limits, and one request from start to end ([`receive`]).
+//! The public side: TLS, limits, and one request from start to end (`receive`).
 
 pub(crate) mod body;
 pub(crate) mod guard;

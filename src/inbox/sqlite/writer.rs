@@ -35,10 +35,13 @@ const CHECKPOINT_PAUSE: Duration = Duration::from_millis(200);
 /// Tells the one who waits for a job how its transaction ended.
 type Reply = Box<dyn FnOnce(Result<(), InboxError>) + Send>;
 
+/// What is to be done, and how to tell the one who waits for it.
+type Task = Box<dyn FnOnce(&Connection) -> (rusqlite::Result<()>, Reply) + Send>;
+
 /// Something to do within a transaction. If it is dropped undone, the one who waits learns of it.
 struct Job {
     weight: usize,
-    work: Box<dyn FnOnce(&Connection) -> (rusqlite::Result<()>, Reply) + Send>,
+    work: Task,
 }
 
 /// The way to the writer's thread.
