@@ -1,6 +1,6 @@
 //! From the inbox to the handlers: order, retry, dead letters.
 //!
-//! Each handler has a [`worker`] of its own, so that one that is down holds back nobody else. A worker
+//! Each handler has a `worker` of its own, so that one that is down holds back nobody else. A worker
 //! claims what is due, at most one event per order or shipment, hands it to the handler, and notes how
 //! it ended. The inbox is where the work is; nothing here has to survive a restart.
 

@@ -1,7 +1,7 @@
 //! The inbox in an embedded SQLite database: WAL, `synchronous=FULL`, one writer.
 //!
-//! [`writer`] commits whatever is waiting in one transaction and one sync. [`events`] and
-//! [`deliveries`] are the statements, [`changes`] and [`views`] what people do and look at.
+//! `writer` commits whatever is waiting in one transaction and one sync. `events` and
+//! `deliveries` are the statements, `changes` and `views` what people do and look at.
 
 mod changes;
 mod deliveries;
