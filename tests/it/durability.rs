@@ -96,7 +96,7 @@ async fn without_a_sync_nothing_is_acknowledged_and_with_the_next_one_everything
     reader.execute_batch("BEGIN; SELECT count(*) FROM events;").unwrap();
     let before = order_event("1");
     tally.note(&before.to_string(), &receiver.sender().send(before.clone()).await);
-    let Some(fault) = FailingCalls::begin(receiver.pid(), "fsync,fdatasync", "EIO") else { return };
+    let fault = FailingCalls::begin(receiver.pid(), "fsync,fdatasync", "EIO");
 
     let load = Load::start(&receiver, 8);
     load.answered(40).await;
@@ -127,7 +127,7 @@ async fn a_disk_that_turns_read_only_is_answered_503_until_it_can_be_written_aga
     assert_eq!(sender.send(before.clone()).await.status, Some(202));
 
     // What the kernel says to writes when it has turned a failing file system read-only.
-    let Some(fault) = FailingCalls::begin(receiver.pid(), "pwrite64,ftruncate,fallocate", "EROFS") else { return };
+    let fault = FailingCalls::begin(receiver.pid(), "pwrite64,ftruncate,fallocate", "EROFS");
     assert_eq!(sender.send(after.clone()).await.status, Some(503));
     assert_eq!(sender.send(Message::xml("<a><b></a>")).await.status, Some(503));
     assert_eq!(receiver.admin("/readyz").await.0, 503);
@@ -146,7 +146,7 @@ async fn a_disk_that_turns_read_only_is_answered_503_until_it_can_be_written_aga
 #[tokio::test]
 async fn a_full_disk_is_answered_503_until_there_is_space_and_nothing_is_lost() {
     let receiver = Receiver::prepared("");
-    let Some(disk) = SmallDisk::at(receiver.path("data"), 8) else { return };
+    let disk = SmallDisk::at(receiver.path("data"), 8);
     let inside = disk.inside(receiver.folder());
     let mut receiver = receiver.inside(inside);
     receiver.restart();

@@ -1,7 +1,8 @@
 //! Faults of the machine under the receiver: system calls that fail, a disk that is full.
 //!
-//! Both need more than every machine grants (`strace` may look at other processes, namespaces can be
-//! made), so each says `None` where it cannot be had, and says why on standard error.
+//! Both need rights that not every machine grants: `strace` looks at another process, a disk is mounted
+//! in a namespace. Where they cannot be had, the test fails and says so: a promise that was not tried is
+//! not kept.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -16,7 +17,7 @@ pub struct FailingCalls {
 
 impl FailingCalls {
     /// Lets `calls` (`"fsync,fdatasync"`) of the process fail with `error` (`"EIO"`).
-    pub fn begin(process: u32, calls: &str, error: &str) -> Option<Self> {
+    pub fn begin(process: u32, calls: &str, error: &str) -> Self {
         let record = tempfile::NamedTempFile::new().unwrap();
         let started = Command::new("strace")
             .args(["--follow-forks", "--attach", &process.to_string(), "--output"])
@@ -24,17 +25,17 @@ impl FailingCalls {
             .args(["-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:error={error}")])
             .stderr(Stdio::piped())
             .spawn();
-        let Ok(mut strace) = started else { return missing("strace is not installed") };
+        let Ok(mut strace) = started else { panic!("strace is not installed; scripts/test installs it") };
         let mut stderr = BufReader::new(strace.stderr.take().unwrap());
         let mut line = String::new();
         stderr.read_line(&mut line).unwrap();
         if !line.contains("attached") {
             strace.wait().unwrap();
-            return missing(&line);
+            panic!("strace may not look at the receiver (ptrace_scope, container?): {line}");
         }
         // It goes on to speak of every new thread, and must not block on that.
         std::thread::spawn(move || stderr.read_to_end(&mut Vec::new()));
-        Some(Self { strace, record })
+        Self { strace, record }
     }
 
     /// How many calls have failed so far because of this.
@@ -62,7 +63,7 @@ pub struct SmallDisk {
 
 impl SmallDisk {
     /// Puts one at the directory `at`, which is made.
-    pub fn at(at: PathBuf, mebibytes: usize) -> Option<Self> {
+    pub fn at(at: PathBuf, mebibytes: usize) -> Self {
         std::fs::create_dir_all(&at).unwrap();
         let mut unshare = Command::new("unshare");
         if !is_root() {
@@ -76,14 +77,14 @@ impl SmallDisk {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn();
-        let Ok(mut keeper) = started else { return missing("unshare is not installed") };
+        let Ok(mut keeper) = started else { panic!("unshare is not installed; scripts/test installs it") };
         let mut line = String::new();
         BufReader::new(keeper.stdout.take().unwrap()).read_line(&mut line).unwrap();
         if line.trim() != "ready" {
             keeper.wait().unwrap();
-            return missing("no disk can be mounted in a namespace of its own");
+            panic!("no disk can be mounted in a namespace of its own (container without the right?)");
         }
-        Some(Self { keeper, at })
+        Self { keeper, at }
     }
 
     /// The programs to run another one under, so that it sees the disk. It starts in `folder`.
@@ -124,10 +125,4 @@ impl Drop for SmallDisk {
 fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt as _;
     std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
-}
-
-#[expect(clippy::print_stderr, reason = "whoever reads what was tested has to know what was not")]
-fn missing<T>(why: &str) -> Option<T> {
-    eprintln!("SKIPPED, as this machine does not let us: {why}");
-    None
 }
