@@ -75,9 +75,9 @@ async fn a_company_is_found_wherever_the_event_names_it_in_json_and_in_txml() {
         assert!(receiver.sender().send(crate::support::sender::Message::xml(xml)).await.is_delivered());
     }
 
-    let received = receiver.inbox();
-    let unwanted: Vec<_> = received.iter().filter(|event| event["state"] == "unwanted").collect();
-    assert_eq!(received.len(), 12);
+    let events = receiver.inbox();
+    let unwanted: Vec<_> = events.iter().filter(|event| event["state"] == "unwanted").collect();
+    assert_eq!(events.len(), 12);
     assert_eq!(unwanted.iter().map(|event| event["subject"].clone()).collect::<Vec<_>>(), ["6", "6"]);
 }
 

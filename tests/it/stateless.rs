@@ -29,9 +29,9 @@ async fn an_event_is_answered_200_once_the_handler_has_confirmed_it() {
 
     assert_eq!(answer.status, Some(200), "{answer:?}");
     assert_eq!(answer.json()["id"], message_id(&event));
-    let received = erp.received();
-    assert!(received[0].ended.is_some(), "answered before the handler was done");
-    assert_eq!(received[0].json()["data"], event);
+    let requests = erp.received();
+    assert!(requests[0].ended.is_some(), "answered before the handler was done");
+    assert_eq!(requests[0].json()["data"], event);
     assert!(!receiver.path("data").exists(), "nothing is written");
 }
 
@@ -127,8 +127,8 @@ async fn events_of_an_order_go_one_after_the_other() {
     let answers = answers.join_all().await;
 
     assert!(answers.iter().all(|status| *status == Some(200)), "{answers:?}");
-    let received = erp.received();
-    assert!(received.windows(2).all(|pair| pair[0].ended.unwrap() <= pair[1].at), "two at once");
+    let requests = erp.received();
+    assert!(requests.windows(2).all(|pair| pair[0].ended.unwrap() <= pair[1].at), "two at once");
 }
 
 #[tokio::test]
