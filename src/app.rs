@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::admin;
 use crate::budget::Budget;
-use crate::config::Settings;
+use crate::config::{Settings, settings};
 use crate::dispatch::worker::Worker;
 use crate::dispatch::{Dispatch, Route};
 use crate::handlers::{DynHandler, Handler, SharedHandler};
@@ -126,8 +126,20 @@ impl Receiver {
         let router = router::router(Arc::clone(&reception), settings.endpoints, settings.anywhere);
         let servers = vec![Handle::new(), Handle::new()];
         let mut serving = JoinSet::new();
-        let https = https(public, &reception.server).handle(servers[0].clone());
-        serving.spawn(https.serve(router.into_make_service_with_connect_info::<SocketAddr>()));
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let guard = guard(&reception.server);
+        let server = Server::<SocketAddr>::from_listener(public);
+        if let Some(tls) = &reception.server.tls {
+            let tls = RustlsConfig::from_config(Arc::clone(&tls.config));
+            let limit = reception.server.limits.tls_handshake;
+            let acceptor = RustlsAcceptor::new(tls).handshake_timeout(limit).acceptor(guard);
+            let server = speaking(server.acceptor(acceptor), &reception.server.limits).handle(servers[0].clone());
+            serving.spawn(server.serve(service));
+        } else {
+            tracing::warn!("TLS is off (server.tls): something in front of this address has to terminate it");
+            let server = speaking(server.acceptor(guard), &reception.server.limits).handle(servers[0].clone());
+            serving.spawn(server.serve(service));
+        }
         let http = Server::<SocketAddr>::from_listener(admin).handle(servers[1].clone());
         serving.spawn(http.serve(admin::router(Arc::clone(&reception)).into_make_service()));
 
@@ -212,17 +224,15 @@ fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     Ok(socket.listen(LISTEN_BACKLOG)?)
 }
 
-/// The public server: limits on connections, TLS, HTTP/1.1 and HTTP/2.
-fn https(
-    listener: TcpListener,
-    settings: &crate::config::settings::Server,
-) -> Server<SocketAddr, RustlsAcceptor<Guard>> {
+/// What stands before TLS: limits on connections.
+fn guard(settings: &settings::Server) -> Guard {
     let limits = &settings.limits;
     let longest_silence = limits.body_idle.max(settings.answer_within).max(limits.header_read) + MARGIN;
-    let guard = Guard::new(limits.connections, limits.tls_handshake, longest_silence);
-    let tls = RustlsConfig::from_config(Arc::clone(&settings.tls.config));
-    let acceptor = RustlsAcceptor::new(tls).handshake_timeout(limits.tls_handshake).acceptor(guard);
-    let mut server = Server::<SocketAddr>::from_listener(listener).acceptor(acceptor);
+    Guard::new(limits.connections, limits.tls_handshake, longest_silence, settings.trusted_proxies.clone())
+}
+
+/// HTTP/1.1 and HTTP/2 with their limits.
+fn speaking<A>(mut server: Server<SocketAddr, A>, limits: &settings::Limits) -> Server<SocketAddr, A> {
     let http = server.http_builder();
     http.http1()
         // Without a timer the time-out would not work.

@@ -1,4 +1,4 @@
-//! Source addresses: the `allow_from` list of an endpoint.
+//! Lists of addresses: `allow_from` of an endpoint, `server.trusted_proxies`.
 
 use std::net::IpAddr;
 
@@ -10,7 +10,7 @@ const TRADECLOUD: &[(&str, &[&str])] =
     &[("tradecloud-production", &["35.204.224.107", "34.90.20.233"]), ("tradecloud-acceptance", &["35.204.36.162"])];
 
 /// A list of networks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AddressList(Vec<IpNet>);
 
 impl AddressList {
@@ -32,6 +32,20 @@ impl AddressList {
             }
         }
         if wrong.is_empty() { Ok(Self(networks)) } else { Err(wrong) }
+    }
+
+    /// Reads one entry each: a network (`10.0.0.0/8`) or an address.
+    ///
+    /// # Errors
+    /// The entries that are neither.
+    pub fn read_networks(entries: &[String]) -> Result<Self, Vec<String>> {
+        let (mut wrong, unnamed): (Vec<_>, Vec<_>) =
+            entries.iter().cloned().partition(|entry| TRADECLOUD.iter().any(|(name, _)| name == entry));
+        let list = Self::read(&unnamed).unwrap_or_else(|entries| {
+            wrong.extend(entries);
+            Self::default()
+        });
+        if wrong.is_empty() { Ok(list) } else { Err(wrong) }
     }
 
     /// Whether `address` is in one of the networks. An IPv4 address that arrives at an IPv6 socket
