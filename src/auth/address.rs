@@ -34,6 +34,12 @@ impl AddressList {
         if wrong.is_empty() { Ok(Self(networks)) } else { Err(wrong) }
     }
 
+    /// The addresses that Tradecloud sends from, for production and acceptance.
+    pub fn tradecloud() -> Self {
+        let texts = TRADECLOUD.iter().flat_map(|(_, addresses)| *addresses);
+        Self(texts.filter_map(|text| text.parse::<IpAddr>().ok()).map(IpNet::from).collect())
+    }
+
     /// Whether `address` is in one of the networks. An IPv4 address that arrives at an IPv6 socket
     /// (`::ffff:10.0.0.1`) counts as what it is.
     pub fn contains(&self, address: IpAddr) -> bool {
@@ -55,6 +61,7 @@ mod tests {
         let production = list(&["tradecloud-production"]);
         assert!(production.contains("34.90.20.233".parse().unwrap()));
         assert!(!production.contains("35.204.36.162".parse().unwrap()));
+        assert_eq!(AddressList::tradecloud(), list(&["tradecloud-production", "tradecloud-acceptance"]));
     }
 
     #[test]

@@ -112,7 +112,11 @@ fn report(out: &mut dyn Write, problems: &[Problem], tried: &[Tried]) -> io::Res
     for Tried { what, works, detail } in tried {
         writeln!(out, "{}: {what}: {detail}", if *works { "works" } else { "FAILS" })?;
     }
+    let failing = tried.iter().filter(|tried| !tried.works).count();
     match problems.iter().filter(|problem| problem.is_error()).count() {
+        0 if failing > 0 => {
+            writeln!(out, "The configuration is valid, but {failing} of {} that were tried failed.", tried.len())
+        }
         0 => writeln!(out, "The configuration is valid."),
         errors => writeln!(out, "The configuration is not valid: {errors} error(s)."),
     }

@@ -5,3 +5,4 @@ pub(crate) mod guard;
 pub(crate) mod receive;
 pub(crate) mod router;
 pub mod tls;
+pub(crate) mod turned_away;

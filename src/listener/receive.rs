@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::extract::Request;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{Method, request};
 use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::time::timeout;
 
 use super::body::{self, BodyError, Received};
+use super::turned_away::TurnedAway;
 use crate::auth::{Gate, Verified};
 use crate::budget::Budget;
 use crate::config::settings::{Acknowledge, Endpoint, Server};
@@ -32,6 +33,7 @@ pub(crate) struct Reception {
     pub(crate) inbox: SharedInbox,
     pub(crate) dispatch: Dispatch,
     pub(crate) draining: AtomicBool,
+    pub(crate) turned_away: TurnedAway,
 }
 
 /// A webhook: who is it, what did they send, is it safe, what do we say.
@@ -52,9 +54,13 @@ pub(crate) async fn receive(
         let refusal = refuse(Why::Method, "this endpoint takes POST and PUT only");
         return misdirected(reception, &endpoint.gate, address, request, refusal).await;
     }
+    let path = request.uri().path().to_owned();
     let Verified { caller, head, body, .. } = match endpoint.gate.admit(request) {
         Ok(verified) => verified,
-        Err(denied) => return Answer::Denied(denied),
+        Err(denied) => {
+            reception.turned_away.note(address, &path, &denied.to_string());
+            return Answer::Denied(denied);
+        }
     };
     let arrival = Arrival::new(&head, &caller.credential, address);
     let received = body::read(&head.headers, body, &reception.server.limits, &reception.budget).await;
@@ -90,7 +96,12 @@ pub(crate) async fn misdirected(
     request: Request,
     refusal: Refusal,
 ) -> Answer {
+    let (path, tries) = (request.uri().path().to_owned(), request.headers().contains_key(AUTHORIZATION));
     let Ok(Verified { caller, head, body, .. }) = gate.admit(request) else {
+        // Without credentials it was one of the many that only look what there is.
+        if tries {
+            reception.turned_away.note(address, &path, &refusal.detail);
+        }
         return Answer::Refused(refusal);
     };
     let arrival = Arrival::new(&head, &caller.credential, address);

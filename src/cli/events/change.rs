@@ -7,7 +7,7 @@ use anyhow::bail;
 use serde_json::json;
 
 use super::{ChangeArgs, pages};
-use crate::config::Settings;
+use crate::cli::WrongUsage;
 use crate::decode;
 use crate::dispatch::Route;
 use crate::inbox::{EventView, Incoming, SharedInbox, State};
@@ -16,29 +16,44 @@ use crate::inbox::{EventView, Incoming, SharedInbox, State};
 pub(super) async fn deliver(
     inbox: &SharedInbox,
     args: &ChangeArgs,
-    settings: &Settings,
+    routes: Arc<[Route]>,
     out: &mut impl Write,
 ) -> anyhow::Result<bool> {
-    let routes: Arc<[Route]> = settings.handlers.iter().map(|handler| handler.route.clone()).collect();
     let handler = args.filter.handler.as_deref();
     if let Some(name) = handler
         && !routes.iter().any(|route| route.name == name)
     {
         bail!("there is no handler \"{name}\" in the configuration");
     }
-    let mut all = true;
-    for event in chosen(inbox, args, State::Dead, out, &mut all).await? {
+    let (mut all, mut due) = (true, false);
+    let events = chosen(inbox, args, State::Dead, out, &mut all).await?;
+    if args.all && events.is_empty() && !args.json {
+        writeln!(
+            out,
+            "Nothing to deliver: no event is {} and matches.",
+            args.filter.state.unwrap_or(State::Dead).as_str()
+        )?;
+    }
+    for event in events {
         let result = if event.kind.is_none() {
             accept(inbox, &event, Arc::clone(&routes)).await?
         } else {
             match inbox.deliver(event.number, handler).await? {
-                0 => Err("nothing to deliver: no delivery of it is dead or discarded (see --handler)".to_owned()),
+                0 => Err(match handler {
+                    None => {
+                        "nothing to deliver: no delivery of it is dead or discarded. With `--handler NAME` it goes \
+                             to that handler once more all the same"
+                            .to_owned()
+                    }
+                    Some(name) => format!("nothing to deliver: it waits for handler {name} already"),
+                }),
                 deliveries => Ok(format!("{deliveries} delivery(s) due")),
             }
         };
+        due |= result.is_ok();
         all &= report(args, &event.id, result, out)?;
     }
-    if !args.json {
+    if due && !args.json {
         writeln!(out, "A running receiver delivers what is due within seconds; otherwise the next start does.")?;
     }
     Ok(all)
@@ -47,7 +62,8 @@ pub(super) async fn deliver(
 /// Sets events aside; returns whether each could be.
 pub(super) async fn discard(inbox: &SharedInbox, args: &ChangeArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     if args.all && args.filter.state.is_none() {
-        bail!("`discard --all` needs --state, so that nothing is set aside by mistake");
+        let what = "`discard --all` needs --state, so that nothing is set aside by mistake";
+        return Err(WrongUsage(what.to_owned()).into());
     }
     let mut all = true;
     for event in chosen(inbox, args, State::Dead, out, &mut all).await? {
