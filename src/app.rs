@@ -96,6 +96,9 @@ impl Receiver {
         }
         warn_of_orphans(&inbox, &handlers).await?;
 
+        for (_, credential) in &settings.anywhere.credentials {
+            credential.start().await;
+        }
         let public = listen(settings.server.listen).context("server.listen")?;
         let admin = listen(settings.admin).context("admin.listen")?;
         let (public_address, admin_address) = (public.local_addr()?, admin.local_addr()?);

@@ -11,11 +11,11 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{Method, request};
 use bytes::Bytes;
 use jiff::Timestamp;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::body::{self, BodyError, Received};
 use super::turned_away::TurnedAway;
-use crate::auth::{Gate, Verified};
+use crate::auth::{Denied, Gate, Verified};
 use crate::budget::Budget;
 use crate::config::settings::{Acknowledge, Endpoint, Server};
 use crate::decode;
@@ -55,22 +55,35 @@ pub(crate) async fn receive(
         return misdirected(reception, &endpoint.gate, address, request, refusal).await;
     }
     let path = request.uri().path().to_owned();
-    let Verified { caller, head, body, .. } = match endpoint.gate.admit(request) {
-        Ok(verified) => verified,
-        Err(denied) => {
-            reception.turned_away.note(address, &path, &denied.to_string());
-            return Answer::Denied(denied);
+    let (Verified { caller, head, body, .. }, left) = match admit(&reception, &endpoint.gate, request).await {
+        Ok(admitted) => admitted,
+        Err(Denied::Credentials { reason, detail, challenges }) => {
+            reception.turned_away.note(address, &path, reason, &detail);
+            return Answer::Denied { reason, challenges };
         }
+        Err(Denied::Forbidden { verified, reason }) => {
+            return keep_all(reception, *verified, address, refuse(Why::Caller, reason)).await;
+        }
+        Err(Denied::Unsure { reason }) => return Answer::ComeAgain(ComeAgain::Credentials(reason)),
     };
     let arrival = Arrival::new(&head, &caller.credential, address);
     let received = body::read(&head.headers, body, &reception.server.limits, &reception.budget).await;
-    in_time(reception.server.answer_within, async move {
+    in_time(left, async move {
         match received {
             Ok(received) => take(&reception, endpoint.acknowledge, arrival, received).await,
             Err(error) => unread(&reception, arrival, error).await,
         }
     })
     .await
+}
+
+/// Has the gate look at a request; says how much of the time for the answer is left after that. Half of it is
+/// for the work that comes then.
+async fn admit(reception: &Reception, gate: &Gate, request: Request) -> Result<(Verified, Duration), Denied> {
+    let (begun, within) = (Instant::now(), reception.server.answer_within);
+    let admitted = timeout(within / 2, gate.admit(request)).await;
+    let verified = admitted.map_err(|_| Denied::Unsure { reason: "the keys of the token's issuer do not come" })??;
+    Ok((verified, within.saturating_sub(begun.elapsed())))
 }
 
 /// Does the work on a task of its own: it belongs to the receiver, not to the connection, and goes on
@@ -97,13 +110,23 @@ pub(crate) async fn misdirected(
     refusal: Refusal,
 ) -> Answer {
     let (path, tries) = (request.uri().path().to_owned(), request.headers().contains_key(AUTHORIZATION));
-    let Ok(Verified { caller, head, body, .. }) = gate.admit(request) else {
-        // Without credentials it was one of the many that only look what there is.
-        if tries {
-            reception.turned_away.note(address, &path, &refusal.detail);
+    match admit(&reception, gate, request).await {
+        Ok((verified, _)) => keep_all(reception, verified, address, refusal).await,
+        Err(Denied::Forbidden { verified, .. }) => keep_all(reception, *verified, address, refusal).await,
+        Err(Denied::Unsure { reason }) => Answer::ComeAgain(ComeAgain::Credentials(reason)),
+        Err(Denied::Credentials { .. }) => {
+            // Without credentials it was one of the many that only look what there is.
+            if tries {
+                reception.turned_away.note(address, &path, &refusal.detail, "and the credentials are wrong");
+            }
+            Answer::Refused(refusal)
         }
-        return Answer::Refused(refusal);
-    };
+    }
+}
+
+/// Keeps what somebody known sent, and refuses it.
+async fn keep_all(reception: Arc<Reception>, verified: Verified, address: IpAddr, refusal: Refusal) -> Answer {
+    let Verified { caller, head, body, .. } = verified;
     let arrival = Arrival::new(&head, &caller.credential, address);
     let received = body::read(&head.headers, body, &reception.server.limits, &reception.budget).await;
     in_time(reception.server.answer_within, async move {

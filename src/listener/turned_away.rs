@@ -28,8 +28,8 @@ impl TurnedAway {
         Self { known: AddressList::tradecloud(), tradecloud: Sparing::default(), others: Sparing::default() }
     }
 
-    /// Notes that somebody was turned away, and why.
-    pub(crate) fn note(&self, address: IpAddr, path: &str, reason: &str) {
+    /// Notes that somebody was turned away, and why; `detail` may be empty.
+    pub(crate) fn note(&self, address: IpAddr, path: &str, reason: &str, detail: &str) {
         let is_tradecloud = self.known.contains(address);
         let sparing = if is_tradecloud { &self.tradecloud } else { &self.others };
         let Some(unsaid) = sparing.speak(Instant::now()) else { return };
@@ -37,6 +37,7 @@ impl TurnedAway {
         if is_tradecloud {
             tracing::error!(
                 reason,
+                detail,
                 from = %address,
                 ?path,
                 unsaid,
@@ -46,6 +47,7 @@ impl TurnedAway {
         } else {
             tracing::warn!(
                 reason,
+                detail,
                 from = %address,
                 ?path,
                 unsaid,

@@ -16,6 +16,7 @@ mod inbox_commands;
 mod inbox_scale;
 mod malformed;
 mod model;
+mod oauth;
 mod receive;
 mod render;
 mod replay;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 pub mod erp;
 #[cfg(target_os = "linux")]
 pub mod faults;
+pub mod issuer;
 pub mod load;
 pub mod raw;
 pub mod receiver;
