@@ -34,6 +34,7 @@ impl AddressList {
         if wrong.is_empty() { Ok(Self(networks)) } else { Err(wrong) }
     }
 
+<<<<<<< HEAD
     /// Reads one entry each: a network (`10.0.0.0/8`) or an address.
     ///
     /// # Errors
@@ -46,6 +47,12 @@ impl AddressList {
             Self::default()
         });
         if wrong.is_empty() { Ok(list) } else { Err(wrong) }
+=======
+    /// The addresses that Tradecloud sends from, for production and acceptance.
+    pub fn tradecloud() -> Self {
+        let texts = TRADECLOUD.iter().flat_map(|(_, addresses)| *addresses);
+        Self(texts.filter_map(|text| text.parse::<IpAddr>().ok()).map(IpNet::from).collect())
+>>>>>>> 0fe2d6e5a698e8464544b10e90e5246e2d66b28b
     }
 
     /// Whether `address` is in one of the networks. An IPv4 address that arrives at an IPv6 socket
@@ -69,6 +76,7 @@ mod tests {
         let production = list(&["tradecloud-production"]);
         assert!(production.contains("34.90.20.233".parse().unwrap()));
         assert!(!production.contains("35.204.36.162".parse().unwrap()));
+        assert_eq!(AddressList::tradecloud(), list(&["tradecloud-production", "tradecloud-acceptance"]));
     }
 
     #[test]

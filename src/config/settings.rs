@@ -135,6 +135,22 @@ impl Settings {
     }
 }
 
+/// What there is to know about the inbox without the rest of the configuration.
+#[derive(Debug)]
+pub struct Kept {
+    /// `[inbox]`
+    pub inbox: inbox::Settings,
+    /// Which events each of `[handlers]` wants.
+    pub routes: Vec<Route>,
+}
+
+impl Kept {
+    pub(crate) fn read(root: &Section) -> Option<Self> {
+        let routes = root.tables("handlers").iter().map(Route::read).collect();
+        Some(Self { inbox: root.table("inbox").and_then(inbox::Settings::read)?, routes })
+    }
+}
+
 impl Server {
     fn read(section: Section) -> Option<Self> {
         let listen = address(&section, "listen");

@@ -7,3 +7,4 @@ pub(crate) mod proxied;
 pub(crate) mod receive;
 pub(crate) mod router;
 pub mod tls;
+pub(crate) mod turned_away;

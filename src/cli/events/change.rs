@@ -6,8 +6,13 @@ use std::sync::Arc;
 use anyhow::bail;
 use serde_json::json;
 
+<<<<<<< HEAD
 use super::{ChangeArgs, DeliverArgs, DiscardArgs, catch_up, pages};
 use crate::config::Settings;
+=======
+use super::{ChangeArgs, pages};
+use crate::cli::WrongUsage;
+>>>>>>> 0fe2d6e5a698e8464544b10e90e5246e2d66b28b
 use crate::decode;
 use crate::dispatch::Route;
 use crate::inbox::{EventView, Incoming, SharedInbox, State};
@@ -15,11 +20,15 @@ use crate::inbox::{EventView, Incoming, SharedInbox, State};
 /// Has events delivered again; returns whether each could be.
 pub(super) async fn deliver(
     inbox: &SharedInbox,
+<<<<<<< HEAD
     DeliverArgs { ids, change: args }: &DeliverArgs,
     settings: &Settings,
+=======
+    args: &ChangeArgs,
+    routes: Arc<[Route]>,
+>>>>>>> 0fe2d6e5a698e8464544b10e90e5246e2d66b28b
     out: &mut impl Write,
 ) -> anyhow::Result<bool> {
-    let routes: Arc<[Route]> = settings.handlers.iter().map(|handler| handler.route.clone()).collect();
     let handler = args.filter.handler.as_deref();
     let route = routes.iter().find(|route| Some(&*route.name) == handler);
     if let Some(name) = handler
@@ -27,6 +36,7 @@ pub(super) async fn deliver(
     {
         bail!("there is no handler \"{name}\" in the configuration");
     }
+<<<<<<< HEAD
     let mut all = true;
     let events = match route {
         Some(route) if ids.is_empty() && !args.all => catch_up::missed(inbox, &args.filter.to_filter(0), route).await?,
@@ -35,18 +45,37 @@ pub(super) async fn deliver(
     if events.is_empty() && ids.is_empty() && !args.json {
         writeln!(out, "There is nothing to deliver.")?;
         return Ok(all);
+=======
+    let (mut all, mut due) = (true, false);
+    let events = chosen(inbox, args, State::Dead, out, &mut all).await?;
+    if args.all && events.is_empty() && !args.json {
+        writeln!(
+            out,
+            "Nothing to deliver: no event is {} and matches.",
+            args.filter.state.unwrap_or(State::Dead).as_str()
+        )?;
+>>>>>>> 0fe2d6e5a698e8464544b10e90e5246e2d66b28b
     }
     for event in events {
         let result = if event.kind.is_none() {
             accept(inbox, &event, Arc::clone(&routes)).await?
         } else {
             match inbox.deliver(event.number, handler).await? {
-                0 => Err("nothing to deliver: no delivery of it is dead or discarded (see --handler)".to_owned()),
+                0 => Err(match handler {
+                    None => {
+                        "nothing to deliver: no delivery of it is dead or discarded. With `--handler NAME` it goes \
+                             to that handler once more all the same"
+                            .to_owned()
+                    }
+                    Some(name) => format!("nothing to deliver: it waits for handler {name} already"),
+                }),
                 deliveries => Ok(format!("{deliveries} delivery(s) due")),
             }
         };
+        due |= result.is_ok();
         all &= report(args, &event.id, result, out)?;
     }
+<<<<<<< HEAD
     if !args.json {
         let when = if route.is_some_and(|route| route.paused) {
             "The handler is paused: it gets what is due once `paused` is off and the receiver has been restarted."
@@ -54,6 +83,10 @@ pub(super) async fn deliver(
             "A running receiver delivers what is due within seconds; otherwise the next start does."
         };
         writeln!(out, "{when}")?;
+=======
+    if due && !args.json {
+        writeln!(out, "A running receiver delivers what is due within seconds; otherwise the next start does.")?;
+>>>>>>> 0fe2d6e5a698e8464544b10e90e5246e2d66b28b
     }
     Ok(all)
 }
@@ -65,7 +98,8 @@ pub(super) async fn discard(
     out: &mut impl Write,
 ) -> anyhow::Result<bool> {
     if args.all && args.filter.state.is_none() {
-        bail!("`discard --all` needs --state, so that nothing is set aside by mistake");
+        let what = "`discard --all` needs --state, so that nothing is set aside by mistake";
+        return Err(WrongUsage(what.to_owned()).into());
     }
     let mut all = true;
     for event in chosen(inbox, ids, args, State::Dead, out, &mut all).await? {

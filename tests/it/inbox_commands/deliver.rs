@@ -192,9 +192,41 @@ async fn everything_of_a_state_is_discarded_only_if_the_state_is_said() {
     let without = receiver.run(&["events", "discard", "--all"]);
     let refused = receiver.events(&["discard", "--all", "--state", "refused", "--json"]);
 
-    assert_eq!(without.status.code(), Some(1));
+    assert_eq!(without.status.code(), Some(2));
     assert!(String::from_utf8(without.stderr).unwrap().contains("--state"));
     assert_eq!(refused.len(), 1);
     let states: Vec<_> = receiver.inbox().iter().map(|event| event["state"].clone()).collect();
     assert_eq!(states, ["discarded", "unwanted"]);
+}
+
+#[test]
+fn what_there_is_not_to_deliver_is_said_and_no_delivery_announced() {
+    let receiver = Receiver::start();
+
+    let all = receiver.run(&["events", "deliver", "--all"]);
+    let one = receiver.run(&["events", "deliver", "no-such-event"]);
+
+    assert!(all.status.success(), "{all:?}");
+    assert_eq!(said(&all), "Nothing to deliver: no event is dead and matches.\n");
+    assert_eq!(one.status.code(), Some(1));
+    assert_eq!(said(&one), "no-such-event: there is no such event in the inbox\n");
+}
+
+#[test]
+fn wrong_usage_has_an_exit_status_of_its_own_however_late_it_shows() {
+    let receiver = Receiver::start();
+    let url = receiver.url("/webhooks/tradecloud");
+
+    for arguments in [
+        &["events", "discard", "--all"][..],
+        &["send", "--url", &url],
+        &["send", "--sample", "order"],
+        &["send", "--url", &url, "--sample", "order", "--basic", "no-colon"],
+        &["replay", "--url", "https://user:password@localhost/", "config/receiver.toml"],
+    ] {
+        let output = receiver.run(arguments);
+
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}");
+    }
 }

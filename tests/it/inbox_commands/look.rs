@@ -148,3 +148,30 @@ async fn an_export_has_every_event_with_its_body_the_oldest_first() {
     let file = std::fs::read_to_string(receiver.path("export.jsonl")).unwrap();
     assert_eq!(file.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>(), lines[1..]);
 }
+
+#[tokio::test]
+async fn the_inbox_can_be_looked_at_whatever_is_wrong_with_the_certificates() {
+    let (mut receiver, [order, ..]) = filled().await;
+    receiver.kill();
+    std::fs::remove_dir_all(receiver.path("certs")).unwrap();
+    let config = std::fs::read_to_string(receiver.path("config/receiver.toml")).unwrap();
+    let config = config.replace("type = \"basic\"", "type = \"basik\"").replace("log.format", "log.formaat");
+    std::fs::write(receiver.path("config/receiver.toml"), config).unwrap();
+    assert_eq!(receiver.run(&["check"]).status.code(), Some(78));
+
+    let again = receiver.run(&["events", "deliver", &order, "--handler", "disk"]);
+
+    assert!(again.status.success(), "{again:?}");
+    assert_eq!(receiver.inbox().len(), 4);
+}
+
+#[test]
+fn where_there_is_no_inbox_nothing_else_is_complained_about() {
+    let folder = Receiver::bare();
+
+    let output = folder.run(&["events", "list"]);
+
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert!(complaint.contains("there is no inbox at data/inbox.db"), "{complaint}");
+    assert!(!complaint.contains("certs"), "{complaint}");
+}

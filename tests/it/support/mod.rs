@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 pub mod erp;
-#[cfg(target_os = "linux")]
 pub mod faults;
 pub mod haproxy;
+pub mod issuer;
 pub mod load;
 pub mod raw;
 pub mod receiver;
