@@ -235,10 +235,6 @@ fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     Ok(socket.listen(LISTEN_BACKLOG)?)
 }
 
-<<<<<<< HEAD
-/// What stands before TLS: limits on connections.
-fn guard(settings: &settings::Server) -> Guard {
-=======
 fn hint(error: &std::io::Error) -> &'static str {
     match error.kind() {
         ErrorKind::AddrInUse => ". Another program (another receiver?) listens there: stop it, or choose another port",
@@ -248,12 +244,8 @@ fn hint(error: &std::io::Error) -> &'static str {
     }
 }
 
-/// The public server: limits on connections, TLS, HTTP/1.1 and HTTP/2.
-fn https(
-    listener: TcpListener,
-    settings: &crate::config::settings::Server,
-) -> Server<SocketAddr, RustlsAcceptor<Guard>> {
->>>>>>> 0fe2d6e5a698e8464544b10e90e5246e2d66b28b
+/// What stands before TLS: limits on connections.
+fn guard(settings: &settings::Server) -> Guard {
     let limits = &settings.limits;
     let longest_silence = limits.body_idle.max(settings.answer_within).max(limits.header_read) + MARGIN;
     Guard::new(limits.connections, limits.tls_handshake, longest_silence, settings.trusted_proxies.clone())

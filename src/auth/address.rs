@@ -34,7 +34,6 @@ impl AddressList {
         if wrong.is_empty() { Ok(Self(networks)) } else { Err(wrong) }
     }
 
-<<<<<<< HEAD
     /// Reads one entry each: a network (`10.0.0.0/8`) or an address.
     ///
     /// # Errors
@@ -47,12 +46,12 @@ impl AddressList {
             Self::default()
         });
         if wrong.is_empty() { Ok(list) } else { Err(wrong) }
-=======
+    }
+
     /// The addresses that Tradecloud sends from, for production and acceptance.
     pub fn tradecloud() -> Self {
         let texts = TRADECLOUD.iter().flat_map(|(_, addresses)| *addresses);
         Self(texts.filter_map(|text| text.parse::<IpAddr>().ok()).map(IpNet::from).collect())
->>>>>>> 0fe2d6e5a698e8464544b10e90e5246e2d66b28b
     }
 
     /// Whether `address` is in one of the networks. An IPv4 address that arrives at an IPv6 socket

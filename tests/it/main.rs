@@ -16,11 +16,8 @@ mod inbox_commands;
 mod inbox_scale;
 mod malformed;
 mod model;
-<<<<<<< HEAD
-mod proxies;
-=======
 mod oauth;
->>>>>>> 0fe2d6e5a698e8464544b10e90e5246e2d66b28b
+mod proxies;
 mod receive;
 mod render;
 mod replay;

@@ -6,13 +6,8 @@ use std::sync::Arc;
 use anyhow::bail;
 use serde_json::json;
 
-<<<<<<< HEAD
 use super::{ChangeArgs, DeliverArgs, DiscardArgs, catch_up, pages};
-use crate::config::Settings;
-=======
-use super::{ChangeArgs, pages};
 use crate::cli::WrongUsage;
->>>>>>> 0fe2d6e5a698e8464544b10e90e5246e2d66b28b
 use crate::decode;
 use crate::dispatch::Route;
 use crate::inbox::{EventView, Incoming, SharedInbox, State};
@@ -20,13 +15,8 @@ use crate::inbox::{EventView, Incoming, SharedInbox, State};
 /// Has events delivered again; returns whether each could be.
 pub(super) async fn deliver(
     inbox: &SharedInbox,
-<<<<<<< HEAD
     DeliverArgs { ids, change: args }: &DeliverArgs,
-    settings: &Settings,
-=======
-    args: &ChangeArgs,
     routes: Arc<[Route]>,
->>>>>>> 0fe2d6e5a698e8464544b10e90e5246e2d66b28b
     out: &mut impl Write,
 ) -> anyhow::Result<bool> {
     let handler = args.filter.handler.as_deref();
@@ -36,25 +26,20 @@ pub(super) async fn deliver(
     {
         bail!("there is no handler \"{name}\" in the configuration");
     }
-<<<<<<< HEAD
-    let mut all = true;
+    let (mut all, mut due) = (true, false);
     let events = match route {
         Some(route) if ids.is_empty() && !args.all => catch_up::missed(inbox, &args.filter.to_filter(0), route).await?,
         _ => chosen(inbox, ids, args, State::Dead, out, &mut all).await?,
     };
     if events.is_empty() && ids.is_empty() && !args.json {
-        writeln!(out, "There is nothing to deliver.")?;
+        let state = args.filter.state.unwrap_or(State::Dead).as_str();
+        match handler {
+            Some(name) if !args.all => {
+                writeln!(out, "Nothing to deliver: handler {name} has had every event that it is for.")?
+            }
+            _ => writeln!(out, "Nothing to deliver: no event is {state} and matches.")?,
+        }
         return Ok(all);
-=======
-    let (mut all, mut due) = (true, false);
-    let events = chosen(inbox, args, State::Dead, out, &mut all).await?;
-    if args.all && events.is_empty() && !args.json {
-        writeln!(
-            out,
-            "Nothing to deliver: no event is {} and matches.",
-            args.filter.state.unwrap_or(State::Dead).as_str()
-        )?;
->>>>>>> 0fe2d6e5a698e8464544b10e90e5246e2d66b28b
     }
     for event in events {
         let result = if event.kind.is_none() {
@@ -75,18 +60,13 @@ pub(super) async fn deliver(
         due |= result.is_ok();
         all &= report(args, &event.id, result, out)?;
     }
-<<<<<<< HEAD
-    if !args.json {
+    if due && !args.json {
         let when = if route.is_some_and(|route| route.paused) {
             "The handler is paused: it gets what is due once `paused` is off and the receiver has been restarted."
         } else {
             "A running receiver delivers what is due within seconds; otherwise the next start does."
         };
         writeln!(out, "{when}")?;
-=======
-    if due && !args.json {
-        writeln!(out, "A running receiver delivers what is due within seconds; otherwise the next start does.")?;
->>>>>>> 0fe2d6e5a698e8464544b10e90e5246e2d66b28b
     }
     Ok(all)
 }

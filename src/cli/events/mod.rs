@@ -84,7 +84,6 @@ struct DiscardArgs {
     /// Ids of events
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     ids: Vec<String>,
-<<<<<<< HEAD
     #[command(flatten)]
     change: ChangeArgs,
 }
@@ -93,11 +92,8 @@ struct DiscardArgs {
 struct ChangeArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Every event that matches the filter (deliver: by default the dead ones; discard: needs --state)
-=======
     /// Every event that matches the filter: for `deliver`, the dead ones unless --state says otherwise;
     /// `discard` needs --state
->>>>>>> 0fe2d6e5a698e8464544b10e90e5246e2d66b28b
     #[arg(long)]
     all: bool,
     #[command(flatten)]
@@ -160,22 +156,13 @@ pub async fn run(args: &EventsArgs, out: &mut impl Write) -> Result<bool, Failur
             Ok(true)
         }
         Command::Deliver(args) => {
-<<<<<<< HEAD
-            let (inbox, settings) = open(&args.change.config, Purpose::Look).await?;
-            let done = change::deliver(&inbox, args, &settings, out).await;
-=======
-            let (inbox, routes) = open(&args.config).await?;
+            let (inbox, routes) = open(&args.change.config).await?;
             let done = change::deliver(&inbox, args, routes, out).await;
->>>>>>> 0fe2d6e5a698e8464544b10e90e5246e2d66b28b
             inbox.close().await;
             Ok(done?)
         }
         Command::Discard(args) => {
-<<<<<<< HEAD
-            let (inbox, _) = open(&args.change.config, Purpose::Look).await?;
-=======
-            let (inbox, _) = open(&args.config).await?;
->>>>>>> 0fe2d6e5a698e8464544b10e90e5246e2d66b28b
+            let (inbox, _) = open(&args.change.config).await?;
             let done = change::discard(&inbox, args, out).await;
             inbox.close().await;
             Ok(done?)
