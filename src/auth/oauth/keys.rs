@@ -15,7 +15,7 @@ pub(super) struct Keys(Vec<Key>);
 struct Key {
     id: Option<String>,
     algorithms: Vec<Algorithm>,
-    key: DecodingKey,
+    public: DecodingKey,
 }
 
 /// What the keys say about a token.
@@ -98,10 +98,10 @@ impl Key {
         if !is_for_signatures || algorithms.is_empty() {
             return None;
         }
-        Some(Self { id: common.key_id.clone(), algorithms, key: DecodingKey::from_jwk(&jwk).ok()? })
+        Some(Self { id: common.key_id.clone(), algorithms, public: DecodingKey::from_jwk(&jwk).ok()? })
     }
 
     fn signed(&self, token: &Token<'_>) -> bool {
-        crypto::verify(token.signature, token.message.as_bytes(), &self.key, token.algorithm).unwrap_or(false)
+        crypto::verify(token.signature, token.message.as_bytes(), &self.public, token.algorithm).unwrap_or(false)
     }
 }

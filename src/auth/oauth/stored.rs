@@ -6,6 +6,8 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
@@ -32,8 +34,7 @@ pub(super) struct Stored {
 /// The file for an issuer: several receivers and credentials may share the directory.
 pub(super) fn file(directory: &Path, issuer: &str, document: &Url) -> PathBuf {
     let name = digest(&SHA256, format!("{issuer}\n{document}").as_bytes());
-    let name: String = name.as_ref().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
-    directory.join(format!("{name}.json"))
+    directory.join(format!("{}.json", BASE64_URL_SAFE_NO_PAD.encode(&name.as_ref()[..18])))
 }
 
 /// Reads the file; `None` if there is none, or if it is of no use.

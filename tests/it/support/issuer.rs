@@ -186,11 +186,6 @@ impl Issuer {
         self.server.received().iter().filter(|request| request.uri.path() == "/keys").count()
     }
 
-    /// Waits until it was asked for its keys so often.
-    pub async fn asked_until(&self, count: usize) {
-        super::eventually("the issuer is asked for its keys", async || self.asked() >= count).await;
-    }
-
     /// Nobody listens any more.
     pub fn stop(&mut self) {
         self.server.stop();
