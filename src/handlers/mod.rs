@@ -20,12 +20,17 @@ use crate::event::Event;
 pub mod exec;
 pub mod file;
 pub mod http;
+pub mod kafka;
 mod reason;
 
 /// The handler types by their name in the configuration (`type = "file"`). A new one is a file with
 /// its `Settings`, and a line here.
-pub const TYPES: &[(&str, Read)] =
-    &[("exec", read::<exec::Settings>), ("file", read::<file::Settings>), ("http", read::<http::Settings>)];
+pub const TYPES: &[(&str, Read)] = &[
+    ("exec", read::<exec::Settings>),
+    ("file", read::<file::Settings>),
+    ("http", read::<http::Settings>),
+    ("kafka", read::<kafka::Settings>),
+];
 
 /// Reads the keys of one handler type out of its table; `None` if a problem was noted in the section.
 ///
