@@ -4,6 +4,8 @@
 mod exec;
 mod file;
 mod http;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod oauth;
 
 use std::collections::BTreeSet;
@@ -268,6 +270,16 @@ fn every_mistake_in_a_table_is_named_with_its_key() {
         ),
         ("type = 'http'\nurl = 'https://erp.example'\n[auth]\ntype = 'oauth'", "erp.auth.token_url", "is missing"),
         ("type = 'http'\nurl = 'https://erp.example'\n[auth]\ntype = 'oauth'", "erp.auth.client_secret", "is missing"),
+        ("type = 'kafka'", "erp.brokers", "is missing"),
+        ("type = 'kafka'\nbrokers = ['kafka.example']", "erp.brokers", "with their ports"),
+        ("type = 'kafka'\nbrokers = []", "erp.brokers", "with their ports"),
+        ("type = 'kafka'\nbrokers = ['k:9092']", "erp.topic", "is missing"),
+        ("type = 'kafka'\nbrokers = ['k:9092']\ntopic = 'a/b'", "erp.topic", "must be"),
+        ("type = 'kafka'\nbrokers = ['k:9092']\ntopic = 't'\nca_file = '/none'", "erp.ca_file", "tls = true"),
+        ("type = 'kafka'\ntls = true\nca_file = '/none'", "erp.ca_file", "cannot be read"),
+        ("type = 'kafka'\nbrokers = ['k:9092']\ntopic = 't'\nusername = 'u'", "erp.sasl", "scram-sha-512"),
+        ("type = 'kafka'\nbrokers = ['k:9092']\ntopic = 't'\nsasl = 'gssapi'", "erp.sasl", "\"plain\""),
+        ("type = 'kafka'\nsasl = 'plain'\nusername = 'u'", "erp.password", "is missing"),
     ];
     for (table, key, what) in mistakes {
         let Err(problems) = from_toml("erp", table) else { panic!("accepted: {table}") };

@@ -19,8 +19,8 @@ use crate::handlers::reason::printable;
 pub(super) struct Connection(Arc<Mutex<State>>);
 
 struct State {
-    /// No broker can be reached, as far as we know.
-    cut_off: bool,
+    /// Whether the cluster takes events has to be found out first.
+    in_doubt: bool,
     trouble: Option<Trouble>,
 }
 
@@ -32,19 +32,26 @@ pub(super) struct Trouble {
 }
 
 impl Connection {
-    /// Before the first contact: whether somebody is there has to be found out.
+    /// Before the first contact.
     pub(super) fn unknown() -> Self {
-        Self(Arc::new(Mutex::new(State { cut_off: true, trouble: None })))
+        Self(Arc::new(Mutex::new(State { in_doubt: true, trouble: None })))
     }
 
-    /// Whether no broker can be reached, as far as we know.
-    pub(super) fn is_cut_off(&self) -> bool {
-        self.state().cut_off
+    /// Whether to ask the cluster before an event is sent to it: it could not be reached, or refused the
+    /// last one. Asking is quick to fail, where a message would be held until its time is over; and it
+    /// makes librdkafka forget what it holds against the topic.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.state().in_doubt
+    }
+
+    /// An event was not taken.
+    pub(super) fn doubt(&self) {
+        self.state().in_doubt = true;
     }
 
     /// The cluster has answered.
     pub(super) fn works(&self) {
-        *self.state() = State { cut_off: false, trouble: None };
+        *self.state() = State { in_doubt: false, trouble: None };
     }
 
     /// What went wrong since the cluster has answered last.
@@ -72,7 +79,7 @@ impl ClientContext for Connection {
                 | Code::UnsupportedSASLMechanism,
             ) => Fault::Unreachable,
             Some(Code::AllBrokersDown) => {
-                state.cut_off = true;
+                state.in_doubt = true;
                 if state.trouble.is_some() {
                     // It says more than the number of brokers.
                     return;

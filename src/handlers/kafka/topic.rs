@@ -93,7 +93,7 @@ impl Handler for Topic {
             Ok(json) => json,
             Err(outcome) => return outcome,
         };
-        if self.connection.is_cut_off()
+        if self.connection.is_in_doubt()
             && let Err(why) = self.look(LOOK.min(self.settings.timeout)).await
         {
             return Outcome::Unavailable(why);
@@ -120,7 +120,11 @@ impl Handler for Topic {
                 self.connection.works();
                 Outcome::Done
             }
-            Ok(Err(error)) => self.refused(&error, size),
+            Ok(Err(error)) => {
+                // A producer that gives up takes back all its messages, and then their errors do not say why.
+                let gave_up = producer.client().fatal_error();
+                self.refused(&gave_up.map_or(error, |(code, _)| KafkaError::MessageProduction(code)), size)
+            }
             Err(_) => Outcome::unreachable("the connection to the cluster had to be given up"),
         }
     }
@@ -180,7 +184,10 @@ impl Topic {
             Some(Code::InvalidRecord) => {
                 Outcome::rejected(format!("{} does not take the event: {error}", self.place()))
             }
-            _ => Outcome::Unavailable(self.failed(error, self.settings.timeout)),
+            _ => {
+                self.connection.doubt();
+                Outcome::Unavailable(self.failed(error, self.settings.timeout))
+            }
         }
     }
 

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 pub mod erp;
 #[cfg(target_os = "linux")]
 pub mod faults;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod load;
 pub mod raw;
 pub mod receiver;
