@@ -109,14 +109,17 @@ async fn an_account_that_may_not_write_is_told_so_and_tried_again() {
 #[tokio::test]
 async fn a_producer_that_gave_up_for_good_is_replaced() {
     let kafka = Kafka::start();
-    kafka.turn_away(&[RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED]);
     let writer = writer(&kafka);
+    assert_eq!(writer.deliver(&event("m-1")).await, Outcome::Done);
+    // The cluster no longer knows the producer, and does not let it introduce itself again.
+    kafka.turn_away(&[RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED]);
+    kafka.refuse(&[RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID]);
 
-    let first = unavailable(writer.deliver(&event("m-1")).await);
-    let second = writer.deliver(&event("m-1")).await;
+    let gave_up = unavailable(writer.deliver(&event("m-2")).await);
+    let replaced = writer.deliver(&event("m-2")).await;
 
-    assert!(first.reason.contains("Grant it WRITE"), "{}", first.reason);
-    assert_eq!((second, ids(&kafka)), (Outcome::Done, vec!["m-1".to_owned()]));
+    assert!(gave_up.reason.contains("Grant it WRITE"), "{}", gave_up.reason);
+    assert_eq!((replaced, ids(&kafka)), (Outcome::Done, vec!["m-1".to_owned(), "m-2".to_owned()]));
 }
 
 #[tokio::test]
