@@ -7,6 +7,8 @@ pub mod erp;
 #[cfg(target_os = "linux")]
 pub mod faults;
 pub mod load;
+#[cfg(unix)]
+pub mod postgres;
 pub mod raw;
 pub mod receiver;
 pub mod sender;
