@@ -9,6 +9,8 @@ pub mod faults;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod load;
+#[cfg(unix)]
+pub mod postgres;
 pub mod raw;
 pub mod receiver;
 pub mod sender;
