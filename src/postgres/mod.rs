@@ -97,13 +97,15 @@ impl Database {
 
     /// A pool of up to `most` connections, which are made when they are needed. `setup` is run on each
     /// new one (several statements may be parted by semicolons).
-    pub(crate) fn pool(&self, most: usize, setup: &'static str) -> Pool {
+    pub(crate) fn pool(&self, most: usize, setup: impl Into<Arc<str>>) -> Pool {
+        let setup = setup.into();
         let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(self.config.clone(), self.tls.connector.clone(), config);
         let set_up = deadpool_postgres::Hook::async_fn(move |client: &mut ClientWrapper, _| {
+            let setup = Arc::clone(&setup);
             Box::pin(async move {
                 if !setup.is_empty() {
-                    client.batch_execute(setup).await.map_err(deadpool_postgres::HookError::Backend)?;
+                    client.batch_execute(&setup).await.map_err(deadpool_postgres::HookError::Backend)?;
                 }
                 Ok(())
             })
