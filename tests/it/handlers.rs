@@ -7,6 +7,7 @@ mod http;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod oauth;
+mod postgres;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -270,6 +271,11 @@ fn every_mistake_in_a_table_is_named_with_its_key() {
         ),
         ("type = 'http'\nurl = 'https://erp.example'\n[auth]\ntype = 'oauth'", "erp.auth.token_url", "is missing"),
         ("type = 'http'\nurl = 'https://erp.example'\n[auth]\ntype = 'oauth'", "erp.auth.client_secret", "is missing"),
+        ("type = 'postgres'", "erp.url", "is missing"),
+        ("type = 'postgres'\nurl = 'postgresql://me:secret@db/erp'", "erp.table", "is missing"),
+        ("type = 'postgres'\nurl = 'mysql://me:secret@db/erp'", "erp.url", "must be a URL like"),
+        ("type = 'postgres'\ntable = 'a.b.c'", "erp.table", "schema.table"),
+        ("type = 'postgres'\ntable = 'a.'", "erp.table", "schema.table"),
         ("type = 'kafka'", "erp.brokers", "is missing"),
         ("type = 'kafka'\nbrokers = ['kafka.example']", "erp.brokers", "with their ports"),
         ("type = 'kafka'\nbrokers = []", "erp.brokers", "with their ports"),
