@@ -103,6 +103,10 @@ impl Receiver {
         let (stop, stopped) = watch::channel(false);
         let mut workers = JoinSet::new();
         for (route, handler) in handlers {
+            if route.paused {
+                tracing::warn!(handler = route.name, "paused: its events wait in the inbox");
+                continue;
+            }
             let worker = Worker {
                 route,
                 handler,

@@ -115,7 +115,11 @@ async fn try_online(settings: Settings) -> Vec<Tried> {
             probed.map(|()| "can be written".to_owned()).map_err(|error| error.to_string())
         }
         // To make one would be to write.
-        Err(error) if error.is::<NoInbox>() => Ok("is not there yet; `serve` makes it".to_owned()),
+        Err(error) if error.is::<NoInbox>() => Ok(if settings.inbox.store.keeps() {
+            "is not there yet; `serve` makes it".to_owned()
+        } else {
+            "keeps nothing (inbox.store = \"none\")".to_owned()
+        }),
         Err(error) => Err(format!("{error:#}")),
     };
     tried.push(Tried::new("inbox", inbox));

@@ -116,6 +116,9 @@ impl Settings {
         let handlers = read_handlers(&root);
         let admin = root.table("admin").and_then(read_admin);
         let log = root.table("log").and_then(telemetry::Settings::read);
+        if let Some(inbox) = &inbox {
+            check_together(&root, inbox, &endpoints, &handlers);
+        }
         root.finish();
         Some(Self {
             server: server?,
@@ -201,6 +204,39 @@ impl Delivery {
             },
             lanes: lanes? as usize,
         })
+    }
+}
+
+/// What each part alone cannot know: who waits for whom.
+fn check_together(root: &Section, inbox: &inbox::Settings, endpoints: &[Endpoint], handlers: &[Handler]) {
+    let paused = handlers.iter().filter(|handler| handler.route.paused).map(|handler| &handler.route.name);
+    let no_handler = handlers.is_empty() && root.table("handlers").is_none_or(|handlers| handlers.is_empty());
+    if inbox.store.keeps() {
+        if no_handler {
+            root.warning("handlers", "has no handler: events are kept in the inbox and go nowhere from there");
+        }
+        if endpoints.iter().any(|endpoint| endpoint.acknowledge == Acknowledge::Handled) {
+            for name in paused {
+                let what = "is true, but an endpoint acknowledges with \"handled\": every event for this handler is \
+                            answered 504 and comes again until it is not paused any more";
+                root.warning(&format!("handlers.{name}.paused"), what);
+            }
+        }
+        return;
+    }
+    for (index, endpoint) in endpoints.iter().enumerate() {
+        if endpoint.acknowledge == Acknowledge::Stored {
+            let what =
+                "is \"stored\", but inbox.store is \"none\": there is nothing to store in. Set it to \"handled\"";
+            root.error(&format!("endpoints[{index}].acknowledge"), what);
+        }
+    }
+    for name in paused {
+        let what = "is true, but inbox.store is \"none\": there is nowhere for its events to wait";
+        root.error(&format!("handlers.{name}.paused"), what);
+    }
+    if no_handler {
+        root.error("handlers", "has no handler, and inbox.store is \"none\": every event would be gone");
     }
 }
 
@@ -297,9 +333,6 @@ fn read_handlers(root: &Section) -> Vec<Handler> {
         if let Some(settings) = settings {
             handlers.push(Handler { route, settings });
         }
-    }
-    if handlers.is_empty() && root.table("handlers").is_none_or(|handlers| handlers.is_empty()) {
-        root.warning("handlers", "has no handler: events are kept in the inbox and go nowhere from there");
     }
     handlers
 }

@@ -138,24 +138,32 @@ async fn take(reception: &Reception, acknowledge: Acknowledge, arrival: Arrival,
     let incoming = Incoming::new(envelope, arrival.received, arrival.path, arrival.content_type, bytes);
     let (id, key, event) = (incoming.id.clone(), incoming.key, incoming.envelope.event_name.clone());
     let watch = (acknowledge == Acknowledge::Handled).then(|| reception.dispatch.watch(key));
-    let receipt = match reception.inbox.store(incoming, reception.dispatch.routes()).await {
+    let routes = reception.dispatch.routes();
+    let unwanted = !routes.iter().any(|route| route.wants(&incoming.envelope));
+    let receipt = match reception.inbox.store(incoming, routes).await {
         Ok(receipt) => receipt,
         Err(error) => {
             tracing::error!(%error, ?id, "an event could not be stored; the sender will repeat it");
             return Answer::ComeAgain(ComeAgain::Store);
         }
     };
-    // The body is on disk; its memory is free for the next one while handlers work.
-    drop(share);
+    // Once the body is on disk, its memory is free for the next one while handlers work.
+    let _share = Some(share).filter(|_| !reception.inbox.keeps());
     reception.dispatch.wake();
+    let event = event.as_deref().unwrap_or_default();
     tracing::info!(
         ?id,
-        event = ?event.as_deref().unwrap_or_default(),
+        ?event,
         duplicate = receipt.duplicate,
+        unwanted,
         from = %arrival.address,
         credential = arrival.credential,
-        "event stored"
+        "{}",
+        if reception.inbox.keeps() { "event stored" } else { "event received" }
     );
+    if unwanted && !reception.inbox.keeps() {
+        tracing::warn!(?id, ?event, "no handler wants this event, and there is no inbox: it is kept nowhere");
+    }
     match watch {
         None => Answer::Stored { id },
         Some(watch) => handled(reception, watch, id, receipt.duplicate).await,
@@ -224,8 +232,9 @@ async fn keep_refused(reception: &Reception, arrival: Arrival, body: Bytes, mut 
         status: Answer::Refused(refusal.clone()).status().as_u16(),
         body,
     };
+    let size = refused.body.len();
     match reception.inbox.refuse(refused).await {
-        Ok(id) => {
+        Ok(Some(id)) => {
             tracing::warn!(
                 id,
                 reason = ?refusal.detail,
@@ -233,6 +242,15 @@ async fn keep_refused(reception: &Reception, arrival: Arrival, body: Bytes, mut 
                 "a body was refused and kept; look at it with `events show`"
             );
             refusal.id = Some(id);
+            Answer::Refused(refusal)
+        }
+        Ok(None) => {
+            tracing::error!(
+                reason = ?refusal.detail,
+                from = %arrival.address,
+                size,
+                "a body was refused, and is lost: there is no inbox to keep it in (inbox.store = \"none\")"
+            );
             Answer::Refused(refusal)
         }
         Err(error) => {

@@ -34,6 +34,7 @@ fn event(id: &str) -> Event {
             subject: Some("order-1".to_owned()),
             number: None,
             company_id: Some("company-1".to_owned()),
+            companies: vec!["company-1".to_owned()],
             created: Some("2026-11-21T01:38:12.000Z".to_owned()),
         },
         received: "2026-11-21T01:38:12.123456Z".parse().unwrap(),

@@ -1,5 +1,6 @@
 //! `events`: works on the inbox, beside a receiver that may be running.
 
+mod catch_up;
 mod change;
 mod export;
 mod show;
@@ -30,10 +31,11 @@ enum Command {
     List(ListArgs),
     /// Show one event in full, with its attempts
     Show(ShowArgs),
-    /// Deliver events again: dead and discarded deliveries, or refused bodies that can be read now
-    Deliver(ChangeArgs),
+    /// Deliver events again: dead and discarded deliveries, or refused bodies that can be read now.
+    /// With --handler and no ids: all that the handler wants and has not got
+    Deliver(DeliverArgs),
     /// Set events aside: what is pending, dead or refused of them is not delivered
-    Discard(ChangeArgs),
+    Discard(DiscardArgs),
     /// Write events out as JSON lines, the oldest first; `replay` reads them
     Export(ExportArgs),
 }
@@ -67,12 +69,27 @@ struct ShowArgs {
 }
 
 #[derive(Debug, Args)]
-struct ChangeArgs {
+struct DeliverArgs {
+    /// Ids of events
+    #[arg(required_unless_present_any = ["all", "handler"], conflicts_with = "all")]
+    ids: Vec<String>,
     #[command(flatten)]
-    config: ConfigArgs,
+    change: ChangeArgs,
+}
+
+#[derive(Debug, Args)]
+struct DiscardArgs {
     /// Ids of events
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     ids: Vec<String>,
+    #[command(flatten)]
+    change: ChangeArgs,
+}
+
+#[derive(Debug, Args)]
+struct ChangeArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
     /// Every event that matches the filter (deliver: by default the dead ones; discard: needs --state)
     #[arg(long)]
     all: bool,
@@ -136,13 +153,13 @@ pub async fn run(args: &EventsArgs, out: &mut impl Write) -> Result<bool, Failur
             Ok(true)
         }
         Command::Deliver(args) => {
-            let (inbox, settings) = open(&args.config, Purpose::Look).await?;
+            let (inbox, settings) = open(&args.change.config, Purpose::Look).await?;
             let done = change::deliver(&inbox, args, &settings, out).await;
             inbox.close().await;
             Ok(done?)
         }
         Command::Discard(args) => {
-            let (inbox, _) = open(&args.config, Purpose::Look).await?;
+            let (inbox, _) = open(&args.change.config, Purpose::Look).await?;
             let done = change::discard(&inbox, args, out).await;
             inbox.close().await;
             Ok(done?)

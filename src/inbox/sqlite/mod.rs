@@ -87,9 +87,9 @@ impl Inbox for Sqlite {
         self.writer.run(weight, move |db| events::store(db, &incoming, &routes)).await
     }
 
-    async fn refuse(&self, refused: RefusedBody) -> Result<String, InboxError> {
+    async fn refuse(&self, refused: RefusedBody) -> Result<Option<String>, InboxError> {
         let weight = refused.body.len();
-        self.writer.run(weight, move |db| events::refuse(db, &refused)).await
+        self.writer.run(weight, move |db| events::refuse(db, &refused)).await.map(Some)
     }
 
     async fn claim(&self, handler: &str, most: usize) -> Result<Due, InboxError> {

@@ -113,6 +113,7 @@ impl Both {
             subject: order.map(|order| format!("order-{order}")),
             number: None,
             company_id: None,
+            companies: Vec::new(),
             created: None,
         };
         let body = Bytes::from(format!("body {number}"));
