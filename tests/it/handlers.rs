@@ -284,9 +284,9 @@ fn every_mistake_in_a_table_is_named_with_its_key() {
         ("type = 'kafka'\nbrokers = ['k:9092']\ntopic = 'a/b'", "erp.topic", "must be"),
         ("type = 'kafka'\nbrokers = ['k:9092']\ntopic = 't'\nca_file = '/none'", "erp.ca_file", "tls = true"),
         ("type = 'kafka'\ntls = true\nca_file = '/none'", "erp.ca_file", "cannot be read"),
-        ("type = 'kafka'\nbrokers = ['k:9092']\ntopic = 't'\nusername = 'u'", "erp.sasl", "scram-sha-512"),
-        ("type = 'kafka'\nbrokers = ['k:9092']\ntopic = 't'\nsasl = 'gssapi'", "erp.sasl", "\"plain\""),
-        ("type = 'kafka'\nsasl = 'plain'\nusername = 'u'", "erp.password", "is missing"),
+        ("type = 'kafka'\nauth = {}", "erp.auth.type", "scram-sha-512"),
+        ("type = 'kafka'\nauth = { type = 'gssapi' }", "erp.auth.type", "\"plain\""),
+        ("type = 'kafka'\nauth = { type = 'plain', username = 'u' }", "erp.auth.password", "is missing"),
     ];
     for (table, key, what) in mistakes {
         let Err(problems) = from_toml("erp", table) else { panic!("accepted: {table}") };

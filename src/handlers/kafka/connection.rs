@@ -89,7 +89,7 @@ impl ClientContext for Connection {
             _ => return,
         };
         let hint = match error.rdkafka_error_code() {
-            Some(Code::Authentication | Code::SaslAuthenticationFailed) => " (look at `username` and `password`)",
+            Some(Code::Authentication | Code::SaslAuthenticationFailed) => " (look at `auth` of this handler)",
             Some(Code::SSL) => " (the certificate of a private CA goes into `ca_file`)",
             _ => "",
         };

@@ -49,9 +49,10 @@ impl Readable for Settings {
         let brokers = brokers(section);
         let topic = topic(section);
         let tls = tls(section);
-        let login = login(section);
+        let auth = section.table("auth");
+        let login = if section.has("auth") { auth.and_then(login) } else { Some(Login::None) };
         if let (Some(Login::Sasl { mechanism: "PLAIN", .. }), Some(Tls::Off)) = (&login, &tls) {
-            section.warning("sasl", "sends the password unencrypted. Add `tls = true`, or use \"scram-sha-512\"");
+            section.warning("auth", "sends the password unencrypted. Add `tls = true`");
         }
         if !cfg!(feature = "kafka") {
             section.error(
@@ -119,20 +120,11 @@ fn tls(section: &Section) -> Option<Tls> {
     }
 }
 
-fn login(section: &Section) -> Option<Login> {
+fn login(table: Section) -> Option<Login> {
     let mechanisms = [("plain", "PLAIN"), ("scram-sha-256", "SCRAM-SHA-256"), ("scram-sha-512", "SCRAM-SHA-512")];
-    let mechanism = section.choice("sasl", &mechanisms);
-    if !section.has("sasl") {
-        let (username, given) = (section.text("username"), section.has("password") || section.has("password_file"));
-        if username.is_none() && !given {
-            return Some(Login::None);
-        }
-        // Asked for, so that they do not count as unknown.
-        let _ = (section.text("password"), section.text("password_file"));
-        section.error("sasl", "is missing beside `username` and `password`. Add `sasl = \"scram-sha-512\"`");
-        return None;
-    }
-    let (username, password) = (section.required_text("username", "\"…\""), section.secret("password"));
+    let mechanism = table.required_text("type", "\"scram-sha-512\"").and_then(|_| table.choice("type", &mechanisms));
+    let (username, password) = (table.required_text("username", "\"tradecloud\""), table.secret("password"));
+    table.finish();
     Some(Login::Sasl { mechanism: mechanism?, username: username?, password: password? })
 }
 
