@@ -66,20 +66,27 @@ async fn events_of_one_order_share_a_partition_in_their_order() {
 }
 
 #[tokio::test]
-async fn an_event_that_is_too_large_is_rejected_and_others_are_not() {
+async fn an_event_that_is_too_large_is_rejected_and_none_beside_it() {
     let kafka = Kafka::start();
     let writer = writer(&kafka);
+    assert_eq!(writer.deliver(&event("m-0")).await, Outcome::Done);
+    kafka.answer_after(Duration::from_millis(100));
     kafka.refuse(&[RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE]);
 
-    let first = writer.deliver(&event("m-1")).await;
-    let second = writer.deliver(&event("m-2")).await;
-
-    let reason = rejection(first).reason;
-    assert!(
-        reason.contains("topic `tradecloud` takes no message of") && reason.contains("max.message.bytes"),
-        "{reason}"
+    // At once, as lanes do it, and of one key, so that librdkafka has them side by side.
+    let events: Vec<_> = (1..=4).map(|number| event(&format!("m-{number}"))).collect();
+    let (a, b, c, d) = tokio::join!(
+        writer.deliver(&events[0]),
+        writer.deliver(&events[1]),
+        writer.deliver(&events[2]),
+        writer.deliver(&events[3]),
     );
-    assert_eq!((second, ids(&kafka)), (Outcome::Done, vec!["m-2".to_owned()]));
+
+    let (done, mut others): (Vec<_>, Vec<_>) = [a, b, c, d].into_iter().partition(|outcome| *outcome == Outcome::Done);
+    assert_eq!((done.len(), others.len(), ids(&kafka).len()), (3, 1, 4), "{others:?}");
+    let reason = rejection(others.remove(0)).reason;
+    let says = ["topic `tradecloud` takes no message of", "max.message.bytes"];
+    assert!(says.iter().all(|words| reason.contains(words)), "{reason}");
 }
 
 #[tokio::test]
