@@ -7,7 +7,11 @@ pub mod erp;
 pub mod faults;
 pub mod haproxy;
 pub mod issuer;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod load;
+#[cfg(unix)]
+pub mod postgres;
 pub mod raw;
 pub mod receiver;
 pub mod sender;
