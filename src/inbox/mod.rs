@@ -5,7 +5,11 @@
 //! that would have stored it.
 
 mod key;
+mod lane;
+pub mod postgres;
 pub mod sqlite;
+#[cfg(test)]
+mod tests;
 pub mod view;
 
 use std::sync::Arc;
@@ -27,7 +31,7 @@ pub type SharedInbox = Arc<dyn Inbox>;
 type Read = fn(&Section) -> Option<Box<dyn Open>>;
 
 /// The stores, by the `store` in the configuration.
-pub const STORES: &[(&str, Read)] = &[("sqlite", sqlite::read)];
+pub const STORES: &[(&str, Read)] = &[("sqlite", sqlite::read), ("postgres", postgres::read)];
 
 /// `[inbox]`
 #[derive(Debug)]
@@ -63,7 +67,7 @@ pub enum Purpose {
 
 /// Why a store could not be opened to look at it: there is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no inbox at {place}. Has the receiver run here? (inbox.path, working directory)")]
+#[error("there is no inbox at {place}. Has the receiver run with this configuration, and in this directory?")]
 pub struct NoInbox {
     /// Where there is none.
     pub place: String,

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{deliveries, events, micros};
+use super::{deliveries, micros};
 use crate::inbox::EventKey;
+use crate::inbox::lane::lane;
 
 /// Has an event delivered again. It takes its place in its lane by the order received.
 pub(super) fn deliver_again(
@@ -63,7 +64,7 @@ fn lane_of(db: &Connection, event: i64) -> rusqlite::Result<Option<i64>> {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })
         .optional()?;
-    Ok(number.map(|(kind, subject, key)| events::lane(&kind, subject.as_deref(), EventKey(key))))
+    Ok(number.map(|(kind, subject, key)| lane(&kind, subject.as_deref(), EventKey(key))))
 }
 
 /// Sets aside what of an event is not done.

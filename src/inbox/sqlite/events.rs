@@ -2,7 +2,6 @@
 
 use std::io::Write as _;
 
-use aws_lc_rs::digest;
 use bytes::Bytes;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
@@ -10,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
 use super::{deliveries, micros, timestamp};
 use crate::dispatch::Route;
 use crate::event::Event;
+use crate::inbox::lane::lane;
 use crate::inbox::{Claim, EventKey, Incoming, Receipt, RefusedBody, Swept};
 use crate::model::{Envelope, Format, Kind};
 
@@ -161,20 +161,6 @@ fn envelope(row: &Row<'_>) -> rusqlite::Result<Envelope> {
         company_id: row.get(6)?,
         created: row.get(7)?,
     })
-}
-
-/// The number of an event's order or shipment; an event without either is on its own. That two orders
-/// share a number is unlikely and harmless: they wait for each other.
-pub(super) fn lane(kind: &str, subject: Option<&str>, key: EventKey) -> i64 {
-    // Documents are attached to an order, so they go in its lane.
-    let class = if kind == Kind::Shipment.as_str() { "shipment" } else { "order" };
-    let digest = match subject.filter(|subject| !subject.is_empty()) {
-        Some(subject) => digest::digest(&digest::SHA256, format!("{class} {subject}").as_bytes()),
-        None => digest::digest(&digest::SHA256, &key.0),
-    };
-    let mut lane = [0; 8];
-    lane.copy_from_slice(&digest.as_ref()[..8]);
-    i64::from_be_bytes(lane)
 }
 
 fn small(body: &Bytes) -> Option<&[u8]> {
