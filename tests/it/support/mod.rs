@@ -7,11 +7,11 @@ pub mod erp;
 #[cfg(target_os = "linux")]
 pub mod faults;
 pub mod load;
-#[cfg(unix)]
 pub mod postgres;
 pub mod raw;
 pub mod receiver;
 pub mod sender;
+pub mod store;
 
 /// The samples that are bodies of webhooks.
 pub const SAMPLES: [&str; 13] = [
