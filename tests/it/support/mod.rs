@@ -10,11 +10,11 @@ pub mod issuer;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod load;
-#[cfg(unix)]
 pub mod postgres;
 pub mod raw;
 pub mod receiver;
 pub mod sender;
+pub mod store;
 
 /// The samples that are bodies of webhooks.
 pub const SAMPLES: [&str; 13] = [
