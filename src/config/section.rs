@@ -181,6 +181,14 @@ impl Section {
         self.text(key).map(PathBuf::from)
     }
 
+    /// Whether there is a secret at `key`, or in the file that `<key>_file` names.
+    pub fn has_secret(&self, key: &str) -> bool {
+        let key_of_file = format!("{key}_file");
+        let has = self.has(key) || self.has(&key_of_file);
+        self.asked.borrow_mut().extend([key.to_owned(), key_of_file]);
+        has
+    }
+
     /// A secret: at `key` itself, or in the file that `<key>_file` names (a trailing newline is not
     /// part of it). A secret that is missing or empty is an error.
     pub fn secret(&self, key: &str) -> Option<SecretString> {
