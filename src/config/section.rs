@@ -5,14 +5,16 @@
 //! were asked for, and reports the others as unknown when it is finished.
 
 use std::cell::RefCell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
 use ::config::{Map, Value, ValueKind};
 use secrecy::{ExposeSecret as _, SecretString};
+use zeroize::Zeroizing;
 
 use super::problems::{Problem, Problems};
+use super::{merge, private};
 
 /// One table of the configuration. Its methods take a key out; what is absent is `None` or the
 /// default without a word, what is wrong is noted in the shared list of problems.
@@ -47,6 +49,14 @@ impl Section {
     /// Notes something that works, but that the operator should know.
     pub fn warning(&self, key: &str, what: impl Into<String>) {
         self.problems.push(Problem::warning(self.key(key), what));
+    }
+
+    /// Notes a warning at `key` if every user of this machine can read or change the file at `path`.
+    pub fn warn_if_open_to_all(&self, key: &str, path: &Path) {
+        if private::is_open_to_all(path) {
+            let path = path.display();
+            self.warning(key, format!("is open to every user of this machine: {path}. Run `chmod 600 {path}`"));
+        }
     }
 
     /// Whether the table has that key.
@@ -209,9 +219,15 @@ impl Section {
                 }
                 return None;
             }
-            (Some(secret), None) => (key, secret),
-            (None, Some(path)) => match std::fs::read_to_string(&path) {
-                Ok(text) => (key_of_file.as_str(), SecretString::from(text.trim_end_matches(['\r', '\n']))),
+            (Some(secret), None) => {
+                self.problems.note_secret(self.key(key));
+                (key, secret)
+            }
+            (None, Some(path)) => match std::fs::read_to_string(&path).map(Zeroizing::new) {
+                Ok(text) => {
+                    self.warn_if_open_to_all(&key_of_file, Path::new(&path));
+                    (key_of_file.as_str(), SecretString::from(text.trim_end_matches(['\r', '\n'])))
+                }
                 Err(error) => {
                     self.error(&key_of_file, format!("cannot be read: {path}: {error}"));
                     return None;
@@ -302,5 +318,11 @@ impl Section {
     fn wrong<T>(&self, key: &str, wanted: &str) -> Option<T> {
         self.error(key, format!("must be {wanted}"));
         None
+    }
+}
+
+impl Drop for Section {
+    fn drop(&mut self) {
+        merge::wipe_all(&mut self.values);
     }
 }
