@@ -24,6 +24,7 @@ mod replay;
 mod round_trip;
 mod routing;
 mod scripted;
+mod secrets;
 mod send;
 mod stateless;
 mod support;
