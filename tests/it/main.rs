@@ -27,6 +27,7 @@ mod round_trip;
 mod routing;
 mod scripted;
 mod send;
+mod shared_inbox;
 mod stateless;
 mod support;
 mod txml;
