@@ -21,11 +21,7 @@ pub(super) enum Kept {
 impl Kept {
     /// Reads `key`, or the digest of it that stands at `<key>_digest`; each may be in a file. `fits` says what
     /// is wrong with a secret.
-    pub(super) fn read(
-        section: &Section,
-        key: &str,
-        fits: impl Fn(&str) -> Result<(), &'static str>,
-    ) -> Option<Self> {
+    pub(super) fn read(section: &Section, key: &str, fits: impl Fn(&str) -> Result<(), &'static str>) -> Option<Self> {
         let key_of_digest = format!("{key}_digest");
         let (plain, digest) = (section.has_secret(key), section.has_secret(&key_of_digest));
         if plain && digest {

@@ -40,7 +40,12 @@ fn warnings(receiver: &Receiver) -> Vec<(String, String)> {
     assert!(output.status.success(), "these are warnings: {output:?}");
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
-    report["problems"].as_array().unwrap().iter().map(|problem| (text(&problem["key"]), text(&problem["what"]))).collect()
+    report["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|problem| (text(&problem["key"]), text(&problem["what"])))
+        .collect()
 }
 
 #[test]

@@ -115,7 +115,8 @@ fn erp() -> Erp {
             return Answer::status(200).body("application/json", token);
         }
         let refusal = Answer::status(if path == "/oauth" { 401 } else { 500 });
-        let what = (path, serde_json::from_slice::<Value>(&request.body).map_or(Value::Null, |event| event["id"].clone()));
+        let what =
+            (path, serde_json::from_slice::<Value>(&request.body).map_or(Value::Null, |event| event["id"].clone()));
         if seen.contains(&what) {
             return Answer::status(204);
         }
@@ -228,7 +229,8 @@ async fn no_secret_is_shown_or_kept_anywhere() {
     receiver.logged("drained").await;
     let log = receiver.log().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     assert!(log.contains("TRACE") && log.contains("rustls") | log.contains("h2"), "the log does not say all it can");
-    shown.extend([("the log".to_owned(), log.into_bytes()), ("the output".to_owned(), receiver.printed().into_bytes())]);
+    shown
+        .extend([("the log".to_owned(), log.into_bytes()), ("the output".to_owned(), receiver.printed().into_bytes())]);
     files(receiver.folder(), &mut shown);
     assert!(kept.iter().any(|(name, _)| name.ends_with("inbox.db-wal")), "the inbox was not looked at");
     shown.extend(kept);
