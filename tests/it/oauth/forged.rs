@@ -24,7 +24,7 @@ async fn no_forged_or_wrong_token_gets_through() {
     let attempts = signers.attempts(&issuer);
     assert!(attempts.len() >= AT_LEAST, "only {} attempts", attempts.len());
     let different: HashSet<_> = attempts.iter().map(|(_, token)| token).collect();
-    assert!(different.len() >= AT_LEAST - 5, "only {} that differ", different.len());
+    assert!(different.len() >= AT_LEAST, "only {} that differ", different.len());
 
     let mut otherwise = Vec::new();
     for (what, token) in &attempts {
