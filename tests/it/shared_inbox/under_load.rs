@@ -203,18 +203,15 @@ fn assert_in_order(acknowledged: &Acknowledged, received: &[Received]) {
 }
 
 /// An event came twice only if a kill cut its attempt, or kept the database from hearing of its end: then
-/// the kill is between the two, and it was one of the few that the killed receiver was at.
+/// the kill is between the two, and it was one of the few that a killed receiver was at.
 fn assert_repeated_only_around(kills: &[Instant], received: &[Received]) {
     let mut last: BTreeMap<String, &Received> = BTreeMap::new();
-    let mut repeated = vec![0; kills.len()];
+    let mut repeated = 0;
     for (id, request) in ids(received).into_iter().zip(received) {
         let Some(before) = last.insert(id.clone(), request) else { continue };
-        let kill = kills.iter().rposition(|kill| before.at <= *kill && *kill <= request.at);
-        let Some(kill) = kill else {
-            let from = |at: Instant| kills.iter().map(|kill| at.duration_since(*kill)).collect::<Vec<_>>();
-            panic!("{id} came twice without a kill in between: {:?}, {:?}", from(before.at), from(request.at));
-        };
-        repeated[kill] += 1;
+        let is_between = kills.iter().any(|kill| before.at <= *kill && *kill <= request.at);
+        assert!(is_between, "{id} came twice within {:?}, without a kill", request.at - before.at);
+        repeated += 1;
     }
-    assert!(repeated.iter().all(|repeated| *repeated <= LANES), "repeated after each kill: {repeated:?}");
+    assert!(repeated <= kills.len() * LANES, "{repeated} repetitions after {} kills", kills.len());
 }
