@@ -3,8 +3,11 @@
 pub(crate) mod body;
 pub(crate) mod client;
 pub(crate) mod guard;
+pub(crate) mod lease;
+pub(crate) mod load;
 pub(crate) mod proxied;
 pub(crate) mod receive;
 pub(crate) mod router;
+pub(crate) mod sparing;
 pub mod tls;
 pub(crate) mod turned_away;
