@@ -12,6 +12,7 @@ mod documented;
 mod durability;
 mod first_run;
 mod handlers;
+mod hostile;
 mod inbox_commands;
 mod inbox_scale;
 mod malformed;

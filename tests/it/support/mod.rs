@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 pub mod erp;
 pub mod faults;
+pub mod frames;
 pub mod haproxy;
 pub mod issuer;
 #[cfg(feature = "kafka")]
@@ -14,6 +15,7 @@ pub mod postgres;
 pub mod raw;
 pub mod receiver;
 pub mod sender;
+pub mod slow;
 pub mod store;
 
 /// The samples that are bodies of webhooks.
