@@ -1,12 +1,13 @@
 //! Clients that only keep their connections open: two thousand of them, in every way there is, are gone soon, and
 //! the others notice nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::assert_well;
 use crate::support::load::Load;
 use crate::support::receiver::Receiver;
-use crate::support::slow::{Kind, Slow, allow_open_files, kinds, open, until_gone};
+use crate::support::slow::{Kind, allow_open_files, besiege, kinds};
 
 const COUNT: usize = 2000;
 
@@ -18,46 +19,22 @@ fn longest(kind: &Kind) -> Duration {
     Duration::from_secs(if kind.known { 30 } else { 10 })
 }
 
-/// A receiver with nothing but the defaults, among clients that are slow.
-struct Besieged {
-    receiver: Receiver,
-    kinds: Vec<Kind>,
-    slow: Vec<Slow>,
-}
-
-impl Besieged {
-    async fn by(count: usize) -> Self {
-        tokio::task::spawn_blocking(move || {
-            allow_open_files(3 * COUNT);
-            let (receiver, kinds) = (Receiver::start(), kinds());
-            let slow = open(&receiver, &kinds, count);
-            Self { receiver, kinds, slow }
-        })
-        .await
-        .unwrap()
-    }
-
-    /// Those that stayed for too long.
-    async fn outstayed(self) -> (Receiver, Vec<String>) {
-        let Self { receiver, kinds, mut slow } = self;
-        tokio::task::spawn_blocking(move || {
-            let stayed = until_gone(receiver.public_port(), &kinds, &mut slow, Duration::from_secs(45));
-            let late = stayed.iter().filter(|(kind, time)| *time > longest(&kinds[*kind]) + MARGIN);
-            let mut late: Vec<_> = late.map(|(kind, time)| format!("{}: {time:.1?}", kinds[*kind].name)).collect();
-            late.sort();
-            (receiver, late)
-        })
-        .await
-        .unwrap()
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn two_thousand_slow_clients_are_gone_soon_and_keep_nobody_out() {
-    let besieged = Besieged::by(COUNT).await;
-    let load = Load::start(&besieged.receiver, 8);
+    allow_open_files(3 * COUNT);
+    let receiver = Arc::new(Receiver::start());
+    let load = Load::start(&receiver, 8);
+    let besieged = Arc::clone(&receiver);
 
-    let (receiver, outstayed) = besieged.outstayed().await;
+    let outstayed = tokio::task::spawn_blocking(move || {
+        let kinds = kinds();
+        let stayed = besiege(&besieged, &kinds, COUNT, Duration::from_secs(90));
+        let late = stayed.iter().filter(|(kind, time)| *time > longest(&kinds[*kind]) + MARGIN);
+        let mut late: Vec<_> = late.map(|(kind, time)| format!("{}: {time:.1?}", kinds[*kind].name)).collect();
+        late.sort();
+        late
+    });
+    let outstayed = outstayed.await.unwrap();
 
     let tally = load.stop().await;
     assert!(outstayed.is_empty(), "{} stayed for too long: {outstayed:#?}", outstayed.len());

@@ -53,7 +53,7 @@ pub fn kinds() -> Vec<Kind> {
         kind("HTTP/2 and nothing", false, &preface(&[]), b""),
         kind("HTTP/2 and pings", false, &preface(&[]), &ping),
         kind("idle after an answer", true, get.as_bytes(), b""),
-        kind("answers that are not read", true, get.repeat(1000).as_bytes(), b""),
+        kind("answers that are not read", true, get.repeat(200).as_bytes(), b""),
         kind("half a body", true, &[post(&["Content-Length: 100000"]), b"{".to_vec()].concat(), b""),
         kind("a body byte by byte", true, &post(&["Content-Length: 100000"]), b" "),
         kind("a body chunk by chunk", true, &post(&["Transfer-Encoding: chunked"]), b"1\r\n \r\n"),
@@ -64,10 +64,10 @@ pub fn kinds() -> Vec<Kind> {
 }
 
 /// An open connection of a kind.
-pub struct Slow {
-    pub kind: usize,
-    pub opened: Instant,
-    pub port: u16,
+struct Slow {
+    kind: usize,
+    opened: Instant,
+    port: u16,
     stream: Stream,
 }
 
@@ -94,7 +94,7 @@ impl Slow {
     }
 
     /// Says a little more.
-    pub fn repeat(&mut self, of: &Kind) {
+    fn repeat(&mut self, of: &Kind) {
         match &mut self.stream {
             Stream::Plain(socket) => drop(socket.write_all(&of.repeats)),
             Stream::Tls(connection) if !of.repeats.is_empty() => connection.try_write(&of.repeats),
@@ -103,46 +103,45 @@ impl Slow {
     }
 }
 
-/// Opens so many, of every kind in turn.
-pub fn open(receiver: &Receiver, kinds: &[Kind], count: usize) -> Vec<Slow> {
-    let (ca, port) = (receiver.ca(), receiver.public_port());
-    let (next, slow) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+/// Opens so many connections, of every kind in turn, and has them say what they repeat until the receiver holds
+/// none of them any more, or for `patience`. Says how long each one was held.
+pub fn besiege(receiver: &Receiver, kinds: &[Kind], count: usize, patience: Duration) -> Vec<(usize, Duration)> {
+    let (ca, port, begun) = (receiver.ca(), receiver.public_port(), Instant::now());
+    let (next, besiegers) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|threads| {
         for _ in 0..8 {
             threads.spawn(|| {
                 while let Some(number) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|number| *number < count) {
                     let kind = number % kinds.len();
-                    let opened = Slow::open(kind, &kinds[kind], port, &ca);
-                    slow.lock().unwrap().push(opened);
+                    let slow = Slow::open(kind, &kinds[kind], port, &ca);
+                    besiegers.lock().unwrap().push((slow, None));
                 }
             });
         }
+        let mut repeated = Instant::now();
+        loop {
+            std::thread::sleep(Duration::from_millis(200));
+            let mut besiegers = besiegers.lock().unwrap();
+            let held = ports_held(port);
+            let repeat = repeated.elapsed() > Duration::from_secs(1);
+            if repeat {
+                repeated = Instant::now();
+            }
+            for (slow, stayed) in besiegers.iter_mut().filter(|(_, stayed)| stayed.is_none()) {
+                if !held.contains(&slow.port) {
+                    *stayed = Some(slow.opened.elapsed());
+                } else if repeat {
+                    slow.repeat(&kinds[slow.kind]);
+                }
+            }
+            let all_gone = besiegers.len() == count && besiegers.iter().all(|(_, stayed)| stayed.is_some());
+            if all_gone || begun.elapsed() > patience {
+                break;
+            }
+        }
     });
-    slow.into_inner().unwrap()
-}
-
-/// How long each of them stayed, by the receiver's own sockets; in the meantime they say what they repeat.
-/// Returns when all are gone, or after `patience`, with how long each one has been there by then.
-pub fn until_gone(receiver_port: u16, kinds: &[Kind], slow: &mut [Slow], patience: Duration) -> Vec<(usize, Duration)> {
-    let begun = Instant::now();
-    let mut stayed = vec![None; slow.len()];
-    let mut repeated = Instant::now();
-    while begun.elapsed() < patience && stayed.contains(&None) {
-        std::thread::sleep(Duration::from_millis(200));
-        let open = ports_held(receiver_port);
-        for (slow, stayed) in slow.iter().zip(&mut stayed) {
-            if stayed.is_none() && !open.contains(&slow.port) {
-                *stayed = Some(slow.opened.elapsed());
-            }
-        }
-        if repeated.elapsed() > Duration::from_secs(1) {
-            repeated = Instant::now();
-            for (slow, _) in slow.iter_mut().zip(&stayed).filter(|(_, stayed)| stayed.is_none()) {
-                slow.repeat(&kinds[slow.kind]);
-            }
-        }
-    }
-    slow.iter().zip(stayed).map(|(slow, stayed)| (slow.kind, stayed.unwrap_or_else(|| slow.opened.elapsed()))).collect()
+    let besiegers = besiegers.into_inner().unwrap();
+    besiegers.iter().map(|(slow, stayed)| (slow.kind, stayed.unwrap_or_else(|| slow.opened.elapsed()))).collect()
 }
 
 /// The other ends' ports of the connections to `port` that a process still holds.
