@@ -7,7 +7,9 @@ mod credentials;
 mod framing;
 mod http2;
 mod json;
+mod overload;
 mod slow;
+mod tls;
 mod xml;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
