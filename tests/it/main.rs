@@ -14,6 +14,7 @@ mod durability;
 mod first_run;
 mod handlers;
 mod handshake;
+mod hostile;
 mod inbox_commands;
 mod inbox_scale;
 mod malformed;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 pub mod erp;
 pub mod faults;
+pub mod frames;
 pub mod haproxy;
 pub mod image;
 pub mod issuer;
@@ -15,6 +16,7 @@ pub mod postgres;
 pub mod raw;
 pub mod receiver;
 pub mod sender;
+pub mod slow;
 pub mod store;
 
 /// The samples that are bodies of webhooks.

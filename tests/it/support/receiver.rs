@@ -182,6 +182,13 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
         self.process().child.id()
     }
 
+    /// The most memory that was resident so far, in bytes.
+    pub fn most_memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+    }
+
     /// Everything it has logged, an object per line.
     pub fn log(&self) -> Vec<Value> {
         self.process().log.lock().unwrap().clone()
