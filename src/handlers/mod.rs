@@ -21,6 +21,7 @@ pub mod exec;
 pub mod file;
 pub mod http;
 mod reason;
+mod template;
 
 /// The handler types by their name in the configuration (`type = "file"`). A new one is a file with
 /// its `Settings`, and a line here.
