@@ -17,16 +17,25 @@ use crate::config::problems::{Problem, Problems, Severity};
 use crate::decode::DecodeError;
 use crate::event::Event;
 
+pub mod amqp;
+mod broker;
 pub mod exec;
 pub mod file;
 pub mod http;
+pub mod nats;
 mod reason;
 mod template;
+mod tls;
 
 /// The handler types by their name in the configuration (`type = "file"`). A new one is a file with
 /// its `Settings`, and a line here.
-pub const TYPES: &[(&str, Read)] =
-    &[("exec", read::<exec::Settings>), ("file", read::<file::Settings>), ("http", read::<http::Settings>)];
+pub const TYPES: &[(&str, Read)] = &[
+    ("amqp", read::<amqp::Settings>),
+    ("exec", read::<exec::Settings>),
+    ("file", read::<file::Settings>),
+    ("http", read::<http::Settings>),
+    ("nats", read::<nats::Settings>),
+];
 
 /// Reads the keys of one handler type out of its table; `None` if a problem was noted in the section.
 ///
