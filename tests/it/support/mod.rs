@@ -7,9 +7,13 @@ pub mod erp;
 #[cfg(target_os = "linux")]
 pub mod faults;
 pub mod load;
+pub mod nats;
+pub mod proxy;
+pub mod rabbitmq;
 pub mod raw;
 pub mod receiver;
 pub mod sender;
+pub mod server;
 
 /// The samples that are bodies of webhooks.
 pub const SAMPLES: [&str; 13] = [
