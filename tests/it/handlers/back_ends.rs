@@ -45,11 +45,11 @@ pub(super) trait BackEnd: Send + Sync {
 /// One of each.
 pub(super) async fn all() -> Vec<Box<dyn BackEnd>> {
     vec![
-        Box::new(amqp::Amqp::start().await),
+        Box::new(Amqp::start().await),
         Box::new(exec::Program::start()),
         Box::new(file::Directory::start()),
-        Box::new(http::Http::start()),
-        Box::new(nats::NatsStream::start().await),
+        Box::new(Http::start()),
+        Box::new(NatsStream::start().await),
     ]
 }
 

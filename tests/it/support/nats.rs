@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::{self, stream};
 use tempfile::TempDir;
 
@@ -88,13 +89,13 @@ impl Nats {
     }
 
     /// Every message of a stream, in its order.
-    pub async fn messages(&self, name: &str) -> Vec<stream::StreamMessage> {
+    pub async fn messages(&self, name: &str) -> Vec<StreamMessage> {
         messages(&self.jetstream().await, name).await
     }
 }
 
 /// Every message of a stream, in its order; none if there is no stream.
-pub async fn messages(jetstream: &jetstream::Context, name: &str) -> Vec<stream::StreamMessage> {
+pub async fn messages(jetstream: &jetstream::Context, name: &str) -> Vec<StreamMessage> {
     let Ok(stream) = jetstream.get_stream(name).await else { return Vec::new() };
     let state = &stream.cached_info().state;
     let mut messages = Vec::new();

@@ -57,7 +57,7 @@ impl BackEnd for Directory {
 
     async fn taken(&self) -> Vec<String> {
         let aside = self.0.path().join("aside/events");
-        events_in(if aside.exists() { &aside } else { &self.0.path().join("data/events") })
+        if aside.exists() { events_in(&aside) } else { events_in(&self.events()) }
     }
 }
 
