@@ -29,12 +29,14 @@ pub(super) enum Slot {
     ShipmentNumber,
     MessageId,
     CompanyId,
+    BuyerId,
+    SupplierId,
     Created,
 }
 
 /// What was found in one place: at the top of the body, or in an event.
 #[derive(Debug, Default)]
-pub(super) struct Found([Option<String>; 9]);
+pub(super) struct Found([Option<String>; 11]);
 
 impl Index<Slot> for Found {
     type Output = Option<String>;
@@ -67,6 +69,15 @@ pub(super) fn envelope(
         None if is_bare_order => (Kind::Order, std::mem::take(&mut top)),
         None => return Err(no_event()),
     };
+    let company_id = top_or_event(Slot::CompanyId, &mut top, &mut event);
+    let mut companies = Vec::new();
+    for company in
+        [company_id.clone(), event[Slot::BuyerId].take(), event[Slot::SupplierId].take()].into_iter().flatten()
+    {
+        if !companies.contains(&company) {
+            companies.push(company);
+        }
+    }
     let number = if kind == Kind::Shipment { Slot::ShipmentNumber } else { Slot::PurchaseOrderNumber };
     Ok(Envelope {
         kind,
@@ -75,7 +86,8 @@ pub(super) fn envelope(
         message_id: top_or_event(Slot::MessageId, &mut top, &mut event),
         subject: [Slot::OrderId, Slot::Id, Slot::LegacyOrderId].into_iter().find_map(|slot| event[slot].take()),
         number: event[number].take(),
-        company_id: top_or_event(Slot::CompanyId, &mut top, &mut event),
+        company_id,
+        companies,
         created: top_or_event(Slot::Created, &mut top, &mut event),
     })
 }

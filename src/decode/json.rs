@@ -21,12 +21,23 @@ use crate::model::{Envelope, Format, Kind};
 const DEEPEST: usize = 128;
 
 /// The fields of an order or shipment that the envelope is made of.
-const EVENT: [&str; 6] = ["orderId", "id", "legacyOrderId", "buyerOrder", "supplierShipment", "meta"];
+const EVENT: [&str; 8] =
+    ["orderId", "id", "legacyOrderId", "buyerOrder", "supplierOrder", "buyerShipment", "supplierShipment", "meta"];
 
 /// The fields at the top of a body beside the event objects: the name, those of a bare order, and what
 /// tells one.
-const TOP: [&str; 8] =
-    ["orderId", "id", "legacyOrderId", "buyerOrder", "supplierShipment", "meta", "eventName", "lines"];
+const TOP: [&str; 10] = [
+    "orderId",
+    "id",
+    "legacyOrderId",
+    "buyerOrder",
+    "supplierOrder",
+    "buyerShipment",
+    "supplierShipment",
+    "meta",
+    "eventName",
+    "lines",
+];
 
 /// The JSON texts of an object's fields, in the order of the names they were asked for by.
 type Fields<'a, const N: usize> = [Option<&'a str>; N];
@@ -35,11 +46,13 @@ type Fields<'a, const N: usize> = [Option<&'a str>; N];
 pub(super) fn envelope(body: &[u8]) -> Result<Envelope, DecodeError> {
     let top = Top::read(body)?;
     let bare = top.is_bare_order();
-    let [order_id, id, legacy, buyer_order, supplier_shipment, meta, event_name, _] = top.fields;
+    let [bare_order @ .., meta, event_name, _] = top.fields;
     let event = top.event().map(|(kind, fields)| (kind, event_texts(fields)));
     let mut texts = Found::default();
     if event.is_none() && bare {
-        texts = event_texts([order_id, id, legacy, buyer_order, supplier_shipment, meta]);
+        let [order_id, id, legacy, buyer_order, supplier_order, buyer_shipment, supplier_shipment] = bare_order;
+        texts =
+            event_texts([order_id, id, legacy, buyer_order, supplier_order, buyer_shipment, supplier_shipment, meta]);
     }
     texts[Slot::EventName] = text(event_name);
     meta_texts(meta, &mut texts);
@@ -64,8 +77,8 @@ pub(super) fn strip(body: &[u8]) -> &[u8] {
 /// What was found at the top of a body.
 #[derive(Default)]
 struct Top<'a> {
-    fields: Fields<'a, 8>,
-    events: [Option<Fields<'a, 6>>; 5],
+    fields: Fields<'a, 10>,
+    events: [Option<Fields<'a, 8>>; 5],
 }
 
 impl<'a> Top<'a> {
@@ -87,12 +100,12 @@ impl<'a> Top<'a> {
         Err(DecodeError::NoEvent(format!("the body is no Tradecloud event: expected a JSON object, found {what}")))
     }
 
-    fn event(&self) -> Option<(Kind, Fields<'a, 6>)> {
+    fn event(&self) -> Option<(Kind, Fields<'a, 8>)> {
         EVENTS.into_iter().zip(self.events).find_map(|((_, kind), fields)| fields.map(|fields| (kind, fields)))
     }
 
     fn is_bare_order(&self) -> bool {
-        let [_, id, _, buyer_order, _, _, _, lines] = self.fields;
+        let [_, id, _, buyer_order, .., lines] = self.fields;
         [id, buyer_order, lines].into_iter().flatten().any(|raw| raw != "null")
     }
 }
@@ -123,13 +136,18 @@ impl<'de> Visitor<'de> for TopFields {
 }
 
 /// The texts of an envelope in an event object or a bare order.
-fn event_texts([order_id, id, legacy, buyer_order, supplier_shipment, meta]: Fields<'_, 6>) -> Found {
+fn event_texts(fields: Fields<'_, 8>) -> Found {
+    let [order_id, id, legacy, buyer_order, supplier_order, buyer_shipment, supplier_shipment, meta] = fields;
+    let [purchase_order_number, buyer] = nested(buyer_order, ["purchaseOrderNumber", "companyId"]);
+    let [shipment_number, shipping_supplier] = nested(supplier_shipment, ["shipmentNumber", "companyId"]);
     let mut texts = Found::default();
     texts[Slot::OrderId] = text(order_id);
     texts[Slot::Id] = text(id);
     texts[Slot::LegacyOrderId] = text(legacy);
-    texts[Slot::PurchaseOrderNumber] = text(nested(buyer_order, ["purchaseOrderNumber"])[0]);
-    texts[Slot::ShipmentNumber] = text(nested(supplier_shipment, ["shipmentNumber"])[0]);
+    texts[Slot::PurchaseOrderNumber] = text(purchase_order_number);
+    texts[Slot::ShipmentNumber] = text(shipment_number);
+    texts[Slot::BuyerId] = text(buyer.or_else(|| nested(buyer_shipment, ["companyId"])[0]));
+    texts[Slot::SupplierId] = text(shipping_supplier.or_else(|| nested(supplier_order, ["companyId"])[0]));
     meta_texts(meta, &mut texts);
     texts
 }

@@ -150,6 +150,10 @@ impl Worker {
             }
             Outcome::Unavailable(why) => {
                 let reason = why.reason.clone();
+                if !self.inbox.keeps() {
+                    tracing::warn!(?id, handler, attempt, ?reason, "not delivered; the sender has to repeat the event");
+                    return Finish::Retry { at: Timestamp::now(), reason };
+                }
                 if let Some(at) = self.schedule.next(attempt, claim.since, Timestamp::now(), chance()) {
                     tracing::warn!(?id, handler, attempt, ?reason, next = %at, "not delivered; it is tried again");
                     return Finish::Retry { at, reason };

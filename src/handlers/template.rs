@@ -115,6 +115,7 @@ mod tests {
                 subject: None,
                 number: None,
                 company_id: company.map(str::to_owned),
+                companies: company.map(str::to_owned).into_iter().collect(),
                 created: None,
             },
             received: jiff::Timestamp::UNIX_EPOCH,

@@ -1,9 +1,11 @@
-//! What a repeated message is recognised by.
+//! What a repeated message is recognised by, and the lane that an event goes in.
 
 use std::fmt;
 
 use aws_lc_rs::digest;
 use uuid::Uuid;
+
+use crate::model::Kind;
 
 /// Sixteen bytes that stand for a message: its `messageId` if it has one, else the digest of its body.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,6 +41,20 @@ impl fmt::Debug for EventKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", Uuid::from_bytes(self.0))
     }
+}
+
+/// The number of an event's order or shipment; an event without either is on its own. That two orders
+/// share a number is unlikely and harmless: they wait for each other.
+pub(super) fn lane(kind: Kind, subject: Option<&str>, key: EventKey) -> i64 {
+    // Documents are attached to an order, so they go in its lane.
+    let class = if kind == Kind::Shipment { "shipment" } else { "order" };
+    let digest = match subject.filter(|subject| !subject.is_empty()) {
+        Some(subject) => digest::digest(&digest::SHA256, format!("{class} {subject}").as_bytes()),
+        None => digest::digest(&digest::SHA256, &key.0),
+    };
+    let mut lane = [0; 8];
+    lane.copy_from_slice(&digest.as_ref()[..8]);
+    i64::from_be_bytes(lane)
 }
 
 fn digest_of(bytes: &[u8]) -> [u8; 16] {

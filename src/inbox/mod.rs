@@ -5,7 +5,11 @@
 //! that would have stored it.
 
 mod key;
+pub mod none;
+pub mod postgres;
 pub mod sqlite;
+#[cfg(test)]
+mod tests;
 pub mod view;
 
 use std::sync::Arc;
@@ -27,7 +31,7 @@ pub type SharedInbox = Arc<dyn Inbox>;
 type Read = fn(&Section) -> Option<Box<dyn Open>>;
 
 /// The stores, by the `store` in the configuration.
-pub const STORES: &[(&str, Read)] = &[("sqlite", sqlite::read)];
+pub const STORES: &[(&str, Read)] = &[("sqlite", sqlite::read), ("postgres", postgres::read), ("none", none::read)];
 
 /// `[inbox]`
 #[derive(Debug)]
@@ -45,6 +49,8 @@ impl Settings {
         // Without a store nobody knows which keys belong here.
         let read = section.choice("store", STORES)?;
         let store = read(&section);
+        // The defaults name the file of the embedded database; with another store it is not asked for.
+        let _ = section.has("path").then(|| section.text("path"));
         section.finish();
         Some(Self { store: store?, keep: keep? })
     }
@@ -61,17 +67,28 @@ pub enum Purpose {
     Look,
 }
 
-/// Why a store could not be opened to look at it: there is none.
+/// Why a store could not be opened to look at it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no inbox at {place}. Has the receiver run here? (inbox.path, working directory)")]
-pub struct NoInbox {
-    /// Where there is none.
-    pub place: String,
+pub enum NoInbox {
+    /// It has not been made yet.
+    #[error("there is no inbox at {place}. Has the receiver run with this configuration, and in this directory?")]
+    NotYet {
+        /// Where there is none.
+        place: String,
+    },
+    /// The receiver works without one.
+    #[error("there is no inbox to look at (inbox.store = \"none\"): the events are where the handlers put them")]
+    KeepsNothing,
 }
 
 /// Checked settings of a store, ready to be opened.
 #[async_trait::async_trait]
 pub trait Open: Send + Sync + std::fmt::Debug {
+    /// As [`Inbox::keeps`].
+    fn keeps(&self) -> bool {
+        true
+    }
+
     /// Opens the store, and makes it if it is new (unless the purpose is to look).
     ///
     /// # Errors
@@ -222,11 +239,18 @@ pub struct Swept {
 /// A store of events. Every method may fail with [`InboxError`], which is always transient.
 #[async_trait::async_trait]
 pub trait Inbox: Send + Sync {
+    /// Whether events stay until they are delivered. If not, it is the sender's repetition that gets an
+    /// event through after a failed attempt, and nothing may be acknowledged before handlers are done.
+    fn keeps(&self) -> bool {
+        true
+    }
+
     /// Stores an event with a delivery for each of `routes` that wants it. Durable on return.
     async fn store(&self, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError>;
 
-    /// Keeps a refused body; returns the id it is kept under. Durable on return.
-    async fn refuse(&self, refused: RefusedBody) -> Result<String, InboxError>;
+    /// Keeps a refused body; returns the id it is kept under, or nothing if this inbox keeps none. Durable
+    /// on return.
+    async fn refuse(&self, refused: RefusedBody) -> Result<Option<String>, InboxError>;
 
     /// Claims up to `most` deliveries of `handler` that are due: of every order or shipment the first
     /// that is not finished, if nobody works on it.

@@ -117,6 +117,9 @@ pub struct Envelope {
     pub number: Option<String>,
     /// `meta.source.companyId`: the company on whose behalf Tradecloud sends.
     pub company_id: Option<String>,
+    /// Every company the event names, each once: the one above, those of the buyer's and the supplier's
+    /// part of the order or shipment.
+    pub companies: Vec<String>,
     /// `meta.createdDateTime`, as sent.
     pub created: Option<String>,
 }

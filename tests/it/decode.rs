@@ -61,6 +61,13 @@ fn the_envelope_of_an_order_says_what_routing_needs() {
             subject: Some("a33463a9-1c67-42f9-bad5-5c1fa5dced34".to_owned()),
             number: Some("PO0881488474".to_owned()),
             company_id: Some("c546c97f-4266-4f27-a7c1-76fc0a878cb2".to_owned()),
+            companies: [
+                "c546c97f-4266-4f27-a7c1-76fc0a878cb2",
+                "cbf2c7b0-eda1-4abd-af3f-0d5e24044f2d",
+                "7987736e-ab85-49ce-b65a-b8422914cbbb",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
             created: Some("2026-12-29T20:47:20.340Z".to_owned()),
         }
     );

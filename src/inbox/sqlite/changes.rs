@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{deliveries, events, micros};
+use super::{deliveries, micros};
 use crate::inbox::EventKey;
+use crate::inbox::key::lane;
+use crate::model::Kind;
 
 /// Has an event delivered again. It takes its place in its lane by the order received.
 pub(super) fn deliver_again(
@@ -58,12 +60,12 @@ fn exists(db: &Connection, event: i64, handler: &str) -> rusqlite::Result<bool> 
 
 /// The lane of an event; `None` for a refused body.
 fn lane_of(db: &Connection, event: i64) -> rusqlite::Result<Option<i64>> {
-    let number: Option<(String, Option<String>, [u8; 16])> = db
+    let found: Option<(String, Option<String>, [u8; 16])> = db
         .query_row("SELECT kind, subject, key FROM events WHERE number = ?1 AND kind IS NOT NULL", [event], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })
         .optional()?;
-    Ok(number.map(|(kind, subject, key)| events::lane(&kind, subject.as_deref(), EventKey(key))))
+    Ok(found.and_then(|(kind, subject, key)| Some(lane(Kind::from_name(&kind)?, subject.as_deref(), EventKey(key)))))
 }
 
 /// Sets aside what of an event is not done.

@@ -2,7 +2,6 @@
 
 use std::io::Write as _;
 
-use aws_lc_rs::digest;
 use bytes::Bytes;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
@@ -10,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
 use super::{deliveries, micros, timestamp};
 use crate::dispatch::Route;
 use crate::event::Event;
+use crate::inbox::key::lane;
 use crate::inbox::{Claim, EventKey, Incoming, Receipt, RefusedBody, Swept};
 use crate::model::{Envelope, Format, Kind};
 
@@ -25,9 +25,9 @@ pub(super) fn store(db: &Connection, incoming: &Incoming, routes: &[Route]) -> r
     let stored = db
         .prepare_cached(
             "INSERT INTO events (key, id, received, path, content_type, kind, format, event_name, message_id,
-                                 subject, document, company, created, body)
+                                 subject, document, company, companies, created, body)
              VALUES (:key, :id, :received, :path, :content_type, :kind, :format, :event_name, :message_id,
-                     :subject, :document, :company, :created, coalesce(:body, zeroblob(:size)))
+                     :subject, :document, :company, :companies, :created, coalesce(:body, zeroblob(:size)))
              ON CONFLICT (key) DO NOTHING",
         )?
         .execute(named_params! {
@@ -43,6 +43,7 @@ pub(super) fn store(db: &Connection, incoming: &Incoming, routes: &[Route]) -> r
             ":subject": envelope.subject,
             ":document": envelope.number,
             ":company": envelope.company_id,
+            ":companies": envelope.companies.join("\n"),
             ":created": envelope.created,
             ":body": small(&incoming.body),
             ":size": incoming.body.len(),
@@ -52,7 +53,7 @@ pub(super) fn store(db: &Connection, incoming: &Incoming, routes: &[Route]) -> r
     }
     let number = db.last_insert_rowid();
     write_large(db, number, &incoming.body)?;
-    let lane = lane(envelope.kind.as_str(), envelope.subject.as_deref(), incoming.key);
+    let lane = lane(envelope.kind, envelope.subject.as_deref(), incoming.key);
     for route in routes.iter().filter(|route| route.wants(envelope)) {
         deliveries::add(db, number, &route.name, lane, incoming.received)?;
     }
@@ -91,18 +92,18 @@ pub(super) fn accept(db: &Connection, number: i64, incoming: &Incoming, routes: 
 /// The event of a claim. By its key too: the inbox may be another file than it was claimed from.
 pub(super) fn load(db: &Connection, claim: &Claim) -> rusqlite::Result<Event> {
     db.prepare_cached(
-        "SELECT kind, format, event_name, message_id, subject, document, company, created, id, received,
-                content_type, body
+        "SELECT kind, format, event_name, message_id, subject, document, company, companies, created, id,
+                received, content_type, body
          FROM events WHERE number = ?1 AND key = ?2 AND kind IS NOT NULL",
     )?
     .query_row(params![claim.event, claim.key.0], |row| {
         Ok(Event {
             envelope: envelope(row)?,
-            id: row.get(8)?,
-            received: timestamp(row.get(9)?),
+            id: row.get(9)?,
+            received: timestamp(row.get(10)?),
             attempt: claim.attempts + 1,
-            content_type: row.get(10)?,
-            body: Bytes::from(row.get::<_, Vec<u8>>(11)?),
+            content_type: row.get(11)?,
+            body: Bytes::from(row.get::<_, Vec<u8>>(12)?),
         })
     })
 }
@@ -159,22 +160,9 @@ fn envelope(row: &Row<'_>) -> rusqlite::Result<Envelope> {
         subject: row.get(4)?,
         number: row.get(5)?,
         company_id: row.get(6)?,
-        created: row.get(7)?,
+        companies: row.get::<_, String>(7)?.lines().map(str::to_owned).collect(),
+        created: row.get(8)?,
     })
-}
-
-/// The number of an event's order or shipment; an event without either is on its own. That two orders
-/// share a number is unlikely and harmless: they wait for each other.
-pub(super) fn lane(kind: &str, subject: Option<&str>, key: EventKey) -> i64 {
-    // Documents are attached to an order, so they go in its lane.
-    let class = if kind == Kind::Shipment.as_str() { "shipment" } else { "order" };
-    let digest = match subject.filter(|subject| !subject.is_empty()) {
-        Some(subject) => digest::digest(&digest::SHA256, format!("{class} {subject}").as_bytes()),
-        None => digest::digest(&digest::SHA256, &key.0),
-    };
-    let mut lane = [0; 8];
-    lane.copy_from_slice(&digest.as_ref()[..8]);
-    i64::from_be_bytes(lane)
 }
 
 fn small(body: &Bytes) -> Option<&[u8]> {

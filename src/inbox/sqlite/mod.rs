@@ -8,8 +8,6 @@ mod deliveries;
 mod events;
 mod open;
 mod reader;
-#[cfg(test)]
-mod tests;
 mod views;
 mod writer;
 
@@ -87,9 +85,9 @@ impl Inbox for Sqlite {
         self.writer.run(weight, move |db| events::store(db, &incoming, &routes)).await
     }
 
-    async fn refuse(&self, refused: RefusedBody) -> Result<String, InboxError> {
+    async fn refuse(&self, refused: RefusedBody) -> Result<Option<String>, InboxError> {
         let weight = refused.body.len();
-        self.writer.run(weight, move |db| events::refuse(db, &refused)).await
+        self.writer.run(weight, move |db| events::refuse(db, &refused)).await.map(Some)
     }
 
     async fn claim(&self, handler: &str, most: usize) -> Result<Due, InboxError> {

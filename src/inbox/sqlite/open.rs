@@ -25,7 +25,7 @@ const PAGES_IN_LOG: u32 = 8192;
 /// Makes sure that the database is there in the right version, and takes the lock of a receiver.
 pub(super) fn prepare(path: &Path, purpose: Purpose) -> anyhow::Result<Option<File>> {
     if purpose == Purpose::Look && !path.exists() {
-        bail!(NoInbox { place: path.display().to_string() });
+        bail!(NoInbox::NotYet { place: path.display().to_string() });
     }
     let directory = directory(path);
     if !directory.exists() {

@@ -14,7 +14,8 @@ CREATE TABLE events (
     message_id   TEXT,
     subject      TEXT,
     document     TEXT,              -- purchase order or shipment number
-    company      TEXT,
+    company      TEXT,              -- that it was sent for
+    companies    TEXT NOT NULL DEFAULT '',  -- all it names, separated by line feeds
     created      TEXT,
     reason       TEXT,              -- why a body was refused
     status       INTEGER,           -- what it was answered with

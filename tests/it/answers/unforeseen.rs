@@ -153,7 +153,7 @@ impl Inbox for OddStore {
         slow.stored.store(true, Ordering::SeqCst);
         Ok(Receipt { duplicate: false })
     }
-    async fn refuse(&self, _: RefusedBody) -> Result<String> {
+    async fn refuse(&self, _: RefusedBody) -> Result<Option<String>> {
         panic!("on purpose")
     }
     async fn claim(&self, _: &str, _: usize) -> Result<Due> {

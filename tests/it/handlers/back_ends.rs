@@ -5,12 +5,17 @@ mod amqp;
 mod exec;
 mod file;
 mod http;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod nats;
+mod postgres;
 
 use async_trait::async_trait;
 
 pub(super) use self::amqp::Amqp;
 pub(super) use self::http::Http;
+#[cfg(feature = "kafka")]
+pub(super) use self::kafka::Topic;
 pub(super) use self::nats::NatsStream;
 
 /// What a back end does with the events that come.
@@ -49,7 +54,10 @@ pub(super) async fn all() -> Vec<Box<dyn BackEnd>> {
         Box::new(exec::Program::start()),
         Box::new(file::Directory::start()),
         Box::new(Http::start()),
+        #[cfg(feature = "kafka")]
+        Box::new(kafka::Topic::start().await),
         Box::new(NatsStream::start().await),
+        Box::new(postgres::Table::start().await),
     ]
 }
 

@@ -160,7 +160,11 @@ async fn every_kind_of_credentials_lets_in_and_wrong_ones_do_not() {
             "{ type = 'password', username = 'me', password = 'right one' }".to_owned(),
             "{ type = 'password', username = 'me', password = 'secret@' }".to_owned(),
         ),
-        (token, "{ type = 'token', token = 'right one' }".to_owned(), "{ type = 'token', token = 'secret@' }".to_owned()),
+        (
+            token,
+            "{ type = 'token', token = 'right one' }".to_owned(),
+            "{ type = 'token', token = 'secret@' }".to_owned(),
+        ),
         (
             nkey.as_str(),
             format!("{{ type = 'nkey', nkey = '{SEED}' }}"),

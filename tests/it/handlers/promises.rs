@@ -2,11 +2,10 @@
 //! ends at once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::back_ends::{BackEnd, Http, Mood, NatsStream, all, all_in};
+use super::back_ends::{BackEnd, Mood, all, all_in};
 use crate::support::load::Load;
 use crate::support::receiver::Receiver;
 use crate::support::sender::{message_id, order_event};
@@ -33,7 +32,7 @@ async fn send(receiver: &Receiver, count: usize) -> Vec<Value> {
 }
 
 /// The ids of the events, by order, each where it came first.
-fn order_of<'a>(events: impl IntoIterator<Item = (&'a str, &'a str)>) -> BTreeMap<String, Vec<String>> {
+pub(super) fn order_of<'a>(events: impl IntoIterator<Item = (&'a str, &'a str)>) -> BTreeMap<String, Vec<String>> {
     let (mut seen, mut orders) = (BTreeSet::new(), BTreeMap::<_, Vec<_>>::new());
     for (order, id) in events {
         if seen.insert(id.to_owned()) {
@@ -44,7 +43,7 @@ fn order_of<'a>(events: impl IntoIterator<Item = (&'a str, &'a str)>) -> BTreeMa
 }
 
 /// The events that a back end has taken.
-async fn cloud_events(back_end: &dyn BackEnd) -> Vec<Value> {
+pub(super) async fn cloud_events(back_end: &dyn BackEnd) -> Vec<Value> {
     back_end.taken().await.iter().map(|event| serde_json::from_str(event).unwrap()).collect()
 }
 
@@ -180,8 +179,7 @@ async fn a_refusal_for_good_is_a_dead_letter_and_one_for_now_is_not() {
 
         send(&receiver, 1).await;
         let names: Vec<_> = back_ends.iter().map(|back_end| back_end.name()).collect();
-        let inbox =
-            receiver.inbox_until(|inbox| names.iter().all(|name| !failures(&inbox[0], name).is_empty())).await;
+        let inbox = receiver.inbox_until(|inbox| names.iter().all(|name| !failures(&inbox[0], name).is_empty())).await;
         for back_end in &mut back_ends {
             assert_eq!(delivery(&inbox[0], back_end.name())["state"], state, "{}", back_end.name());
             let reason = failures(&inbox[0], back_end.name())[0]["reason"].as_str().unwrap();
@@ -215,7 +213,8 @@ async fn a_receiver_that_is_killed_loses_nothing_on_its_way_to_any_back_end() {
     assert!(tally.lost.is_empty(), "{:?}", tally.lost);
     let inbox = receiver.inbox_until(|inbox| inbox.iter().all(|event| event["state"] == "done")).await;
     let received: Vec<_> = inbox.iter().map(|event| event["id"].as_str().unwrap()).collect();
-    let order = |event: &Value| (event["subject"].as_str().unwrap().to_owned(), event["id"].as_str().unwrap().to_owned());
+    let order =
+        |event: &Value| (event["subject"].as_str().unwrap().to_owned(), event["id"].as_str().unwrap().to_owned());
     let expected: Vec<_> = inbox.iter().map(order).collect();
     let expected = order_of(expected.iter().map(|(order, id)| (order.as_str(), id.as_str())));
     for back_end in &back_ends {
@@ -225,55 +224,13 @@ async fn a_receiver_that_is_killed_loses_nothing_on_its_way_to_any_back_end() {
             assert!(ids.contains(id.as_str()), "{} has lost {id}", back_end.name());
         }
         let pairs: Vec<_> = taken.iter().map(order).collect();
-        assert_eq!(order_of(pairs.iter().map(|(order, id)| (order.as_str(), id.as_str()))), expected, "{}", back_end.name());
+        assert_eq!(
+            order_of(pairs.iter().map(|(order, id)| (order.as_str(), id.as_str()))),
+            expected,
+            "{}",
+            back_end.name()
+        );
         // Only what was under way when it was killed may come twice: at most one per lane.
         assert!(taken.len() <= received.len() + 4, "{}: {} of {}", back_end.name(), taken.len(), received.len());
     }
-}
-
-/// A back end that dies under load behind an endpoint that answers for it: nothing is said to be handled
-/// that the back end does not have.
-pub(super) async fn dies_under_load(mut back_end: Box<dyn BackEnd>) {
-    let receiver = Receiver::with(&format!(
-        "server.answer_within = '1s'
-         endpoints = [{{ path = '/webhooks/tradecloud', acknowledge = 'handled' }}]
-         delivery = {{ first_retry = '200ms', max_retry = '1s' }}
-         [handlers.bus]\n{}\ntimeout = '5s'",
-        back_end.table()
-    ));
-    let load = Load::start(&receiver, 4);
-
-    load.acknowledged(30).await;
-    back_end.set(Mood::Vanished).await;
-    load.unanswered(8).await;
-    let tally = load.stop().await;
-    let late = order_event("late");
-    let answer = receiver.sender().send(late.clone()).await;
-    let attempts = receiver.inbox().iter().map(|event| event["deliveries"][0]["attempts"].as_u64().unwrap()).max();
-    back_end.set(Mood::Accepts).await;
-
-    assert!(matches!(answer.status, Some(502..=504)), "{answer:?}");
-    assert!(tally.lost.is_empty(), "{:?}", tally.lost);
-    assert!(attempts.unwrap() <= 15, "it does not back off: {attempts:?}");
-    let has = async || -> BTreeSet<String> {
-        let taken = cloud_events(&*back_end).await;
-        taken.iter().map(|event| event["id"].as_str().unwrap().to_owned()).collect()
-    };
-    let ids = has().await;
-    let unconfirmed: Vec<_> = tally.acknowledged.keys().filter(|id| !ids.contains(*id)).collect();
-    assert!(unconfirmed.is_empty(), "{}: answered 200, but not there: {unconfirmed:?}", back_end.name());
-    receiver.inbox_until(|inbox| inbox.iter().all(|event| event["state"] == "done")).await;
-    let ids = has().await;
-    assert!(tally.acknowledged.keys().chain(tally.unanswered.keys()).all(|id| ids.contains(id)));
-    assert_eq!(receiver.sender().send(late).await.status, Some(200), "repeated, it is handled by now");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_nats_server_that_dies_under_load_is_never_said_to_have_what_it_has_not_confirmed() {
-    dies_under_load(Box::new(NatsStream::start().await)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_erp_that_dies_under_load_is_never_said_to_have_what_it_has_not_confirmed() {
-    tokio::time::timeout(Duration::from_secs(60), dies_under_load(Box::new(Http::start()))).await.unwrap();
 }

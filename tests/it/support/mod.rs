@@ -4,16 +4,21 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 pub mod erp;
-#[cfg(target_os = "linux")]
 pub mod faults;
+pub mod haproxy;
+pub mod issuer;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod load;
 pub mod nats;
+pub mod postgres;
 pub mod proxy;
 pub mod rabbitmq;
 pub mod raw;
 pub mod receiver;
 pub mod sender;
 pub mod server;
+pub mod store;
 
 /// The samples that are bodies of webhooks.
 pub const SAMPLES: [&str; 13] = [

@@ -64,12 +64,7 @@ impl Proxy {
     }
 }
 
-async fn serve(
-    mut listener: TcpListener,
-    address: SocketAddr,
-    target: SocketAddr,
-    state: Arc<watch::Sender<State>>,
-) {
+async fn serve(mut listener: TcpListener, address: SocketAddr, target: SocketAddr, state: Arc<watch::Sender<State>>) {
     let mut changes = state.subscribe();
     loop {
         let mut connections = JoinSet::new();

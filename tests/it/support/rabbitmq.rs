@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use lapin::options::{BasicGetOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
@@ -88,6 +87,11 @@ impl RabbitMq {
         let mut server = Server::start(&format!("{PROGRAMS}/rabbitmq-server"), &[], &environment, &log);
         server.listens(self.address, &log);
         self.server = Some(server);
+    }
+
+    /// The process.
+    pub fn process(&self) -> &Server {
+        self.server.as_ref().expect("it does not run")
     }
 
     /// SIGKILL.
@@ -210,9 +214,4 @@ pub struct Message {
 
 fn new_folder() -> TempDir {
     tempfile::Builder::new().prefix("tradecloud-webhook-rabbitmq-").tempdir().unwrap()
-}
-
-/// Waits in a test until something that runs in a thread of its own is done.
-pub async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    tokio::time::timeout(Duration::from_secs(120), tokio::task::spawn_blocking(work)).await.unwrap().unwrap()
 }

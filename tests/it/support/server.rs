@@ -87,3 +87,8 @@ pub fn remove_at_the_end(folder: &Path) {
     std::mem::forget(undertaker.stdin.take());
     std::mem::forget(undertaker);
 }
+
+/// Waits in a test until something that runs in a thread of its own is done.
+pub async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::time::timeout(Duration::from_secs(120), tokio::task::spawn_blocking(work)).await.unwrap().unwrap()
+}

@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::{BackEnd, Mood};
 use crate::support::proxy::Proxy;
-use crate::support::rabbitmq::{RabbitMq, in_background};
+use crate::support::rabbitmq::RabbitMq;
+use crate::support::server::in_background;
 
 pub(in crate::handlers) struct Amqp {
     broker: &'static RabbitMq,
