@@ -117,13 +117,13 @@ impl RabbitMq {
     }
 
     /// Its address with the credentials in it, or that of a relay to it.
-    pub fn url_at(&self, address: SocketAddr) -> String {
+    pub fn url_at(address: SocketAddr) -> String {
         format!("amqp://{ENCODED}@{address}/%2f")
     }
 
     /// Its address with the credentials in it.
     pub fn url(&self) -> String {
-        self.url_at(self.address)
+        Self::url_at(self.address)
     }
 
     /// Its address for TLS with the credentials in it.

@@ -33,7 +33,7 @@ impl BackEnd for Amqp {
     }
 
     fn table(&self) -> String {
-        let url = self.broker.url_at(self.network.address());
+        let url = RabbitMq::url_at(self.network.address());
         format!("type = 'amqp'\nurl = '{url}'\nexchange = '{}'", self.name)
     }
 

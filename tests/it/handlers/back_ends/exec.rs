@@ -5,12 +5,13 @@ use tempfile::TempDir;
 
 use super::{BackEnd, Mood};
 
-/// What it does: in the mood it is told, notes the event whole, or does not.
+/// What it does: in the mood it is told, notes the event whole, or does not. A receiver that is killed
+/// may leave it with half an event, which is for every such program to see.
 const SCRIPT: &str = "cd $0; case $(cat mood) in \
     RefusesForGood) echo no such item >&2; exit 65;; \
     RefusesForNow) echo database is locked >&2; exit 75;; \
     Hangs) sleep 60;; \
-    *) now=$(date +%s%N)-$$; cat > $now.part; mv $now.part $now.json;; esac";
+    *) now=$(date +%s%N)-$$; cat > $now.part; [ "$(tail -c 1 $now.part)" = "}" ] && mv $now.part $now.json;; esac";
 
 pub(super) struct Program(TempDir);
 

@@ -63,12 +63,10 @@ impl BackEnd for Topic {
         self.with(move |kafka| match mood {
             Mood::Accepts => {
                 kafka.refuse_no_more();
-                if before == Mood::Hangs {
-                    // Or the answers that are held back stay so.
+                if matches!(before, Mood::Hangs | Mood::Vanished) {
+                    // Answers that are held back go with their connections.
                     kafka.stop();
                     kafka.answer_after(Duration::ZERO);
-                }
-                if matches!(before, Mood::Hangs | Mood::Vanished) {
                     kafka.restart();
                 }
             }
