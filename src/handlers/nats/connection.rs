@@ -65,7 +65,7 @@ impl Connection {
                 options.user_and_password(username.clone(), password.expose_secret().to_owned())
             }
             Auth::Token(token) => options.token(token.expose_secret().to_owned()),
-            Auth::Nkey(seed) => options.nkey(seed.expose_secret().to_owned()),
+            Auth::Nkey(key) => options.nkey(key.expose_secret().to_owned()),
             Auth::Credentials(text) => {
                 options.credentials(text.expose_secret()).map_err(|error| unreachable_server(settings, &error))?
             }
@@ -147,7 +147,7 @@ impl Connection {
                 Err(error) => Err(error.to_string()),
             }
         });
-        made.await.map(|()| ())
+        made.await.copied()
     }
 }
 

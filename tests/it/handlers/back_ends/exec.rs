@@ -11,7 +11,7 @@ const SCRIPT: &str = "cd $0; case $(cat mood) in \
     RefusesForGood) echo no such item >&2; exit 65;; \
     RefusesForNow) echo database is locked >&2; exit 75;; \
     Hangs) sleep 60;; \
-    *) now=$(date +%s%N)-$$; cat > $now.part; [ "$(tail -c 1 $now.part)" = "}" ] && mv $now.part $now.json;; esac";
+    *) now=$(date +%s%N)-$$; cat > $now.part; [ x$(tail -c 1 $now.part) = x} ] && mv $now.part $now.json;; esac";
 
 pub(super) struct Program(TempDir);
 
