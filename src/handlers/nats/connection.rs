@@ -7,7 +7,7 @@ use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::publish::PublishAck;
 use async_nats::jetstream::stream::{Config, Info};
 use async_nats::jetstream::{self, ErrorCode};
-use async_nats::{Client, ConnectOptions, Event};
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event};
 use secrecy::ExposeSecret as _;
 use tokio::sync::{OnceCell, watch};
 use tokio::time::timeout;
@@ -49,10 +49,12 @@ impl Connection {
     /// when the server is back, maybe long after the attempt was noted as failed.
     pub(super) async fn open(settings: &Settings, tls: rustls::ClientConfig) -> Result<Self, Unavailability> {
         let (seen, watching) = watch::channel(Seen::default());
+        let within = connect_within(settings.timeout);
+        let servers = u32::try_from(settings.servers.len()).unwrap_or(u32::MAX).max(1);
         let options = ConnectOptions::new()
             .name("tradecloud-webhook")
             .tls_client_config(tls)
-            .connection_timeout(connect_within(settings.timeout))
+            .connection_timeout(within / servers)
             // Tries each server once; zero would mean for ever.
             .max_reconnects(settings.servers.len())
             .event_callback(move |event| {
@@ -70,14 +72,16 @@ impl Connection {
                 options.credentials(text.expose_secret()).map_err(|error| unreachable_server(settings, &error))?
             }
         };
-        let within = connect_within(settings.timeout);
-        let client = timeout(within, options.connect(settings.servers.as_slice()))
-            .await
-            .map_err(|_| Unavailability {
-                reason: format!("{} took no connection within {}", place(settings), humantime::format_duration(within)),
-                fault: Fault::Late,
-            })?
-            .map_err(|error| unreachable_server(settings, &error))?;
+        let late = || Unavailability {
+            reason: format!("{} took no connection within {}", place(settings), humantime::format_duration(within)),
+            fault: Fault::Late,
+        };
+        let client = timeout(within, options.connect(settings.servers.as_slice())).await.map_err(|_| late())?.map_err(
+            |error| match error.kind() {
+                ConnectErrorKind::TimedOut => late(),
+                _ => unreachable_server(settings, &error),
+            },
+        )?;
         let context = jetstream::context::ContextBuilder::new()
             // The attempt has its own end; this one must not come first.
             .timeout(settings.timeout * 2)

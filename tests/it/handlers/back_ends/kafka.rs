@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rdkafka::types::RDKafkaRespErr;
+use tokio::sync::Mutex;
 
 use super::{BackEnd, Mood};
-use crate::support::kafka::{Kafka, TOPIC};
+use crate::support::kafka::{Kafka, Offsets, TOPIC};
 use crate::support::server::in_background;
 
 type Work = Box<dyn FnOnce(&Kafka) + Send>;
@@ -16,6 +17,7 @@ pub(in crate::handlers) struct Topic {
     broker: String,
     cluster: mpsc::Sender<Work>,
     mood: Mood,
+    taken: Mutex<(Offsets, Vec<String>)>,
 }
 
 impl Topic {
@@ -28,7 +30,7 @@ impl Topic {
             work.into_iter().for_each(|work| work(&kafka));
         });
         let broker = in_background(move || broker.recv().unwrap()).await;
-        Self { broker, cluster, mood: Mood::Accepts }
+        Self { broker, cluster, mood: Mood::Accepts, taken: Mutex::default() }
     }
 
     async fn with<T: Send + 'static>(&self, work: impl FnOnce(&Kafka) -> T + Send + 'static) -> T {
@@ -80,6 +82,16 @@ impl BackEnd for Topic {
     }
 
     async fn taken(&self) -> Vec<String> {
-        self.with(|kafka| kafka.messages().into_iter().map(|message| message.value).collect()).await
+        let mut taken = self.taken.lock().await;
+        let mut seen = taken.0.clone();
+        let (seen, new) = self
+            .with(move |kafka| {
+                let new = kafka.new_messages(&mut seen);
+                (seen, new)
+            })
+            .await;
+        taken.0 = seen;
+        taken.1.extend(new.into_iter().map(|message| message.value));
+        taken.1.clone()
     }
 }
