@@ -21,6 +21,7 @@ use tradecloud_webhook::handlers::{Fault, Outcome, SharedHandler, Unavailability
 use tradecloud_webhook::model::{Envelope, Format, Kind};
 
 use self::back_ends::{BackEnd, Mood, all_in};
+use crate::support::proxy::Proxy;
 
 /// A body with a number that only survives as text, and a field that nobody knows.
 const BODY: &str = r#"{"eventName":"OrderIssuedByBuyer","price":1234.5600000000000000001,"unheard":{"of":[]}}"#;
@@ -53,6 +54,18 @@ fn handler(table: &str) -> SharedHandler {
 /// The handler for a back end; an attempt may take three seconds.
 fn handler_of(back_end: &dyn BackEnd) -> SharedHandler {
     handler(&format!("{}\ntimeout = '3s'", back_end.table()))
+}
+
+/// Asserts that a handler gives up a connection that died without a word.
+async fn assert_not_stuck(handler: &SharedHandler, network: &Proxy) {
+    assert_eq!(handler.deliver(&event("m-1")).await, Outcome::Done);
+    network.forget();
+
+    let first = unavailable(handler.deliver(&event("m-2")).await);
+    let second = handler.deliver(&event("m-2")).await;
+
+    assert_eq!(first.fault, Fault::Late, "{}", first.reason);
+    assert_eq!(second, Outcome::Done);
 }
 
 fn unavailable(outcome: Outcome) -> Unavailability {

@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use super::back_ends::{Amqp, BackEnd, Mood};
 use super::dying::dies_under_load;
-use super::{event, handler, rejection, unavailable};
+use super::{assert_not_stuck, event, handler, rejection, unavailable};
+use crate::support::proxy::Proxy;
 use crate::support::rabbitmq::{OwnRabbitMq, RabbitMq};
 use crate::support::receiver::Receiver;
 use crate::support::sender::order_event;
@@ -139,6 +140,15 @@ async fn wrong_credentials_are_unavailable_and_not_repeated_in_the_reason() {
     assert_eq!(why.fault, Fault::Unreachable);
     assert!(why.reason.contains("ACCESS_REFUSED"), "{}", why.reason);
     assert!(!why.reason.contains("secret"), "{}", why.reason);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_died_without_a_word_is_replaced() {
+    let (broker, name) = shared().await;
+    broker.set_up(&name).await;
+    let network = Proxy::to(broker.address()).await;
+
+    assert_not_stuck(&handler_for(&RabbitMq::url_at(network.address()), &name, ""), &network).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

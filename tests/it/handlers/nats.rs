@@ -4,8 +4,10 @@ use async_nats::jetstream::stream::Config;
 use tradecloud_webhook::handlers::{Fault, Outcome, SharedHandler};
 
 use super::back_ends::{BackEnd as _, NatsStream};
-use super::{event, handler, rejection, unavailable};
+use super::{assert_not_stuck, event, handler, rejection, unavailable};
 use crate::support::nats::{Nats, messages};
+use crate::support::nats_accounts;
+use crate::support::proxy::Proxy;
 
 /// The user NKey of NATS's own documentation.
 const SEED: &str = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY";
@@ -185,6 +187,26 @@ async fn every_kind_of_credentials_lets_in_and_wrong_ones_do_not() {
 }
 
 #[tokio::test]
+async fn a_creds_file_lets_in_and_that_of_a_stranger_does_not() {
+    let (nats, user) = nats_accounts::server_and_user();
+    let folder = tempfile::tempdir().unwrap();
+    let with = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let auth = format!("auth = {{ type = 'credentials', credentials_file = '{}' }}", path.display());
+        handler_for(&nats, &format!("create_stream = true\n{auth}"))
+    };
+
+    let refused = with("stranger.creds", &nats_accounts::stranger()).deliver(&event("m-1")).await;
+    let let_in = with("user.creds", &user).deliver(&event("m-1")).await;
+
+    let why = unavailable(refused);
+    assert_eq!(why.fault, Fault::Unreachable);
+    assert!(why.reason.to_lowercase().contains("authorization violation"), "{}", why.reason);
+    assert_eq!(let_in, Outcome::Done);
+}
+
+#[tokio::test]
 async fn what_may_not_be_published_is_said_in_the_words_of_the_server() {
     let nats = Nats::with(
         "authorization { users: [ \
@@ -203,6 +225,15 @@ async fn what_may_not_be_published_is_said_in_the_words_of_the_server() {
     assert_eq!(why.fault, Fault::Late);
     assert!(why.reason.to_lowercase().contains("permissions violation"), "{}", why.reason);
     assert!(messages(&admin, "TRADECLOUD").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_connection_that_died_without_a_word_is_replaced() {
+    let back_end = NatsStream::start().await;
+    let network = Proxy::to(back_end.0.address()).await;
+    let table = format!("type = 'nats'\nurl = 'nats://{}'\nstream = 'TRADECLOUD'\ntimeout = '1s'", network.address());
+
+    assert_not_stuck(&handler(&table), &network).await;
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ pub mod issuer;
 pub mod kafka;
 pub mod load;
 pub mod nats;
+pub mod nats_accounts;
 pub mod postgres;
 pub mod proxy;
 pub mod rabbitmq;

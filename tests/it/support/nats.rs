@@ -63,6 +63,11 @@ impl Nats {
         self.server.as_ref().expect("it does not run")
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Its address with a scheme.
     pub fn url(&self, scheme: &str) -> String {
         format!("{scheme}://localhost:{}", self.address.port())

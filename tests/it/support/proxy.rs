@@ -19,10 +19,13 @@ enum State {
     Down,
 }
 
+/// The state, and how often connections were forgotten.
+type Network = (State, usize);
+
 /// A relay to one address.
 pub struct Proxy {
     address: SocketAddr,
-    state: Arc<watch::Sender<State>>,
+    network: Arc<watch::Sender<Network>>,
     _tasks: JoinSet<()>,
 }
 
@@ -31,10 +34,10 @@ impl Proxy {
     pub async fn to(target: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let state = Arc::new(watch::Sender::new(State::Passes));
+        let network = Arc::new(watch::Sender::new((State::Passes, 0)));
         let mut tasks = JoinSet::new();
-        tasks.spawn(serve(listener, address, target, Arc::clone(&state)));
-        Self { address, state, _tasks: tasks }
+        tasks.spawn(serve(listener, address, target, Arc::clone(&network)));
+        Self { address, network, _tasks: tasks }
     }
 
     /// Where to connect to.
@@ -44,7 +47,7 @@ impl Proxy {
 
     /// Lets everything through, also what was held back.
     pub async fn pass(&self) {
-        self.state.send_replace(State::Passes);
+        self.set(State::Passes);
         while TcpStream::connect(self.address).await.is_err() {
             tokio::task::yield_now().await;
         }
@@ -52,44 +55,59 @@ impl Proxy {
 
     /// Holds everything back.
     pub fn stall(&self) {
-        self.state.send_replace(State::Stalls);
+        self.set(State::Stalls);
+    }
+
+    /// Nothing ever comes through the connections that there are, and neither side is told, as when a
+    /// firewall forgets them. New ones work.
+    pub fn forget(&self) {
+        self.network.send_modify(|(_, forgotten)| *forgotten += 1);
+    }
+
+    fn set(&self, state: State) {
+        self.network.send_modify(|network| network.0 = state);
     }
 
     /// Breaks every connection and refuses new ones; returns when that is so.
     pub async fn take_down(&self) {
-        self.state.send_replace(State::Down);
+        self.set(State::Down);
         while TcpStream::connect(self.address).await.is_ok() {
             tokio::task::yield_now().await;
         }
     }
 }
 
-async fn serve(mut listener: TcpListener, address: SocketAddr, target: SocketAddr, state: Arc<watch::Sender<State>>) {
-    let mut changes = state.subscribe();
+async fn serve(
+    mut listener: TcpListener,
+    address: SocketAddr,
+    target: SocketAddr,
+    network: Arc<watch::Sender<Network>>,
+) {
+    let mut changes = network.subscribe();
     loop {
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
                 accepted = listener.accept() => {
                     let Ok((client, _)) = accepted else { continue };
-                    let state = state.subscribe();
+                    let network = network.subscribe();
                     connections.spawn(async move {
                         if let Ok(server) = TcpStream::connect(target).await {
                             let ((from_client, to_client), (from_server, to_server)) =
                                 (client.into_split(), server.into_split());
                             tokio::select! {
-                                () = relay(from_client, to_server, state.clone()) => {}
-                                () = relay(from_server, to_client, state) => {}
+                                () = relay(from_client, to_server, network.clone()) => {}
+                                () = relay(from_server, to_client, network) => {}
                             }
                         }
                     });
                 }
-                _ = changes.wait_for(|state| *state == State::Down) => break,
+                _ = changes.wait_for(|(state, _)| *state == State::Down) => break,
             }
         }
         drop(listener);
         connections.shutdown().await;
-        let _ = changes.wait_for(|state| *state != State::Down).await;
+        let _ = changes.wait_for(|(state, _)| *state != State::Down).await;
         listener = loop {
             let socket = TcpSocket::new_v4().unwrap();
             socket.set_reuseaddr(true).unwrap();
@@ -101,10 +119,12 @@ async fn serve(mut listener: TcpListener, address: SocketAddr, target: SocketAdd
     }
 }
 
-async fn relay(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut state: watch::Receiver<State>) {
+async fn relay(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut network: watch::Receiver<Network>) {
+    let born = network.borrow().1;
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        if state.wait_for(|state| *state != State::Stalls).await.is_err() {
+        let passes = |(state, forgotten): &Network| *state != State::Stalls && *forgotten == born;
+        if network.wait_for(passes).await.is_err() {
             return;
         }
         if to.write_all(&buffer[..length]).await.is_err() {
