@@ -12,13 +12,16 @@ use crate::support::sender::{message_id, order_event};
 
 type BackEnds = Vec<Box<dyn BackEnd>>;
 
-/// A receiver with a handler for each, named after its type. An attempt may take a second.
+/// A handler for each, named after its type. An attempt may take a second.
+fn configuration(back_ends: &BackEnds) -> String {
+    let handlers: String = back_ends.iter().fold(String::new(), |handlers, back_end| {
+        handlers + &format!("[handlers.{}]\n{}\ntimeout = '1s'\n", back_end.name(), back_end.table())
+    });
+    format!("delivery = {{ first_retry = '50ms', max_retry = '250ms', lanes = 4 }}\n{handlers}")
+}
+
 fn receiver_for(back_ends: &BackEnds) -> Receiver {
-    let handlers: String = back_ends
-        .iter()
-        .map(|back_end| format!("[handlers.{}]\n{}\ntimeout = '1s'\n", back_end.name(), back_end.table()))
-        .collect();
-    Receiver::with(&format!("delivery = {{ first_retry = '50ms', max_retry = '250ms', lanes = 4 }}\n{handlers}"))
+    Receiver::with(&configuration(back_ends))
 }
 
 /// Sends `count` events of two orders in turn; each must be stored.
@@ -196,6 +199,26 @@ async fn a_refusal_for_good_is_a_dead_letter_and_one_for_now_is_not() {
         for back_end in &back_ends {
             assert_eq!(back_end.taken().await.len(), 1, "{}", back_end.name());
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_tries_every_back_end_and_delivers_nothing() {
+    let mut back_ends = all().await;
+    let receiver = Receiver::prepared(&configuration(&back_ends));
+    let works = |back_end: &dyn BackEnd| {
+        let output = receiver.run(&["check", "--online", "--json"]);
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let what = format!("handler {}", back_end.name());
+        let tried = said["online"].as_array().unwrap().iter().find(|tried| tried["what"] == what).unwrap();
+        tried["works"].as_bool().unwrap()
+    };
+
+    for back_end in &mut back_ends {
+        assert!(works(&**back_end), "{}", back_end.name());
+        assert!(back_end.taken().await.is_empty(), "{}", back_end.name());
+        back_end.set(Mood::Vanished).await;
+        assert!(!works(&**back_end), "{}", back_end.name());
     }
 }
 
