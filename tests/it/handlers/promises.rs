@@ -223,6 +223,27 @@ async fn check_tries_every_back_end_and_delivers_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_log_level_shows_a_body_or_a_credential() {
+    let back_ends = all_in(Mood::RefusesForNow).await;
+    let mut receiver = Receiver::prepared(&configuration(&back_ends)).setting("LOG__LEVEL", "trace");
+    receiver.restart();
+    let mut event = order_event("1");
+    event["orderEvent"]["reason"] = "only between us".into();
+
+    assert_eq!(receiver.sender().send(event).await.status, Some(202));
+    let names: Vec<_> = back_ends.iter().map(|back_end| back_end.name()).collect();
+    receiver.inbox_until(|inbox| names.iter().all(|name| !failures(&inbox[0], name).is_empty())).await;
+
+    let bytes = format!("{:?}", b"only between us");
+    let in_numbers = bytes.trim_matches(['[', ']']);
+    for line in receiver.log().iter().map(Value::to_string) {
+        for secret in ["only between us", in_numbers, "p@ss", "p%40ss"] {
+            assert!(!line.contains(secret), "{line}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_receiver_that_is_killed_loses_nothing_on_its_way_to_any_back_end() {
     let back_ends = all().await;
     let mut receiver = receiver_for(&back_ends);
