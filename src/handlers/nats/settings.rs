@@ -129,7 +129,8 @@ fn auth(section: &Section) -> Option<Auth> {
             is_seed.then_some(Auth::Nkey(seed))
         }
         _ => {
-            let text = table.secret("credentials")?;
+            // The library looks for the end of the last line, which a secret from a file does not have.
+            let text = SecretString::from(format!("{}\n", table.secret("credentials")?.expose_secret()));
             let fits = ConnectOptions::new().credentials(text.expose_secret()).is_ok();
             if !fits {
                 table.error("credentials", "is no text of a .creds file (a JWT and a seed, each between its lines)");
