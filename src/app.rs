@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use axum_server::{Handle, Server};
 use hyper_util::rt::TokioTimer;
 use jiff::Timestamp;
@@ -23,6 +22,7 @@ use crate::dispatch::worker::Worker;
 use crate::dispatch::{Dispatch, Route};
 use crate::handlers::{DynHandler, Handler, SharedHandler};
 use crate::inbox::{Purpose, SharedInbox};
+use crate::listener::certificates::Certificates;
 use crate::listener::guard::Guard;
 use crate::listener::receive::Reception;
 use crate::listener::router;
@@ -66,6 +66,7 @@ pub struct Running {
     workers: JoinSet<()>,
     serving: JoinSet<std::io::Result<()>>,
     sweeper: JoinSet<()>,
+    certificates: Option<Certificates>,
 }
 
 impl Receiver {
@@ -140,10 +141,9 @@ impl Receiver {
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let guard = guard(&reception.server);
         let server = Server::<SocketAddr>::from_listener(public);
-        if let Some(tls) = &reception.server.tls {
-            let tls = RustlsConfig::from_config(Arc::clone(&tls.config));
-            let limit = reception.server.limits.tls_handshake;
-            let acceptor = RustlsAcceptor::new(tls).handshake_timeout(limit).acceptor(guard);
+        let certificates = reception.server.tls.as_ref().map(Certificates::start);
+        if let Some(certificates) = &certificates {
+            let acceptor = certificates.acceptor(reception.server.limits.tls_handshake, guard);
             let server = speaking(server.acceptor(acceptor), &reception.server.limits).handle(servers[0].clone());
             serving.spawn(server.serve(service));
         } else {
@@ -164,6 +164,7 @@ impl Receiver {
             workers,
             serving,
             sweeper,
+            certificates,
         })
     }
 }
@@ -210,6 +211,9 @@ impl Running {
         }
         let _ = self.stop.send(true);
         self.sweeper.abort_all();
+        if let Some(certificates) = &self.certificates {
+            certificates.stop();
+        }
         let finished = timeout_at(end, async {
             while self.serving.join_next().await.is_some() {}
             while self.workers.join_next().await.is_some() {}

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Section;
@@ -414,9 +413,4 @@ fn address(section: &Section, key: &str) -> Option<SocketAddr> {
         section.error(key, "must be an IP address with a port, such as \"0.0.0.0:8443\" or \"[::1]:8443\"");
     }
     address
-}
-
-/// The path of a certificate or key that has to be there.
-pub(crate) fn required_file(section: &Section, key: &str, example: &str) -> Option<PathBuf> {
-    section.required_text(key, example).map(PathBuf::from)
 }
