@@ -64,6 +64,11 @@ impl Load {
         self.until(|tally| tally.acknowledged.len() >= count).await;
     }
 
+    /// Waits until so many events were not taken.
+    pub async fn unanswered(&self, count: usize) {
+        self.until(|tally| tally.unanswered.len() >= count).await;
+    }
+
     /// Waits until so many events have been tried.
     pub async fn answered(&self, count: usize) {
         self.until(|tally| tally.acknowledged.len() + tally.unanswered.len() + tally.lost.len() >= count).await;

@@ -12,11 +12,16 @@ pub mod issuer;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod load;
+pub mod nats;
+pub mod nats_accounts;
 pub mod postgres;
+pub mod proxy;
+pub mod rabbitmq;
 pub mod raw;
 pub mod receiver;
 pub mod sender;
 pub mod slow;
+pub mod server;
 pub mod store;
 
 /// The samples that are bodies of webhooks.

@@ -338,7 +338,7 @@ impl Drop for Receiver {
 }
 
 /// A CA and a certificate of it for localhost, where the defaults look for them.
-fn make_certificate(folder: &Path) {
+pub fn make_certificate(folder: &Path) {
     let mut ca = CertificateParams::default();
     ca.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     ca.distinguished_name.push(DnType::CommonName, "CA of the tests");
