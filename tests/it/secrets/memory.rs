@@ -8,7 +8,7 @@ use crate::support::receiver::{Receiver, write_private};
 use crate::support::sender::order_event;
 
 /// How often each text stands in the memory that the process can write to.
-fn copies<const N: usize>(receiver: &Receiver, texts: [String; N]) -> [usize; N] {
+fn copies<const N: usize>(receiver: &Receiver, texts: &[String; N]) -> [usize; N] {
     let maps = std::fs::read_to_string(format!("/proc/{}/maps", receiver.pid())).unwrap();
     let memory = File::open(format!("/proc/{}/mem", receiver.pid())).unwrap();
     let mut found = [0; N];
@@ -20,7 +20,7 @@ fn copies<const N: usize>(receiver: &Receiver, texts: [String; N]) -> [usize; N]
             // It was given back meanwhile, or is the kernel's.
             continue;
         }
-        for (found, text) in found.iter_mut().zip(&texts) {
+        for (found, text) in found.iter_mut().zip(texts) {
             *found += memchr::memmem::find_iter(&bytes, text.as_bytes()).count();
         }
     }
@@ -59,7 +59,7 @@ async fn after_the_start_no_secret_of_a_caller_is_left_in_memory() {
     let receiver = receiver();
 
     let ends = ["inline-password", "filed-password", "escaped-token", "needed-token"];
-    let [inline, in_file, escaped, needed] = copies(&receiver, ends.map(|end| format!("xxxxend-of-the-{end}")));
+    let [inline, in_file, escaped, needed] = copies(&receiver, &ends.map(|end| format!("xxxxend-of-the-{end}")));
 
     assert_eq!([inline, in_file, escaped], [0; 3], "of these, the receiver needs only the digest");
     assert_eq!(needed, 1, "it is sent with each event; and without it this test would not know that it can see");
@@ -77,7 +77,7 @@ async fn a_password_that_was_presented_is_wiped_once_it_is_checked() {
     }
 
     eventually("decoded passwords are wiped", async || {
-        copies(&receiver, ["inline", "wrong"].map(|which| format!("xxxxend-of-the-{which}-password"))) == [0, 0]
+        copies(&receiver, &["inline", "wrong"].map(|which| format!("xxxxend-of-the-{which}-password"))) == [0, 0]
     })
     .await;
 }
