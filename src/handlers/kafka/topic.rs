@@ -106,7 +106,7 @@ impl Handler for Topic {
         let headers = OwnedHeaders::new()
             .insert(header("content-type", "application/cloudevents+json"))
             .insert(header("ce_id", &event.id));
-        let record = FutureRecord { ..FutureRecord::to(&self.settings.topic) };
+        let record = FutureRecord { key: event.attributes().subject, ..FutureRecord::to(&self.settings.topic) };
         let size = json.len();
         let sent = producer.send_result(record.payload(&json[..]).headers(headers)).map_err(|(error, _)| error);
         // librdkafka has a copy.
