@@ -1,5 +1,6 @@
 //! The composition root: settings → [`Receiver`] → [`Running`] → drained.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +18,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::admin;
 use crate::budget::Budget;
-use crate::config::Settings;
+use crate::config::{Settings, settings};
 use crate::dispatch::worker::Worker;
 use crate::dispatch::{Dispatch, Route};
 use crate::handlers::{DynHandler, Handler, SharedHandler};
@@ -25,6 +26,7 @@ use crate::inbox::{Purpose, SharedInbox};
 use crate::listener::guard::Guard;
 use crate::listener::receive::Reception;
 use crate::listener::router;
+use crate::listener::turned_away::TurnedAway;
 
 /// Connections that wait in the kernel to be accepted.
 const LISTEN_BACKLOG: u32 = 1024;
@@ -94,6 +96,9 @@ impl Receiver {
         }
         warn_of_orphans(&inbox, &handlers).await?;
 
+        for (_, credential) in &settings.anywhere.credentials {
+            credential.start().await;
+        }
         let public = listen(settings.server.listen).context("server.listen")?;
         let admin = listen(settings.admin).context("admin.listen")?;
         let (public_address, admin_address) = (public.local_addr()?, admin.local_addr()?);
@@ -121,13 +126,31 @@ impl Receiver {
         let mut sweeper = JoinSet::new();
         sweeper.spawn(sweep(Arc::clone(&inbox), settings.inbox.keep));
 
-        let reception =
-            Arc::new(Reception { server: settings.server, budget, inbox, dispatch, draining: AtomicBool::new(false) });
+        let reception = Arc::new(Reception {
+            server: settings.server,
+            budget,
+            inbox,
+            dispatch,
+            draining: AtomicBool::new(false),
+            turned_away: TurnedAway::new(),
+        });
         let router = router::router(Arc::clone(&reception), settings.endpoints, settings.anywhere);
         let servers = vec![Handle::new(), Handle::new()];
         let mut serving = JoinSet::new();
-        let https = https(public, &reception.server).handle(servers[0].clone());
-        serving.spawn(https.serve(router.into_make_service_with_connect_info::<SocketAddr>()));
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let guard = guard(&reception.server);
+        let server = Server::<SocketAddr>::from_listener(public);
+        if let Some(tls) = &reception.server.tls {
+            let tls = RustlsConfig::from_config(Arc::clone(&tls.config));
+            let limit = reception.server.limits.tls_handshake;
+            let acceptor = RustlsAcceptor::new(tls).handshake_timeout(limit).acceptor(guard);
+            let server = speaking(server.acceptor(acceptor), &reception.server.limits).handle(servers[0].clone());
+            serving.spawn(server.serve(service));
+        } else {
+            tracing::warn!("TLS is off (server.tls): something in front of this address has to terminate it");
+            let server = speaking(server.acceptor(guard), &reception.server.limits).handle(servers[0].clone());
+            serving.spawn(server.serve(service));
+        }
         let http = Server::<SocketAddr>::from_listener(admin).handle(servers[1].clone());
         serving.spawn(http.serve(admin::router(Arc::clone(&reception)).into_make_service()));
 
@@ -208,21 +231,28 @@ fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     // On Windows this would let two programs share the port.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
-    socket.bind(address).with_context(|| format!("cannot listen on {address}"))?;
+    socket.bind(address).map_err(|error| anyhow::anyhow!("cannot listen on {address}: {error}{}", hint(&error)))?;
     Ok(socket.listen(LISTEN_BACKLOG)?)
 }
 
-/// The public server: limits on connections, TLS, HTTP/1.1 and HTTP/2.
-fn https(
-    listener: TcpListener,
-    settings: &crate::config::settings::Server,
-) -> Server<SocketAddr, RustlsAcceptor<Guard>> {
+fn hint(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::AddrInUse => ". Another program (another receiver?) listens there: stop it, or choose another port",
+        ErrorKind::AddrNotAvailable => ". This machine has no such address: `0.0.0.0` stands for all it has",
+        ErrorKind::PermissionDenied => ". Ports below 1024 need a privilege: listen on 8443 and have 443 forwarded",
+        _ => "",
+    }
+}
+
+/// What stands before TLS: limits on connections.
+fn guard(settings: &settings::Server) -> Guard {
     let limits = &settings.limits;
     let longest_silence = limits.body_idle.max(settings.answer_within).max(limits.header_read) + MARGIN;
-    let guard = Guard::new(limits.connections, limits.tls_handshake, longest_silence);
-    let tls = RustlsConfig::from_config(Arc::clone(&settings.tls.config));
-    let acceptor = RustlsAcceptor::new(tls).handshake_timeout(limits.tls_handshake).acceptor(guard);
-    let mut server = Server::<SocketAddr>::from_listener(listener).acceptor(acceptor);
+    Guard::new(limits.connections, limits.tls_handshake, longest_silence, settings.trusted_proxies.clone())
+}
+
+/// HTTP/1.1 and HTTP/2 with their limits.
+fn speaking<A>(mut server: Server<SocketAddr, A>, limits: &settings::Limits) -> Server<SocketAddr, A> {
     let http = server.http_builder();
     http.http1()
         // Without a timer the time-out would not work.

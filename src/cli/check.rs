@@ -16,7 +16,7 @@ use crate::inbox::{NoInbox, Purpose};
 pub struct CheckArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Also try the inbox and every handler's back end; nothing is delivered
+    /// Also try the inbox, the issuers of access tokens and every handler's back end; nothing is delivered
     #[arg(long)]
     online: bool,
     /// Write the result as one JSON object
@@ -123,6 +123,11 @@ async fn try_online(settings: Settings) -> Vec<Tried> {
         Err(error) => Err(format!("{error:#}")),
     };
     tried.push(Tried::new("inbox", inbox));
+    for (name, credential) in &settings.anywhere.credentials {
+        if let Some(probed) = credential.probe().await {
+            tried.push(Tried::new(format!("auth {name}"), probed));
+        }
+    }
     for handler in settings.handlers {
         let name = handler.route.name;
         let probed = match handler.settings.build(&name) {
@@ -151,7 +156,11 @@ fn report(out: &mut dyn Write, problems: &[Problem], preparations: &[Preparation
     for Tried { what, works, detail } in tried {
         writeln!(out, "{}: {what}: {detail}", if *works { "works" } else { "FAILS" })?;
     }
+    let failing = tried.iter().filter(|tried| !tried.works).count();
     match problems.iter().filter(|problem| problem.is_error()).count() {
+        0 if failing > 0 => {
+            writeln!(out, "The configuration is valid, but {failing} of {} that were tried failed.", tried.len())
+        }
         0 => writeln!(out, "The configuration is valid."),
         errors => writeln!(out, "The configuration is not valid: {errors} error(s)."),
     }

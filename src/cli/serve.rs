@@ -26,18 +26,19 @@ pub async fn run(args: &ConfigArgs) -> Result<(), Failure> {
     for warning in warnings {
         tracing::warn!("{}", warning.to_string().trim_start_matches("warning: "));
     }
+    let scheme = if settings.server.tls.is_some() { "https" } else { "http" };
     let path = settings.endpoints.first().map(|endpoint| endpoint.path.clone()).unwrap_or_default();
     let running = Receiver::new(settings).start().await?;
     if let Some(made) = &made {
-        introduce(made, running.public_address(), &path);
+        introduce(made, scheme, running.public_address(), &path);
     }
     Ok(running.run_until(told_to_stop()).await?)
 }
 
 /// Says what a first run made, and how to try it.
-fn introduce(made: &Made, address: SocketAddr, path: &str) {
+fn introduce(made: &Made, scheme: &str, address: SocketAddr, path: &str) {
     let port = address.port();
-    let url = format!("https://localhost:{port}{path}");
+    let url = format!("{scheme}://localhost:{port}{path}");
     println!("\nThere is no configuration file: this is a development set-up, for this machine only.");
     for (file, what) in &made.files {
         println!("  made {file}: {what}");

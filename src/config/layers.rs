@@ -6,6 +6,7 @@ use std::rc::Rc;
 use ::config::{Config, Environment, File, FileFormat, Map, Value};
 
 use super::problems::{Problem, Problems, Severity};
+use super::settings::Kept;
 use super::{Section, Settings, development};
 
 /// The file that is read when none is named.
@@ -72,15 +73,26 @@ impl Layers {
     /// # Errors
     /// Every problem there is, errors first, if one of them is an error.
     pub fn settings(&self) -> Result<(Settings, Vec<Problem>), Vec<Problem>> {
+        self.read_by(|root| {
+            if self.stand_in.is_some() {
+                development::only_for_this_machine(&root);
+            }
+            Settings::read(root)
+        })
+    }
+
+    /// What a command that works on the inbox needs, whatever else is wrong with the configuration.
+    ///
+    /// # Errors
+    /// The problems of `[inbox]` and of what handlers choose events by.
+    pub fn kept(&self) -> Result<Kept, Vec<Problem>> {
+        self.read_by(|root| Kept::read(&root)).map(|(kept, _)| kept)
+    }
+
+    fn read_by<T>(&self, read: impl FnOnce(Section) -> Option<T>) -> Result<(T, Vec<Problem>), Vec<Problem>> {
         let problems = Rc::new(Problems::default());
         let settings = match self.merged() {
-            Ok(values) => {
-                let root = Section::new("", values, Rc::clone(&problems));
-                if self.stand_in.is_some() {
-                    development::only_for_this_machine(&root);
-                }
-                Settings::read(root)
-            }
+            Ok(values) => read(Section::new("", values, Rc::clone(&problems))),
             Err(problem) => {
                 problems.push(problem);
                 None

@@ -12,6 +12,7 @@ use axum::routing::any;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use super::client;
 use super::receive::{Reception, misdirected, receive, refuse};
 use crate::auth::Gate;
 use crate::config::settings::Endpoint;
@@ -26,7 +27,8 @@ pub(crate) fn router(reception: Arc<Reception>, endpoints: Vec<Endpoint>, anywhe
         let endpoint = Arc::new(endpoint);
         let reception = Arc::clone(&reception);
         let handle = move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
-            receive(Arc::clone(&reception), Arc::clone(&endpoint), peer.ip(), request)
+            let address = client::address(&reception.server.trusted_proxies, peer.ip(), &request);
+            receive(Arc::clone(&reception), Arc::clone(&endpoint), address, request)
         };
         router = router.route(&path, any(handle));
     }
@@ -35,7 +37,8 @@ pub(crate) fn router(reception: Arc<Reception>, endpoints: Vec<Endpoint>, anywhe
         let (reception, anywhere) = (Arc::clone(&reception), Arc::clone(&anywhere));
         async move {
             let refusal = refuse(Why::NoSuchPath, "there is no endpoint at this path; see [[endpoints]]");
-            misdirected(reception, &anywhere, peer.ip(), request, refusal).await
+            let address = client::address(&reception.server.trusted_proxies, peer.ip(), &request);
+            misdirected(reception, &anywhere, address, request, refusal).await
         }
     };
     router
