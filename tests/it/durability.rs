@@ -6,6 +6,10 @@
 
 #[cfg(target_os = "linux")]
 mod calls;
+#[cfg(target_os = "linux")]
+mod clock;
+#[cfg(target_os = "linux")]
+mod descriptors;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
