@@ -10,6 +10,8 @@ mod calls;
 mod clock;
 #[cfg(target_os = "linux")]
 mod descriptors;
+#[cfg(target_os = "linux")]
+mod power;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -125,11 +125,20 @@ fn directory(path: &Path) -> PathBuf {
     }
 }
 
-/// Orders are nobody else's business.
-fn make_directory(directory: &Path) -> std::io::Result<()> {
+/// Makes the directory and those above it, each durably: a file is only as safe as the way to it. Orders are
+/// nobody else's business.
+fn make_directory(path: &Path) -> std::io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = directory(path);
+    make_directory(&parent)?;
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "there is nothing to set"))]
     let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)
+    builder.create(path)?;
+    #[cfg(unix)]
+    File::open(parent)?.sync_all()?;
+    Ok(())
 }

@@ -92,20 +92,18 @@ async fn a_start_on_a_disk_that_fails_once_is_refused_in_words_or_works(#[case] 
             Ok(()) => {
                 send(&receiver.sender(), &mut acknowledged).await;
                 assert_eq!(mode(&receiver), "wal", "call {number}");
-                receiver.kill();
             }
             Err((status, log)) => {
                 assert_eq!(status.code(), Some(1), "call {number}: {log:#?}");
                 let said = log.last().and_then(|line| line.as_str()).unwrap_or_default();
                 assert!(said.starts_with("error: ") && said.contains("inbox"), "call {number}: {said}");
                 refused += 1;
+                receiver.run_inside(Vec::new());
+                receiver.restart();
+                send(&receiver.sender(), &mut acknowledged).await;
             }
         }
         hit += usize::from(fault.count() > 0);
-
-        receiver.run_inside(Vec::new());
-        receiver.restart();
-        send(&receiver.sender(), &mut acknowledged).await;
         receiver.kill();
         assert_kept(&receiver, &acknowledged);
     }

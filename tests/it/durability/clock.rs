@@ -104,7 +104,7 @@ async fn a_clock_that_was_set_back_while_the_receiver_was_off_holds_up_nothing()
 /// Fails if `sweep` does not ask for the state of the deliveries, or takes refused bodies as well.
 #[tokio::test]
 async fn ninety_days_on_only_what_is_finished_has_left_the_inbox_and_the_certificate_is_warned_of() {
-    let (clock, (erp, out_of_order)) = (Clock::new(), erp_with_switch());
+    let (clock, (erp, _out_of_order)) = (Clock::new(), erp_with_switch());
     let mut receiver = Receiver::prepared(&format!(
         "handlers.erp = {{ type = 'http', url = '{}', events = ['Pending*'] }}
          handlers.disk = {{ type = 'file', directory = 'events', events = ['Finished*'] }}
@@ -130,13 +130,13 @@ async fn ninety_days_on_only_what_is_finished_has_left_the_inbox_and_the_certifi
     receiver.kill();
 
     clock.set("+90d");
+    // What waits for a handler that is paused waits for as long as that takes.
+    let mut receiver = receiver.setting("HANDLERS__ERP__PAUSED", "true");
     receiver.restart();
 
     receiver.logged("finished events removed").await;
     assert_eq!(states(&receiver.inbox()), ["dead", "pending", "refused"]);
     receiver.logged("expired on").await;
-    out_of_order.store(false, Ordering::Relaxed);
-    receiver.inbox_until(|events| states(events) == ["dead", "done", "refused"]).await;
     assert_eq!(receiver.sender().send(order_event("9")).await.status, Some(202), "expired or not, it goes on");
 }
 

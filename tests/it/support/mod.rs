@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 pub mod clock;
 #[cfg(target_os = "linux")]
 pub mod cpu;
+#[cfg(target_os = "linux")]
+pub mod disk;
 pub mod erp;
 pub mod faults;
 pub mod haproxy;
