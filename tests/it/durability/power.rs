@@ -9,22 +9,19 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use crate::support::disk::{Chance, Recording};
+use crate::support::eventually;
 use crate::support::receiver::Receiver;
 use crate::support::sender::{Message, message_id, order_event};
 
 /// What was promised, and when: events that were acknowledged, by position in the recording.
 type Promises = Vec<(usize, String, String)>;
 
-/// A receiver that is recorded from its first start on, and to which every sync of a thread whose number is
-/// given by `failing` fails, as `strace` counts (`20+7`: the 20th and each seventh from there on).
-fn recorded(failing: Option<&str>) -> (Receiver, Recording) {
+/// A receiver that is recorded from its first start on.
+fn recorded() -> (Receiver, Recording) {
     let mut receiver = Receiver::prepared(
         "delivery.first_retry = '50ms'\nhandlers.disk = { type = 'file', directory = 'out/events' }",
     );
-    let mut recording = Recording::of(receiver.folder());
-    if let Some(failing) = failing {
-        recording = recording.with(&format!("inject=fsync,fdatasync:error=EIO:when={failing}"));
-    }
+    let recording = Recording::of(receiver.folder());
     receiver.run_inside(recording.inside());
     receiver.restart();
     (receiver, recording)
@@ -49,10 +46,12 @@ async fn send(receiver: &Receiver, recording: &Recording, count: usize) -> Promi
 /// Asserts that after a power cut at any of the promises, all until then are kept, and that what is done
 /// according to the inbox has its file. Whether the disk has by chance also kept the inbox's log or not.
 fn assert_kept_at_every_moment(recording: &Recording, promises: &Promises) {
+    let mut replay = recording.replay();
     for (number, (position, ..)) in promises.iter().enumerate() {
+        replay.go_to(*position);
         for chance in [Chance::Nothing, Chance::Kept("-wal")] {
             let left = TempDir::new().unwrap();
-            recording.after_a_power_cut(*position, chance, left.path());
+            replay.after_a_power_cut(chance, left.path());
             let (events, done) = inbox(&left.path().join("data/inbox.db"));
             for (_, id, body) in &promises[..=number] {
                 assert_eq!(events.get(id), Some(body), "lost by a power cut after promise {number} ({chance:?}): {id}");
@@ -93,10 +92,11 @@ fn complete_files(directory: &Path) -> BTreeSet<String> {
 /// [`sync_names`]: ../../../src/inbox/sqlite/open.rs
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_power_cut_takes_nothing_that_was_acknowledged_or_is_done() {
-    let (mut receiver, recording) = recorded(None);
+    let (mut receiver, recording) = recorded();
 
     let mut promises = send(&receiver, &recording, 20).await;
-    receiver.inbox_until(|events| events.iter().all(|event| event["state"] == "done")).await;
+    let written = receiver.path("out/events");
+    eventually("every event has its file", async || complete_files(&written).len() == 20).await;
     receiver.terminate();
     // The log is gone with a clean end, and is made anew.
     receiver.restart();
@@ -104,18 +104,5 @@ async fn a_power_cut_takes_nothing_that_was_acknowledged_or_is_done() {
     receiver.kill();
 
     assert_eq!(promises.len(), 40);
-    assert_kept_at_every_moment(&recording, &promises);
-}
-
-/// What a failed sync leaves unwritten, no later one writes. Fails if the writer goes on with the connection
-/// whose commit has failed as if it had not, or if the file handler syncs the same file again.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nor_does_one_after_syncs_that_failed() {
-    let (mut receiver, recording) = recorded(Some("20+7"));
-
-    let promises = send(&receiver, &recording, 60).await;
-    receiver.kill();
-
-    assert!((20..60).contains(&promises.len()), "{} of 60 were acknowledged", promises.len());
     assert_kept_at_every_moment(&recording, &promises);
 }

@@ -1,7 +1,7 @@
 //! What a power cut leaves of a folder: only what was synced.
 //!
 //! A kill leaves everything, because the kernel keeps what was written. So `strace` records what a program
-//! writes, names and syncs, and [`Recording::after_a_power_cut`] makes the folder that a disk may show
+//! writes, names and syncs, and [`Replay`] makes the folder that a disk may show
 //! afterwards: a file has the bytes of its last successful sync, a name is there if its directory was synced
 //! since. A file system often keeps more; a program that needs more is wrong.
 
@@ -14,7 +14,6 @@ use std::path::{Path, PathBuf};
 pub struct Recording {
     record: tempfile::NamedTempFile,
     folder: PathBuf,
-    fault: Option<String>,
 }
 
 /// How much of what was not synced the disk has kept by chance.
@@ -30,8 +29,7 @@ pub enum Chance {
 #[derive(Debug, Clone, Default)]
 struct File {
     synced: Vec<u8>,
-    /// With the thread that did it.
-    since: Vec<(String, Change)>,
+    since: Vec<Change>,
 }
 
 #[derive(Debug, Clone)]
@@ -53,20 +51,14 @@ struct Disk {
 impl Recording {
     /// Of what happens below this folder, where the program also runs.
     pub fn of(folder: &Path) -> Self {
-        Self { record: tempfile::NamedTempFile::new().unwrap(), folder: folder.to_owned(), fault: None }
-    }
-
-    /// With a fault, in the words of `strace`: `inject=…`.
-    pub fn with(self, fault: &str) -> Self {
-        Self { fault: Some(fault.to_owned()), ..self }
+        Self { record: tempfile::NamedTempFile::new().unwrap(), folder: folder.to_owned() }
     }
 
     /// The programs to run another one under, so that it is recorded.
     pub fn inside(&self) -> Vec<String> {
         let calls = "trace=openat,mkdir,rename,unlink,write,pwrite64,ftruncate,fsync,fdatasync";
         let options = "--daemonize --follow-forks --seccomp-bpf --quiet=all --decode-fds=path --strings-in-hex=all";
-        let fault = self.fault.as_ref().map(|fault| format!("-e {fault} ")).unwrap_or_default();
-        let line = format!("strace {options} --string-limit=10000000 --output-append-mode -e {calls} {fault}--output");
+        let line = format!("strace {options} --string-limit=10000000 --output-append-mode -e {calls} --output");
         line.split(' ').map(str::to_owned).chain([self.record.path().to_str().unwrap().to_owned()]).collect()
     }
 
@@ -75,32 +67,14 @@ impl Recording {
         std::fs::metadata(self.record.path()).unwrap().len().try_into().unwrap()
     }
 
-    /// Makes `target` what the folder would be after a power cut at that position.
-    pub fn after_a_power_cut(&self, position: usize, chance: Chance, target: &Path) {
-        let record = std::fs::read(self.record.path()).unwrap();
-        let mut disk = Disk::default();
-        // The beginning of a call that another one came in between of, by thread; and how much was to be
-        // synced then.
-        let mut begun: BTreeMap<String, (String, usize)> = BTreeMap::new();
-        for line in String::from_utf8_lossy(&record[..position]).lines() {
-            let Some((thread, call)) = line.split_once(' ') else { continue };
-            let call = call.trim_start();
-            if let Some(beginning) = call.strip_suffix("<unfinished ...>") {
-                begun.insert(thread.to_owned(), (beginning.to_owned(), disk.unsynced(self.descriptor(beginning))));
-            } else if call.starts_with("<... ") {
-                let Some((beginning, until)) = begun.remove(thread) else { continue };
-                let rest = call.split_once(" resumed>").map_or("", |(_, rest)| rest);
-                self.follow(&mut disk, thread, &(beginning + rest), until);
-            } else {
-                let until = disk.unsynced(self.descriptor(call));
-                self.follow(&mut disk, thread, call, until);
-            }
-        }
-        disk.write(chance, target);
+    /// What has become of the folder, step by step.
+    pub fn replay(&self) -> Replay<'_> {
+        let record = String::from_utf8(std::fs::read(self.record.path()).unwrap()).unwrap();
+        Replay { recording: self, record, at: 0, disk: Disk::default(), begun: BTreeMap::new() }
     }
 
     /// Does to `disk` what a call did. `until` is what a sync takes along of the changes.
-    fn follow(&self, disk: &mut Disk, thread: &str, call: &str, until: usize) {
+    fn follow(&self, disk: &mut Disk, call: &str, until: usize) {
         let Some((call, result)) = call.rsplit_once(" = ") else { return };
         let Some((name, arguments)) = call.split_once('(') else { return };
         let failed = result.starts_with('-');
@@ -109,16 +83,16 @@ impl Recording {
         let numbers = || arguments.trim_end_matches([')', ' ']).rsplit(", ").map(|number| number.parse().unwrap());
         if let (Some(file), false) = (self.descriptor(call), failed) {
             match name {
-                "write" => disk.change(&file, thread, Change::Write(usize::MAX, written(&strings[0], result))),
+                "write" => disk.change(&file, Change::Write(usize::MAX, written(&strings[0], result))),
                 "pwrite64" => {
-                    disk.change(&file, thread, Change::Write(numbers().next().unwrap(), written(&strings[0], result)));
+                    disk.change(&file, Change::Write(numbers().next().unwrap(), written(&strings[0], result)));
                 }
-                "ftruncate" => disk.change(&file, thread, Change::Truncate(numbers().next().unwrap())),
+                "ftruncate" => disk.change(&file, Change::Truncate(numbers().next().unwrap())),
                 _ => {}
             }
         }
         match name {
-            "fsync" | "fdatasync" => disk.sync(self.descriptor(call), until, failed.then_some(thread)),
+            "fsync" | "fdatasync" if !failed => disk.sync(self.descriptor(call), until),
             _ if failed => {}
             "openat" if arguments.contains("O_CREAT") => disk.create(path(0)),
             "mkdir" => drop(path(0).map(|path| disk.names.insert(path, None))),
@@ -149,6 +123,50 @@ impl Recording {
     }
 }
 
+/// A recording that is followed up to some point.
+pub struct Replay<'a> {
+    recording: &'a Recording,
+    record: String,
+    at: usize,
+    disk: Disk,
+    /// The beginning of a call that another one came in between of, by thread; and how much was to be
+    /// synced then.
+    begun: BTreeMap<String, (String, usize)>,
+}
+
+impl Replay<'_> {
+    /// Goes on to that position.
+    pub fn go_to(&mut self, position: usize) {
+        let lines = std::mem::take(&mut self.record);
+        while let Some(end) = lines[self.at..position].find('\n') {
+            self.follow(&lines[self.at..self.at + end]);
+            self.at += end + 1;
+        }
+        self.record = lines;
+    }
+
+    fn follow(&mut self, line: &str) {
+        let Some((thread, call)) = line.split_once(' ') else { return };
+        let call = call.trim_start();
+        if let Some(beginning) = call.strip_suffix("<unfinished ...>") {
+            let until = self.disk.unsynced(self.recording.descriptor(beginning));
+            self.begun.insert(thread.to_owned(), (beginning.to_owned(), until));
+        } else if call.starts_with("<... ") {
+            let Some((beginning, until)) = self.begun.remove(thread) else { return };
+            let rest = call.split_once(" resumed>").map_or("", |(_, rest)| rest);
+            self.recording.follow(&mut self.disk, &(beginning + rest), until);
+        } else {
+            let until = self.disk.unsynced(self.recording.descriptor(call));
+            self.recording.follow(&mut self.disk, call, until);
+        }
+    }
+
+    /// Makes `target` what the folder would be after a power cut now.
+    pub fn after_a_power_cut(&self, chance: Chance, target: &Path) {
+        self.disk.write(chance, target);
+    }
+}
+
 impl Disk {
     fn file(&mut self, path: &Path) -> Option<&mut File> {
         let number = (*self.names.get(path)?)?;
@@ -163,9 +181,9 @@ impl Disk {
         }
     }
 
-    fn change(&mut self, path: &Path, thread: &str, change: Change) {
+    fn change(&mut self, path: &Path, change: Change) {
         if let Some(file) = self.file(path) {
-            file.since.push((thread.to_owned(), change));
+            file.since.push(change);
         }
     }
 
@@ -174,23 +192,12 @@ impl Disk {
         path.and_then(|path| self.file(&path).map(|file| file.since.len())).unwrap_or_default()
     }
 
-    /// Syncs a file or a directory; or fails to, in a thread. Then the kernel takes the changes for written,
-    /// and no later sync makes up for it. Those of other threads, which have the file open themselves, are
-    /// told of the failure too; as nobody tells them here, what they have changed is left to them.
-    fn sync(&mut self, path: Option<PathBuf>, until: usize, failed: Option<&str>) {
+    fn sync(&mut self, path: Option<PathBuf>, until: usize) {
         let Some(path) = path else { return };
         if let Some(file) = self.file(&path) {
             let until = until.min(file.since.len());
-            if let Some(thread) = failed {
-                let mut number = 0;
-                file.since.retain(|(of, _)| {
-                    number += 1;
-                    number > until || of != thread
-                });
-            } else {
-                file.since.drain(..until).for_each(|(_, change)| change.apply(&mut file.synced));
-            }
-        } else if failed.is_none() {
+            file.since.drain(..until).for_each(|change| change.apply(&mut file.synced));
+        } else {
             let inside = |name: &PathBuf| name.parent() == Some(&path);
             self.synced.retain(|name, _| !inside(name));
             let now = self.names.iter().filter(|(name, _)| inside(name));
@@ -214,7 +221,7 @@ impl Disk {
                     let file = &self.files[*number];
                     let mut bytes = file.synced.clone();
                     if by_chance(name) {
-                        file.since.iter().for_each(|(_, change)| change.apply(&mut bytes));
+                        file.since.iter().for_each(|change| change.apply(&mut bytes));
                     }
                     std::fs::write(target.join(name), bytes).unwrap();
                 }
