@@ -29,7 +29,8 @@ pub(super) fn prepare(path: &Path, purpose: Purpose) -> anyhow::Result<Option<Fi
     }
     let directory = directory(path);
     if !directory.exists() {
-        make_directory(&directory).with_context(|| format!("cannot make the directory {}", directory.display()))?;
+        make_directory(&directory)
+            .with_context(|| format!("cannot make the directory of the inbox {}", path.display()))?;
     }
     let lock = if purpose == Purpose::Serve { Some(lock(path)?) } else { None };
     let mut db = connect(path).with_context(|| format!("cannot open the inbox {}", path.display()))?;

@@ -134,7 +134,7 @@ async fn a_disk_that_fails_once_under_load_costs_a_repetition_and_no_event(#[cas
     for number in 1..=CALLS {
         let before = complaints(&receiver);
         let fault = FailingCalls::one(receiver.pid(), calls, error, number);
-        let goal = acknowledged.len() + 200;
+        let goal = acknowledged.len() + 100;
         while complaints(&receiver) == before {
             assert!(
                 acknowledged.len() < goal,

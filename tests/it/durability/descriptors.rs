@@ -12,8 +12,7 @@ use crate::support::receiver::Receiver;
 /// More than it needs at rest, less than the connections that come.
 const LIMIT: usize = 64;
 
-/// Fails if the file handler says "done" of what it could not write, and if the inbox acknowledges before
-/// it has committed.
+/// Fails if the file handler says "done" of what it could not write.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_free_descriptor_it_waits_and_loses_nothing() {
     let erp = Erp::start();

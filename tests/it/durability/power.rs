@@ -86,10 +86,8 @@ fn complete_files(directory: &Path) -> BTreeSet<String> {
     files.filter_map(|path| Some(read(path).ok()?["id"].as_str()?.to_owned())).collect()
 }
 
-/// Fails with `synchronous = NORMAL` or `OFF` in `open.rs`, without [`sync_names`] there, and without any one
-/// of the syncs in `handlers/file.rs`.
-///
-/// [`sync_names`]: ../../../src/inbox/sqlite/open.rs
+/// Fails with `synchronous = NORMAL` or `OFF` in `inbox/sqlite/open.rs`, if `make_directory` there does not sync,
+/// and without either sync in `handlers/file.rs`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_power_cut_takes_nothing_that_was_acknowledged_or_is_done() {
     let (mut receiver, recording) = recorded();
