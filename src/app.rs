@@ -283,7 +283,7 @@ fn speaking<A>(mut server: Server<SocketAddr, A>, limits: &settings::Limits) -> 
 
 /// Deliveries of handlers that are no longer configured go nowhere; somebody should know.
 async fn warn_of_orphans(inbox: &SharedInbox, handlers: &[(Route, SharedHandler)]) -> anyhow::Result<()> {
-    for (name, count) in inbox.backlog(BACKLOG_COUNTED).await? {
+    for (name, count) in inbox.backlog(BACKLOG_COUNTED).await.context("cannot read the inbox")? {
         if !handlers.iter().any(|(route, _)| route.name == name) {
             let count = if count < BACKLOG_COUNTED { count.to_string() } else { format!("{count} or more") };
             tracing::warn!(handler = name, count, "deliveries wait for a handler that is not configured any more");

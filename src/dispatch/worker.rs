@@ -102,10 +102,13 @@ impl Worker {
                 return;
             }
         };
-        let started = Instant::now();
+        let (started, time) = (Instant::now(), Timestamp::now());
         let outcome = self.hand_on(event).await;
         let took = started.elapsed();
-        let finish = self.finish(&claim, &outcome, took);
+        // Should the clock be set meanwhile, what has passed since then is not what the clock says.
+        let since =
+            claim.since.saturating_add(Timestamp::now().duration_since(time)).and_then(|at| at.checked_sub(took));
+        let finish = self.finish(&claim, since.unwrap_or(claim.since), &outcome, took);
         while let Err(error) = self.inbox.finish(&claim, finish.clone(), took).await {
             // Not noting it would mean doing it again; as long as we live, we try.
             tracing::error!(%error, id = ?claim.id, "cannot note how a delivery ended; trying again");
@@ -128,8 +131,8 @@ impl Worker {
         }
     }
 
-    /// What follows from an outcome.
-    fn finish(&self, claim: &Claim, outcome: &Outcome, took: Duration) -> Finish {
+    /// What follows from an outcome. `since` is when the delivery was first due, by the clock as it is now.
+    fn finish(&self, claim: &Claim, since: Timestamp, outcome: &Outcome, took: Duration) -> Finish {
         let attempt = claim.attempts + 1;
         let (id, handler) = (&claim.id, &self.route.name);
         match outcome {
@@ -154,7 +157,7 @@ impl Worker {
                     tracing::warn!(?id, handler, attempt, ?reason, "not delivered; the sender has to repeat the event");
                     return Finish::Retry { at: Timestamp::now(), reason };
                 }
-                if let Some(at) = self.schedule.next(attempt, claim.since, Timestamp::now(), chance()) {
+                if let Some(at) = self.schedule.next(attempt, since, Timestamp::now(), chance()) {
                     tracing::warn!(?id, handler, attempt, ?reason, next = %at, "not delivered; it is tried again");
                     return Finish::Retry { at, reason };
                 }

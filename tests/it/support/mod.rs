@@ -3,6 +3,12 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+#[cfg(target_os = "linux")]
+pub mod clock;
+#[cfg(target_os = "linux")]
+pub mod cpu;
+#[cfg(target_os = "linux")]
+pub mod disk;
 pub mod erp;
 pub mod faults;
 pub mod frames;

@@ -93,8 +93,13 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
 
     /// Runs the receiver and every other command under other programs that change what they see.
     pub fn inside(mut self, programs: Vec<String>) -> Self {
-        self.inside = programs;
+        self.run_inside(programs);
         self
+    }
+
+    /// The same, from the next one on.
+    pub fn run_inside(&mut self, programs: Vec<String>) {
+        self.inside = programs;
     }
 
     /// The folder it works in.
@@ -109,6 +114,13 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
 
     /// Starts it, or starts it again with what is in its folder, and waits until it listens.
     pub fn restart(&mut self) {
+        if let Err((status, log)) = self.try_restart() {
+            panic!("the receiver ended with {status}:\n{log:#?}");
+        }
+    }
+
+    /// The same for one that may end instead: with which status, and what it has said.
+    pub fn try_restart(&mut self) -> Result<(), (ExitStatus, Vec<Value>)> {
         assert!(self.process.is_none(), "it runs already");
         let mut command = self.command(&["serve"]);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -122,7 +134,7 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
         let log = Arc::new(Mutex::new(Vec::new()));
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let lines = Arc::clone(&log);
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
                 let entry = serde_json::from_str(&line).unwrap_or_else(|_| Value::String(line.clone()));
                 lines.lock().unwrap().push(entry);
@@ -135,14 +147,15 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
                 break found;
             }
             if let Some(status) = child.try_wait().unwrap() {
-                std::thread::sleep(Duration::from_millis(100));
-                panic!("the receiver ended with {status}:\n{:#?}", log.lock().unwrap());
+                reader.join().unwrap();
+                return Err((status, log.lock().unwrap().clone()));
             }
             assert!(started.elapsed() < PATIENCE, "the receiver does not listen:\n{:#?}", log.lock().unwrap());
             std::thread::sleep(Duration::from_millis(5));
         };
         let port = |key: &str| listening[key].as_str().unwrap().rsplit(':').next().unwrap().parse().unwrap();
         self.process = Some(Process { child, log, printed, public: port("address"), admin: port("admin") });
+        Ok(())
     }
 
     /// A sender with the right Basic credentials.
