@@ -43,12 +43,7 @@ pub(crate) struct Guard {
 impl Guard {
     /// `connections` at once, each on these `terms`; one that waits for its place longer than `longest_wait`
     /// is closed. One of `trusted_proxies` may say whom it speaks for.
-    pub(crate) fn new(
-        connections: usize,
-        longest_wait: Duration,
-        terms: Terms,
-        trusted_proxies: AddressList,
-    ) -> Self {
+    pub(crate) fn new(connections: usize, longest_wait: Duration, terms: Terms, trusted_proxies: AddressList) -> Self {
         let places = Places {
             free: Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS))),
             strangers: Mutex::default(),

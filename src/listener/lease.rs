@@ -188,11 +188,8 @@ mod tests {
 
     use super::*;
 
-    const TERMS: Terms = Terms {
-        unknown: Duration::from_secs(10),
-        checking: Duration::from_secs(2),
-        idle: Duration::from_secs(5),
-    };
+    const TERMS: Terms =
+        Terms { unknown: Duration::from_secs(10), checking: Duration::from_secs(2), idle: Duration::from_secs(5) };
 
     /// How many seconds it takes from now on until the lease is over.
     async fn left(lease: &Lease) -> f64 {

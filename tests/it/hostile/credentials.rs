@@ -16,7 +16,8 @@ pub(super) fn cases() -> Vec<Case> {
 /// An event with these header lines.
 fn event(lines: &[&[u8]]) -> Vec<u8> {
     let event = order_event("1").to_string();
-    let mut bytes = format!("POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n", event.len()).into_bytes();
+    let mut bytes =
+        format!("POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n", event.len()).into_bytes();
     lines.iter().for_each(|line| bytes.extend([line, b"\r\n".as_slice()].concat()));
     [bytes, b"\r\n".to_vec(), event.into_bytes()].concat()
 }
@@ -37,21 +38,29 @@ fn wrong() -> Vec<Case> {
         (TOKEN.to_owned(), |text| format!("Bearer {text}")),
     ] {
         for at in 0..secret.len() {
-            let changed: String =
-                secret.char_indices().map(|(index, letter)| if index == at { if letter == 'z' { 'y' } else { 'z' } } else { letter }).collect();
+            let changed: String = secret
+                .char_indices()
+                .map(|(index, letter)| if index == at { if letter == 'z' { 'y' } else { 'z' } } else { letter })
+                .collect();
             cases.push(with(format!("letter {at} changed"), write(&changed), 401));
             cases.push(with(format!("cut at {at}"), write(&secret[..at]), 401));
             cases.push(with(format!("begun at {}", at + 1), write(&secret[at + 1..]), 401));
             let doubled = format!("{}{}", &secret[..=at], &secret[at..]);
             cases.push(with(format!("letter {at} doubled"), write(&doubled), 401));
-            let upper: String =
-                secret.char_indices().map(|(index, letter)| if index == at { letter.to_ascii_uppercase() } else { letter }).collect();
+            let upper: String = secret
+                .char_indices()
+                .map(|(index, letter)| if index == at { letter.to_ascii_uppercase() } else { letter })
+                .collect();
             if upper != secret {
                 cases.push(with(format!("letter {at} in upper case"), write(&upper), 401));
             }
         }
         for size in [1_000, 10_000, 25_000] {
-            cases.push(with(format!("{size} more"), write(&format!("{secret}{}", "x".repeat(size))), if size < 24_000 { 401 } else { 0 }));
+            cases.push(with(
+                format!("{size} more"),
+                write(&format!("{secret}{}", "x".repeat(size))),
+                if size < 24_000 { 401 } else { 0 },
+            ));
         }
     }
     // In base64 the longest grows past what a head may hold.
@@ -65,15 +74,42 @@ fn wrong() -> Vec<Case> {
 fn spelled() -> Vec<Case> {
     let pair = STANDARD.encode(format!("{USERNAME}:{PASSWORD}"));
     let schemes = [
-        "", "Basi", "Basicc", "Basic:", "Basic,", "Basic=", "\"Basic\"", "Bearerr", "Beare", "Bearer:", "Token", "Digest", "Negotiate", "NTLM", "OAuth", "HOBA", "Mutual", "AWS4-HMAC-SHA256", "DPoP", "GNAP", "Basic\u{a0}x", "Bäsic",
+        "",
+        "Basi",
+        "Basicc",
+        "Basic:",
+        "Basic,",
+        "Basic=",
+        "\"Basic\"",
+        "Bearerr",
+        "Beare",
+        "Bearer:",
+        "Token",
+        "Digest",
+        "Negotiate",
+        "NTLM",
+        "OAuth",
+        "HOBA",
+        "Mutual",
+        "AWS4-HMAC-SHA256",
+        "DPoP",
+        "GNAP",
+        "Basic\u{a0}x",
+        "Bäsic",
     ];
     let mut cases = Vec::new();
     for scheme in schemes {
         for secret in [&*pair, TOKEN, PASSWORD, "", "x"] {
-            cases.push(with(format!("scheme {scheme:?} {}", &secret[..secret.len().min(5)]), format!("{scheme} {secret}"), 401));
+            cases.push(with(
+                format!("scheme {scheme:?} {}", &secret[..secret.len().min(5)]),
+                format!("{scheme} {secret}"),
+                401,
+            ));
         }
     }
-    for (scheme, secret) in [("Basic", TOKEN), ("Bearer", &*pair), ("Bearer", PASSWORD), ("Basic", PASSWORD), ("Basic", USERNAME)] {
+    for (scheme, secret) in
+        [("Basic", TOKEN), ("Bearer", &*pair), ("Bearer", PASSWORD), ("Basic", PASSWORD), ("Basic", USERNAME)]
+    {
         cases.push(with(format!("{scheme} with another's secret"), format!("{scheme} {secret}"), 401));
     }
     cases
@@ -93,7 +129,11 @@ fn written() -> Vec<Case> {
         with("a tab", format!("Basic\t{encoded}"), 401),
         with("not encoded", format!("Basic {pair}"), 401),
         with("encoded twice", basic(&encoded), 401),
-        with("hexadecimal", format!("Basic {}", pair.bytes().map(|byte| format!("{byte:02x}")).collect::<String>()), 401),
+        with(
+            "hexadecimal",
+            format!("Basic {}", pair.bytes().map(|byte| format!("{byte:02x}")).collect::<String>()),
+            401,
+        ),
         with("with a name", format!("Basic credentials={encoded}"), 401),
         with("in quotes", format!("Basic \"{encoded}\""), 401),
         with("twice", format!("Basic {encoded} {encoded}"), 401),
@@ -156,7 +196,11 @@ fn placed() -> Vec<Case> {
         let lines: Vec<_> = lines.iter().map(String::as_bytes).collect();
         cases.push(Case::new(name, event(&lines), Due::Status(401)));
     }
-    for target in [format!("{PATH}?access_token={TOKEN}"), format!("https://{USERNAME}:x@localhost{PATH}"), format!("{PATH}?{right}").replace(' ', "+")] {
+    for target in [
+        format!("{PATH}?access_token={TOKEN}"),
+        format!("https://{USERNAME}:x@localhost{PATH}"),
+        format!("{PATH}?{right}").replace(' ', "+"),
+    ] {
         let text = String::from_utf8(event(&[])).unwrap().replacen(PATH, &target, 1);
         cases.push(Case::new(target, text, Due::Status(401)));
     }

@@ -37,12 +37,36 @@ fn everywhere(name: &str, line: &str, body: &str, due: Due) -> Vec<Case> {
 
 fn lengths() -> Vec<Case> {
     let values = [
-        "-1", "+5", "0x10", "1e3", "5 5", "5,6", "5;", "abc", "18446744073709551616", "99999999999999999999999", "1.0",
-        "5\t5", "'5'", "NaN", "0b1", "5-", "_5", "5_0", "٥", "１", "5\u{a0}", "",
+        "-1",
+        "+5",
+        "0x10",
+        "1e3",
+        "5 5",
+        "5,6",
+        "5;",
+        "abc",
+        "18446744073709551616",
+        "99999999999999999999999",
+        "1.0",
+        "5\t5",
+        "'5'",
+        "NaN",
+        "0b1",
+        "5-",
+        "_5",
+        "5_0",
+        "٥",
+        "１",
+        "5\u{a0}",
+        "",
     ];
-    let mut cases: Vec<_> =
-        values.iter().flat_map(|value| everywhere(&format!("length {value:?}"), &format!("Content-Length: {value}"), "{}", BAD)).collect();
-    for (one, other) in [("1", "2"), ("2", "1"), ("0", "2"), ("2", "0"), ("2", "x"), ("x", "2"), ("2", "-2"), ("2", "2, 3")] {
+    let mut cases: Vec<_> = values
+        .iter()
+        .flat_map(|value| everywhere(&format!("length {value:?}"), &format!("Content-Length: {value}"), "{}", BAD))
+        .collect();
+    for (one, other) in
+        [("1", "2"), ("2", "1"), ("0", "2"), ("2", "0"), ("2", "x"), ("x", "2"), ("2", "-2"), ("2", "2, 3")]
+    {
         let lines = format!("Content-Length: {one}\r\nContent-Length: {other}");
         cases.extend(everywhere(&format!("lengths {one} and {other}"), &lines, "{}", BAD));
     }
@@ -51,8 +75,21 @@ fn lengths() -> Vec<Case> {
 
 fn transfer_encodings() -> Vec<Case> {
     let values = [
-        "gzip", "identity", "chunked, gzip", "xchunked", "chunkedchunked", "\"chunked\"", "chunk", "deflate", "chunked, identity",
-        "chunked;q=1", "chunked nonsense", "c hunked", "nonsense", "compress", "cow",
+        "gzip",
+        "identity",
+        "chunked, gzip",
+        "xchunked",
+        "chunkedchunked",
+        "\"chunked\"",
+        "chunk",
+        "deflate",
+        "chunked, identity",
+        "chunked;q=1",
+        "chunked nonsense",
+        "c hunked",
+        "nonsense",
+        "compress",
+        "cow",
     ];
     let authorization = raw::authorization();
     let mut cases = Vec::new();
@@ -82,8 +119,29 @@ fn transfer_encodings() -> Vec<Case> {
 /// A broken body may be the network's fault: it is to come again.
 fn chunks() -> Vec<Case> {
     let sizes = [
-        "g", "-1", "0x5", "", ";", "FFFFFFFFFFFFFFFFF", "5;\n", "5\n", "5 5", "+5", "5\0", "\u{a0}5", "5,", "١", "\r5", "5\r\r",
-        "1 1 1", "{", "\t5", "5\u{b}", "zz", "..", "5%",
+        "g",
+        "-1",
+        "0x5",
+        "",
+        ";",
+        "FFFFFFFFFFFFFFFFF",
+        "5;\n",
+        "5\n",
+        "5 5",
+        "+5",
+        "5\0",
+        "\u{a0}5",
+        "5,",
+        "١",
+        "\r5",
+        "5\r\r",
+        "1 1 1",
+        "{",
+        "\t5",
+        "5\u{b}",
+        "zz",
+        "..",
+        "5%",
     ];
     let authorization = raw::authorization();
     let mut cases = Vec::new();
@@ -102,9 +160,32 @@ fn chunks() -> Vec<Case> {
 /// Lines that are no headers.
 fn lines() -> Vec<Case> {
     let lines = [
-        "NoColon", ": no name", "Name : space before the colon", "Two\r\n folded: lines", "X: 1\r\n\tfolded", "X: 1\r\n folded",
-        "X:\r\n folded", "X: 1\rY: 2", "X: \r1", " X: 1", "\tX: 1", "\u{feff}X: 1", "Ünïcode: 1", "X\u{b}: 1", "(X): 1", "X/Y: 1",
-        "X@Y: 1", "[X]: 1", "{X}: 1", "X,Y: 1", "\"X\": 1", "X;Y: 1", "X=Y: 1", "X?Y: 1", "<X>: 1", "X\\Y: 1",
+        "NoColon",
+        ": no name",
+        "Name : space before the colon",
+        "Two\r\n folded: lines",
+        "X: 1\r\n\tfolded",
+        "X: 1\r\n folded",
+        "X:\r\n folded",
+        "X: 1\rY: 2",
+        "X: \r1",
+        " X: 1",
+        "\tX: 1",
+        "\u{feff}X: 1",
+        "Ünïcode: 1",
+        "X\u{b}: 1",
+        "(X): 1",
+        "X/Y: 1",
+        "X@Y: 1",
+        "[X]: 1",
+        "{X}: 1",
+        "X,Y: 1",
+        "\"X\": 1",
+        "X;Y: 1",
+        "X=Y: 1",
+        "X?Y: 1",
+        "<X>: 1",
+        "X\\Y: 1",
     ];
     lines.iter().flat_map(|line| everywhere(&format!("line {line:?}"), line, "", BAD)).collect()
 }
@@ -147,40 +228,162 @@ fn requests() -> Vec<Case> {
         let name = format!("{name}: {first:?} {lines:?}");
         cases.push(Case::new(name, request(first, &[&[&*authorization], lines].concat(), body), due));
     };
-    for version in ["HTTP/0.9", "HTTP/1.2", "HTTP/2.0", "HTTP/3", "HTTP/1.10", "http/1.1", "HTTP/1", "HTTP/-1.1", "FTP/1.1", "HTTP/1.1 x", "HTTP", "HTTP/11", "SSH-2.0"] {
+    for version in [
+        "HTTP/0.9",
+        "HTTP/1.2",
+        "HTTP/2.0",
+        "HTTP/3",
+        "HTTP/1.10",
+        "http/1.1",
+        "HTTP/1",
+        "HTTP/-1.1",
+        "FTP/1.1",
+        "HTTP/1.1 x",
+        "HTTP",
+        "HTTP/11",
+        "SSH-2.0",
+    ] {
         add("version", &format!("POST {PATH} {version}"), &["Content-Length: 0"], "", BAD);
     }
-    for first in [PATH, "POST", "POST HTTP/1.1", " POST /x HTTP/1.1", "POST\t/x\tHTTP/1.1", "GET /", &format!("POST {PATH}")] {
+    for first in
+        [PATH, "POST", "POST HTTP/1.1", " POST /x HTTP/1.1", "POST\t/x\tHTTP/1.1", "GET /", &format!("POST {PATH}")]
+    {
         add("first line", first, &[], "", BAD);
     }
-    for method in ["post", "Post", "POSTT", "POS", "FOO", "GET", "DELETE", "OPTIONS", "TRACE", "PATCH", "PROPFIND", "MKCOL", "LOCK", "SEARCH", "QUERY", "M-POST", "!#$%&'*+-.^_`|~"] {
+    for method in [
+        "post",
+        "Post",
+        "POSTT",
+        "POS",
+        "FOO",
+        "GET",
+        "DELETE",
+        "OPTIONS",
+        "TRACE",
+        "PATCH",
+        "PROPFIND",
+        "MKCOL",
+        "LOCK",
+        "SEARCH",
+        "QUERY",
+        "M-POST",
+        "!#$%&'*+-.^_`|~",
+    ] {
         add("method", &format!("{method} {PATH} HTTP/1.1"), &["Content-Length: 0"], "", Due::Status(405));
     }
     for target in [
-        "/", "//", "/.", "/..", "/../webhooks/tradecloud", "/webhooks/../webhooks/tradecloud", "/webhooks/tradecloud/", "/webhooks//tradecloud",
-        "/webhooks/tradecloud/..", "/webhooks/tradecloud%00", "/webhooks/tradecloud%", "/webhooks/tradecloud%zz", "/%2e%2e/", "/webhooks%2Ftradecloud",
-        "/webhooks/tradecloud;a=b", "/WEBHOOKS/TRADECLOUD", "/etc/passwd", "/.env", "/livez", "/readyz", "/metrics", "https://elsewhere.example/",
-        "http://localhost/x", "*", "/{}", "/:path", "/*", "/webhooks/tradecloud%20", "/webhooks/tradecloud%0d%0a",
+        "/",
+        "//",
+        "/.",
+        "/..",
+        "/../webhooks/tradecloud",
+        "/webhooks/../webhooks/tradecloud",
+        "/webhooks/tradecloud/",
+        "/webhooks//tradecloud",
+        "/webhooks/tradecloud/..",
+        "/webhooks/tradecloud%00",
+        "/webhooks/tradecloud%",
+        "/webhooks/tradecloud%zz",
+        "/%2e%2e/",
+        "/webhooks%2Ftradecloud",
+        "/webhooks/tradecloud;a=b",
+        "/WEBHOOKS/TRADECLOUD",
+        "/etc/passwd",
+        "/.env",
+        "/livez",
+        "/readyz",
+        "/metrics",
+        "https://elsewhere.example/",
+        "http://localhost/x",
+        "*",
+        "/{}",
+        "/:path",
+        "/*",
+        "/webhooks/tradecloud%20",
+        "/webhooks/tradecloud%0d%0a",
     ] {
         add("target", &format!("POST {target} HTTP/1.1"), &["Content-Length: 0"], "", Due::Status(404));
     }
-    for target in ["/webhooks/tradecloud?", "/webhooks/tradecloud?a=b", "/webhooks/tradecloud?%", "/webhooks/tradecloud?a=../..", "https://elsewhere.example/webhooks/tradecloud", "http://a@b/webhooks/tradecloud"] {
+    for target in [
+        "/webhooks/tradecloud?",
+        "/webhooks/tradecloud?a=b",
+        "/webhooks/tradecloud?%",
+        "/webhooks/tradecloud?a=../..",
+        "https://elsewhere.example/webhooks/tradecloud",
+        "http://a@b/webhooks/tradecloud",
+    ] {
         add("target", &format!("POST {target} HTTP/1.1"), &[&length], &event, Due::Status(202));
     }
     // Nobody's business here, and no reason to lose an event.
     for line in [
-        "Host: other", "Host: a, b", "Host: ", "Host: [::1]:99999", "Host: a/b", "Expect: nonsense", "Upgrade: h2c", "Upgrade: websocket\r\nConnection: upgrade",
-        "HTTP2-Settings: AAMAAABkAAQAAP__", "Connection: close, keep-alive", "Connection: Content-Length", "Connection: Authorization", "Content-Encoding: gzip",
-        "Content-Encoding: identity", "TE: trailers", "Trailer: Authorization", "Range: bytes=0-1", "If-Match: *", "If-None-Match: *", "Max-Forwards: 0",
-        "X-HTTP-Method-Override: DELETE", "X-Forwarded-For: 127.0.0.1", "Forwarded: for=_x", "X-Original-URL: /admin", "Cookie: a=b", "Accept: nothing/*",
-        "Accept-Encoding: x", "Accept-Charset: utf-16", "Origin: null", "Via: 1.1 x", "Content-Range: bytes 0-1/2", "Content-Type: ", "Content-Type: ;;;",
-        "Content-Type: application/json, text/xml", "Content-Type: text/html", "Content-Type: multipart/form-data", "Keep-Alive: timeout=99999999999", "Early-Data: 1",
-        "Prefer: respond-async", "Content-MD5: x", "Digest: x", "Date: never", "User-Agent: () { :; }; echo", "Referer: ${jndi:ldap://x}", "X: %00%0d%0a", "X: é",
+        "Host: other",
+        "Host: a, b",
+        "Host: ",
+        "Host: [::1]:99999",
+        "Host: a/b",
+        "Expect: nonsense",
+        "Upgrade: h2c",
+        "Upgrade: websocket\r\nConnection: upgrade",
+        "HTTP2-Settings: AAMAAABkAAQAAP__",
+        "Connection: close, keep-alive",
+        "Connection: Content-Length",
+        "Connection: Authorization",
+        "Content-Encoding: gzip",
+        "Content-Encoding: identity",
+        "TE: trailers",
+        "Trailer: Authorization",
+        "Range: bytes=0-1",
+        "If-Match: *",
+        "If-None-Match: *",
+        "Max-Forwards: 0",
+        "X-HTTP-Method-Override: DELETE",
+        "X-Forwarded-For: 127.0.0.1",
+        "Forwarded: for=_x",
+        "X-Original-URL: /admin",
+        "Cookie: a=b",
+        "Accept: nothing/*",
+        "Accept-Encoding: x",
+        "Accept-Charset: utf-16",
+        "Origin: null",
+        "Via: 1.1 x",
+        "Content-Range: bytes 0-1/2",
+        "Content-Type: ",
+        "Content-Type: ;;;",
+        "Content-Type: application/json, text/xml",
+        "Content-Type: text/html",
+        "Content-Type: multipart/form-data",
+        "Keep-Alive: timeout=99999999999",
+        "Early-Data: 1",
+        "Prefer: respond-async",
+        "Content-MD5: x",
+        "Digest: x",
+        "Date: never",
+        "User-Agent: () { :; }; echo",
+        "Referer: ${jndi:ldap://x}",
+        "X: %00%0d%0a",
+        "X: é",
     ] {
         add("line", &format!("POST {PATH} HTTP/1.1"), &[line, &length], &event, Due::Status(202));
     }
-    add("the same length twice", &format!("POST {PATH} HTTP/1.1"), &["Content-Length: 0", "Content-Length: 0"], "", UNDERSTOOD);
-    for text in ["\0\0\0\0\r\n\r\n", "nonsense\r\n\r\n", "{\"orderEvent\":{}}\r\n\r\n", "<a/>\r\n\r\n", "\r\r\r\r\r\n\r\n", "\u{ff}\u{fe}\r\n\r\n", "EHLO x\r\n\r\n", "PROXY TCP4 1.2.3.4 1.2.3.4 1 2\r\n\r\n", "GET\r\n\r\n", "*1\r\n$4\r\nPING\r\n\r\n"] {
+    add(
+        "the same length twice",
+        &format!("POST {PATH} HTTP/1.1"),
+        &["Content-Length: 0", "Content-Length: 0"],
+        "",
+        UNDERSTOOD,
+    );
+    for text in [
+        "\0\0\0\0\r\n\r\n",
+        "nonsense\r\n\r\n",
+        "{\"orderEvent\":{}}\r\n\r\n",
+        "<a/>\r\n\r\n",
+        "\r\r\r\r\r\n\r\n",
+        "\u{ff}\u{fe}\r\n\r\n",
+        "EHLO x\r\n\r\n",
+        "PROXY TCP4 1.2.3.4 1.2.3.4 1 2\r\n\r\n",
+        "GET\r\n\r\n",
+        "*1\r\n$4\r\nPING\r\n\r\n",
+    ] {
         cases.push(Case::new(format!("no HTTP: {text:?}"), text, BAD));
     }
     cases
@@ -196,17 +399,37 @@ fn sizes() -> Vec<Case> {
     for (who, due) in [(&*authorization, UNDERSTOOD), ("X-Nobody: 1", Due::Status(401))] {
         for size in [1_000, 8_000, 16_000, 30_000] {
             add(format!("value of {size}, {due:?}"), &first, &[who, &format!("X: {}", "x".repeat(size))], due);
-            add(format!("query of {size}, {due:?}"), &format!("POST {PATH}?{} HTTP/1.1", "x".repeat(size)), &[who], due);
+            add(
+                format!("query of {size}, {due:?}"),
+                &format!("POST {PATH}?{} HTTP/1.1", "x".repeat(size)),
+                &[who],
+                due,
+            );
         }
         for size in [33_000, 64_000, 100_000, 300_000, 1_000_000] {
-            add(format!("value of {size}, {due:?}"), &first, &[who, &format!("X: {}", "x".repeat(size))], Due::Status(431));
-            add(format!("name of {size}, {due:?}"), &first, &[who, &format!("{}: 1", "x".repeat(size))], Due::Status(431));
+            add(
+                format!("value of {size}, {due:?}"),
+                &first,
+                &[who, &format!("X: {}", "x".repeat(size))],
+                Due::Status(431),
+            );
+            add(
+                format!("name of {size}, {due:?}"),
+                &first,
+                &[who, &format!("{}: 1", "x".repeat(size))],
+                Due::Status(431),
+            );
         }
         for count in [10, 90] {
             add(format!("{count} headers, {due:?}"), &first, &[who, &vec!["X: 1"; count].join("\r\n")], due);
         }
         for count in [101, 200, 1000, 3000] {
-            add(format!("{count} headers, {due:?}"), &first, &[who, &vec!["X: 1"; count].join("\r\n")], Due::Status(431));
+            add(
+                format!("{count} headers, {due:?}"),
+                &first,
+                &[who, &vec!["X: 1"; count].join("\r\n")],
+                Due::Status(431),
+            );
         }
     }
     // Past the limit of a body, which is 1 MiB here.

@@ -2,8 +2,8 @@
 
 use super::assert_well;
 use crate::support::frames::{
-    ACK, CONTINUATION, Came, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS,
-    WINDOW_UPDATE, await_stream, block, exchange, frame, post, post_block, preface,
+    ACK, CONTINUATION, Came, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PRIORITY, PUSH_PROMISE, RST_STREAM,
+    SETTINGS, WINDOW_UPDATE, await_stream, block, exchange, frame, post, post_block, preface,
 };
 use crate::support::receiver::Receiver;
 use crate::support::sender::order_event;

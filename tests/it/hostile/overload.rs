@@ -48,7 +48,8 @@ async fn bodies_that_would_swell_when_read_take_no_more_than_they_weigh() {
         let body = event.replacen("\"orderId\"", &format!("\"x{number}\":{list},\"orderId\""), 1);
         let (sender, xml) = (receiver.sender(), "<b/>".repeat(250_000));
         requests.spawn(async move { sender.send(Message::json(body)).await.status });
-        let (sender, xml) = (receiver.sender(), format!("<a><orderEvent><orderId>{number}</orderId><x>{xml}</x></orderEvent></a>"));
+        let (sender, xml) =
+            (receiver.sender(), format!("<a><orderEvent><orderId>{number}</orderId><x>{xml}</x></orderEvent></a>"));
         requests.spawn(async move { sender.send(Message::xml(xml)).await.status });
     }
 

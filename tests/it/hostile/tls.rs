@@ -8,13 +8,19 @@ use std::sync::Arc;
 use rustls::crypto::aws_lc_rs::{cipher_suite, default_provider};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::{CipherSuite, ClientConfig, ClientConnection, NamedGroup, ProtocolVersion, RootCertStore, StreamOwned, version};
+use rustls::{
+    CipherSuite, ClientConfig, ClientConnection, NamedGroup, ProtocolVersion, RootCertStore, StreamOwned, version,
+};
 
 use crate::support::eventually;
 use crate::support::receiver::Receiver;
 
 /// A client's settings, with these protocols.
-fn client(receiver: &Receiver, change: impl FnOnce(&mut rustls::crypto::CryptoProvider), only_1_2: bool) -> ClientConfig {
+fn client(
+    receiver: &Receiver,
+    change: impl FnOnce(&mut rustls::crypto::CryptoProvider),
+    only_1_2: bool,
+) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(&receiver.ca()).unwrap()).unwrap();
     let mut provider = default_provider();

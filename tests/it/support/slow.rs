@@ -30,7 +30,8 @@ pub fn kinds() -> Vec<Kind> {
         let headers = frame(HEADERS, END_HEADERS, 1, &post_block(right));
         [preface(settings), headers, frame(DATA, END_STREAM, 1, b"{}")].concat()
     };
-    let half_a_stream = [preface(&[]), frame(HEADERS, END_HEADERS, 1, &post_block(true)), frame(DATA, 0, 1, b"{")].concat();
+    let half_a_stream =
+        [preface(&[]), frame(HEADERS, END_HEADERS, 1, &post_block(true)), frame(DATA, 0, 1, b"{")].concat();
     let ping = frame(PING, 0, 0, &[0; 8]);
     let kind = |name, known, says: &[u8], repeats: &[u8]| Kind {
         name,
@@ -161,6 +162,7 @@ fn ports_held(port: u16) -> HashSet<u16> {
 /// Allows this process, and the programs it starts, that many open files.
 pub fn allow_open_files(count: usize) {
     let own = std::process::id().to_string();
-    let raised = std::process::Command::new("prlimit").args(["--pid", &own, &format!("--nofile={count}:")]).output().unwrap();
+    let raised =
+        std::process::Command::new("prlimit").args(["--pid", &own, &format!("--nofile={count}:")]).output().unwrap();
     assert!(raised.status.success(), "{}", String::from_utf8_lossy(&raised.stderr));
 }
