@@ -19,6 +19,7 @@ function init(args)
     "Host: localhost",
     "Authorization: " .. os.getenv("AUTHORIZATION"),
     "Content-Type: application/json",
+    os.getenv("CLOSE") == "close" and "Connection: close" or "Connection: keep-alive",
     "Content-Length: " .. #event:gsub("@ID@", id),
   }
   pieces = { table.concat(headers, "\r\n") .. "\r\n\r\n" }
@@ -47,4 +48,27 @@ function done(summary, latency)
   io.write(string.format("FIGURES %d %d %d %d %d %d\n",
     summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), errors.status,
     errors.connect + errors.read + errors.write + errors.timeout))
+end
+
+-- For scripts/hostile, which says how the answers are to be counted.
+if os.getenv("CLOSE") then
+  local all = {}
+  local setup_one = setup
+  function setup(thread)
+    setup_one(thread)
+    all[#all + 1] = thread
+  end
+  taken, again, other = 0, 0, 0
+  function response(status)
+    if status == 202 then taken = taken + 1 elseif status == 503 then again = again + 1 else other = other + 1 end
+  end
+  function done(summary, latency)
+    local taken, again, other, errors = 0, 0, 0, summary.errors
+    for _, thread in ipairs(all) do
+      taken, again, other = taken + thread:get("taken"), again + thread:get("again"), other + thread:get("other")
+    end
+    local seconds = summary.duration / 1000000
+    io.write(string.format("ANSWERS %d %d %d %d %d\n", taken / seconds, again / seconds, other,
+      errors.connect + errors.read + errors.write + errors.timeout, latency:percentile(99) / 1000))
+  end
 end

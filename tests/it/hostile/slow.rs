@@ -2,11 +2,13 @@
 //! the others notice nothing.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use super::assert_well;
 use crate::support::load::Load;
 use crate::support::receiver::Receiver;
+use crate::support::sender::order_event;
 use crate::support::slow::{Kind, allow_open_files, besiege, kinds};
 
 const COUNT: usize = 2000;
@@ -46,4 +48,34 @@ async fn two_thousand_slow_clients_are_gone_soon_and_keep_nobody_out() {
     );
     assert!(tally.acknowledged.len() > 100, "only {}", tally.acknowledged.len());
     tokio::task::spawn_blocking(move || assert_well(&receiver)).await.unwrap();
+}
+
+#[test]
+#[ignore = "a measurement; scripts/hostile runs it"]
+#[expect(clippy::print_stdout, reason = "its result")]
+fn measured_how_long_an_honest_client_waits_among_slow_ones() {
+    allow_open_files(3 * COUNT);
+    let receiver = Receiver::start();
+    let (over, runtime) = (AtomicBool::new(false), tokio::runtime::Runtime::new().unwrap());
+    let mut waited = std::thread::scope(|threads| {
+        let honest = threads.spawn(|| {
+            let (sender, mut waited) = (receiver.sender(), Vec::new());
+            while !over.load(Ordering::Relaxed) {
+                let begun = Instant::now();
+                assert!(runtime.block_on(sender.send(order_event("1"))).is_delivered());
+                waited.push(begun.elapsed());
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            waited
+        });
+        let longest =
+            besiege(&receiver, &kinds(), COUNT, Duration::from_secs(90)).into_iter().map(|(_, time)| time).max();
+        println!("slow clients: the last one was gone after {longest:.1?}");
+        over.store(true, Ordering::Relaxed);
+        honest.join().unwrap()
+    });
+    waited.sort();
+    let at = |part: usize| waited[waited.len() * part / 100];
+    println!("honest client: {} events, p50 {:.1?}, p99 {:.1?}", waited.len(), at(50), at(99));
+    println!("memory: at most {} MiB", receiver.most_memory() >> 20);
 }

@@ -319,7 +319,9 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let line = [&self.inside[..], &[PROGRAM.to_owned()]].concat();
+        // For measurements, which are to be those of an optimised program.
+        let program = std::env::var("MEASURED_PROGRAM").unwrap_or_else(|_| PROGRAM.to_owned());
+        let line = [&self.inside[..], &[program]].concat();
         let mut command = Command::new(&line[0]);
         command.args(&line[1..]).args(arguments);
         command.current_dir(self.folder()).envs(self.environment.iter().cloned());
