@@ -105,12 +105,15 @@ fn the_examples_in_the_shipped_file_are_valid() {
         .collect();
     let receiver = with_file(&uncommented.replace("/run/secrets/", "secrets/"));
     std::fs::create_dir(receiver.path("secrets")).unwrap();
-    for secret in ["portal", "token", "erp", "kafka"] {
+    for secret in ["portal", "token", "erp", "kafka", "nats"] {
         std::fs::write(receiver.path("secrets").join(secret), "secret\n").unwrap();
     }
     let url = "postgresql://user:password@db.example/erp?sslmode=verify-full\n";
     std::fs::write(receiver.path("secrets/pg"), url).unwrap();
-    std::fs::write(receiver.path("certs/kafka-ca.pem"), receiver.ca()).unwrap();
+    std::fs::write(receiver.path("secrets/amqp"), "amqps://user:password@rabbit.example:5671/%2f\n").unwrap();
+    for ca in ["kafka-ca.pem", "nats-ca.pem", "rabbit-ca.pem"] {
+        std::fs::write(receiver.path("certs").join(ca), receiver.ca()).unwrap();
+    }
 
     assert!(uncommented.matches("\n[").count() > 10, "the examples were not found: {uncommented}");
     let mut problems = problems(&receiver);
