@@ -24,14 +24,16 @@ use crate::handlers::{DynHandler, Handler, SharedHandler};
 use crate::inbox::{Purpose, SharedInbox};
 use crate::listener::certificates::Certificates;
 use crate::listener::guard::Guard;
+use crate::listener::lease::Terms;
+use crate::listener::load::Load;
 use crate::listener::receive::Reception;
 use crate::listener::router;
 use crate::listener::turned_away::TurnedAway;
 
 /// Connections that wait in the kernel to be accepted.
 const LISTEN_BACKLOG: u32 = 1024;
-/// Largest head of a request, in bytes.
-const LARGEST_HEAD: u16 = u16::MAX;
+/// Largest head of a request, in bytes. Strangers get so much memory, too.
+const LARGEST_HEAD: u16 = 32 << 10;
 /// Headers of a request.
 const MOST_HEADERS: usize = 100;
 /// Requests at once on one HTTP/2 connection.
@@ -41,8 +43,6 @@ const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
 /// Ping on an HTTP/2 connection where nothing moves.
 const PING: Duration = Duration::from_secs(20);
-/// What the stream's own time-out adds to that of what runs over it, so that an answer still goes out.
-const MARGIN: Duration = Duration::from_secs(5);
 /// Pause between two times of clearing the inbox.
 const SWEEP_PAUSE: Duration = Duration::from_secs(3600);
 /// Pause between two steps of clearing it.
@@ -127,9 +127,12 @@ impl Receiver {
         let mut sweeper = JoinSet::new();
         sweeper.spawn(sweep(Arc::clone(&inbox), settings.inbox.keep));
 
+        // HTTP/2 must not multiply what the number of connections bounds.
+        let load = Load::new(settings.server.limits.connections, settings.server.answer_within / 4);
         let reception = Arc::new(Reception {
             server: settings.server,
             budget,
+            load,
             inbox,
             dispatch,
             draining: AtomicBool::new(false),
@@ -251,8 +254,12 @@ fn hint(error: &std::io::Error) -> &'static str {
 /// What stands before TLS: limits on connections.
 fn guard(settings: &settings::Server) -> Guard {
     let limits = &settings.limits;
-    let longest_silence = limits.body_idle.max(settings.answer_within).max(limits.header_read) + MARGIN;
-    Guard::new(limits.connections, limits.tls_handshake, longest_silence, settings.trusted_proxies.clone())
+    let terms = Terms {
+        unknown: limits.header_read.max(limits.tls_handshake),
+        checking: settings.answer_within,
+        idle: limits.header_read,
+    };
+    Guard::new(limits.connections, limits.tls_handshake, terms, settings.trusted_proxies.clone())
 }
 
 /// HTTP/1.1 and HTTP/2 with their limits.

@@ -133,7 +133,10 @@ impl Layers {
                     ..Problem::error(key, format!("is not valid TOML: {}", error.message()))
                 });
             }
-            merge::put_over(&mut values, merge::read(text).map_err(|what| Problem::error(path.display().to_string(), what))?);
+            merge::put_over(
+                &mut values,
+                merge::read(text).map_err(|what| Problem::error(path.display().to_string(), what))?,
+            );
         } else if let Some(text) = &self.stand_in {
             merge::put_over(&mut values, merge::read(text).map_err(|what| Problem::error("configuration", what))?);
         }

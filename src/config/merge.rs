@@ -25,7 +25,10 @@ pub(super) fn read(text: &str) -> Result<Map<String, Value>, String> {
 }
 
 fn from_table(table: DeTable<'_>) -> Result<Map<String, Value>, String> {
-    table.into_iter().map(|(name, value)| Ok((name.into_inner().into_owned(), from_value(value.into_inner())?))).collect()
+    table
+        .into_iter()
+        .map(|(name, value)| Ok((name.into_inner().into_owned(), from_value(value.into_inner())?)))
+        .collect()
 }
 
 fn from_value(value: DeValue<'_>) -> Result<Value, String> {

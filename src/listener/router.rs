@@ -13,6 +13,7 @@ use axum::routing::any;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::client;
+use super::lease::Lease;
 use super::receive::{Reception, misdirected, receive, refuse};
 use crate::auth::Gate;
 use crate::config::settings::Endpoint;
@@ -38,14 +39,21 @@ pub(crate) fn router(reception: Arc<Reception>, endpoints: Vec<Endpoint>, anywhe
         let reception = Arc::clone(&reception);
         let handle = move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
             let address = client::address(&reception.server.trusted_proxies, peer.ip(), &request);
-            receive(Arc::clone(&reception), Arc::clone(&endpoint), address, request)
+            let work = request.extensions().get().map(Lease::work);
+            let receiving = receive(Arc::clone(&reception), Arc::clone(&endpoint), address, request);
+            async move {
+                let _work = work;
+                receiving.await
+            }
         };
         router = router.route(&path, any(handle));
     }
     let anywhere = Arc::new(anywhere);
     let nowhere = move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
         let (reception, anywhere) = (Arc::clone(&reception), Arc::clone(&anywhere));
+        let work = request.extensions().get().map(Lease::work);
         async move {
+            let _work = work;
             let refusal = refuse(Why::NoSuchPath, "there is no endpoint at this path; see [[endpoints]]");
             let address = client::address(&reception.server.trusted_proxies, peer.ip(), &request);
             misdirected(reception, &anywhere, address, request, refusal).await

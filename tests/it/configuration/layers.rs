@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{problems, with_file};
-use crate::support::receiver::Receiver;
+use crate::support::receiver::{Receiver, write_private};
 use crate::support::sender::{Message, order_event};
 
 /// The keys of the problems that `check --json` reports.
@@ -106,11 +106,11 @@ fn the_examples_in_the_shipped_file_are_valid() {
     let receiver = with_file(&uncommented.replace("/run/secrets/", "secrets/"));
     std::fs::create_dir(receiver.path("secrets")).unwrap();
     for secret in ["portal", "token", "erp", "kafka", "nats"] {
-        std::fs::write(receiver.path("secrets").join(secret), "secret\n").unwrap();
+        write_private(&receiver.path("secrets").join(secret), "secret\n");
     }
     let url = "postgresql://user:password@db.example/erp?sslmode=verify-full\n";
-    std::fs::write(receiver.path("secrets/pg"), url).unwrap();
-    std::fs::write(receiver.path("secrets/amqp"), "amqps://user:password@rabbit.example:5671/%2f\n").unwrap();
+    write_private(&receiver.path("secrets/pg"), url);
+    write_private(&receiver.path("secrets/amqp"), "amqps://user:password@rabbit.example:5671/%2f\n");
     for ca in ["kafka-ca.pem", "nats-ca.pem", "rabbit-ca.pem"] {
         std::fs::write(receiver.path("certs").join(ca), receiver.ca()).unwrap();
     }

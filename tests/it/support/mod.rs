@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 pub mod erp;
 pub mod faults;
+pub mod frames;
 pub mod haproxy;
 pub mod image;
 pub mod issuer;
@@ -20,6 +21,7 @@ pub mod raw;
 pub mod receiver;
 pub mod sender;
 pub mod server;
+pub mod slow;
 pub mod store;
 
 /// The samples that are bodies of webhooks.

@@ -1,6 +1,7 @@
 //! The receiver itself: the built program, in a folder of its own, on ports of its own.
 
-use std::io::{BufRead as _, BufReader};
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
@@ -69,7 +70,7 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
 "#
         );
         std::fs::create_dir(receiver.path("config")).unwrap();
-        std::fs::write(receiver.path("config/receiver.toml"), whole).unwrap();
+        write_private(&receiver.path("config/receiver.toml"), &whole);
         receiver
     }
 
@@ -181,6 +182,13 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
         self.process().child.id()
     }
 
+    /// The most memory that was resident so far, in bytes.
+    pub fn most_memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+    }
+
     /// Everything it has logged, an object per line.
     pub fn log(&self) -> Vec<Value> {
         self.process().log.lock().unwrap().clone()
@@ -246,6 +254,11 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
     /// Runs another command of the program in the same folder, to its end.
     pub fn run(&self, arguments: &[&str]) -> Output {
         to_its_end(&mut self.command(arguments))
+    }
+
+    /// The same with another variable of the environment, which need not be a text.
+    pub fn run_with_variable(&self, command: &str, name: &str, value: &OsStr) -> Output {
+        to_its_end(self.command(&[command]).env(name, value))
     }
 
     /// Runs a line of the shell in the same folder.
@@ -338,5 +351,12 @@ pub fn make_certificate(folder: &Path) {
     std::fs::create_dir(folder.join("certs")).unwrap();
     std::fs::write(folder.join("ca.pem"), ca.pem()).unwrap();
     std::fs::write(folder.join("certs/fullchain.pem"), format!("{}{}", certificate.pem(), ca.pem())).unwrap();
-    std::fs::write(folder.join("certs/privkey.pem"), key.serialize_pem()).unwrap();
+    write_private(&folder.join("certs/privkey.pem"), &key.serialize_pem());
+}
+
+/// Writes a file that only its owner may read, as an operator should.
+pub fn write_private(path: &Path, text: &str) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
 }
