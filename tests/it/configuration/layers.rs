@@ -107,14 +107,16 @@ fn the_examples_in_the_shipped_file_are_valid() {
         .collect();
     let receiver = with_file(&uncommented.replace("/run/secrets/", "secrets/"));
     std::fs::create_dir(receiver.path("secrets")).unwrap();
-    for secret in ["portal", "token", "erp", "kafka"] {
+    for secret in ["portal", "token", "erp", "kafka", "nats"] {
         write_private(&receiver.path("secrets").join(secret), "secret\n");
     }
     let url = "postgresql://user:password@db.example/erp?sslmode=verify-full\n";
     write_private(&receiver.path("secrets/pg"), url);
     write_private(&receiver.path("secrets/eab"), "c2VjcmV0\n");
-    std::fs::write(receiver.path("certs/company-ca.pem"), receiver.ca()).unwrap();
-    std::fs::write(receiver.path("certs/kafka-ca.pem"), receiver.ca()).unwrap();
+    write_private(&receiver.path("secrets/amqp"), "amqps://user:password@rabbit.example:5671/%2f\n");
+    for ca in ["company-ca.pem", "kafka-ca.pem", "nats-ca.pem", "rabbit-ca.pem"] {
+        std::fs::write(receiver.path("certs").join(ca), receiver.ca()).unwrap();
+    }
 
     assert!(uncommented.matches("\n[").count() > 10, "the examples were not found: {uncommented}");
     let mut problems = problems(&receiver);

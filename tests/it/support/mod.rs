@@ -26,8 +26,8 @@ pub mod rabbitmq;
 pub mod raw;
 pub mod receiver;
 pub mod sender;
-pub mod slow;
 pub mod server;
+pub mod slow;
 pub mod store;
 
 /// The samples that are bodies of webhooks.
