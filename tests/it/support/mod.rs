@@ -10,6 +10,7 @@ pub mod issuer;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod load;
+pub mod pebble;
 pub mod postgres;
 pub mod raw;
 pub mod receiver;

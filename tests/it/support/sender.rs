@@ -56,6 +56,11 @@ impl Sender {
         Self { client: client(&self.ca, |builder| builder.local_address(address)), ..self }
     }
 
+    /// For whom that name leads to this machine.
+    pub fn knowing(self, name: &str) -> Self {
+        Self { client: client(&self.ca, |builder| builder.resolve(name, ([127, 0, 0, 1], 0).into())), ..self }
+    }
+
     /// With user name and password, instead of any other credentials.
     pub fn basic(self, username: &str, password: &str) -> Self {
         Self { basic: Some((username.to_owned(), password.to_owned())), bearer: None, ..self }
