@@ -117,6 +117,27 @@ async fn a_restart_uses_the_kept_certificate_while_the_ca_is_away() {
 }
 
 #[tokio::test]
+async fn a_kept_certificate_that_is_broken_is_a_warning_and_is_made_anew() {
+    let port = free_port();
+    let ca = Pebble::start(port, LONG);
+    let mut receiver = receiver(port, &ca, "");
+    receiver.restart();
+    receiver.logged(NEW).await;
+    receiver.kill();
+    let cut = receiver.shell("for file in data/acme/*; do head -c 300 $file >part; cat part >$file; done");
+    assert!(cut.status.success());
+
+    let said = receiver.run(&["check"]);
+    receiver.restart();
+    receiver.logged(NEW).await;
+
+    let text = String::from_utf8_lossy(&said.stdout);
+    assert!(said.status.success(), "{text}");
+    assert!(text.contains("`server.tls.acme.cache` has a certificate that is of no use"), "{text}");
+    assert_eq!(logged(&receiver, "the account with the CA is of no use").len(), 1);
+}
+
+#[tokio::test]
 async fn a_ca_that_refuses_most_nonces_still_gives_a_certificate_at_the_first_attempt() {
     let port = free_port();
     let mut ca = Pebble::prepared(port, LONG).set("PEBBLE_WFE_NONCEREJECT", "70");

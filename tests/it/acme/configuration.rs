@@ -17,13 +17,22 @@ fn what_is_wrong_is_named_with_what_to_do() {
     for (acme, wanted) in [
         ("", "`server.tls.acme.domains` is missing. Add `domains = [\"webhooks.example.com\"]`"),
         ("domains = []", "`server.tls.acme.domains` is empty. Name what stands in Tradecloud's URL"),
-        ("domains = [\"*.example.com\"]", "`server.tls.acme.domains` has \"*.example.com\", which stands for many names"),
+        (
+            "domains = [\"*.example.com\"]",
+            "`server.tls.acme.domains` has \"*.example.com\", which stands for many names",
+        ),
         ("domains = [\"10.0.0.1\"]", "which is an address: a certificate is for a name"),
         ("domains = [\"https://a.example\"]", "has \"https://a.example\", which is no name: letters"),
-        ("domains = [\"a.example\"]\ncontact = [\"it\"]", "`server.tls.acme.contact` has \"it\", which is no mail address"),
+        (
+            "domains = [\"a.example\"]\ncontact = [\"it\"]",
+            "`server.tls.acme.contact` has \"it\", which is no mail address",
+        ),
         ("domains = [\"a.example\"]\ndirectory = \"http://ca.example/\"", "`server.tls.acme.directory` must be https"),
         ("domains = [\"a.example\"]\nca_file = \"none.pem\"", "`server.tls.acme.ca_file` cannot be read: none.pem"),
-        ("domains = [\"a.example\"]\neab_key_id = \"x\"", "`server.tls.acme.eab_hmac_key` is missing. Add `eab_hmac_key_file"),
+        (
+            "domains = [\"a.example\"]\neab_key_id = \"x\"",
+            "`server.tls.acme.eab_hmac_key` is missing. Add `eab_hmac_key_file",
+        ),
         ("domains = [\"a.example\"]\neab_hmac_key = \"c2VjcmV0\"", "`server.tls.acme.eab_key_id` is missing"),
         (
             "domains = [\"a.example\"]\neab_key_id = \"x\"\neab_hmac_key = \"not base64!\"",
@@ -48,21 +57,6 @@ fn before_the_first_certificate_check_says_where_it_will_come_from() {
     assert!(valid, "{text}");
     let wanted = "note: certificate for a.example: not there yet; `serve` gets one from acme-v02.api.letsencrypt.org";
     assert!(text.contains(wanted), "{text}");
-}
-
-#[test]
-fn a_kept_certificate_that_is_broken_is_a_warning() {
-    let (_, text) = said("domains = [\"a.example\"]\ncache = \".\"");
-    assert!(!text.contains("of no use"), "{text}");
-
-    let receiver = Receiver::prepared("endpoints = [{ path = \"/x\" }]\n[server.tls.acme]\ndomains = [\"a.example\"]\n");
-    std::fs::create_dir_all(receiver.path("data/acme")).unwrap();
-    let name = "acme-v02.api.letsencrypt.org-XXXX-certificate.pem";
-    std::fs::write(receiver.path("data/acme").join(name), "nonsense").unwrap();
-    let output = receiver.run(&["check"]);
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{text}");
-    assert!(text.contains("`server.tls.acme.cache` has a certificate that is of no use"), "{text}");
 }
 
 #[test]

@@ -79,8 +79,19 @@ impl Pebble {
         assert!(self.running.is_empty(), "it runs already");
         let names = format!("127.0.0.1:{}", self.names);
         self.run(&[
-            "pebble-challtestsrv", "-dns01", &names, "-defaultIPv6", "", "-management", "127.0.0.1:0",
-            "-http01", "", "-https01", "", "-tlsalpn01", "",
+            "pebble-challtestsrv",
+            "-dns01",
+            &names,
+            "-defaultIPv6",
+            "",
+            "-management",
+            "127.0.0.1:0",
+            "-http01",
+            "",
+            "-https01",
+            "",
+            "-tlsalpn01",
+            "",
         ]);
         self.run(&["pebble", "-config", "config.json", "-dnsserver", &names]);
         let started = Instant::now();
