@@ -89,7 +89,7 @@ async fn a_challenge_is_answered_for_its_name_only_and_carries_no_request() {
     // Looks after a while.
     let mut ca = Pebble::prepared(port, LONG).set("PEBBLE_VA_NOSLEEP", "0").set("PEBBLE_VA_SLEEPTIME", "10");
     ca.restart();
-    let mut receiver = receiver(port, &ca, "server.limits.connections = 2");
+    let mut receiver = receiver(port, &ca, "").setting("SERVER__LIMITS__CONNECTIONS", "2");
     receiver.restart();
 
     let mut shown = None;
@@ -129,6 +129,9 @@ async fn what_the_ca_saw_instead_is_said_with_the_name() {
 
     let message = failed["message"].as_str().unwrap();
     assert!(message.contains("the CA could not see that the name is ours"), "{message}");
-    assert!(message.contains(NAME) && message.contains("refused") && message.contains("port 443"), "{message}");
+    assert!(
+        message.contains(NAME) && message.contains("Failed to connect") && message.contains("port 443"),
+        "{message}"
+    );
     assert_eq!(failed["level"], "ERROR");
 }
