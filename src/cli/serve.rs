@@ -22,6 +22,8 @@ pub async fn run(args: &ConfigArgs) -> Result<(), Failure> {
         (layers.with_stand_in(development::layer()), Some(made))
     };
     let (settings, warnings) = layers.settings()?;
+    // The texts are wiped with it: secrets stay no longer than they are needed.
+    drop(layers);
     let _log = settings.log.start();
     for warning in warnings {
         tracing::warn!("{}", warning.to_string().trim_start_matches("warning: "));

@@ -7,6 +7,8 @@
 
 pub mod development;
 pub mod layers;
+mod merge;
+pub(crate) mod private;
 pub mod problems;
 pub mod section;
 pub mod settings;

@@ -61,17 +61,31 @@ impl fmt::Display for Problem {
 
 /// The list that every part of the configuration adds its problems to.
 #[derive(Debug, Default)]
-pub(crate) struct Problems(RefCell<Vec<Problem>>);
+pub(crate) struct Problems {
+    found: RefCell<Vec<Problem>>,
+    /// The keys of secrets that stand in the configuration itself.
+    secrets: RefCell<Vec<String>>,
+}
 
 impl Problems {
     /// Adds one.
     pub(crate) fn push(&self, problem: Problem) {
-        self.0.borrow_mut().push(problem);
+        self.found.borrow_mut().push(problem);
+    }
+
+    /// Notes that a secret stands in the configuration itself, which not everybody should read then.
+    pub(crate) fn note_secret(&self, key: String) {
+        self.secrets.borrow_mut().push(key);
+    }
+
+    /// The keys of such secrets.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        self.secrets.borrow().clone()
     }
 
     /// Takes them all, errors first.
     pub(crate) fn take(&self) -> Vec<Problem> {
-        let mut problems = self.0.take();
+        let mut problems = self.found.take();
         problems.sort_by_key(|problem| problem.severity);
         problems
     }

@@ -126,7 +126,10 @@ fn read_chain(section: &Section, path: &Path) -> Option<Vec<CertificateDer<'stat
 
 fn read_key(section: &Section, path: &Path) -> Option<PrivateKeyDer<'static>> {
     let what = match PrivateKeyDer::from_pem_file(path) {
-        Ok(key) => return Some(key),
+        Ok(key) => {
+            section.warn_if_open_to_all("private_key", path);
+            return Some(key);
+        }
         Err(pem::Error::NoItemsFound) => "holds no private key in PEM form".to_owned(),
         Err(error) => format!("cannot be read: {error}"),
     };

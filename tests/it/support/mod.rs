@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 pub mod erp;
 pub mod faults;
 pub mod haproxy;
+pub mod image;
 pub mod issuer;
 #[cfg(feature = "kafka")]
 pub mod kafka;
