@@ -70,7 +70,7 @@ async fn while_the_ca_fails_the_old_certificate_serves_and_the_ca_is_asked_again
 #[tokio::test]
 async fn a_certificate_that_has_expired_is_renewed_at_the_start() {
     let port = free_port();
-    let mut ca = Pebble::start(port, Duration::from_secs(3));
+    let mut ca = Pebble::start(port, Duration::from_secs(8));
     let mut receiver = receiver(port, &ca, "");
     receiver.restart();
     receiver.logged(NEW).await;
