@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "nobody can use a program of tests; `pub` says what its modules share")]
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod acme;
 mod answers;
 mod configuration;
 mod confined;

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use axum::http::header::{CONTENT_TYPE, USER_AGENT};
-use axum::http::{Request, Response};
+use axum::http::{HeaderMap, HeaderValue, Request, Response};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
@@ -17,6 +17,8 @@ use crate::handlers::http;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// No answer of a CA is larger by far.
 const LARGEST: usize = 1 << 20;
+/// How a CA says what is wrong.
+const PROBLEM: &str = "application/problem+json";
 
 /// How the CA is spoken to.
 pub(super) struct Http(Client);
@@ -47,8 +49,7 @@ impl HttpClient for Http {
             let request = client.request(parts.method, url.clone()).headers(parts.headers).body(body);
             let failed = |error| Error::Other(http::failed(&url, &error).reason.into());
             let mut answer = request.timeout(PATIENCE).send().await.map_err(failed)?;
-            let problem = answer.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json");
-            if !answer.status().is_success() && !problem {
+            if !answer.status().is_success() && !is_problem(answer.headers()) {
                 return Err(Error::Other(format!("{} answered {}", http::place(&url), answer.status()).into()));
             }
             let mut body = Vec::new();
@@ -64,6 +65,12 @@ impl HttpClient for Http {
             Ok(BytesResponse { parts: response.into_parts().0, body: Box::new(Bytes::from(body)) })
         })
     }
+}
+
+/// Whether the CA itself speaks; whatever stands before it has other words.
+fn is_problem(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    kind.get(..PROBLEM.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(PROBLEM.as_bytes()))
 }
 
 fn other<E>(what: &'static str) -> impl FnOnce(E) -> Error {

@@ -20,6 +20,7 @@ pub mod kafka;
 pub mod load;
 pub mod nats;
 pub mod nats_accounts;
+pub mod pebble;
 pub mod postgres;
 pub mod proxy;
 pub mod rabbitmq;

@@ -26,6 +26,8 @@ const HEADERS_OF_ALL: [(&str, &str); 4] = [
 pub struct Sender {
     client: Client,
     ca: Vec<u8>,
+    /// Names that lead to this machine.
+    known: Vec<String>,
     url: String,
     basic: Option<(String, String)>,
     bearer: Option<String>,
@@ -51,17 +53,23 @@ pub struct Message {
 impl Sender {
     /// A sender to `url` that trusts `ca` (PEM). Without credentials.
     pub fn new(url: String, ca: Vec<u8>) -> Self {
-        Self { client: client(&ca, |builder| builder), ca, url, basic: None, bearer: None }
+        Self { client: client(&ca, &[], |builder| builder), ca, known: Vec::new(), url, basic: None, bearer: None }
     }
 
     /// Over HTTP/1.1.
     pub fn http1(self) -> Self {
-        Self { client: client(&self.ca, ClientBuilder::http1_only), ..self }
+        Self { client: client(&self.ca, &self.known, ClientBuilder::http1_only), ..self }
     }
 
     /// From that address of the machine.
     pub fn from(self, address: IpAddr) -> Self {
-        Self { client: client(&self.ca, |builder| builder.local_address(address)), ..self }
+        Self { client: client(&self.ca, &self.known, |builder| builder.local_address(address)), ..self }
+    }
+
+    /// For whom that name leads to this machine.
+    pub fn knowing(mut self, name: &str) -> Self {
+        self.known.push(name.to_owned());
+        Self { client: client(&self.ca, &self.known, |builder| builder), ..self }
     }
 
     /// With user name and password, instead of any other credentials.
@@ -128,10 +136,11 @@ impl Sender {
     }
 }
 
-fn client(ca: &[u8], set: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Client {
+fn client(ca: &[u8], known: &[String], set: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Client {
     // Nobody else in this process has asked for another provider.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let builder = Client::builder().tls_certs_only([Certificate::from_pem(ca).unwrap()]).no_proxy();
+    let builder = known.iter().fold(builder, |builder, name| builder.resolve(name, ([127, 0, 0, 1], 0).into()));
     set(builder).timeout(Duration::from_secs(60)).build().unwrap()
 }
 
