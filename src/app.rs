@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use arc_swap::ArcSwap;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use axum_server::{Handle, Server};
 use hyper_util::rt::TokioTimer;
@@ -18,13 +19,15 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::admin;
 use crate::budget::Budget;
 use crate::config::Settings;
-use crate::dispatch::worker::Worker;
-use crate::dispatch::{Dispatch, Route};
+use crate::dispatch::worker::Source;
+use crate::dispatch::{Dispatch, Route, Staff};
 use crate::handlers::{DynHandler, Handler, SharedHandler};
 use crate::inbox::{Purpose, SharedInbox};
 use crate::listener::guard::Guard;
 use crate::listener::receive::Reception;
 use crate::listener::router;
+use crate::listener::table::Table;
+use crate::reload::{Changes, ReloadError, Reloader};
 
 /// Connections that wait in the kernel to be accepted.
 const LISTEN_BACKLOG: u32 = 1024;
@@ -45,8 +48,6 @@ const MARGIN: Duration = Duration::from_secs(5);
 const SWEEP_PAUSE: Duration = Duration::from_secs(3600);
 /// Pause between two steps of clearing it.
 const SWEEP_STEP_PAUSE: Duration = Duration::from_millis(100);
-/// Unfinished deliveries of one handler are counted up to this many.
-const BACKLOG_COUNTED: usize = 10_000;
 
 /// A receiver that is not started yet.
 pub struct Receiver {
@@ -59,6 +60,7 @@ pub struct Running {
     public: SocketAddr,
     admin: SocketAddr,
     reception: Arc<Reception>,
+    reloader: Reloader,
     servers: Vec<Handle<SocketAddr>>,
     stop: watch::Sender<bool>,
     workers: JoinSet<()>,
@@ -73,7 +75,7 @@ impl Receiver {
     }
 
     /// Adds a handler of your own, beside those of the configuration. `route` says which events it
-    /// gets, and under which name its deliveries are kept in the inbox.
+    /// gets, and under which name its deliveries are kept in the inbox. A reload does not touch it.
     #[must_use]
     pub fn handler(mut self, route: Route, handler: impl Handler) -> Self {
         self.own.push((route, Arc::new(handler) as Arc<dyn DynHandler>));
@@ -83,50 +85,40 @@ impl Receiver {
     /// Opens the inbox, binds the addresses and starts to work. Needs a Tokio runtime.
     ///
     /// # Errors
-    /// If the inbox cannot be opened, an address cannot be bound, or a handler cannot be set up.
+    /// If the inbox cannot be opened, an address cannot be bound, a handler cannot be set up, or one of your
+    /// own has the name of one of the configuration's.
     pub async fn start(self) -> anyhow::Result<Running> {
         let settings = self.settings;
         let inbox = settings.inbox.store.open(Purpose::Serve).await?;
-        let mut handlers = self.own;
-        for handler in settings.handlers {
-            let built = handler.settings.build(&handler.route.name)?;
-            handlers.push((handler.route, built));
-        }
-        warn_of_orphans(&inbox, &handlers).await?;
-
         let public = listen(settings.server.listen).context("server.listen")?;
         let admin = listen(settings.admin).context("admin.listen")?;
         let (public_address, admin_address) = (public.local_addr()?, admin.local_addr()?);
 
         let budget = Budget::new(settings.server.limits.bodies_in_memory);
-        let dispatch = Dispatch::new(handlers.iter().map(|(route, _)| route.clone()).collect());
+        let dispatch = Dispatch::new(Vec::new());
+        let source = Source { inbox: Arc::clone(&inbox), dispatch: dispatch.clone(), budget: budget.clone() };
         let (stop, stopped) = watch::channel(false);
+        let (staff, work) = Staff::new(source, stopped);
+        let tls = RustlsConfig::from_config(Arc::clone(&settings.server.tls.config));
+        let reception = Arc::new(Reception {
+            server: settings.server.clone(),
+            table: ArcSwap::from_pointee(Table::new(Vec::new(), settings.anywhere.clone())),
+            budget,
+            inbox: Arc::clone(&inbox),
+            dispatch,
+            draining: AtomicBool::new(false),
+        });
+        let keep = settings.inbox.keep;
+        let reloader = Reloader::start(settings, self.own, Arc::clone(&reception), tls.clone(), staff).await?;
         let mut workers = JoinSet::new();
-        for (route, handler) in handlers {
-            if route.paused {
-                tracing::warn!(handler = route.name, "paused: its events wait in the inbox");
-                continue;
-            }
-            let worker = Worker {
-                route,
-                handler,
-                inbox: Arc::clone(&inbox),
-                dispatch: dispatch.clone(),
-                schedule: settings.delivery.schedule.clone(),
-                budget: budget.clone(),
-                lanes: settings.delivery.lanes,
-            };
-            workers.spawn(worker.run(stopped.clone()));
-        }
+        workers.spawn(work);
         let mut sweeper = JoinSet::new();
-        sweeper.spawn(sweep(Arc::clone(&inbox), settings.inbox.keep));
+        sweeper.spawn(sweep(inbox, keep));
 
-        let reception =
-            Arc::new(Reception { server: settings.server, budget, inbox, dispatch, draining: AtomicBool::new(false) });
-        let router = router::router(Arc::clone(&reception), settings.endpoints, settings.anywhere);
         let servers = vec![Handle::new(), Handle::new()];
         let mut serving = JoinSet::new();
-        let https = https(public, &reception.server).handle(servers[0].clone());
+        let https = https(public, &reception.server, tls).handle(servers[0].clone());
+        let router = router::router(Arc::clone(&reception));
         serving.spawn(https.serve(router.into_make_service_with_connect_info::<SocketAddr>()));
         let http = Server::<SocketAddr>::from_listener(admin).handle(servers[1].clone());
         serving.spawn(http.serve(admin::router(Arc::clone(&reception)).into_make_service()));
@@ -136,6 +128,7 @@ impl Receiver {
             public: public_address,
             admin: admin_address,
             reception,
+            reloader,
             servers,
             stop,
             workers,
@@ -146,6 +139,19 @@ impl Receiver {
 }
 
 impl Running {
+    /// Goes on with other settings, without a pause and without losing anything.
+    ///
+    /// # Errors
+    /// As [`Reloader::reload`], which can also be called while [`Running::run_until`] runs.
+    pub async fn reload(&self, settings: Settings) -> Result<Changes, ReloadError> {
+        self.reloader.reload(settings).await
+    }
+
+    /// The means to reload while [`Running::run_until`] runs.
+    pub fn reloader(&self) -> Reloader {
+        self.reloader.clone()
+    }
+
     /// The address for Tradecloud.
     pub fn public_address(&self) -> SocketAddr {
         self.public
@@ -216,11 +222,11 @@ fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 fn https(
     listener: TcpListener,
     settings: &crate::config::settings::Server,
+    tls: RustlsConfig,
 ) -> Server<SocketAddr, RustlsAcceptor<Guard>> {
     let limits = &settings.limits;
     let longest_silence = limits.body_idle.max(settings.answer_within).max(limits.header_read) + MARGIN;
     let guard = Guard::new(limits.connections, limits.tls_handshake, longest_silence);
-    let tls = RustlsConfig::from_config(Arc::clone(&settings.tls.config));
     let acceptor = RustlsAcceptor::new(tls).handshake_timeout(limits.tls_handshake).acceptor(guard);
     let mut server = Server::<SocketAddr>::from_listener(listener).acceptor(acceptor);
     let http = server.http_builder();
@@ -238,17 +244,6 @@ fn https(
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(LARGEST_HEAD.into());
     server
-}
-
-/// Deliveries of handlers that are no longer configured go nowhere; somebody should know.
-async fn warn_of_orphans(inbox: &SharedInbox, handlers: &[(Route, SharedHandler)]) -> anyhow::Result<()> {
-    for (name, count) in inbox.backlog(BACKLOG_COUNTED).await? {
-        if !handlers.iter().any(|(route, _)| route.name == name) {
-            let count = if count < BACKLOG_COUNTED { count.to_string() } else { format!("{count} or more") };
-            tracing::warn!(handler = name, count, "deliveries wait for a handler that is not configured any more");
-        }
-    }
-    Ok(())
 }
 
 /// Removes finished events after their time.

@@ -9,7 +9,7 @@ pub mod send;
 mod sender;
 pub mod serve;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -114,7 +114,11 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 /// The settings for a command that works beside the receiver.
 fn settings(args: &ConfigArgs) -> Result<(Settings, Vec<Problem>), Failure> {
-    let layers = Layers::read(args.config.as_deref()).map_err(|problem| vec![problem])?;
-    let layers = if layers.has_file() { layers } else { layers.with_stand_in(development::layer()) };
-    Ok(layers.settings()?)
+    Ok(layers(args.config.as_deref()).map_err(|problem| vec![problem])?.settings()?)
+}
+
+/// The configuration's layers, with the development set-up in place of a file that is not there.
+fn layers(named: Option<&Path>) -> Result<Layers, Problem> {
+    let layers = Layers::read(named)?;
+    Ok(if layers.has_file() { layers } else { layers.with_stand_in(development::layer()) })
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use ::config::{Config, Environment, File, FileFormat, Map, Value};
 
 use super::problems::{Problem, Problems, Severity};
-use super::{Section, Settings, development};
+use super::{Marks, Section, Settings, development};
 
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "config/receiver.toml";
@@ -72,14 +72,21 @@ impl Layers {
     /// # Errors
     /// Every problem there is, errors first, if one of them is an error.
     pub fn settings(&self) -> Result<(Settings, Vec<Problem>), Vec<Problem>> {
+        self.checked().1
+    }
+
+    /// As [`Layers::settings`], with the marks of what was read, valid or not.
+    pub(crate) fn checked(&self) -> (Marks, Result<(Settings, Vec<Problem>), Vec<Problem>>) {
         let problems = Rc::new(Problems::default());
+        let mut marks = Marks::default();
         let settings = match self.merged() {
             Ok(values) => {
+                marks = Marks::of(&values, self.file.as_ref().map(|(path, _)| path.as_path()));
                 let root = Section::new("", values, Rc::clone(&problems));
                 if self.stand_in.is_some() {
                     development::only_for_this_machine(&root);
                 }
-                Settings::read(root)
+                Settings::read(root, marks.clone())
             }
             Err(problem) => {
                 problems.push(problem);
@@ -90,12 +97,13 @@ impl Layers {
         for problem in &mut found {
             problem.place = problem.place.take().or_else(|| self.place(&problem.key));
         }
-        match settings {
+        let result = match settings {
             Some(settings) if found.iter().all(|problem| problem.severity == Severity::Warning) => {
                 Ok((settings, found))
             }
             _ => Err(found),
-        }
+        };
+        (marks, result)
     }
 
     fn merged(&self) -> Result<Map<String, Value>, Problem> {

@@ -7,11 +7,13 @@
 
 pub mod development;
 pub mod layers;
+pub mod marks;
 pub mod problems;
 pub mod section;
 pub mod settings;
 
 pub use layers::{DEFAULT_FILE, Layers};
+pub use marks::Marks;
 pub use problems::{Problem, Severity};
 pub use section::Section;
 pub use settings::Settings;

@@ -44,6 +44,12 @@ impl Problem {
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
+
+    /// As displayed, but without "error" or "warning": for a log, which has levels of its own.
+    pub fn without_severity(&self) -> String {
+        let place = self.place.as_ref().map_or_else(String::new, |place| format!("{place}: "));
+        format!("{place}`{}` {}", self.key, self.what)
+    }
 }
 
 impl fmt::Display for Problem {
@@ -52,10 +58,7 @@ impl fmt::Display for Problem {
             Severity::Error => f.write_str("error: ")?,
             Severity::Warning => f.write_str("warning: ")?,
         }
-        if let Some(place) = &self.place {
-            write!(f, "{place}: ")?;
-        }
-        write!(f, "`{}` {}", self.key, self.what)
+        f.write_str(&self.without_severity())
     }
 }
 

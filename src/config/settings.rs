@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Section;
+use super::{Marks, Section};
 use crate::auth::{self, AddressList, Gate, SharedCredential};
 use crate::dispatch::{Route, Schedule};
 use crate::handlers::{self, Common};
@@ -33,6 +33,8 @@ pub struct Settings {
     pub admin: SocketAddr,
     /// `[log]`
     pub log: telemetry::Settings,
+    /// What all of this was read from, to tell at the next reading what has changed.
+    pub marks: Marks,
 }
 
 /// `[server]`
@@ -107,7 +109,7 @@ pub struct Handler {
 
 impl Settings {
     /// Checks the whole configuration. `None` if a part is missing; every problem is noted.
-    pub(crate) fn read(root: Section) -> Option<Self> {
+    pub(crate) fn read(root: Section, marks: Marks) -> Option<Self> {
         let server = root.table("server").and_then(Server::read);
         let credentials = read_credentials(&root);
         let endpoints = read_endpoints(&root, &credentials);
@@ -129,6 +131,7 @@ impl Settings {
             handlers,
             admin: admin?,
             log: log?,
+            marks,
         })
     }
 }

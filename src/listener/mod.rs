@@ -4,4 +4,5 @@ pub(crate) mod body;
 pub(crate) mod guard;
 pub(crate) mod receive;
 pub(crate) mod router;
+pub(crate) mod table;
 pub mod tls;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, request};
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 use tokio::time::timeout;
 
 use super::body::{self, BodyError, Received};
+use super::table::Table;
 use crate::auth::{Gate, Verified};
 use crate::budget::Budget;
 use crate::config::settings::{Acknowledge, Endpoint, Server};
@@ -28,6 +30,7 @@ const LARGE: usize = 256 << 10;
 /// What every request needs.
 pub(crate) struct Reception {
     pub(crate) server: Server,
+    pub(crate) table: ArcSwap<Table>,
     pub(crate) budget: Budget,
     pub(crate) inbox: SharedInbox,
     pub(crate) dispatch: Dispatch,

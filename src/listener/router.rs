@@ -8,38 +8,29 @@ use axum::extract::{ConnectInfo, Request};
 use axum::http::HeaderValue;
 use axum::http::header::STRICT_TRANSPORT_SECURITY;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::any;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::receive::{Reception, misdirected, receive, refuse};
-use crate::auth::Gate;
-use crate::config::settings::Endpoint;
 use crate::respond::{Answer, ComeAgain, Why};
 
-/// The endpoints, and an answer for every other path.
-pub(crate) fn router(reception: Arc<Reception>, endpoints: Vec<Endpoint>, anywhere: Gate) -> Router {
-    // Otherwise a path with `/:` or `/*`, which axum once had a meaning for, would end in a panic.
-    let mut router = Router::new().without_v07_checks();
-    for endpoint in endpoints {
-        let path = endpoint.path.clone();
-        let endpoint = Arc::new(endpoint);
+/// The endpoints of the reception's table, and an answer for every other path.
+pub(crate) fn router(reception: Arc<Reception>) -> Router {
+    let answer = move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
         let reception = Arc::clone(&reception);
-        let handle = move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
-            receive(Arc::clone(&reception), Arc::clone(&endpoint), peer.ip(), request)
-        };
-        router = router.route(&path, any(handle));
-    }
-    let anywhere = Arc::new(anywhere);
-    let nowhere = move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
-        let (reception, anywhere) = (Arc::clone(&reception), Arc::clone(&anywhere));
         async move {
-            let refusal = refuse(Why::NoSuchPath, "there is no endpoint at this path; see [[endpoints]]");
-            misdirected(reception, &anywhere, peer.ip(), request, refusal).await
+            let table = reception.table.load_full();
+            match table.endpoint(request.uri().path()) {
+                Some(endpoint) => receive(reception, endpoint, peer.ip(), request).await,
+                None => {
+                    let refusal = refuse(Why::NoSuchPath, "there is no endpoint at this path; see [[endpoints]]");
+                    misdirected(reception, &table.anywhere(), peer.ip(), request, refusal).await
+                }
+            }
         }
     };
-    router
-        .fallback(nowhere)
+    Router::new()
+        .fallback(answer)
         // Inside the header layer, so that the answer to a panic has its headers too.
         .layer(CatchPanicLayer::custom(answer_to_panic))
         .layer(SetResponseHeaderLayer::overriding(

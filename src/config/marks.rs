@@ -1,0 +1,112 @@
+//! What a configuration says, key by key, in a form that tells what has changed and gives nothing away.
+//!
+//! A reload needs to know which handlers and credentials are still the same, so that their connections
+//! and caches outlive it, and which keys it cannot act upon. The settings themselves cannot be
+//! compared: they hold secrets and open files. So each key gets a mark of its value, and of what is in
+//! the file if it names one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use ::config::{Map, Value, ValueKind};
+use aws_lc_rs::{digest, hmac};
+use aws_lc_rs::rand::SystemRandom;
+use zeroize::Zeroizing;
+
+/// Marks hold only within this process: somebody who reads one cannot try passwords on it.
+static KEY: LazyLock<Option<hmac::Key>> =
+    LazyLock::new(|| hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok());
+
+/// Keys that name a file, besides those that end in `_file`.
+const NAME_A_FILE: [&str; 2] = ["server.tls.certificate", "server.tls.private_key"];
+
+/// The marks of all keys of a configuration, and the files that it consists of.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Marks {
+    keys: BTreeMap<String, Vec<u8>>,
+    files: BTreeSet<PathBuf>,
+}
+
+impl Marks {
+    /// Marks the merged layers. Files are read here, before their contents are used: if one changes
+    /// in between, the next reload finds another mark than this one.
+    pub(super) fn of(values: &Map<String, Value>, configuration_file: Option<&Path>) -> Self {
+        let mut marks = Self::default();
+        marks.files.extend(configuration_file.map(Path::to_owned));
+        for (name, value) in values {
+            marks.add(name, &value.kind);
+        }
+        marks
+    }
+
+    /// Every file that the configuration was read from: its own, those of secrets, certificates and keys.
+    pub fn files(&self) -> &BTreeSet<PathBuf> {
+        &self.files
+    }
+
+    /// The keys whose values or files differ, sorted.
+    pub(crate) fn changed<'a>(&'a self, newer: &'a Self) -> Vec<&'a str> {
+        let keys: BTreeSet<_> = self.keys.keys().chain(newer.keys.keys()).collect();
+        keys.into_iter().filter(|key| self.keys.get(*key) != newer.keys.get(*key)).map(String::as_str).collect()
+    }
+
+    /// Whether nothing below the table `path` differs.
+    pub(crate) fn same_below(&self, newer: &Self, path: &str) -> bool {
+        !self.changed(newer).iter().any(|key| is_below(key, path))
+    }
+
+    fn add(&mut self, key: &str, value: &ValueKind) {
+        match value {
+            ValueKind::Table(values) if !values.is_empty() => {
+                for (name, value) in values {
+                    self.add(&format!("{key}.{name}"), &value.kind);
+                }
+            }
+            ValueKind::Array(values) if !values.is_empty() => {
+                self.keys.insert(key.to_owned(), mark(&values.len().to_be_bytes()));
+                for (index, value) in values.iter().enumerate() {
+                    self.add(&format!("{key}[{index}]"), &value.kind);
+                }
+            }
+            value => {
+                let text = Zeroizing::new(value.to_string());
+                let mut mark = mark(text.as_bytes());
+                if key.ends_with("_file") || NAME_A_FILE.contains(&key) {
+                    let path = PathBuf::from(text.as_str());
+                    mark.extend(mark_of_file(&path).unwrap_or_default());
+                    self.files.insert(path);
+                }
+                self.keys.insert(key.to_owned(), mark);
+            }
+        }
+    }
+}
+
+/// Whether `key` stands in the table or list `path`.
+pub(crate) fn is_below(key: &str, path: &str) -> bool {
+    key.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+/// `None` for what cannot be read, which is reported where it is used. A pipe can be read only once,
+/// and that is not here.
+fn mark_of_file(path: &Path) -> Option<Vec<u8>> {
+    if !std::fs::metadata(path).ok()?.is_file() {
+        return None;
+    }
+    Some(mark(&Zeroizing::new(std::fs::read(path).ok()?)))
+}
+
+fn mark(content: &[u8]) -> Vec<u8> {
+    match &*KEY {
+        Some(key) => hmac::sign(key, content).as_ref().to_vec(),
+        // The system gave no random numbers; then TLS does not work either.
+        None => digest::digest(&digest::SHA256, content).as_ref().to_vec(),
+    }
+}
+
+impl std::fmt::Debug for Marks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.keys.keys()).finish()
+    }
+}
