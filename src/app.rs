@@ -1,5 +1,6 @@
 //! The composition root: settings → [`Receiver`] → [`Running`] → drained.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +19,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::admin;
 use crate::budget::Budget;
-use crate::config::Settings;
+use crate::config::{Settings, settings};
 use crate::dispatch::worker::Source;
 use crate::dispatch::{Dispatch, Route, Staff};
 use crate::handlers::{DynHandler, Handler, SharedHandler};
@@ -27,6 +28,7 @@ use crate::listener::guard::Guard;
 use crate::listener::receive::Reception;
 use crate::listener::router;
 use crate::listener::table::Table;
+use crate::listener::turned_away::TurnedAway;
 use crate::reload::{Changes, ReloadError, Reloader};
 
 /// Connections that wait in the kernel to be accepted.
@@ -99,7 +101,7 @@ impl Receiver {
         let source = Source { inbox: Arc::clone(&inbox), dispatch: dispatch.clone(), budget: budget.clone() };
         let (stop, stopped) = watch::channel(false);
         let (staff, work) = Staff::new(source, stopped);
-        let tls = RustlsConfig::from_config(Arc::clone(&settings.server.tls.config));
+        let tls = settings.server.tls.as_ref().map(|tls| RustlsConfig::from_config(Arc::clone(&tls.config)));
         let reception = Arc::new(Reception {
             server: settings.server.clone(),
             table: ArcSwap::from_pointee(Table::new(Vec::new(), settings.anywhere.clone())),
@@ -107,6 +109,7 @@ impl Receiver {
             inbox: Arc::clone(&inbox),
             dispatch,
             draining: AtomicBool::new(false),
+            turned_away: TurnedAway::new(),
         });
         let keep = settings.inbox.keep;
         let reloader = Reloader::start(settings, self.own, Arc::clone(&reception), tls.clone(), staff).await?;
@@ -115,11 +118,22 @@ impl Receiver {
         let mut sweeper = JoinSet::new();
         sweeper.spawn(sweep(inbox, keep));
 
+        let router = router::router(Arc::clone(&reception));
         let servers = vec![Handle::new(), Handle::new()];
         let mut serving = JoinSet::new();
-        let https = https(public, &reception.server, tls).handle(servers[0].clone());
-        let router = router::router(Arc::clone(&reception));
-        serving.spawn(https.serve(router.into_make_service_with_connect_info::<SocketAddr>()));
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let guard = guard(&reception.server);
+        let server = Server::<SocketAddr>::from_listener(public);
+        if let Some(tls) = tls {
+            let limit = reception.server.limits.tls_handshake;
+            let acceptor = RustlsAcceptor::new(tls).handshake_timeout(limit).acceptor(guard);
+            let server = speaking(server.acceptor(acceptor), &reception.server.limits).handle(servers[0].clone());
+            serving.spawn(server.serve(service));
+        } else {
+            tracing::warn!("TLS is off (server.tls): something in front of this address has to terminate it");
+            let server = speaking(server.acceptor(guard), &reception.server.limits).handle(servers[0].clone());
+            serving.spawn(server.serve(service));
+        }
         let http = Server::<SocketAddr>::from_listener(admin).handle(servers[1].clone());
         serving.spawn(http.serve(admin::router(Arc::clone(&reception)).into_make_service()));
 
@@ -214,21 +228,28 @@ fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     // On Windows this would let two programs share the port.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
-    socket.bind(address).with_context(|| format!("cannot listen on {address}"))?;
+    socket.bind(address).map_err(|error| anyhow::anyhow!("cannot listen on {address}: {error}{}", hint(&error)))?;
     Ok(socket.listen(LISTEN_BACKLOG)?)
 }
 
-/// The public server: limits on connections, TLS, HTTP/1.1 and HTTP/2.
-fn https(
-    listener: TcpListener,
-    settings: &crate::config::settings::Server,
-    tls: RustlsConfig,
-) -> Server<SocketAddr, RustlsAcceptor<Guard>> {
+fn hint(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::AddrInUse => ". Another program (another receiver?) listens there: stop it, or choose another port",
+        ErrorKind::AddrNotAvailable => ". This machine has no such address: `0.0.0.0` stands for all it has",
+        ErrorKind::PermissionDenied => ". Ports below 1024 need a privilege: listen on 8443 and have 443 forwarded",
+        _ => "",
+    }
+}
+
+/// What stands before TLS: limits on connections.
+fn guard(settings: &settings::Server) -> Guard {
     let limits = &settings.limits;
     let longest_silence = limits.body_idle.max(settings.answer_within).max(limits.header_read) + MARGIN;
-    let guard = Guard::new(limits.connections, limits.tls_handshake, longest_silence);
-    let acceptor = RustlsAcceptor::new(tls).handshake_timeout(limits.tls_handshake).acceptor(guard);
-    let mut server = Server::<SocketAddr>::from_listener(listener).acceptor(acceptor);
+    Guard::new(limits.connections, limits.tls_handshake, longest_silence, settings.trusted_proxies.clone())
+}
+
+/// HTTP/1.1 and HTTP/2 with their limits.
+fn speaking<A>(mut server: Server<SocketAddr, A>, limits: &settings::Limits) -> Server<SocketAddr, A> {
     let http = server.http_builder();
     http.http1()
         // Without a timer the time-out would not work.

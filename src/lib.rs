@@ -68,6 +68,7 @@ pub mod handlers;
 pub mod inbox;
 pub mod listener;
 pub mod model;
+mod postgres;
 pub mod reload;
 pub mod respond;
 pub mod signal;

@@ -11,7 +11,6 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::auth::Denied;
 use crate::decode::DecodeError;
 use crate::handlers::Fault;
 
@@ -34,7 +33,12 @@ pub enum Answer {
     /// Permanent: the same request would be refused again.
     Refused(Refusal),
     /// The caller did not prove who it is.
-    Denied(Denied),
+    Denied {
+        /// What is wrong.
+        reason: &'static str,
+        /// What it may prove it with, one challenge for each scheme.
+        challenges: Vec<&'static str>,
+    },
     /// Transient: Tradecloud is to send the event again.
     ComeAgain(ComeAgain),
 }
@@ -61,6 +65,8 @@ pub enum Why {
     TooLarge,
     /// The address of the caller is not in the endpoint's `allow_from`.
     Address,
+    /// The caller proved who it is, and may not call.
+    Caller,
     /// There is no endpoint at this path.
     NoSuchPath,
     /// The endpoint takes POST and PUT only.
@@ -74,6 +80,8 @@ pub enum Why {
 pub enum ComeAgain {
     /// The inbox cannot store the event now.
     Store,
+    /// Whether the credentials are right cannot be said now; why.
+    Credentials(&'static str),
     /// Too many bodies are in memory.
     Overload,
     /// The receiver is shutting down.
@@ -95,12 +103,12 @@ impl Answer {
         match self {
             Self::Stored { .. } => StatusCode::ACCEPTED,
             Self::Handled { .. } => StatusCode::OK,
-            Self::Denied(Denied::Credentials { .. }) => StatusCode::UNAUTHORIZED,
+            Self::Denied { .. } => StatusCode::UNAUTHORIZED,
             Self::Refused(refusal) => match refusal.why {
                 Why::NoEvent => StatusCode::BAD_REQUEST,
                 Why::UnknownEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 Why::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-                Why::Address => StatusCode::FORBIDDEN,
+                Why::Address | Why::Caller => StatusCode::FORBIDDEN,
                 Why::NoSuchPath => StatusCode::NOT_FOUND,
                 Why::Method => StatusCode::METHOD_NOT_ALLOWED,
                 Why::Rejected(Some(404)) => StatusCode::NOT_FOUND,
@@ -113,6 +121,7 @@ impl Answer {
                 ComeAgain::Handler(Fault::Unreachable, _) => StatusCode::BAD_GATEWAY,
                 ComeAgain::Late | ComeAgain::Handler(Fault::Late, _) => StatusCode::GATEWAY_TIMEOUT,
                 ComeAgain::Store
+                | ComeAgain::Credentials(_)
                 | ComeAgain::Overload
                 | ComeAgain::Draining
                 | ComeAgain::Stalled
@@ -127,9 +136,10 @@ impl Answer {
         match self {
             Self::Stored { .. } | Self::Handled { .. } => "",
             Self::Refused(refusal) => &refusal.detail,
-            Self::Denied(Denied::Credentials { reason, .. }) => reason,
+            Self::Denied { reason, .. } => reason,
             Self::ComeAgain(again) => match again {
                 ComeAgain::Store => "the event cannot be stored now",
+                ComeAgain::Credentials(reason) => reason,
                 ComeAgain::Overload => "too many requests are being worked on",
                 ComeAgain::Draining => "the receiver is shutting down",
                 ComeAgain::Stalled => "the body stopped arriving",
@@ -156,11 +166,11 @@ impl IntoResponse for Answer {
         let mut response = match &self {
             Self::Stored { id } => (status, Json(json!({"status": "stored", "id": id}))).into_response(),
             Self::Handled { id } => (status, Json(json!({"status": "handled", "id": id}))).into_response(),
-            Self::Refused(_) | Self::Denied(_) | Self::ComeAgain(_) => self.problem(status),
+            Self::Refused(_) | Self::Denied { .. } | Self::ComeAgain(_) => self.problem(status),
         };
         let headers = response.headers_mut();
         match &self {
-            Self::Denied(Denied::Credentials { challenges, .. }) => {
+            Self::Denied { challenges, .. } => {
                 for challenge in challenges {
                     headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
                 }
@@ -250,6 +260,7 @@ mod tests {
     fn whatever_is_transient_is_sent_again_by_tradecloud() {
         let transient = [
             ComeAgain::Store,
+            ComeAgain::Credentials(""),
             ComeAgain::Overload,
             ComeAgain::Draining,
             ComeAgain::Stalled,
@@ -272,6 +283,7 @@ mod tests {
             Why::UnknownEncoding,
             Why::TooLarge,
             Why::Address,
+            Why::Caller,
             Why::NoSuchPath,
             Why::Method,
             Why::Rejected(None),

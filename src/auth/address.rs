@@ -1,4 +1,4 @@
-//! Source addresses: the `allow_from` list of an endpoint.
+//! Lists of addresses: `allow_from` of an endpoint, `server.trusted_proxies`.
 
 use std::net::IpAddr;
 
@@ -10,7 +10,7 @@ const TRADECLOUD: &[(&str, &[&str])] =
     &[("tradecloud-production", &["35.204.224.107", "34.90.20.233"]), ("tradecloud-acceptance", &["35.204.36.162"])];
 
 /// A list of networks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AddressList(Vec<IpNet>);
 
 impl AddressList {
@@ -34,6 +34,26 @@ impl AddressList {
         if wrong.is_empty() { Ok(Self(networks)) } else { Err(wrong) }
     }
 
+    /// Reads one entry each: a network (`10.0.0.0/8`) or an address.
+    ///
+    /// # Errors
+    /// The entries that are neither.
+    pub fn read_networks(entries: &[String]) -> Result<Self, Vec<String>> {
+        let (mut wrong, unnamed): (Vec<_>, Vec<_>) =
+            entries.iter().cloned().partition(|entry| TRADECLOUD.iter().any(|(name, _)| name == entry));
+        let list = Self::read(&unnamed).unwrap_or_else(|entries| {
+            wrong.extend(entries);
+            Self::default()
+        });
+        if wrong.is_empty() { Ok(list) } else { Err(wrong) }
+    }
+
+    /// The addresses that Tradecloud sends from, for production and acceptance.
+    pub fn tradecloud() -> Self {
+        let texts = TRADECLOUD.iter().flat_map(|(_, addresses)| *addresses);
+        Self(texts.filter_map(|text| text.parse::<IpAddr>().ok()).map(IpNet::from).collect())
+    }
+
     /// Whether `address` is in one of the networks. An IPv4 address that arrives at an IPv6 socket
     /// (`::ffff:10.0.0.1`) counts as what it is.
     pub fn contains(&self, address: IpAddr) -> bool {
@@ -55,6 +75,7 @@ mod tests {
         let production = list(&["tradecloud-production"]);
         assert!(production.contains("34.90.20.233".parse().unwrap()));
         assert!(!production.contains("35.204.36.162".parse().unwrap()));
+        assert_eq!(AddressList::tradecloud(), list(&["tradecloud-production", "tradecloud-acceptance"]));
     }
 
     #[test]

@@ -23,11 +23,11 @@ struct Basic(Fingerprint);
 pub(super) fn read(section: &Section) -> Option<SharedCredential> {
     let username = section.required_text("username", "\"tradecloud\"");
     let password = section.secret("password");
-    let (username, password) = (username?, password?);
-    if username.contains(':') {
+    if username.as_ref().is_some_and(|username| username.contains(':')) {
         section.error("username", "must not contain a colon (RFC 7617 ends it there)");
         return None;
     }
+    let (username, password) = (username?, password?);
     let pair = secrecy::SecretString::from(format!("{username}:{}", password.expose_secret()));
     Some(Arc::new(Basic(Fingerprint::of(pair.expose_secret().as_bytes()))))
 }

@@ -1,13 +1,15 @@
 //! The gate of an endpoint: nobody gets at the body of a request but through here.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, request};
+use tokio::task::JoinSet;
 
-use super::{AddressList, Authorization, SharedCredential};
+use super::{AddressList, Authorization, Finding, SharedCredential};
 
 /// Who may call: any of the credentials, from any of the addresses.
 #[derive(Debug, Clone)]
@@ -25,16 +27,28 @@ pub struct Caller {
     pub credential: String,
 }
 
-/// Why a caller was turned away.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// Why a request does not get through.
 pub enum Denied {
-    /// No credentials, wrong ones, or more than one `Authorization` header.
-    #[error("{reason}")]
+    /// No credentials, wrong ones, or more than one `Authorization` header: 401.
     Credentials {
-        /// What is wrong, for the log and the answer.
+        /// What is wrong.
         reason: &'static str,
+        /// More about it, for the log only.
+        detail: String,
         /// The challenges to answer with, one for each scheme.
         challenges: Vec<&'static str>,
+    },
+    /// The caller proved who it is and may not call: 403. What it sent is to be kept.
+    Forbidden {
+        /// The request.
+        verified: Box<Verified>,
+        /// Why not.
+        reason: String,
+    },
+    /// Nobody can say at the moment: the sender is to come again.
+    Unsure {
+        /// What is not known.
+        reason: &'static str,
     },
 }
 
@@ -59,15 +73,24 @@ impl Gate {
     /// Lets a request through if its caller proves who it is, from whatever address: what somebody known
     /// sends from the wrong one is refused, but kept. Looks at the head only.
     ///
+    /// Takes long only if something must be learnt of others first; whoever has no time to wait may drop
+    /// it and have the sender come again.
+    ///
     /// # Errors
-    /// [`Denied`], to be answered 401.
-    pub fn admit(&self, request: Request) -> Result<Verified, Denied> {
-        let caller = self.caller(request.headers())?;
+    /// [`Denied`], which says how to answer.
+    pub async fn admit(&self, request: Request) -> Result<Verified, Denied> {
         let (head, body) = request.into_parts();
-        Ok(Verified { caller, head, body, _through_the_gate: () })
+        let verified = |caller, head, body| Verified { caller, head, body, _through_the_gate: () };
+        match self.who(&head.headers).await? {
+            (caller, None) => Ok(verified(caller, head, body)),
+            (caller, Some(reason)) => {
+                Err(Denied::Forbidden { verified: Box::new(verified(caller, head, body)), reason })
+            }
+        }
     }
 
-    fn caller(&self, headers: &HeaderMap) -> Result<Caller, Denied> {
+    /// The caller, and why it may not call.
+    async fn who(&self, headers: &HeaderMap) -> Result<(Caller, Option<String>), Denied> {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let value = match (values.next(), values.next()) {
             (Some(value), None) => value,
@@ -84,13 +107,79 @@ impl Gate {
                 found = Some(name);
             }
         }
-        found.map(|name| Caller { credential: name.clone() }).ok_or_else(|| self.denied("the credentials are wrong"))
+        match found {
+            Some(name) => Ok((Caller { credential: name.clone() }, None)),
+            None => self.examined(&authorization).await,
+        }
+    }
+
+    /// The second step: every credential takes a closer look.
+    async fn examined(&self, authorization: &Authorization<'_>) -> Result<(Caller, Option<String>), Denied> {
+        let mut findings: Vec<_> =
+            self.credentials.iter().map(|(_, credential)| credential.examine(authorization)).collect();
+        if !findings.contains(&Finding::Right) {
+            // All of them at once: one issuer that hangs must not hold up the token of another.
+            let mut learning = JoinSet::new();
+            for (index, finding) in findings.iter().enumerate() {
+                if matches!(finding, Finding::Unsure(_)) {
+                    let credential = Arc::clone(&self.credentials[index].1);
+                    learning.spawn(async move { (index, credential.learn().await) });
+                }
+            }
+            while let Some(learnt) = learning.join_next().await {
+                let Ok((index, learnt)) = learnt else { continue };
+                findings[index] = match (self.credentials[index].1.examine(authorization), learnt) {
+                    (Finding::Unsure(what), Ok(())) => Finding::Wrong(Some((what, String::new()))),
+                    (finding, _) => finding,
+                };
+                if findings[index] == Finding::Right {
+                    break;
+                }
+            }
+        }
+        self.conclude(findings)
+    }
+
+    /// What follows from the findings: right, unless nobody can say, unless forbidden, unless wrong.
+    fn conclude(&self, findings: Vec<Finding>) -> Result<(Caller, Option<String>), Denied> {
+        let name = |index: usize| Caller { credential: self.credentials[index].0.clone() };
+        if let Some(index) = findings.iter().position(|finding| *finding == Finding::Right) {
+            return Ok((name(index), None));
+        }
+        for finding in &findings {
+            match finding {
+                Finding::Unsure(_) => {
+                    return Err(Denied::Unsure { reason: "the keys of the token's issuer cannot be had now" });
+                }
+                Finding::TooEarly(seconds) => {
+                    tracing::warn!(
+                        seconds = seconds.round(),
+                        "a good access token begins in the future: is the clock of this machine slow? The sender is \
+                         asked to come again"
+                    );
+                    return Err(Denied::Unsure { reason: "the access token is not valid yet" });
+                }
+                _ => {}
+            }
+        }
+        let mut denied = self.denied("the credentials are wrong");
+        for (index, finding) in findings.into_iter().enumerate() {
+            match (finding, &mut denied) {
+                (Finding::Forbidden(reason), _) => return Ok((name(index), Some(reason))),
+                (Finding::Wrong(Some((what, more))), Denied::Credentials { reason, detail, .. }) => {
+                    *reason = what;
+                    *detail = format!("auth.{}: {more}", self.credentials[index].0);
+                }
+                _ => {}
+            }
+        }
+        Err(denied)
     }
 
     fn denied(&self, reason: &'static str) -> Denied {
         let mut challenges: Vec<_> = self.credentials.iter().map(|(_, credential)| credential.challenge()).collect();
         challenges.sort_unstable();
         challenges.dedup();
-        Denied::Credentials { reason, challenges }
+        Denied::Credentials { reason, detail: String::new(), challenges }
     }
 }

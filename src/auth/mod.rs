@@ -7,6 +7,7 @@ mod address;
 mod basic;
 mod bearer;
 mod gate;
+mod oauth;
 
 use std::sync::Arc;
 
@@ -18,12 +19,53 @@ pub use gate::{Caller, Denied, Gate, Verified};
 use crate::config::Section;
 
 /// One thing a caller can prove to know.
+///
+/// What a caller presents is first compared with all credentials by [`Credential::accepts`], quickly and in
+/// the same time for any input. Only if none of them knows it is it examined.
+#[async_trait::async_trait]
 pub trait Credential: Send + Sync + std::fmt::Debug {
     /// The `WWW-Authenticate` challenge (RFC 9110, §11.6.1) that asks for it.
     fn challenge(&self) -> &'static str;
 
     /// Whether `authorization` proves it. Takes the same time whatever is wrong with it.
     fn accepts(&self, authorization: &Authorization<'_>) -> bool;
+
+    /// Looks closer at what no credential accepted, with what is known at the moment.
+    fn examine(&self, _authorization: &Authorization<'_>) -> Finding {
+        Finding::Wrong(None)
+    }
+
+    /// Finds out what was missing for [`Finding::Unsure`]. Whoever gets tired of waiting may leave.
+    ///
+    /// # Errors
+    /// If it could not be found out now; the next examination may still have changed.
+    async fn learn(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Called once before the first request, in the runtime: gets ready, without waiting for others.
+    async fn start(&self) {}
+
+    /// Tries what it depends on, and changes nothing: what it found, or what is wrong; `None` if it depends on
+    /// nothing.
+    async fn probe(&self) -> Option<Result<String, String>> {
+        None
+    }
+}
+
+/// What a closer look at an `Authorization` header says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Finding {
+    /// It proves who the caller is, and that one may call.
+    Right,
+    /// It proves who the caller is, and that one may not call; why, to be told to it.
+    Forbidden(String),
+    /// It would prove it, but only in so many seconds: our clock is slow, or the issuer's is fast.
+    TooEarly(f64),
+    /// Something is to be learnt first. If that changes nothing, this is what is wrong.
+    Unsure(&'static str),
+    /// It proves nothing; what is wrong, if it was meant for this credential, with details for the log.
+    Wrong(Option<(&'static str, String)>),
 }
 
 /// A credential as the rest of the program holds it.
@@ -32,7 +74,7 @@ pub type SharedCredential = Arc<dyn Credential>;
 type Read = fn(&Section) -> Option<SharedCredential>;
 
 /// The kinds of credential, by the `type` in the configuration.
-pub const KINDS: &[(&str, Read)] = &[("basic", basic::read), ("bearer", bearer::read)];
+pub const KINDS: &[(&str, Read)] = &[("basic", basic::read), ("bearer", bearer::read), ("oauth", oauth::read)];
 
 /// An `Authorization` header (RFC 9110, §11.6.2): the scheme and what follows it.
 pub struct Authorization<'a> {

@@ -16,7 +16,7 @@ use crate::inbox::{NoInbox, Purpose};
 pub struct CheckArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Also try the inbox and every handler's back end; nothing is delivered
+    /// Also try the inbox, the issuers of access tokens and every handler's back end; nothing is delivered
     #[arg(long)]
     online: bool,
     /// Write the result as one JSON object
@@ -30,7 +30,7 @@ pub struct CheckArgs {
 /// # Errors
 /// [`Failure::Reported`] if a problem keeps the receiver from starting.
 pub async fn run(args: &CheckArgs, out: &mut impl Write) -> Result<bool, Failure> {
-    let (found, tried) = match Layers::read(args.config.config.as_deref()) {
+    let Found { problems, preparations, tried } = match Layers::read(args.config.config.as_deref()) {
         Ok(layers) if layers.has_file() => check(&layers, args).await,
         Ok(layers) => {
             if !args.json {
@@ -39,32 +39,64 @@ pub async fn run(args: &CheckArgs, out: &mut impl Write) -> Result<bool, Failure
             }
             check_development(&layers.with_stand_in(development::layer()), args).await
         }
-        Err(problem) => (vec![problem], Vec::new()),
+        Err(problem) => Found { problems: vec![problem], ..Found::default() },
     };
     let report = if args.json { report_json } else { report };
-    report(out, &found, &tried).context("cannot write the result")?;
-    if found.iter().any(Problem::is_error) { Err(Failure::Reported) } else { Ok(tried.iter().all(|tried| tried.works)) }
+    report(out, &problems, &preparations, &tried).context("cannot write the result")?;
+    if problems.iter().any(Problem::is_error) {
+        Err(Failure::Reported)
+    } else {
+        Ok(tried.iter().all(|tried| tried.works))
+    }
 }
 
-/// All problems, and what was tried if the configuration is valid.
-async fn check(layers: &Layers, args: &CheckArgs) -> (Vec<Problem>, Vec<Tried>) {
+/// What there is to report.
+#[derive(Default)]
+struct Found {
+    problems: Vec<Problem>,
+    preparations: Vec<Preparation>,
+    tried: Vec<Tried>,
+}
+
+/// All problems, and if the configuration is valid, what there is to do at the back ends and what was
+/// tried.
+async fn check(layers: &Layers, args: &CheckArgs) -> Found {
     match layers.settings() {
-        Ok((settings, warnings)) if args.online => (warnings, try_online(settings).await),
-        Ok((_, warnings)) => (warnings, Vec::new()),
-        Err(problems) => (problems, Vec::new()),
+        Ok((settings, problems)) => Found {
+            problems,
+            preparations: preparations(&settings),
+            tried: if args.online { try_online(settings).await } else { Vec::new() },
+        },
+        Err(problems) => Found { problems, ..Found::default() },
     }
 }
 
 /// As [`check`], but before its first run the development set-up has no certificate yet.
-async fn check_development(layers: &Layers, args: &CheckArgs) -> (Vec<Problem>, Vec<Tried>) {
-    let (found, tried) = check(layers, args).await;
-    let is_made_later = found.iter().filter(|problem| problem.is_error()).all(is_made_by_serve);
-    (if is_made_later { found.into_iter().filter(|problem| !problem.is_error()).collect() } else { found }, tried)
+async fn check_development(layers: &Layers, args: &CheckArgs) -> Found {
+    let mut found = check(layers, args).await;
+    if found.problems.iter().filter(|problem| problem.is_error()).all(is_made_by_serve) {
+        found.problems.retain(|problem| !problem.is_error());
+    }
+    found
 }
 
 fn is_made_by_serve(problem: &Problem) -> bool {
     ["server.tls.certificate", "server.tls.private_key", "auth.development.password_file"]
         .contains(&problem.key.as_str())
+}
+
+/// What somebody has to do at a handler's back end, in its own words.
+struct Preparation {
+    handler: String,
+    statement: String,
+}
+
+fn preparations(settings: &Settings) -> Vec<Preparation> {
+    let prepared = settings.handlers.iter().filter_map(|handler| {
+        let statement = handler.settings.preparation()?;
+        Some(Preparation { handler: handler.route.name.clone(), statement })
+    });
+    prepared.collect()
 }
 
 /// Something that was tried.
@@ -91,6 +123,11 @@ async fn try_online(settings: Settings) -> Vec<Tried> {
         Err(error) => Err(format!("{error:#}")),
     };
     tried.push(Tried::new("inbox", inbox));
+    for (name, credential) in &settings.anywhere.credentials {
+        if let Some(probed) = credential.probe().await {
+            tried.push(Tried::new(format!("auth {name}"), probed));
+        }
+    }
     for handler in settings.handlers {
         let name = handler.route.name;
         let probed = match handler.settings.build(&name) {
@@ -109,22 +146,39 @@ impl Tried {
     }
 }
 
-fn report(out: &mut dyn Write, problems: &[Problem], tried: &[Tried]) -> io::Result<()> {
+fn report(out: &mut dyn Write, problems: &[Problem], preparations: &[Preparation], tried: &[Tried]) -> io::Result<()> {
     for problem in problems {
         writeln!(out, "{problem}")?;
+    }
+    for Preparation { handler, statement } in preparations {
+        writeln!(out, "note: handler {handler} needs this, made once by you:\n\n{statement}\n")?;
     }
     for Tried { what, works, detail } in tried {
         writeln!(out, "{}: {what}: {detail}", if *works { "works" } else { "FAILS" })?;
     }
+    let failing = tried.iter().filter(|tried| !tried.works).count();
     match problems.iter().filter(|problem| problem.is_error()).count() {
+        0 if failing > 0 => {
+            writeln!(out, "The configuration is valid, but {failing} of {} that were tried failed.", tried.len())
+        }
         0 => writeln!(out, "The configuration is valid."),
         errors => writeln!(out, "The configuration is not valid: {errors} error(s)."),
     }
 }
 
-fn report_json(out: &mut dyn Write, problems: &[Problem], tried: &[Tried]) -> io::Result<()> {
+fn report_json(
+    out: &mut dyn Write,
+    problems: &[Problem],
+    preparations: &[Preparation],
+    tried: &[Tried],
+) -> io::Result<()> {
     let valid = !problems.iter().any(Problem::is_error);
+    let preparations: Vec<_> = preparations
+        .iter()
+        .map(|Preparation { handler, statement }| json!({"handler": handler, "statement": statement}))
+        .collect();
     let online: Vec<_> =
         tried.iter().map(|tried| json!({"what": tried.what, "works": tried.works, "detail": tried.detail})).collect();
-    writeln!(out, "{}", json!({"valid": valid, "problems": problems, "online": online}))
+    let whole = json!({"valid": valid, "problems": problems, "preparations": preparations, "online": online});
+    writeln!(out, "{whole}")
 }

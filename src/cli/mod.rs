@@ -9,15 +9,18 @@ pub mod send;
 mod sender;
 pub mod serve;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Layers, Problem, Settings, development};
+use crate::config::{Layers, Problem, development};
 
 /// Exit status for a configuration that is not valid (sysexits.h: EX_CONFIG).
 const CONFIGURATION: u8 = 78;
+
+/// Exit status for wrong usage, as clap has it.
+const USAGE: u8 = 2;
 
 /// Receives Tradecloud's webhooks and hands every event to the ERP, losing none.
 #[derive(Debug, Parser)]
@@ -60,6 +63,11 @@ pub enum Failure {
     Failed(anyhow::Error),
 }
 
+/// Wrong usage that only shows when a command runs; the text says what to write instead.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct WrongUsage(pub(crate) String);
+
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Self::Failed(error)
@@ -91,7 +99,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Err(Failure::Failed(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(Failure::Failed(error)) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            if error.is::<WrongUsage>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
         }
         Err(Failure::Configuration(problems)) => {
             for problem in &problems {
@@ -112,13 +120,9 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-/// The settings for a command that works beside the receiver.
-fn settings(args: &ConfigArgs) -> Result<(Settings, Vec<Problem>), Failure> {
-    Ok(layers(args.config.as_deref()).map_err(|problem| vec![problem])?.settings()?)
-}
-
-/// The configuration's layers, with the development set-up in place of a file that is not there.
-fn layers(named: Option<&Path>) -> Result<Layers, Problem> {
-    let layers = Layers::read(named)?;
+/// The layers of the configuration, for a command that makes nothing: a development set-up stands in for a
+/// file that is not there.
+fn layers(args: &ConfigArgs) -> Result<Layers, Problem> {
+    let layers = Layers::read(args.config.as_deref())?;
     Ok(if layers.has_file() { layers } else { layers.with_stand_in(development::layer()) })
 }

@@ -9,6 +9,7 @@ use indicatif::ProgressBar;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::WrongUsage;
 use super::sender::{Post, Report, Sender, Target};
 
 /// Send events to a receiver as Tradecloud does, and say what Tradecloud would make of each answer:
@@ -19,7 +20,7 @@ use super::sender::{Post, Report, Sender, Target};
 pub struct SendArgs {
     /// Bodies to send: .json as application/json, .xml as application/xml, others by their first
     /// character
-    #[arg(value_name = "FILE", required_unless_present = "sample")]
+    #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Send a built-in event, after the files; may be repeated. Each gets a fresh messageId, so
     /// that the receiver takes it for a new event
@@ -46,6 +47,11 @@ enum Sample {
 /// If a file cannot be read, an argument cannot be used, or `out` cannot be written. A receiver
 /// that does not answer is no error but a verdict.
 pub async fn run(args: &SendArgs, out: &mut impl Write) -> anyhow::Result<bool> {
+    if args.files.is_empty() && args.sample.is_empty() {
+        return Err(
+            WrongUsage("nothing to send: name files, or a built-in event such as `--sample order`".into()).into()
+        );
+    }
     let sender = Sender::new(&args.target)?;
     // A misspelled name is told before anything is sent.
     for path in &args.files {

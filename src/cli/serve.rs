@@ -14,29 +14,30 @@ use crate::signal::told_to_stop;
 /// # Errors
 /// All problems of the configuration, or what kept the receiver from starting or going on.
 pub async fn run(args: &ConfigArgs) -> Result<(), Failure> {
-    let layers = super::layers(args.config.as_deref()).map_err(|problem| vec![problem])?;
+    let layers = super::layers(args).map_err(|problem| vec![problem])?;
     let made = if layers.has_file() { None } else { Some(development::make()?) };
     let (settings, warnings) = layers.settings()?;
     let _log = settings.log.start();
     for warning in warnings {
         tracing::warn!("{}", warning.without_severity());
     }
+    let scheme = if settings.server.tls.is_some() { "https" } else { "http" };
     let path = settings.endpoints.first().map(|endpoint| endpoint.path.clone()).unwrap_or_default();
     let running = Receiver::new(settings).start().await?;
     if let Some(made) = &made {
-        introduce(made, running.public_address(), &path);
+        introduce(made, scheme, running.public_address(), &path);
     }
-    let file = args.config.clone();
-    let following = tokio::spawn(follow(running.reloader(), move || super::layers(file.as_deref())));
+    let args = args.clone();
+    let following = tokio::spawn(follow(running.reloader(), move || super::layers(&args)));
     let ended = running.run_until(told_to_stop()).await;
     following.abort();
     Ok(ended?)
 }
 
 /// Says what a first run made, and how to try it.
-fn introduce(made: &Made, address: SocketAddr, path: &str) {
+fn introduce(made: &Made, scheme: &str, address: SocketAddr, path: &str) {
     let port = address.port();
-    let url = format!("https://localhost:{port}{path}");
+    let url = format!("{scheme}://localhost:{port}{path}");
     println!("\nThere is no configuration file: this is a development set-up, for this machine only.");
     for (file, what) in &made.files {
         println!("  made {file}: {what}");

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use ::config::{Config, Environment, File, FileFormat, Map, Value};
 
 use super::problems::{Problem, Problems, Severity};
+use super::settings::Kept;
 use super::{Marks, Section, Settings, development};
 
 /// The file that is read when none is named.
@@ -16,6 +17,9 @@ const DEFAULTS: &str = include_str!("../../config/default.toml");
 
 const ENVIRONMENT_PREFIX: &str = "TRADECLOUD_WEBHOOK";
 const SEPARATOR: &str = "__";
+
+/// What was read, with warnings; or every problem.
+pub(crate) type Checked<T> = Result<(T, Vec<Problem>), Vec<Problem>>;
 
 /// The texts a configuration is made of.
 #[derive(Debug, Clone)]
@@ -76,17 +80,30 @@ impl Layers {
     }
 
     /// As [`Layers::settings`], with the marks of what was read, valid or not.
-    pub(crate) fn checked(&self) -> (Marks, Result<(Settings, Vec<Problem>), Vec<Problem>>) {
+    pub(crate) fn checked(&self) -> (Marks, Checked<Settings>) {
+        self.read_by(|root, marks| {
+            if self.stand_in.is_some() {
+                development::only_for_this_machine(&root);
+            }
+            Settings::read(root, marks)
+        })
+    }
+
+    /// What a command that works on the inbox needs, whatever else is wrong with the configuration.
+    ///
+    /// # Errors
+    /// The problems of `[inbox]` and of what handlers choose events by.
+    pub fn kept(&self) -> Result<Kept, Vec<Problem>> {
+        self.read_by(|root, _| Kept::read(&root)).1.map(|(kept, _)| kept)
+    }
+
+    fn read_by<T>(&self, read: impl FnOnce(Section, Marks) -> Option<T>) -> (Marks, Checked<T>) {
         let problems = Rc::new(Problems::default());
         let mut marks = Marks::default();
         let settings = match self.merged() {
             Ok(values) => {
                 marks = Marks::of(&values, self.file.as_ref().map(|(path, _)| path.as_path()));
-                let root = Section::new("", values, Rc::clone(&problems));
-                if self.stand_in.is_some() {
-                    development::only_for_this_machine(&root);
-                }
-                Settings::read(root, marks.clone())
+                read(Section::new("", values, Rc::clone(&problems)), marks.clone())
             }
             Err(problem) => {
                 problems.push(problem);

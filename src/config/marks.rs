@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use ::config::{Map, Value, ValueKind};
-use aws_lc_rs::{digest, hmac};
 use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::{digest, hmac};
 use zeroize::Zeroizing;
 
 /// Marks hold only within this process: somebody who reads one cannot try passwords on it.

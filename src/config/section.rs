@@ -59,6 +59,11 @@ impl Section {
         self.values.is_empty()
     }
 
+    /// Whether the key is there and is a text.
+    pub fn is_text(&self, key: &str) -> bool {
+        self.values.get(key).is_some_and(|value| matches!(value.kind, ValueKind::String(_)))
+    }
+
     /// A text.
     pub fn text(&self, key: &str) -> Option<String> {
         let value = self.take(key)?;

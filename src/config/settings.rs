@@ -1,7 +1,7 @@
 //! The checked settings: what the rest of the program is built from.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -46,8 +46,10 @@ pub struct Server {
     pub answer_within: Duration,
     /// How long work may go on after SIGTERM.
     pub shutdown_grace: Duration,
-    /// Certificate and key.
-    pub tls: tls::Settings,
+    /// Certificate and key; `None` for `tls = "off"`: somebody else terminates TLS.
+    pub tls: Option<tls::Settings>,
+    /// Proxies whose word counts for whom they pass requests on for.
+    pub trusted_proxies: AddressList,
     /// `[server.limits]`
     pub limits: Limits,
 }
@@ -136,12 +138,41 @@ impl Settings {
     }
 }
 
+/// What there is to know about the inbox without the rest of the configuration.
+#[derive(Debug)]
+pub struct Kept {
+    /// `[inbox]`
+    pub inbox: inbox::Settings,
+    /// Which events each of `[handlers]` wants.
+    pub routes: Vec<Route>,
+}
+
+impl Kept {
+    pub(crate) fn read(root: &Section) -> Option<Self> {
+        let routes = root.tables("handlers").iter().map(Route::read).collect();
+        Some(Self { inbox: root.table("inbox").and_then(inbox::Settings::read)?, routes })
+    }
+}
+
 impl Server {
     fn read(section: Section) -> Option<Self> {
         let listen = address(&section, "listen");
         let answer_within = section.duration("answer_within");
         let shutdown_grace = section.duration("shutdown_grace");
-        let tls = section.table("tls").and_then(tls::Settings::read);
+        let tls = if section.is_text("tls") {
+            read_tls_off(&section, listen).map(|()| None)
+        } else {
+            section.table("tls").and_then(tls::Settings::read).map(Some)
+        };
+        let trusted_proxies = section.texts("trusted_proxies").map_or_else(AddressList::default, |entries| {
+            AddressList::read_networks(&entries).unwrap_or_else(|wrong| {
+                for entry in wrong {
+                    let what = format!("has \"{entry}\", which is no network such as \"10.0.0.0/8\" nor an address");
+                    section.error("trusted_proxies", what);
+                }
+                AddressList::default()
+            })
+        });
         let limits = section.table("limits").and_then(Limits::read);
         section.finish();
         Some(Self {
@@ -149,9 +180,32 @@ impl Server {
             answer_within: answer_within?,
             shutdown_grace: shutdown_grace?,
             tls: tls?,
+            trusted_proxies,
             limits: limits?,
         })
     }
+}
+
+/// `tls = "off"`: only where nobody but a neighbour can listen in.
+fn read_tls_off(section: &Section, listen: Option<SocketAddr>) -> Option<()> {
+    if section.text("tls")? != "off" {
+        section.error("tls", "must be a table with `certificate` and `private_key`, or \"off\"");
+        return None;
+    }
+    let listen = listen?;
+    let near = match listen.ip().to_canonical() {
+        IpAddr::V4(address) => address.is_loopback() || address.is_private() || address.is_link_local(),
+        IpAddr::V6(address) => address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local(),
+    };
+    if !near {
+        let what = format!(
+            "is \"off\", but `listen` is {listen}, which others can reach: credentials and orders would go over the \
+             network unprotected. Listen on a loopback or private address, or give a certificate"
+        );
+        section.error("tls", what);
+        return None;
+    }
+    Some(())
 }
 
 impl Limits {

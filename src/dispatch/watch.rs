@@ -2,11 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::handlers::{Outcome, Rejection, Unavailability};
 use crate::inbox::{EventKey, Inbox, InboxError, Standing, State};
+
+/// How often to ask the inbox without having heard of an attempt: another receiver may have made it.
+const POLL: Duration = Duration::from_millis(250);
 
 type Senders = HashMap<EventKey, Vec<mpsc::UnboundedSender<Outcome>>>;
 
@@ -64,11 +69,11 @@ impl Watch {
     /// If the inbox fails.
     pub(crate) async fn settled(mut self, inbox: &dyn Inbox) -> Result<Settled, InboxError> {
         loop {
-            // The inbox knows what happened before we looked; attempts that end after it are announced.
+            // The inbox knows what happened before we looked; attempts that end here after it are announced.
             if let Some(settled) = settled(&inbox.standing(self.key).await?) {
                 return Ok(settled);
             }
-            if let Some(Outcome::Unavailable(why)) = self.outcomes.recv().await {
+            if let Ok(Some(Outcome::Unavailable(why))) = timeout(POLL, self.outcomes.recv()).await {
                 return Ok(Settled::Unavailable(why));
             }
         }

@@ -83,7 +83,10 @@ impl Handler for Program {
     async fn probe(&self) -> Result<String, String> {
         match find(Path::new(&self.0.program)) {
             Some(path) => Ok(format!("found {}", path.display())),
-            None => Err(format!("{} is not found, or is no program that may be run", self.0.program)),
+            None if Path::new(&self.0.program).is_file() => {
+                Err(format!("{} may not be run: make it executable (chmod +x)", self.0.program))
+            }
+            None => Err(format!("{} is not found", self.0.program)),
         }
     }
 }

@@ -20,12 +20,19 @@ use crate::event::Event;
 pub mod exec;
 pub mod file;
 pub mod http;
+pub mod kafka;
+pub mod postgres;
 mod reason;
 
 /// The handler types by their name in the configuration (`type = "file"`). A new one is a file with
 /// its `Settings`, and a line here.
-pub const TYPES: &[(&str, Read)] =
-    &[("exec", read::<exec::Settings>), ("file", read::<file::Settings>), ("http", read::<http::Settings>)];
+pub const TYPES: &[(&str, Read)] = &[
+    ("exec", read::<exec::Settings>),
+    ("file", read::<file::Settings>),
+    ("http", read::<http::Settings>),
+    ("kafka", read::<kafka::Settings>),
+    ("postgres", read::<postgres::Settings>),
+];
 
 /// Reads the keys of one handler type out of its table; `None` if a problem was noted in the section.
 ///
@@ -88,6 +95,12 @@ pub trait Configured: fmt::Debug + Send + Sync {
     /// # Errors
     /// If the machine lacks what the handler needs, such as any trusted root certificate.
     fn build(self: Box<Self>, name: &str) -> Result<SharedHandler, BuildError>;
+
+    /// What somebody has to do at the back end once, before the handler can work, in the back end's own
+    /// words, such as a statement in SQL. `check` shows it.
+    fn preparation(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Settings that can be read from the handler's table.

@@ -6,7 +6,10 @@
 
 mod key;
 pub mod none;
+pub mod postgres;
 pub mod sqlite;
+#[cfg(test)]
+mod tests;
 pub mod view;
 
 use std::sync::Arc;
@@ -28,7 +31,7 @@ pub type SharedInbox = Arc<dyn Inbox>;
 type Read = fn(&Section) -> Option<Box<dyn Open>>;
 
 /// The stores, by the `store` in the configuration.
-pub const STORES: &[(&str, Read)] = &[("sqlite", sqlite::read), ("none", none::read)];
+pub const STORES: &[(&str, Read)] = &[("sqlite", sqlite::read), ("postgres", postgres::read), ("none", none::read)];
 
 /// `[inbox]`
 #[derive(Debug)]
@@ -68,7 +71,7 @@ pub enum Purpose {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoInbox {
     /// It has not been made yet.
-    #[error("there is no inbox at {place}. Has the receiver run here? (inbox.path, working directory)")]
+    #[error("there is no inbox at {place}. Has the receiver run with this configuration, and in this directory?")]
     NotYet {
         /// Where there is none.
         place: String,

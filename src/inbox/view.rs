@@ -25,6 +25,14 @@ pub enum State {
 }
 
 impl State {
+    /// The state of an event that has these deliveries: what wants attention most comes first.
+    pub(super) fn of(deliveries: &[DeliveryView]) -> Self {
+        [Self::Dead, Self::Pending, Self::Discarded, Self::Done]
+            .into_iter()
+            .find(|state| deliveries.iter().any(|delivery| delivery.state == *state))
+            .unwrap_or(Self::Unwanted)
+    }
+
     /// The name in answers and on the command line.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -15,6 +15,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
+use tower_http::add_extension::AddExtension;
+
+use super::proxied::{self, Source};
+use crate::auth::AddressList;
 
 /// Lets a bounded number of connections in; the others wait for their turn.
 #[derive(Debug, Clone)]
@@ -22,35 +26,53 @@ pub(crate) struct Guard {
     connections: Arc<Semaphore>,
     longest_wait: Duration,
     longest_silence: Duration,
+    trusted_proxies: AddressList,
 }
 
 impl Guard {
     /// `connections` at once; one that waits longer than `longest_wait` is closed, and so is one where
-    /// nothing moves for `longest_silence`.
-    pub(crate) fn new(connections: usize, longest_wait: Duration, longest_silence: Duration) -> Self {
+    /// nothing moves for `longest_silence`. One of `trusted_proxies` may say whom it speaks for.
+    pub(crate) fn new(
+        connections: usize,
+        longest_wait: Duration,
+        longest_silence: Duration,
+        trusted_proxies: AddressList,
+    ) -> Self {
         let connections = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
-        Self { connections, longest_wait, longest_silence }
+        Self { connections, longest_wait, longest_silence, trusted_proxies }
+    }
+
+    /// Whom the connection was passed on for.
+    async fn source(&self, stream: &mut TcpStream) -> io::Result<Source> {
+        if !self.trusted_proxies.contains(stream.peer_addr()?.ip()) {
+            return Ok(Source(None));
+        }
+        let late = |_| io::Error::new(io::ErrorKind::TimedOut, "the PROXY protocol's header did not arrive");
+        tokio::time::timeout(self.longest_wait, proxied::source(stream)).await.map_err(late)?
     }
 }
 
 impl<S: Send + 'static> Accept<TcpStream, S> for Guard {
     type Stream = GuardedStream;
-    type Service = S;
-    type Future = Pin<Box<dyn Future<Output = io::Result<(Self::Stream, S)>> + Send>>;
+    type Service = AddExtension<S, Source>;
+    type Future = Pin<Box<dyn Future<Output = io::Result<(Self::Stream, Self::Service)>> + Send>>;
 
-    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
+    fn accept(&self, mut stream: TcpStream, service: S) -> Self::Future {
         let guard = self.clone();
         Box::pin(async move {
             // Without it, small answers wait for the client's delayed acknowledgement.
             stream.set_nodelay(true)?;
-            let permit = tokio::time::timeout(guard.longest_wait, guard.connections.acquire_owned())
+            let permit = tokio::time::timeout(guard.longest_wait, Arc::clone(&guard.connections).acquire_owned())
                 .await
                 .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "too many connections"))?
                 .map_err(io::Error::other)?;
+            let source = guard.source(&mut stream).await.inspect_err(|error| {
+                tracing::warn!(%error, "a connection from a trusted proxy was closed");
+            })?;
             let mut stream = TimeoutStream::new(stream);
             stream.set_read_timeout(Some(guard.longest_silence));
             stream.set_write_timeout(Some(guard.longest_silence));
-            Ok((GuardedStream { stream: Box::pin(stream), _permit: permit }, service))
+            Ok((GuardedStream { stream: Box::pin(stream), _permit: permit }, AddExtension::new(service, source)))
         })
     }
 }

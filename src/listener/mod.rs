@@ -1,8 +1,11 @@
 //! The public side: TLS, limits, and one request from start to end (`receive`).
 
 pub(crate) mod body;
+pub(crate) mod client;
 pub(crate) mod guard;
+pub(crate) mod proxied;
 pub(crate) mod receive;
 pub(crate) mod router;
 pub(crate) mod table;
 pub mod tls;
+pub(crate) mod turned_away;

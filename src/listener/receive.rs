@@ -8,15 +8,16 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::extract::Request;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{Method, request};
 use bytes::Bytes;
 use jiff::Timestamp;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::body::{self, BodyError, Received};
 use super::table::Table;
-use crate::auth::{Gate, Verified};
+use super::turned_away::TurnedAway;
+use crate::auth::{Denied, Gate, Verified};
 use crate::budget::Budget;
 use crate::config::settings::{Acknowledge, Endpoint, Server};
 use crate::decode;
@@ -35,6 +36,7 @@ pub(crate) struct Reception {
     pub(crate) inbox: SharedInbox,
     pub(crate) dispatch: Dispatch,
     pub(crate) draining: AtomicBool,
+    pub(crate) turned_away: TurnedAway,
 }
 
 /// A webhook: who is it, what did they send, is it safe, what do we say.
@@ -55,19 +57,36 @@ pub(crate) async fn receive(
         let refusal = refuse(Why::Method, "this endpoint takes POST and PUT only");
         return misdirected(reception, &endpoint.gate, address, request, refusal).await;
     }
-    let Verified { caller, head, body, .. } = match endpoint.gate.admit(request) {
-        Ok(verified) => verified,
-        Err(denied) => return Answer::Denied(denied),
+    let path = request.uri().path().to_owned();
+    let (Verified { caller, head, body, .. }, left) = match admit(&reception, &endpoint.gate, request).await {
+        Ok(admitted) => admitted,
+        Err(Denied::Credentials { reason, detail, challenges }) => {
+            reception.turned_away.note(address, &path, reason, &detail);
+            return Answer::Denied { reason, challenges };
+        }
+        Err(Denied::Forbidden { verified, reason }) => {
+            return keep_all(reception, *verified, address, refuse(Why::Caller, reason)).await;
+        }
+        Err(Denied::Unsure { reason }) => return Answer::ComeAgain(ComeAgain::Credentials(reason)),
     };
     let arrival = Arrival::new(&head, &caller.credential, address);
     let received = body::read(&head.headers, body, &reception.server.limits, &reception.budget).await;
-    in_time(reception.server.answer_within, async move {
+    in_time(left, async move {
         match received {
             Ok(received) => take(&reception, endpoint.acknowledge, arrival, received).await,
             Err(error) => unread(&reception, arrival, error).await,
         }
     })
     .await
+}
+
+/// Has the gate look at a request; says how much of the time for the answer is left after that. Half of it is
+/// for the work that comes then.
+async fn admit(reception: &Reception, gate: &Gate, request: Request) -> Result<(Verified, Duration), Denied> {
+    let (begun, within) = (Instant::now(), reception.server.answer_within);
+    let admitted = timeout(within / 2, gate.admit(request)).await;
+    let verified = admitted.map_err(|_| Denied::Unsure { reason: "the keys of the token's issuer do not come" })??;
+    Ok((verified, within.saturating_sub(begun.elapsed())))
 }
 
 /// Does the work on a task of its own: it belongs to the receiver, not to the connection, and goes on
@@ -93,9 +112,24 @@ pub(crate) async fn misdirected(
     request: Request,
     refusal: Refusal,
 ) -> Answer {
-    let Ok(Verified { caller, head, body, .. }) = gate.admit(request) else {
-        return Answer::Refused(refusal);
-    };
+    let (path, tries) = (request.uri().path().to_owned(), request.headers().contains_key(AUTHORIZATION));
+    match admit(&reception, gate, request).await {
+        Ok((verified, _)) => keep_all(reception, verified, address, refusal).await,
+        Err(Denied::Forbidden { verified, .. }) => keep_all(reception, *verified, address, refusal).await,
+        Err(Denied::Unsure { reason }) => Answer::ComeAgain(ComeAgain::Credentials(reason)),
+        Err(Denied::Credentials { .. }) => {
+            // Without credentials it was one of the many that only look what there is.
+            if tries {
+                reception.turned_away.note(address, &path, &refusal.detail, "and the credentials are wrong");
+            }
+            Answer::Refused(refusal)
+        }
+    }
+}
+
+/// Keeps what somebody known sent, and refuses it.
+async fn keep_all(reception: Arc<Reception>, verified: Verified, address: IpAddr, refusal: Refusal) -> Answer {
+    let Verified { caller, head, body, .. } = verified;
     let arrival = Arrival::new(&head, &caller.credential, address);
     let received = body::read(&head.headers, body, &reception.server.limits, &reception.budget).await;
     in_time(reception.server.answer_within, async move {

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use super::client;
 use super::receive::{Reception, misdirected, receive, refuse};
 use crate::respond::{Answer, ComeAgain, Why};
 
@@ -20,11 +21,12 @@ pub(crate) fn router(reception: Arc<Reception>) -> Router {
         let reception = Arc::clone(&reception);
         async move {
             let table = reception.table.load_full();
+            let address = client::address(&reception.server.trusted_proxies, peer.ip(), &request);
             match table.endpoint(request.uri().path()) {
-                Some(endpoint) => receive(reception, endpoint, peer.ip(), request).await,
+                Some(endpoint) => receive(reception, endpoint, address, request).await,
                 None => {
                     let refusal = refuse(Why::NoSuchPath, "there is no endpoint at this path; see [[endpoints]]");
-                    misdirected(reception, &table.anywhere(), peer.ip(), request, refusal).await
+                    misdirected(reception, &table.anywhere(), address, request, refusal).await
                 }
             }
         }

@@ -52,8 +52,12 @@ impl Files {
     /// then a change just before may not have been heard.
     pub(super) fn watch<'a>(&mut self, files: impl IntoIterator<Item = &'a Path>) -> bool {
         let entries: BTreeSet<_> = files.into_iter().flat_map(on_the_way).collect();
-        let directories: BTreeSet<_> =
-            entries.iter().filter_map(|entry| entry.parent()).filter(|path| path.is_dir()).map(Path::to_owned).collect();
+        let directories: BTreeSet<_> = entries
+            .iter()
+            .filter_map(|entry| entry.parent())
+            .filter(|path| path.is_dir())
+            .map(Path::to_owned)
+            .collect();
         *self.entries.write().unwrap_or_else(PoisonError::into_inner) = entries;
         let Some(watcher) = &mut self.watcher else { return false };
         for left in self.directories.difference(&directories) {
@@ -87,8 +91,7 @@ impl Files {
 }
 
 fn concerns(event: &Event, entries: &BTreeSet<PathBuf>) -> bool {
-    let is_reading =
-        matches!(event.kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write));
+    let is_reading = matches!(event.kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write));
     event.need_rescan() || (!is_reading && event.paths.iter().any(|path| entries.contains(path)))
 }
 

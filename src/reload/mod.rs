@@ -17,9 +17,9 @@ use tokio::sync::Mutex;
 pub use follow::follow;
 
 use crate::auth::SharedCredential;
+use crate::config::Settings;
 use crate::config::marks::{Marks, is_below};
 use crate::config::settings::{Delivery, Handler};
-use crate::config::Settings;
 use crate::dispatch::worker::Job;
 use crate::dispatch::{Route, Staff};
 use crate::handlers::SharedHandler;
@@ -29,8 +29,8 @@ use crate::listener::table::Table;
 /// Tables that are read only at the start: addresses, limits that are built into the listener, the store,
 /// the log.
 const ONLY_AT_START: [&str; 4] = ["server", "inbox", "admin", "log"];
-/// What of them is not.
-const EXCEPT: &str = "server.tls";
+/// What of them is not, as long as TLS is neither turned on nor off.
+const TLS: &str = "server.tls";
 /// Unfinished deliveries of one handler are counted up to this many.
 const BACKLOG_COUNTED: usize = 10_000;
 
@@ -41,7 +41,8 @@ pub struct Reloader(Arc<Live>);
 /// The parts of a running receiver that may be exchanged, and what they were made from.
 struct Live {
     reception: Arc<Reception>,
-    tls: RustlsConfig,
+    /// What new connections are made with; `None` where something else terminates TLS.
+    tls: Option<RustlsConfig>,
     /// Handlers of the program that embeds the receiver. They stay.
     own: Vec<(Route, SharedHandler)>,
     /// Locked while one reload goes on; a second one waits.
@@ -90,7 +91,7 @@ impl Reloader {
         settings: Settings,
         own: Vec<(Route, SharedHandler)>,
         reception: Arc<Reception>,
-        tls: RustlsConfig,
+        tls: Option<RustlsConfig>,
         staff: Staff,
     ) -> Result<Self, ReloadError> {
         let state = State {
@@ -116,6 +117,8 @@ impl Reloader {
         if live.reception.draining.load(Ordering::Relaxed) {
             return Err(ReloadError::Draining);
         }
+        let tls_stays = live.tls.is_some() == settings.server.tls.is_some();
+        let only_at_start = |key: &str| only_at_start(key) && !(tls_stays && is_below(key, TLS));
         let changes = Changes {
             changed: keys(&state.marks, &settings.marks, |key| !only_at_start(key)),
             needs_restart: keys(&state.at_start, &settings.marks, only_at_start),
@@ -143,16 +146,23 @@ impl Reloader {
 impl Live {
     async fn exchange(&self, mut settings: Settings, state: &mut State) -> Result<(), ReloadError> {
         let reception = &self.reception;
-        // Until here only looked at; from `put in place` on, nothing can fail.
+        // From "put in place" on, nothing can fail.
         if settings.inbox.store.keeps() != reception.inbox.keeps() {
             return Err(ReloadError::OtherStore);
         }
         let handlers = self.set_up(std::mem::take(&mut settings.handlers), &settings.marks, state).await?;
         keep_unchanged(&mut settings, state);
+        for (_, credential) in &settings.anywhere.credentials {
+            if !state.credentials.iter().any(|(_, old)| Arc::ptr_eq(old, credential)) {
+                credential.start().await;
+            }
+        }
 
-        // Put in place: who works, then what is stored for whom, then who may send what.
-        if !state.marks.same_below(&settings.marks, "server.tls") {
-            self.tls.reload_from_config(Arc::clone(&settings.server.tls.config));
+        // Put in place.
+        if let (Some(live), Some(new)) = (&self.tls, &settings.server.tls)
+            && !state.marks.same_below(&settings.marks, TLS)
+        {
+            live.reload_from_config(Arc::clone(&new.config));
         }
         let routes = handlers.iter().chain(&self.own).map(|(route, _)| route.clone()).collect();
         state.handlers = handlers.iter().map(|(route, handler)| (route.name.clone(), Arc::clone(handler))).collect();
@@ -238,5 +248,5 @@ fn keys(old: &Marks, new: &Marks, which: impl Fn(&str) -> bool) -> Vec<String> {
 }
 
 fn only_at_start(key: &str) -> bool {
-    ONLY_AT_START.iter().any(|table| is_below(key, table)) && !is_below(key, EXCEPT)
+    ONLY_AT_START.iter().any(|table| is_below(key, table))
 }

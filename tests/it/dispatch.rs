@@ -9,18 +9,19 @@ use serde_json::Value;
 use crate::support::erp::{Erp, Received};
 use crate::support::receiver::Receiver;
 use crate::support::sender::message_id;
+use crate::support::store::Store;
 
 /// Pauses that a test can wait for.
 const QUICK: &str = "delivery = { first_retry = '30ms', max_retry = '120ms', lanes = 4 }";
 
 /// A receiver that delivers to `erp`, with quick retries.
-fn receiver_for(erp: &Erp) -> Receiver {
-    receiver_with(erp, "timeout = '20s'")
+fn receiver_for(store: Store, erp: &Erp) -> Receiver {
+    receiver_with(store, erp, "timeout = '20s'")
 }
 
 /// The same, with more to say about the handler.
-fn receiver_with(erp: &Erp, handler: &str) -> Receiver {
-    Receiver::with(&format!("{QUICK}\nhandlers.erp = {{ type = 'http', url = '{}', {handler} }}", erp.url("/")))
+fn receiver_with(store: Store, erp: &Erp, handler: &str) -> Receiver {
+    store.with(&format!("{QUICK}\nhandlers.erp = {{ type = 'http', url = '{}', {handler} }}", erp.url("/")))
 }
 
 /// Sends events one after the other; each must be stored.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
+use rstest::rstest;
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -17,6 +18,7 @@ use crate::support::faults::{FailingCalls, SmallDisk};
 use crate::support::load::{Load, Tally};
 use crate::support::receiver::Receiver;
 use crate::support::sender::{Message, message_id, order_event};
+use crate::support::store::Store::{self, Postgres, Sqlite};
 
 /// The inbox as `events export` writes it: id and body of each event.
 fn exported(receiver: &Receiver) -> Vec<(String, String)> {
@@ -35,10 +37,11 @@ fn assert_kept(receiver: &Receiver, tally: &Tally) {
     }
 }
 
+#[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_kill_loses_nothing_that_was_acknowledged() {
+async fn a_kill_loses_nothing_that_was_acknowledged(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
-    let mut receiver = Receiver::with(&format!(
+    let mut receiver = store.with(&format!(
         "delivery.first_retry = '100ms'
          handlers.erp = {{ type = 'http', url = '{}' }}
          handlers.disk = {{ type = 'file', directory = 'events' }}",

@@ -4,7 +4,10 @@
 mod exec;
 mod file;
 mod http;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod oauth;
+mod postgres;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -269,6 +272,21 @@ fn every_mistake_in_a_table_is_named_with_its_key() {
         ),
         ("type = 'http'\nurl = 'https://erp.example'\n[auth]\ntype = 'oauth'", "erp.auth.token_url", "is missing"),
         ("type = 'http'\nurl = 'https://erp.example'\n[auth]\ntype = 'oauth'", "erp.auth.client_secret", "is missing"),
+        ("type = 'postgres'", "erp.url", "is missing"),
+        ("type = 'postgres'\nurl = 'postgresql://me:secret@db/erp'", "erp.table", "is missing"),
+        ("type = 'postgres'\nurl = 'mysql://me:secret@db/erp'", "erp.url", "must be a URL like"),
+        ("type = 'postgres'\ntable = 'a.b.c'", "erp.table", "schema.table"),
+        ("type = 'postgres'\ntable = 'a.'", "erp.table", "schema.table"),
+        ("type = 'kafka'", "erp.brokers", "is missing"),
+        ("type = 'kafka'\nbrokers = ['kafka.example']", "erp.brokers", "with their ports"),
+        ("type = 'kafka'\nbrokers = []", "erp.brokers", "with their ports"),
+        ("type = 'kafka'\nbrokers = ['k:9092']", "erp.topic", "is missing"),
+        ("type = 'kafka'\nbrokers = ['k:9092']\ntopic = 'a/b'", "erp.topic", "must be"),
+        ("type = 'kafka'\nbrokers = ['k:9092']\ntopic = 't'\nca_file = '/none'", "erp.ca_file", "tls = true"),
+        ("type = 'kafka'\ntls = true\nca_file = '/none'", "erp.ca_file", "cannot be read"),
+        ("type = 'kafka'\nauth = {}", "erp.auth.type", "scram-sha-512"),
+        ("type = 'kafka'\nauth = { type = 'gssapi' }", "erp.auth.type", "\"plain\""),
+        ("type = 'kafka'\nauth = { type = 'plain', username = 'u' }", "erp.auth.password", "is missing"),
     ];
     for (table, key, what) in mistakes {
         let Err(problems) = from_toml("erp", table) else { panic!("accepted: {table}") };

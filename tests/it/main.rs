@@ -16,6 +16,8 @@ mod inbox_commands;
 mod inbox_scale;
 mod malformed;
 mod model;
+mod oauth;
+mod proxies;
 mod receive;
 mod render;
 mod replay;

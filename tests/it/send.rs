@@ -178,12 +178,6 @@ async fn a_file_that_does_not_exist_is_told_before_anything_is_sent() {
     assert!(receiver.requests().is_empty());
 }
 
-#[test]
-fn send_without_anything_to_send_is_wrong_usage() {
-    assert!(Cli::try_parse_from(["send", "--url", "http://localhost/"]).is_err());
-    assert!(Cli::try_parse_from(["send", "--sample", "order"]).is_err());
-}
-
 /// A CA, with its certificate in `directory`.
 fn ca(directory: &Path) -> (rcgen::Issuer<'static, rcgen::KeyPair>, String, PathBuf) {
     let key = rcgen::KeyPair::generate().unwrap();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::support::erp::{Answer, Erp};
+use crate::support::eventually;
 use crate::support::receiver::Receiver;
 use crate::support::sender::{Message, message_id, order_event};
 
@@ -53,7 +54,12 @@ async fn what_the_handler_does_not_confirm_comes_again_and_arrives() {
     erp.stop();
     erp.restart();
 
-    assert_eq!(sender.send(event.clone()).await.status, Some(200));
+    eventually("the event arrives", async || {
+        let answer = sender.send(event.clone()).await;
+        assert!(!answer.is_lost(), "{answer:?}");
+        answer.status == Some(200)
+    })
+    .await;
     assert_eq!(erp.received().last().unwrap().json()["id"], message_id(&event));
 }
 

@@ -7,7 +7,7 @@ use anyhow::bail;
 use serde_json::json;
 
 use super::{ChangeArgs, DeliverArgs, DiscardArgs, catch_up, pages};
-use crate::config::Settings;
+use crate::cli::WrongUsage;
 use crate::decode;
 use crate::dispatch::Route;
 use crate::inbox::{EventView, Incoming, SharedInbox, State};
@@ -16,10 +16,9 @@ use crate::inbox::{EventView, Incoming, SharedInbox, State};
 pub(super) async fn deliver(
     inbox: &SharedInbox,
     DeliverArgs { ids, change: args }: &DeliverArgs,
-    settings: &Settings,
+    routes: Arc<[Route]>,
     out: &mut impl Write,
 ) -> anyhow::Result<bool> {
-    let routes: Arc<[Route]> = settings.handlers.iter().map(|handler| handler.route.clone()).collect();
     let handler = args.filter.handler.as_deref();
     let route = routes.iter().find(|route| Some(&*route.name) == handler);
     if let Some(name) = handler
@@ -27,13 +26,19 @@ pub(super) async fn deliver(
     {
         bail!("there is no handler \"{name}\" in the configuration");
     }
-    let mut all = true;
+    let (mut all, mut due) = (true, false);
     let events = match route {
         Some(route) if ids.is_empty() && !args.all => catch_up::missed(inbox, &args.filter.to_filter(0), route).await?,
         _ => chosen(inbox, ids, args, State::Dead, out, &mut all).await?,
     };
     if events.is_empty() && ids.is_empty() && !args.json {
-        writeln!(out, "There is nothing to deliver.")?;
+        let state = args.filter.state.unwrap_or(State::Dead).as_str();
+        match handler {
+            Some(name) if !args.all => {
+                writeln!(out, "Nothing to deliver: handler {name} has had every event that it is for.")?
+            }
+            _ => writeln!(out, "Nothing to deliver: no event is {state} and matches.")?,
+        }
         return Ok(all);
     }
     for event in events {
@@ -41,13 +46,21 @@ pub(super) async fn deliver(
             accept(inbox, &event, Arc::clone(&routes)).await?
         } else {
             match inbox.deliver(event.number, handler).await? {
-                0 => Err("nothing to deliver: no delivery of it is dead or discarded (see --handler)".to_owned()),
+                0 => Err(match handler {
+                    None => {
+                        "nothing to deliver: no delivery of it is dead or discarded. With `--handler NAME` it goes \
+                             to that handler once more all the same"
+                            .to_owned()
+                    }
+                    Some(name) => format!("nothing to deliver: it waits for handler {name} already"),
+                }),
                 deliveries => Ok(format!("{deliveries} delivery(s) due")),
             }
         };
+        due |= result.is_ok();
         all &= report(args, &event.id, result, out)?;
     }
-    if !args.json {
+    if due && !args.json {
         let when = if route.is_some_and(|route| route.paused) {
             "The handler is paused: it gets what is due once `paused` is off and the receiver has been restarted."
         } else {
@@ -65,7 +78,8 @@ pub(super) async fn discard(
     out: &mut impl Write,
 ) -> anyhow::Result<bool> {
     if args.all && args.filter.state.is_none() {
-        bail!("`discard --all` needs --state, so that nothing is set aside by mistake");
+        let what = "`discard --all` needs --state, so that nothing is set aside by mistake";
+        return Err(WrongUsage(what.to_owned()).into());
     }
     let mut all = true;
     for event in chosen(inbox, ids, args, State::Dead, out, &mut all).await? {

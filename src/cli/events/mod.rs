@@ -6,12 +6,14 @@ mod export;
 mod show;
 
 use std::io::Write;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use jiff::{Timestamp, Zoned};
 
 use super::{ConfigArgs, Failure};
+use crate::dispatch::Route;
 use crate::inbox::{Filter, Purpose, SharedInbox, State};
 use crate::model::Kind;
 
@@ -90,7 +92,8 @@ struct DiscardArgs {
 struct ChangeArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Every event that matches the filter (deliver: by default the dead ones; discard: needs --state)
+    /// Every event that matches the filter: for `deliver`, the dead ones unless --state says otherwise;
+    /// `discard` needs --state
     #[arg(long)]
     all: bool,
     #[command(flatten)]
@@ -143,39 +146,41 @@ struct FilterArgs {
 pub async fn run(args: &EventsArgs, out: &mut impl Write) -> Result<bool, Failure> {
     match &args.command {
         Command::List(args) => {
-            let (inbox, _) = open(&args.config, Purpose::Look).await?;
+            let (inbox, _) = open(&args.config).await?;
             show::list(&inbox, &args.filter.to_filter(args.limit), args.json, out).await?;
             Ok(true)
         }
         Command::Show(args) => {
-            let (inbox, _) = open(&args.config, Purpose::Look).await?;
+            let (inbox, _) = open(&args.config).await?;
             show::show(&inbox, args, out).await?;
             Ok(true)
         }
         Command::Deliver(args) => {
-            let (inbox, settings) = open(&args.change.config, Purpose::Look).await?;
-            let done = change::deliver(&inbox, args, &settings, out).await;
+            let (inbox, routes) = open(&args.change.config).await?;
+            let done = change::deliver(&inbox, args, routes, out).await;
             inbox.close().await;
             Ok(done?)
         }
         Command::Discard(args) => {
-            let (inbox, _) = open(&args.change.config, Purpose::Look).await?;
+            let (inbox, _) = open(&args.change.config).await?;
             let done = change::discard(&inbox, args, out).await;
             inbox.close().await;
             Ok(done?)
         }
         Command::Export(args) => {
-            let (inbox, _) = open(&args.config, Purpose::Look).await?;
+            let (inbox, _) = open(&args.config).await?;
             export::run(&inbox, args, out).await?;
             Ok(true)
         }
     }
 }
 
-async fn open(args: &ConfigArgs, purpose: Purpose) -> Result<(SharedInbox, crate::config::Settings), Failure> {
-    let (settings, _) = super::settings(args)?;
-    let inbox = settings.inbox.store.open(purpose).await?;
-    Ok((inbox, settings))
+/// The inbox and what handlers there are. Nothing else of the configuration is asked for: a certificate
+/// that cannot be read must not keep anybody from the events.
+async fn open(args: &ConfigArgs) -> Result<(SharedInbox, Arc<[Route]>), Failure> {
+    let layers = super::layers(args).map_err(|problem| vec![problem])?;
+    let kept = layers.kept()?;
+    Ok((kept.inbox.store.open(Purpose::Look).await?, kept.routes.into()))
 }
 
 impl FilterArgs {

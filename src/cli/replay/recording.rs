@@ -154,7 +154,7 @@ fn fault(error: &serde_json::Error, expected: &str) -> String {
     match error.classify() {
         Category::Eof => format!("the JSON ends too early ({place}): was the file cut off?"),
         Category::Data => format!("not {expected} (as {place} shows)"),
-        Category::Syntax | Category::Io => format!("no JSON: {error}"),
+        Category::Syntax | Category::Io => format!("no JSON, so not {expected}: {error}"),
     }
 }
 

@@ -2,12 +2,18 @@
 
 use std::path::PathBuf;
 
-use anyhow::bail;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Url;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::cli::WrongUsage;
+
+/// Ends with exit status 2. Not clap's work, because its errors repeat what was given.
+macro_rules! wrong_usage {
+    ($($text:tt)*) => { return Err(WrongUsage(format!($($text)*)).into()) };
+}
 
 /// The environment variables that hold the credentials when the command line does not.
 const BASIC: &str = "TRADECLOUD_SEND_BASIC";
@@ -56,7 +62,7 @@ impl Target {
     /// If there are two, or if what was given fits no header. The error does not repeat it.
     pub(super) fn authorization(&self) -> anyhow::Result<Option<HeaderValue>> {
         if !self.url.username().is_empty() || self.url.password().is_some() {
-            bail!("--url holds a user name or password: give them with --basic or {BASIC} instead");
+            wrong_usage!("--url holds a user name or password: give them with --basic or {BASIC} instead");
         }
         authorization(self, |name| std::env::var(name).ok())
     }
@@ -79,18 +85,20 @@ fn authorization(target: &Target, env: impl Fn(&str) -> Option<String>) -> anyho
     };
     let value = match (basic, bearer) {
         (None, None) => return Ok(None),
-        (Some(_), Some(_)) => bail!("{BASIC} and {BEARER} are both set: unset one, or choose with --basic or --bearer"),
+        (Some(_), Some(_)) => {
+            wrong_usage!("{BASIC} and {BEARER} are both set: unset one, or choose with --basic or --bearer")
+        }
         (Some(basic), None) => {
             let basic = basic.expose_secret();
             if !basic.contains(':') {
-                bail!("--basic (or {BASIC}) has no colon: write it as USER:PASSWORD");
+                wrong_usage!("--basic (or {BASIC}) has no colon: write it as USER:PASSWORD");
             }
             format!("Basic {}", STANDARD.encode(basic))
         }
         (None, Some(bearer)) => format!("Bearer {}", bearer.expose_secret()),
     };
     let Ok(mut value) = HeaderValue::from_str(&value) else {
-        bail!("--bearer (or {BEARER}) holds a character that no header can carry, such as a line end");
+        wrong_usage!("--bearer (or {BEARER}) holds a character that no header can carry, such as a line end");
     };
     value.set_sensitive(true);
     Ok(Some(value))

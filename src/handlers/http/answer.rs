@@ -80,7 +80,7 @@ pub(super) async fn beginning(mut response: Response) -> Vec<u8> {
 }
 
 /// No answer at all.
-pub(super) fn failed(url: &Url, error: &reqwest::Error) -> Unavailability {
+pub(crate) fn failed(url: &Url, error: &reqwest::Error) -> Unavailability {
     let (place, cause) = (place(url), cause(error));
     if error.is_connect() {
         let hint =
@@ -100,7 +100,7 @@ pub(super) fn late(url: &Url, timeout: Duration) -> Unavailability {
 }
 
 /// The innermost error, which says what happened; the outer ones only where.
-pub(super) fn cause(error: &reqwest::Error) -> String {
+pub(crate) fn cause(error: &reqwest::Error) -> String {
     let Some(mut cause) = error.source() else {
         return "the request cannot be made".to_owned();
     };
@@ -111,7 +111,7 @@ pub(super) fn cause(error: &reqwest::Error) -> String {
 }
 
 /// Host and port: path and query of an address may hold keys that do not belong into a log.
-pub(super) fn place(url: &Url) -> String {
+pub(crate) fn place(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }

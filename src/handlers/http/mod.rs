@@ -18,6 +18,10 @@ use reqwest::{Certificate, Client, Method, Request, Response, StatusCode, Url, r
 
 pub use self::settings::Settings;
 
+// Whoever else has to call somebody over HTTP does it the same way.
+pub(crate) use self::answer::{cause, failed, place};
+pub(crate) use self::settings::{on_loopback, roots, url};
+
 use self::binding::Format;
 use self::credentials::Credentials;
 use super::{BuildError, Configured, Handler, Outcome, SharedHandler, Unavailability};
@@ -37,7 +41,7 @@ struct Erp {
 
 impl Configured for Settings {
     fn build(self: Box<Self>, name: &str) -> Result<SharedHandler, BuildError> {
-        let failed = |error: reqwest::Error| BuildError { name: name.to_owned(), what: answer::cause(&error) };
+        let failed = |error: reqwest::Error| BuildError { name: name.to_owned(), what: cause(&error) };
         let client = client(&self.url, &self.roots).map_err(failed)?;
         let credentials = Credentials::new(self.auth, &self.roots).map_err(failed)?;
         let (url, format, timeout, reject_on) = (self.url, self.format, self.timeout, self.reject_on);
@@ -46,7 +50,7 @@ impl Configured for Settings {
 }
 
 /// A client for what is at `url`, which trusts `roots` besides the roots of the system.
-fn client(url: &Url, roots: &[Certificate]) -> Result<Client, reqwest::Error> {
+pub(crate) fn client(url: &Url, roots: &[Certificate]) -> Result<Client, reqwest::Error> {
     // reqwest takes the process's TLS provider and panics if there is none. If a program that embeds
     // us has installed one, this changes nothing.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -54,7 +58,7 @@ fn client(url: &Url, roots: &[Certificate]) -> Result<Client, reqwest::Error> {
         .user_agent(concat!("tradecloud-webhook/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT);
-    let client = if settings::on_loopback(url) { client.no_proxy() } else { client };
+    let client = if on_loopback(url) { client.no_proxy() } else { client };
     // Without TLS no roots are needed; a slim container has none, and should not fail for that.
     let client =
         if url.scheme() == "http" { client.tls_certs_only([]) } else { client.tls_certs_merge(roots.iter().cloned()) };
@@ -81,7 +85,7 @@ impl Handler for Erp {
     async fn probe(&self) -> Result<String, String> {
         let answer = self.send(Request::new(Method::OPTIONS, self.url.clone())).await;
         let response = answer.map_err(|unavailability| unavailability.reason)?;
-        Ok(format!("{} answers ({} to an OPTIONS request)", answer::place(&self.url), response.status()))
+        Ok(format!("{} answers ({} to an OPTIONS request)", place(&self.url), response.status()))
     }
 }
 
@@ -114,6 +118,6 @@ impl Erp {
         if let Some(authorization) = authorization {
             request.headers_mut().insert(AUTHORIZATION, authorization.clone());
         }
-        self.client.execute(request).await.map_err(|error| answer::failed(&self.url, &error))
+        self.client.execute(request).await.map_err(|error| failed(&self.url, &error))
     }
 }

@@ -59,7 +59,7 @@ fn or_default<T>(section: &Section, key: &str, value: Option<T>, default: T) -> 
 }
 
 /// An address to send to. Credentials in it would end up in logs.
-pub(super) fn url(section: &Section, key: &str, example: &str) -> Option<Url> {
+pub(crate) fn url(section: &Section, key: &str, example: &str) -> Option<Url> {
     let text = section.required_text(key, example)?;
     let url = match text.parse::<Url>() {
         Ok(url) => url,
@@ -88,14 +88,14 @@ pub(super) fn warn_of_plain_http(section: &Section, key: &str, url: &Url) {
 }
 
 /// Whether the address is this very machine.
-pub(super) fn on_loopback(url: &Url) -> bool {
+pub(crate) fn on_loopback(url: &Url) -> bool {
     let Some(host) = url.host_str() else { return false };
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
     address.map_or_else(|_| host == "localhost", |address| address.is_loopback())
 }
 
 /// The certificates of `ca_file`.
-fn roots(section: &Section) -> Option<Vec<Certificate>> {
+pub(crate) fn roots(section: &Section) -> Option<Vec<Certificate>> {
     let path = section.file("ca_file")?;
     let pem = match std::fs::read(&path) {
         Ok(pem) => pem,

@@ -8,8 +8,6 @@ mod deliveries;
 mod events;
 mod open;
 mod reader;
-#[cfg(test)]
-mod tests;
 mod views;
 mod writer;
 

@@ -116,7 +116,7 @@ fn event(db: &Connection, row: &Row<'_>) -> rusqlite::Result<EventView> {
     let state = match (&kind, row.get(13)?) {
         (None, false) => State::Refused,
         (None, true) => State::Discarded,
-        (Some(_), _) => state_of(&deliveries),
+        (Some(_), _) => State::of(&deliveries),
     };
     Ok(EventView {
         number,
@@ -135,13 +135,6 @@ fn event(db: &Connection, row: &Row<'_>) -> rusqlite::Result<EventView> {
         status: row.get(12)?,
         deliveries,
     })
-}
-
-fn state_of(deliveries: &[DeliveryView]) -> State {
-    [State::Dead, State::Pending, State::Discarded, State::Done]
-        .into_iter()
-        .find(|state| deliveries.iter().any(|delivery| delivery.state == *state))
-        .unwrap_or(State::Unwanted)
 }
 
 fn deliveries_of(db: &Connection, event: i64) -> rusqlite::Result<Vec<DeliveryView>> {

@@ -50,6 +50,19 @@ async fn whoever_does_not_prove_who_it_is_gets_401_and_nothing_is_kept() {
 }
 
 #[tokio::test]
+async fn whoever_is_turned_away_is_told_to_the_log_but_not_each_time() {
+    let receiver = Receiver::start();
+
+    for _ in 0..5 {
+        receiver.sender().basic(USERNAME, "wrong").send(order_event("1")).await;
+    }
+
+    let line = receiver.logged("a caller was turned away").await;
+    assert_eq!((line["level"].as_str(), line["reason"].as_str()), (Some("WARN"), Some("the credentials are wrong")));
+    assert_eq!(receiver.log().iter().filter(|line| line.to_string().contains("turned away")).count(), 1);
+}
+
+#[tokio::test]
 async fn the_scheme_is_recognised_in_any_case() {
     let receiver = Receiver::start();
     let pair = STANDARD.encode(format!("{USERNAME}:{PASSWORD}"));

@@ -29,6 +29,7 @@ async fn check_online_tries_what_is_behind_and_delivers_nothing() {
     assert!(!receiver.path("data").exists(), "the inbox was made");
     assert_eq!(down.status.code(), Some(1), "the configuration is valid, but something does not work");
     assert!(said(&down).contains("FAILS: handler erp: cannot connect to "), "{}", said(&down));
+    assert!(said(&down).ends_with("valid, but 1 of 3 that were tried failed.\n"), "{}", said(&down));
     let down: Value = serde_json::from_slice(&down_for_scripts.stdout).unwrap();
     assert_eq!((down["valid"].as_bool(), down["online"].as_array().map(Vec::len)), (Some(true), Some(3)));
 }

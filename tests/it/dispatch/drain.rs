@@ -5,14 +5,16 @@ use std::time::{Duration, Instant};
 use super::{delivery, ids, receiver_for, receiver_with, send_all};
 use crate::support::erp::{Answer, Erp};
 use crate::support::load::Load;
-use crate::support::receiver::Receiver;
 use crate::support::sender::{message_id, order_event};
+use crate::support::store::Store::{self, Postgres, Sqlite};
+use rstest::rstest;
 
+#[rstest]
 #[tokio::test]
-async fn a_delivery_that_has_begun_is_finished_and_no_other_is_begun() {
+async fn a_delivery_that_has_begun_is_finished_and_no_other_is_begun(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
     erp.answer([Answer::status(200).after(Duration::from_secs(1))]);
-    let mut receiver = receiver_for(&erp);
+    let mut receiver = receiver_for(store, &erp);
     let events = [order_event("1"), order_event("1")];
     send_all(&receiver, &events).await;
     erp.wait_for(1).await;
@@ -33,11 +35,14 @@ async fn a_delivery_that_has_begun_is_finished_and_no_other_is_begun() {
     assert_eq!(ids(&erp.received()), events.each_ref().map(message_id), "the first is not delivered twice");
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_delivery_that_outlasts_the_grace_is_cut_and_made_again_after_the_next_start() {
+async fn a_delivery_that_outlasts_the_grace_is_cut_and_made_again_after_the_next_start(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
     let erp = Erp::start();
     erp.answer([Answer::hang()]);
-    let mut receiver = Receiver::with(&format!(
+    let mut receiver = store.with(&format!(
         "server.shutdown_grace = '500ms'\nhandlers.erp = {{ type = 'http', url = '{}' }}",
         erp.url("/")
     ));
@@ -56,10 +61,11 @@ async fn a_delivery_that_outlasts_the_grace_is_cut_and_made_again_after_the_next
     assert_eq!(ids(&erp.received()), [message_id(&event), message_id(&event)]);
 }
 
+#[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn under_load_every_answer_until_the_end_is_kept() {
+async fn under_load_every_answer_until_the_end_is_kept(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
-    let mut receiver = receiver_with(&erp, "timeout = '5s'");
+    let mut receiver = receiver_with(store, &erp, "timeout = '5s'");
     let load = Load::start(&receiver, 8);
     load.acknowledged(50).await;
 

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{delivery, ids, receiver_for, receiver_with, send_all};
 use crate::support::erp::{Answer, Erp};
 use crate::support::receiver::Receiver;
 use crate::support::sender::{message_id, order_event};
+use crate::support::store::Store::{self, Postgres, Sqlite};
 
 /// Runs `events <command> <id> --json`; returns whether it could be done.
 fn change(receiver: &Receiver, command: &str, event: &Value) -> bool {
@@ -16,15 +18,16 @@ fn change(receiver: &Receiver, command: &str, event: &Value) -> bool {
     serde_json::from_slice::<Value>(&output.stdout).unwrap()["done"] == true
 }
 
+#[rstest]
 #[tokio::test]
-async fn every_failure_is_shown_with_its_reason_and_when_the_next_attempt_is() {
+async fn every_failure_is_shown_with_its_reason_and_when_the_next_attempt_is(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
     erp.answer([
         Answer::status(503).body("text/plain", "database is locked"),
         Answer::status(500).body("text/plain", "out of cheese"),
     ]);
     erp.answer_by(|_| Answer::hang());
-    let receiver = receiver_with(&erp, "timeout = '300ms'");
+    let receiver = receiver_with(store, &erp, "timeout = '300ms'");
     let event = order_event("1");
 
     send_all(&receiver, std::slice::from_ref(&event)).await;
@@ -48,11 +51,12 @@ async fn every_failure_is_shown_with_its_reason_and_when_the_next_attempt_is() {
     assert_eq!(attempts, [1, 2, 3, 4]);
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_erp_that_hangs_or_is_down_gets_everything_when_it_is_back() {
+async fn an_erp_that_hangs_or_is_down_gets_everything_when_it_is_back(#[values(Sqlite, Postgres)] store: Store) {
     let mut erp = Erp::start();
     erp.answer([Answer::hang(), Answer::hang()]);
-    let receiver = receiver_with(&erp, "timeout = '200ms'");
+    let receiver = receiver_with(store, &erp, "timeout = '200ms'");
     let events: Vec<_> = (0..10).map(|number| order_event(&(number % 2).to_string())).collect();
 
     send_all(&receiver, &events).await;
@@ -65,11 +69,14 @@ async fn an_erp_that_hangs_or_is_down_gets_everything_when_it_is_back() {
     receiver.inbox_until(|events| events.iter().all(|event| event["state"] == "done")).await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn what_the_erp_rejects_is_a_dead_letter_at_once_and_lets_the_next_one_pass() {
+async fn what_the_erp_rejects_is_a_dead_letter_at_once_and_lets_the_next_one_pass(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
     let erp = Erp::start();
     erp.answer([Answer::status(422).body("text/plain", "no such item")]);
-    let receiver = receiver_for(&erp);
+    let receiver = receiver_for(store, &erp);
     let events = [order_event("1"), order_event("1")];
 
     send_all(&receiver, &events).await;
@@ -82,11 +89,12 @@ async fn what_the_erp_rejects_is_a_dead_letter_at_once_and_lets_the_next_one_pas
     assert_eq!(receiver.events(&["list", "--state", "dead", "--json"])[0]["id"], message_id(&events[0]));
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_delivery_is_given_up_after_its_time_and_the_next_one_has_its_own() {
+async fn a_delivery_is_given_up_after_its_time_and_the_next_one_has_its_own(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
     erp.answer_by(|_| Answer::status(503));
-    let receiver = Receiver::with(&format!(
+    let receiver = store.with(&format!(
         "delivery = {{ first_retry = '100ms', max_retry = '100ms', give_up_after = '1s' }}
          handlers.erp = {{ type = 'http', url = '{}' }}",
         erp.url("/")
@@ -106,11 +114,14 @@ async fn a_delivery_is_given_up_after_its_time_and_the_next_one_has_its_own() {
     receiver.logged("given up").await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_dead_letter_is_delivered_again_when_somebody_says_so_beginning_with_attempt_1() {
+async fn a_dead_letter_is_delivered_again_when_somebody_says_so_beginning_with_attempt_1(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
     let erp = Erp::start();
     erp.answer([503, 422]);
-    let receiver = receiver_for(&erp);
+    let receiver = receiver_for(store, &erp);
     let event = order_event("1");
     send_all(&receiver, std::slice::from_ref(&event)).await;
     receiver.inbox_until(|events| events[0]["state"] == "dead").await;
@@ -123,8 +134,11 @@ async fn a_dead_letter_is_delivered_again_when_somebody_says_so_beginning_with_a
     assert!(!change(&receiver, "deliver", &event), "what is done is not delivered again by mistake");
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_dead_letter_that_is_delivered_again_goes_before_the_later_ones_of_its_order() {
+async fn a_dead_letter_that_is_delivered_again_goes_before_the_later_ones_of_its_order(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
     let erp = Erp::start();
     let events = [order_event("1"), order_event("1")];
     let (first, second) = (message_id(&events[0]), message_id(&events[1]));
@@ -136,7 +150,7 @@ async fn a_dead_letter_that_is_delivered_again_goes_before_the_later_ones_of_its
         known |= request.json()["id"] == *id;
         Answer::status(if known { 200 } else { 503 })
     });
-    let receiver = receiver_for(&erp);
+    let receiver = receiver_for(store, &erp);
     send_all(&receiver, &events).await;
     erp.wait_for(3).await;
 
@@ -147,13 +161,14 @@ async fn a_dead_letter_that_is_delivered_again_goes_before_the_later_ones_of_its
     assert_eq!(arrived[arrived.len() - 2..], [first, second]);
 }
 
+#[rstest]
 #[tokio::test]
-async fn what_is_discarded_is_not_tried_again_and_holds_nobody_back() {
+async fn what_is_discarded_is_not_tried_again_and_holds_nobody_back(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
     let events = [order_event("1"), order_event("1")];
     let bad = message_id(&events[0]);
     erp.answer_by(move |request| Answer::status(if request.json()["id"] == *bad { 503 } else { 200 }));
-    let receiver = receiver_for(&erp);
+    let receiver = receiver_for(store, &erp);
     send_all(&receiver, &events).await;
     erp.wait_for(2).await;
 
@@ -168,10 +183,11 @@ async fn what_is_discarded_is_not_tried_again_and_holds_nobody_back() {
     assert_eq!(erp.received().len(), so_far);
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_event_goes_to_the_handlers_that_want_it_and_is_kept_if_none_does() {
+async fn an_event_goes_to_the_handlers_that_want_it_and_is_kept_if_none_does(#[values(Sqlite, Postgres)] store: Store) {
     let (orders, all_by_supplier) = (Erp::start(), Erp::start());
-    let receiver = Receiver::with(&format!(
+    let receiver = store.with(&format!(
         "handlers.orders = {{ type = 'http', url = '{}', kinds = ['order'], events = ['Order*ByBuyer', 'Changed'] }}
          handlers.supplier = {{ type = 'http', url = '{}', events = ['*BySupplier'] }}",
         orders.url("/"),

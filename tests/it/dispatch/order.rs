@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use rstest::rstest;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::{ids, receiver_for, send_all, subject};
 use crate::support::erp::{Answer, Erp, Received};
-use crate::support::receiver::Receiver;
 use crate::support::sender::{message_id, order_event};
+use crate::support::store::Store::{self, Postgres, Sqlite};
 
 /// Documents attached to an order.
 fn documents_of(order: &str) -> Value {
@@ -45,8 +46,9 @@ fn accepted(received: &[Received]) -> Vec<String> {
     accepted
 }
 
+#[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_order_arrives_in_the_order_received_whatever_fails_on_the_way() {
+async fn every_order_arrives_in_the_order_received_whatever_fails_on_the_way(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
     // A linear congruential generator: random enough, and the same in every run.
     let mut random = 1_u32;
@@ -59,7 +61,7 @@ async fn every_order_arrives_in_the_order_received_whatever_fails_on_the_way() {
             _ => Answer::status(200).after(delay),
         }
     });
-    let receiver = receiver_for(&erp);
+    let receiver = receiver_for(store, &erp);
     let orders: Vec<Vec<Value>> =
         (0..24).map(|order| (0..10).map(|_| order_event(&format!("order-{order}"))).collect()).collect();
 
@@ -90,11 +92,12 @@ async fn every_order_arrives_in_the_order_received_whatever_fails_on_the_way() {
     assert!((2..=4).contains(&most_at_once(&requests)), "{} lanes at work, not up to 4", most_at_once(&requests));
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_order_that_fails_holds_back_only_itself() {
+async fn an_order_that_fails_holds_back_only_itself(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
     erp.answer_by(|request| Answer::status(if subject(request) == "bad" { 503 } else { 200 }));
-    let receiver = receiver_for(&erp);
+    let receiver = receiver_for(store, &erp);
     let bad = [order_event("bad"), documents_of("bad"), order_event("bad")];
     let good: Vec<_> = (0..8).map(|number| order_event(&format!("good-{}", number % 4))).collect();
 
@@ -113,10 +116,11 @@ async fn an_order_that_fails_holds_back_only_itself() {
     assert_eq!(accepted(&of_bad), bad.iter().map(message_id).collect::<Vec<_>>());
 }
 
+#[rstest]
 #[tokio::test]
-async fn events_of_no_order_do_not_wait_for_each_other() {
+async fn events_of_no_order_do_not_wait_for_each_other(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
-    let receiver = receiver_for(&erp);
+    let receiver = receiver_for(store, &erp);
     let mut events = [order_event(""), order_event("")];
     for event in &mut events {
         event["orderEvent"].as_object_mut().unwrap().remove("orderId");
@@ -131,14 +135,15 @@ async fn events_of_no_order_do_not_wait_for_each_other() {
     assert_eq!(super::delivery(&receiver, &events[0])["state"], "pending");
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_order_and_a_shipment_of_the_same_id_do_not_wait_for_each_other() {
+async fn an_order_and_a_shipment_of_the_same_id_do_not_wait_for_each_other(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
     erp.answer_by(|request| {
         let kind = request.json()["type"].as_str().unwrap().to_owned();
         Answer::status(if kind.contains(".order.") { 503 } else { 200 })
     });
-    let receiver = receiver_for(&erp);
+    let receiver = receiver_for(store, &erp);
     let shipment = json!({"eventName": "ShipmentIssuedBySupplier", "shipment": {"id": "same", "lines": []},
                           "meta": {"messageId": "5e7f5ee4-9a0d-4c6c-8a5e-1d8c7f0a3b11"}});
 
@@ -147,11 +152,12 @@ async fn an_order_and_a_shipment_of_the_same_id_do_not_wait_for_each_other() {
     erp.wait_until("the shipment", |received| ids(received).contains(&message_id(&shipment))).await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_handler_that_is_down_holds_back_only_itself() {
+async fn a_handler_that_is_down_holds_back_only_itself(#[values(Sqlite, Postgres)] store: Store) {
     let (up, mut down) = (Erp::start(), Erp::start());
     down.stop();
-    let receiver = Receiver::with(&format!(
+    let receiver = store.with(&format!(
         "{}
          handlers.up = {{ type = 'http', url = '{}' }}
          handlers.down = {{ type = 'http', url = '{}' }}
@@ -179,11 +185,12 @@ async fn a_handler_that_is_down_holds_back_only_itself() {
     assert_eq!(scripts.count(), 12);
 }
 
+#[rstest]
 #[tokio::test]
-async fn after_a_kill_deliveries_go_on_where_they_stopped() {
+async fn after_a_kill_deliveries_go_on_where_they_stopped(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
     erp.answer_by(|_| Answer::status(200).after(Duration::from_millis(10)));
-    let mut receiver = receiver_for(&erp);
+    let mut receiver = receiver_for(store, &erp);
     let events: Vec<_> = (0..60).map(|number| order_event(&(number % 6).to_string())).collect();
 
     send_all(&receiver, &events[..40]).await;

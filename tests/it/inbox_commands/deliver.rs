@@ -1,15 +1,17 @@
 //! `events deliver` and `discard`: what somebody does about what did not arrive.
 
+use rstest::rstest;
 use serde_json::json;
 
 use super::said;
 use crate::support::erp::Erp;
 use crate::support::receiver::Receiver;
 use crate::support::sender::{Message, message_id, order_event};
+use crate::support::store::Store::{self, Postgres, Sqlite};
 
 /// A receiver that hands on to the ERP, and tries again only after a long pause.
-fn receiver_for(erp: &Erp) -> Receiver {
-    Receiver::with(&format!(
+fn receiver_for(store: Store, erp: &Erp) -> Receiver {
+    store.with(&format!(
         "delivery.first_retry = \"15m\"\nhandlers.erp = {{ type = \"http\", url = \"{}\" }}",
         erp.url("/tradecloud")
     ))
@@ -19,10 +21,11 @@ async fn until(receiver: &Receiver, state: &str) {
     receiver.inbox_until(|events| !events.is_empty() && events.iter().all(|event| event["state"] == state)).await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_dead_letter_is_delivered_once_more_and_the_first_attempt_again() {
+async fn a_dead_letter_is_delivered_once_more_and_the_first_attempt_again(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
-    let receiver = receiver_for(&erp);
+    let receiver = receiver_for(store, &erp);
     let event = order_event("1");
     erp.answer([422]);
     receiver.sender().send(event.clone()).await;
@@ -38,10 +41,11 @@ async fn a_dead_letter_is_delivered_once_more_and_the_first_attempt_again() {
     assert_eq!(requests[1].json()["data"], event);
 }
 
+#[rstest]
 #[tokio::test]
-async fn all_dead_letters_are_delivered_at_once_and_nothing_else() {
+async fn all_dead_letters_are_delivered_at_once_and_nothing_else(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
-    let receiver = receiver_for(&erp);
+    let receiver = receiver_for(store, &erp);
     erp.answer([200, 422, 409]);
     for order in 1..=3 {
         receiver.sender().send(order_event(&order.to_string())).await;
@@ -58,10 +62,11 @@ async fn all_dead_letters_are_delivered_at_once_and_nothing_else() {
     assert_eq!(again, ["\"2\"", "\"3\""]);
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_event_that_waits_for_its_next_attempt_is_left_to_it() {
+async fn an_event_that_waits_for_its_next_attempt_is_left_to_it(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
-    let receiver = receiver_for(&erp);
+    let receiver = receiver_for(store, &erp);
     let event = order_event("1");
     erp.answer([503]);
     receiver.sender().send(event.clone()).await;
@@ -74,10 +79,11 @@ async fn an_event_that_waits_for_its_next_attempt_is_left_to_it() {
     assert_eq!(receiver.inbox()[0]["state"], "pending");
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_handler_that_came_later_gets_what_was_there_before() {
+async fn a_handler_that_came_later_gets_what_was_there_before(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
-    let mut receiver = Receiver::start();
+    let mut receiver = store.with("");
     let event = order_event("1");
     receiver.sender().send(event.clone()).await;
     receiver.end().await;
@@ -95,10 +101,11 @@ async fn a_handler_that_came_later_gets_what_was_there_before() {
     assert_eq!(erp.received().len(), 1);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_refused_body_that_can_be_read_after_all_becomes_the_event_it_is() {
+async fn a_refused_body_that_can_be_read_after_all_becomes_the_event_it_is(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
-    let receiver = receiver_for(&erp);
+    let receiver = receiver_for(store, &erp);
     let event = order_event("1");
     let misdirected = receiver.sender().to(receiver.url("/elsewhere")).send(event.clone()).await;
     assert_eq!(misdirected.status, Some(404));
@@ -112,10 +119,11 @@ async fn a_refused_body_that_can_be_read_after_all_becomes_the_event_it_is() {
     assert_eq!(receiver.inbox().len(), 1, "it is no refused body any more");
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_refused_body_whose_event_came_meanwhile_is_not_delivered_twice() {
+async fn a_refused_body_whose_event_came_meanwhile_is_not_delivered_twice(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
-    let receiver = receiver_for(&erp);
+    let receiver = receiver_for(store, &erp);
     let event = order_event("1");
     let misdirected = receiver.sender().to(receiver.url("/elsewhere")).send(event.clone()).await;
     receiver.sender().send(event.clone()).await;
@@ -128,10 +136,11 @@ async fn a_refused_body_whose_event_came_meanwhile_is_not_delivered_twice() {
     assert_eq!((receiver.inbox().len(), erp.received().len()), (1, 1));
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_refused_body_that_is_no_event_stays_and_says_why() {
+async fn a_refused_body_that_is_no_event_stays_and_says_why(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
-    let receiver = receiver_for(&erp);
+    let receiver = receiver_for(store, &erp);
     let refused = receiver.sender().send(Message::json("{\n  nonsense")).await;
 
     let output = receiver.run(&["events", "deliver", &refused.id()]);
@@ -145,10 +154,11 @@ async fn a_refused_body_that_is_no_event_stays_and_says_why() {
     assert!(erp.received().is_empty());
 }
 
+#[rstest]
 #[tokio::test]
-async fn what_is_discarded_is_not_delivered_and_lets_the_next_one_through() {
+async fn what_is_discarded_is_not_delivered_and_lets_the_next_one_through(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
-    let receiver = receiver_for(&erp);
+    let receiver = receiver_for(store, &erp);
     let (first, second) = (order_event("1"), order_event("1"));
     erp.answer([503]);
     receiver.sender().send(first.clone()).await;
@@ -167,10 +177,11 @@ async fn what_is_discarded_is_not_delivered_and_lets_the_next_one_through() {
     assert_eq!(receiver.inbox()[0]["state"], "discarded", "its sender cannot bring it back");
 }
 
+#[rstest]
 #[tokio::test]
-async fn what_was_discarded_by_mistake_is_delivered_on_demand() {
+async fn what_was_discarded_by_mistake_is_delivered_on_demand(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
-    let receiver = receiver_for(&erp);
+    let receiver = receiver_for(store, &erp);
     let event = order_event("1");
     erp.answer([422]);
     receiver.sender().send(event.clone()).await;
@@ -183,18 +194,51 @@ async fn what_was_discarded_by_mistake_is_delivered_on_demand() {
     assert!(output.status.success());
 }
 
+#[rstest]
 #[tokio::test]
-async fn everything_of_a_state_is_discarded_only_if_the_state_is_said() {
-    let receiver = Receiver::start();
+async fn everything_of_a_state_is_discarded_only_if_the_state_is_said(#[values(Sqlite, Postgres)] store: Store) {
+    let receiver = store.with("");
     receiver.sender().send(Message::json("{")).await;
     receiver.sender().send(order_event("1")).await;
 
     let without = receiver.run(&["events", "discard", "--all"]);
     let refused = receiver.events(&["discard", "--all", "--state", "refused", "--json"]);
 
-    assert_eq!(without.status.code(), Some(1));
+    assert_eq!(without.status.code(), Some(2));
     assert!(String::from_utf8(without.stderr).unwrap().contains("--state"));
     assert_eq!(refused.len(), 1);
     let states: Vec<_> = receiver.inbox().iter().map(|event| event["state"].clone()).collect();
     assert_eq!(states, ["discarded", "unwanted"]);
+}
+
+#[test]
+fn what_there_is_not_to_deliver_is_said_and_no_delivery_announced() {
+    let receiver = Receiver::start();
+
+    let all = receiver.run(&["events", "deliver", "--all"]);
+    let one = receiver.run(&["events", "deliver", "no-such-event"]);
+
+    assert!(all.status.success(), "{all:?}");
+    assert_eq!(said(&all), "Nothing to deliver: no event is dead and matches.\n");
+    assert_eq!(one.status.code(), Some(1));
+    assert_eq!(said(&one), "no-such-event: there is no such event in the inbox\n");
+}
+
+#[test]
+fn wrong_usage_has_an_exit_status_of_its_own_however_late_it_shows() {
+    let receiver = Receiver::start();
+    let url = receiver.url("/webhooks/tradecloud");
+
+    for arguments in [
+        &["events", "discard", "--all"][..],
+        &["send", "--url", &url],
+        &["send", "--sample", "order"],
+        &["send", "--url", &url, "--sample", "order", "--basic", "no-colon"],
+        &["replay", "--url", "https://user:password@localhost/", "config/receiver.toml"],
+    ] {
+        let output = receiver.run(arguments);
+
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}");
+    }
 }

@@ -1,16 +1,18 @@
 //! `events list`, `show` and `export`.
 
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::said;
 use crate::support::receiver::Receiver;
 use crate::support::sample;
 use crate::support::sender::{Message, message_id, order_event};
+use crate::support::store::Store::{self, Postgres, Sqlite};
 
 /// A receiver with an order, order documents, a shipment and a refused body, in that order; the file
 /// handler takes shipments only.
-async fn filled() -> (Receiver, [String; 4]) {
-    let receiver = Receiver::with("[handlers.disk]\ntype = \"file\"\ndirectory = \"events\"\nkinds = [\"shipment\"]");
+async fn filled(store: Store) -> (Receiver, [String; 4]) {
+    let receiver = store.with("[handlers.disk]\ntype = \"file\"\ndirectory = \"events\"\nkinds = [\"shipment\"]");
     let sender = receiver.sender();
     let order = sender.send(order_event("4711")).await;
     let documents = sender.send(Message::xml(sample("order-documents-event.xml"))).await;
@@ -21,9 +23,10 @@ async fn filled() -> (Receiver, [String; 4]) {
     (receiver, ids)
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_list_can_be_filtered() {
-    let (receiver, [order, documents, shipment, refused]) = filled().await;
+async fn a_list_can_be_filtered(#[values(Sqlite, Postgres)] store: Store) {
+    let (receiver, [order, documents, shipment, refused]) = filled(store).await;
     let all = [&order, &documents, &shipment, &refused];
     let cases: [(&[&str], &[&String]); 18] = [
         (&[], &all),
@@ -58,9 +61,10 @@ async fn a_list_can_be_filtered() {
     }
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_list_is_one_line_per_event_and_steers_no_terminal() {
-    let (receiver, ids) = filled().await;
+async fn a_list_is_one_line_per_event_and_steers_no_terminal(#[values(Sqlite, Postgres)] store: Store) {
+    let (receiver, ids) = filled(store).await;
 
     let list = said(&receiver.run(&["events", "list"]));
 
@@ -76,9 +80,10 @@ async fn a_list_is_one_line_per_event_and_steers_no_terminal() {
     }
 }
 
+#[rstest]
 #[tokio::test]
-async fn one_event_is_shown_in_full() {
-    let (receiver, [order, _, shipment, refused]) = filled().await;
+async fn one_event_is_shown_in_full(#[values(Sqlite, Postgres)] store: Store) {
+    let (receiver, [order, _, shipment, refused]) = filled(store).await;
     let show = |id: &str| receiver.events(&["show", id, "--json"]).remove(0);
 
     let (order, shipment, refused) = (show(&order), show(&shipment), show(&refused));
@@ -97,9 +102,10 @@ async fn one_event_is_shown_in_full() {
     );
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_event_that_is_not_there_is_told_so() {
-    let receiver = Receiver::start();
+async fn an_event_that_is_not_there_is_told_so(#[values(Sqlite, Postgres)] store: Store) {
+    let receiver = store.with("");
 
     for arguments in [&["show", "4711"][..], &["show", "4711", "--body"], &["show", "4711", "--json"]] {
         let output = receiver.run(&[&["events"], arguments].concat());
@@ -118,20 +124,22 @@ async fn an_event_that_is_not_there_is_told_so() {
     }
 }
 
-#[test]
-fn where_no_receiver_ever_ran_there_is_nothing_to_look_at() {
-    let receiver = Receiver::prepared("");
+#[rstest]
+fn where_no_receiver_ever_ran_there_is_nothing_to_look_at(#[values(Sqlite, Postgres)] store: Store) {
+    let receiver = store.prepared("");
+    let place = if store == Sqlite { "data/inbox.db" } else { "PostgreSQL 127.0.0.1:" };
 
     let output = receiver.run(&["events", "list"]);
 
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("there is no inbox at data/inbox.db"));
+    assert!(String::from_utf8(output.stderr).unwrap().contains(&format!("there is no inbox at {place}")));
     assert!(!receiver.path("data").exists(), "looking makes nothing");
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_export_has_every_event_with_its_body_the_oldest_first() {
-    let receiver = Receiver::start();
+async fn an_export_has_every_event_with_its_body_the_oldest_first(#[values(Sqlite, Postgres)] store: Store) {
+    let receiver = store.with("");
     let binary = b"{\"orderEvent\": \"\xFF\"}".to_vec();
     let event = order_event("1");
     receiver.sender().send(event.clone()).await;
@@ -147,4 +155,31 @@ async fn an_export_has_every_event_with_its_body_the_oldest_first() {
     assert!(to_file.status.success() && to_file.stdout.is_empty());
     let file = std::fs::read_to_string(receiver.path("export.jsonl")).unwrap();
     assert_eq!(file.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>(), lines[1..]);
+}
+
+#[tokio::test]
+async fn the_inbox_can_be_looked_at_whatever_is_wrong_with_the_certificates() {
+    let (mut receiver, [order, ..]) = filled(Sqlite).await;
+    receiver.kill();
+    std::fs::remove_dir_all(receiver.path("certs")).unwrap();
+    let config = std::fs::read_to_string(receiver.path("config/receiver.toml")).unwrap();
+    let config = config.replace("type = \"basic\"", "type = \"basik\"").replace("log.format", "log.formaat");
+    std::fs::write(receiver.path("config/receiver.toml"), config).unwrap();
+    assert_eq!(receiver.run(&["check"]).status.code(), Some(78));
+
+    let again = receiver.run(&["events", "deliver", &order, "--handler", "disk"]);
+
+    assert!(again.status.success(), "{again:?}");
+    assert_eq!(receiver.inbox().len(), 4);
+}
+
+#[test]
+fn where_there_is_no_inbox_nothing_else_is_complained_about() {
+    let folder = Receiver::bare();
+
+    let output = folder.run(&["events", "list"]);
+
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert!(complaint.contains("there is no inbox at data/inbox.db"), "{complaint}");
+    assert!(!complaint.contains("certs"), "{complaint}");
 }

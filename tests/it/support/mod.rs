@@ -4,12 +4,17 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 pub mod erp;
-#[cfg(target_os = "linux")]
 pub mod faults;
+pub mod haproxy;
+pub mod issuer;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod load;
+pub mod postgres;
 pub mod raw;
 pub mod receiver;
 pub mod sender;
+pub mod store;
 
 /// The samples that are bodies of webhooks.
 pub const SAMPLES: [&str; 13] = [

@@ -28,18 +28,25 @@ pub struct Connection {
 impl Connection {
     /// Connects and finishes the handshake.
     pub fn open(port: u16, ca: &[u8]) -> Self {
+        Self::open_after(b"", port, ca)
+    }
+
+    /// The same, but writes these bytes before the handshake, as a proxy does that passes a connection on.
+    pub fn open_after(first: &[u8], port: u16, ca: &[u8]) -> Self {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(ca).unwrap()).unwrap();
         let provider = rustls::crypto::aws_lc_rs::default_provider().into();
         let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
         let config = config.with_root_certificates(roots).with_no_client_auth();
         let client = ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
-        let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let mut socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket.set_write_timeout(Some(PATIENCE)).unwrap();
         socket.set_nodelay(true).unwrap();
+        socket.write_all(first).unwrap();
         let mut stream = StreamOwned::new(client, socket);
-        stream.flush().unwrap();
+        // A handshake that fails shows in what is read.
+        let _ = stream.flush();
         Self { stream, read: Vec::new() }
     }
 

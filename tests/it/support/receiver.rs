@@ -85,6 +85,11 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
         self
     }
 
+    /// Has its inbox in the PostgreSQL database at `url`.
+    pub fn inbox_at(self, url: &str) -> Self {
+        self.setting("INBOX__STORE", "postgres").setting("INBOX__URL", url)
+    }
+
     /// Runs the receiver and every other command under other programs that change what they see.
     pub fn inside(mut self, programs: Vec<String>) -> Self {
         self.inside = programs;

@@ -1,5 +1,6 @@
 //! A sender that judges each answer as Tradecloud does.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use reqwest::{Certificate, Client, ClientBuilder, Method, RequestBuilder, Version, header::HeaderMap};
@@ -48,6 +49,11 @@ impl Sender {
     /// Over HTTP/1.1.
     pub fn http1(self) -> Self {
         Self { client: client(&self.ca, ClientBuilder::http1_only), ..self }
+    }
+
+    /// From that address of the machine.
+    pub fn from(self, address: IpAddr) -> Self {
+        Self { client: client(&self.ca, |builder| builder.local_address(address)), ..self }
     }
 
     /// With user name and password, instead of any other credentials.

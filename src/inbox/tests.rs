@@ -1,11 +1,13 @@
-//! The inbox against a model of it: whatever happens in whatever sequence, the events of an order are
+//! Every inbox against a model of it: whatever happens in whatever sequence, the events of an order are
 //! claimed one at a time, in the order received, and none is forgotten.
 
 mod model;
+mod place;
 
 use proptest::prelude::*;
 
 use model::Both;
+use place::{InPostgres, InSqlite, Place};
 
 /// One thing that happens. Numbers choose among what is there.
 #[derive(Debug, Clone)]
@@ -47,27 +49,43 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec(step(), 1..80)
+}
 
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+fn follow(place: impl Place + 'static, steps: &[Step]) {
+    let mut both = Both::new(place);
+    for step in steps {
+        both.apply(step);
+    }
+    both.compare();
+    both.compare_lists();
+    both.finish_all();
+}
+
+proptest! {
+    #![proptest_config(cases(48))]
     #[test]
-    fn events_of_an_order_go_one_at_a_time_in_the_order_received_and_none_is_forgotten(
-        steps in prop::collection::vec(step(), 1..80)
-    ) {
-        let mut both = Both::new();
-        for step in &steps {
-            both.apply(step);
-        }
-        both.compare();
-        both.compare_lists();
-        both.finish_all();
+    fn in_sqlite_events_of_an_order_go_one_at_a_time_in_the_order_received_and_none_is_forgotten(steps in steps()) {
+        follow(InSqlite::new(), &steps);
     }
 }
 
-#[test]
-fn the_end_of_an_attempt_is_never_noted_on_another_event_that_has_its_number() {
-    let mut both = Both::new();
-    // Discarded and removed while it is worked on, so that its number is free for the next.
+proptest! {
+    #![proptest_config(cases(24))]
+    #[test]
+    fn in_postgresql_events_of_an_order_go_one_at_a_time_in_the_order_received_and_none_is_forgotten(steps in steps()) {
+        follow(InPostgres::new(), &steps);
+    }
+}
+
+/// Discarded and removed while it is worked on, so that its number may be free for the next.
+fn end_an_attempt_at_an_event_that_is_gone(place: impl Place + 'static) {
+    let mut both = Both::new(place);
     let steps = [
         Step::Store { order: None },
         Step::Claim { handler: 0, most: 1 },
@@ -81,4 +99,10 @@ fn the_end_of_an_attempt_is_never_noted_on_another_event_that_has_its_number() {
     }
     both.compare();
     both.finish_all();
+}
+
+#[test]
+fn the_end_of_an_attempt_is_never_noted_on_another_event_that_has_its_number() {
+    end_an_attempt_at_an_event_that_is_gone(InSqlite::new());
+    end_an_attempt_at_an_event_that_is_gone(InPostgres::new());
 }

@@ -4,15 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use jiff::{SignedDuration, Timestamp};
-use tempfile::TempDir;
-
+use super::place::Place;
 use super::{How, Step};
 use crate::dispatch::Route;
-use crate::inbox::sqlite::Sqlite;
-use crate::inbox::{Claim, Filter, Finish, Inbox, Incoming, Purpose, State};
+use crate::inbox::{Claim, Filter, Finish, Incoming, SharedInbox, State};
 use crate::model::{Envelope, Format, Kind};
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
 
 const HANDLERS: [&str; 2] = ["erp", "disk"];
 
@@ -33,8 +31,8 @@ type Event = Option<(usize, [Delivery; 2])>;
 /// The inbox and what it should be.
 pub(super) struct Both {
     runtime: tokio::runtime::Runtime,
-    folder: TempDir,
-    inbox: Sqlite,
+    place: Box<dyn Place>,
+    inbox: SharedInbox,
     routes: Arc<[Route]>,
     stored: Vec<Incoming>,
     events: Vec<Event>,
@@ -43,13 +41,12 @@ pub(super) struct Both {
 }
 
 impl Both {
-    pub(super) fn new() -> Self {
-        // Where there is one, a disk in memory: thousands of commits are not here to test the disk.
-        let folder = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap();
+    pub(super) fn new(place: impl Place + 'static) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Self {
-            runtime: tokio::runtime::Builder::new_current_thread().build().unwrap(),
-            inbox: Sqlite::open(folder.path().join("inbox.db"), Purpose::Tool).unwrap(),
-            folder,
+            inbox: runtime.block_on(place.open()),
+            runtime,
+            place: Box::new(place),
             routes: HANDLERS.map(Route::all).into(),
             stored: Vec::new(),
             events: Vec::new(),
@@ -95,7 +92,7 @@ impl Both {
             }
             Step::Sweep => self.sweep(),
             Step::Crash => {
-                self.inbox = Sqlite::open(self.folder.path().join("inbox.db"), Purpose::Tool).unwrap();
+                self.inbox = self.runtime.block_on(self.place.open_after_a_crash());
                 self.claims.clear();
             }
         }

@@ -1,0 +1,216 @@
+//! What is known of an issuer, and how it is learnt: at the start, once an hour, and when a token names
+//! a key that is not known. Many requests may want it at once; the issuer is asked by one of them.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use super::discovery::{Published, Source};
+use super::keys::Keys;
+use super::stored::{self, Stored};
+
+/// Pause between two times that the issuer is asked by itself.
+const PERIOD: Duration = Duration::from_secs(3600);
+/// The same after it could not be asked.
+const PERIOD_OF_TROUBLE: Duration = Duration::from_secs(60);
+/// Unknown keys have the issuer asked at most once in this time: anybody can invent one.
+const PAUSE: Duration = Duration::from_secs(30);
+/// The same while nothing at all is known, so that nobody waits long for an issuer that is back.
+const PAUSE_WITHOUT_KEYS: Duration = Duration::from_secs(5);
+/// Keys that the issuer has not confirmed for so long are not relied on: they may have been withdrawn.
+const LONGEST_UNCONFIRMED: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// An issuer and its keys.
+pub(super) struct Issuer {
+    source: Source,
+    file: PathBuf,
+    known: RwLock<Option<Arc<Known>>>,
+    asking: Mutex<Asking>,
+}
+
+/// What the issuer said when it was last asked.
+pub(super) struct Known {
+    /// As in the discovery document.
+    pub(super) access_token_issuer: Option<String>,
+    /// Its keys.
+    pub(super) keys: Keys,
+    fetched: Timestamp,
+}
+
+#[derive(Default)]
+struct Asking {
+    /// Somebody asks now; changes when the answer is there.
+    running: Option<watch::Receiver<()>>,
+    last: Option<Instant>,
+    last_on_demand: Option<Instant>,
+    /// Why the last time failed.
+    trouble: Option<String>,
+}
+
+/// Who wants the issuer to be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Occasion {
+    Clock,
+    Demand,
+}
+
+impl Issuer {
+    /// An issuer of whom nothing is known yet; what is known is kept below `directory`.
+    pub(super) fn new(source: Source, directory: &std::path::Path) -> Self {
+        let file = stored::file(directory, &source.issuer, &source.document);
+        Self { source, file, known: RwLock::default(), asking: Mutex::default() }
+    }
+
+    /// The issuer's name.
+    pub(super) fn name(&self) -> &str {
+        &self.source.issuer
+    }
+
+    /// What is known, if it is recent enough to be relied on.
+    pub(super) fn known(&self) -> Option<Arc<Known>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let age = Duration::try_from(Timestamp::now().duration_since(known.fetched)).unwrap_or_default();
+        (age < LONGEST_UNCONFIRMED).then_some(known)
+    }
+
+    /// Takes what the disk has, and asks the issuer from now on once in a while, until it is dropped.
+    pub(super) async fn start(self: &Arc<Self>) {
+        let (file, name, document) = (self.file.clone(), self.source.issuer.clone(), self.source.document.clone());
+        let loaded = tokio::task::spawn_blocking(move || stored::load(&file, &name, &document)).await;
+        if let Ok(Some(stored)) = loaded
+            && let Ok(keys) = Keys::parse(stored.key_set.get().as_bytes())
+        {
+            let (access_token_issuer, fetched) = (stored.access_token_issuer, stored.fetched);
+            tracing::debug!(issuer = self.name(), %fetched, "keys of an issuer read from disk");
+            self.set(Known { access_token_issuer, keys, fetched });
+        }
+        let issuer = Arc::downgrade(self);
+        tokio::spawn(async move {
+            while let Some(issuer) = issuer.upgrade() {
+                let asked = issuer.ask(Occasion::Clock).await;
+                drop(issuer);
+                sleep(if asked.is_ok() { PERIOD } else { PERIOD_OF_TROUBLE }).await;
+            }
+        });
+    }
+
+    /// Has the issuer asked, because a token is by a key that is not known.
+    ///
+    /// # Errors
+    /// If it was not asked anew, or could not be: then nobody knows whether the key is the issuer's.
+    pub(super) async fn learn(self: &Arc<Self>) -> Result<(), String> {
+        self.ask(Occasion::Demand).await
+    }
+
+    /// Asks and keeps nothing; how many keys there are.
+    pub(super) async fn probe(&self) -> Result<String, String> {
+        let published = self.source.ask().await?;
+        Ok(format!("{} publishes {} key(s) of use", self.source.document, published.keys.ids().len()))
+    }
+
+    async fn ask(self: &Arc<Self>, occasion: Occasion) -> Result<(), String> {
+        let (mut answered, is_mine) = self.begin(occasion)?;
+        // An error says that whoever asked is gone, which is an answer as well.
+        let _ = answered.changed().await;
+        if let Some(trouble) = &self.asking().trouble {
+            return Err(trouble.clone());
+        }
+        // What others began may have been answered before the token was made.
+        if is_mine { Ok(()) } else { Err("its keys were asked for a moment too early".to_owned()) }
+    }
+
+    /// Has somebody ask, unless somebody does already: what to wait for, and whether it began just now. Or
+    /// why it is too early to ask.
+    fn begin(self: &Arc<Self>, occasion: Occasion) -> Result<(watch::Receiver<()>, bool), String> {
+        let mut asking = self.asking();
+        // Without its sender, whoever asked has ended in a panic.
+        if let Some(running) = asking.running.as_ref().filter(|running| running.has_changed().is_ok()) {
+            return Ok((running.clone(), false));
+        }
+        let (last, pause) =
+            if self.known().is_some() { (asking.last_on_demand, PAUSE) } else { (asking.last, PAUSE_WITHOUT_KEYS) };
+        if occasion == Occasion::Demand && last.is_some_and(|last| last.elapsed() < pause) {
+            let early = || format!("it was asked for its keys less than {pause:?} ago");
+            return Err(asking.trouble.clone().unwrap_or_else(early));
+        }
+        let (done, running) = watch::channel(());
+        asking.running = Some(running.clone());
+        asking.last = Some(Instant::now());
+        if occasion == Occasion::Demand {
+            asking.last_on_demand = asking.last;
+        }
+        // On a task of its own, which nobody who leaves can stop.
+        let issuer = Arc::clone(self);
+        tokio::spawn(async move {
+            let trouble = issuer.refresh().await.err();
+            let mut asking = issuer.asking();
+            asking.running = None;
+            asking.trouble = trouble;
+            drop(asking);
+            done.send_replace(());
+        });
+        Ok((running, true))
+    }
+
+    async fn refresh(&self) -> Result<(), String> {
+        match self.source.ask().await {
+            Ok(published) => {
+                self.take(published).await;
+                Ok(())
+            }
+            Err(trouble) => {
+                self.complain(&trouble);
+                Err(trouble)
+            }
+        }
+    }
+
+    /// Uses what the issuer said, and keeps it on disk.
+    async fn take(&self, published: Published) {
+        let Published { access_token_issuer, key_set, keys } = published;
+        let fetched = Timestamp::now();
+        let news = self.known().is_none_or(|known| known.keys.ids() != keys.ids());
+        if news {
+            tracing::info!(issuer = self.name(), keys = ?keys.ids(), "the keys of an issuer are known");
+        }
+        self.set(Known { access_token_issuer: access_token_issuer.clone(), keys, fetched });
+        let Ok(key_set) = String::from_utf8(key_set).map(RawValue::from_string) else { return };
+        let Ok(key_set) = key_set else { return };
+        let (issuer, document) = (self.source.issuer.clone(), self.source.document.to_string());
+        let stored = Stored { issuer, document, access_token_issuer, fetched, key_set };
+        let file = self.file.clone();
+        let saved = tokio::task::spawn_blocking(move || {
+            stored::save(&file, &stored).map_err(|error| format!("{}: {error}", file.display()))
+        });
+        if let Ok(Err(error)) = saved.await {
+            tracing::warn!(error, "the keys of an issuer cannot be kept on disk; a restart will need the issuer");
+        }
+    }
+
+    fn complain(&self, trouble: &str) {
+        let issuer = self.name();
+        if let Some(known) = self.known() {
+            let since = known.fetched;
+            tracing::warn!(issuer, trouble, %since, "the keys of an issuer cannot be had; the ones known are used on");
+        } else {
+            tracing::error!(
+                issuer,
+                trouble,
+                "the keys of an issuer cannot be had; whoever comes with its tokens is asked to come again"
+            );
+        }
+    }
+
+    fn set(&self, known: Known) {
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(known));
+    }
+
+    fn asking(&self) -> std::sync::MutexGuard<'_, Asking> {
+        self.asking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,179 @@
+//! Handler `postgres`: every event is one row in a table of the user's.
+//!
+//! The row is there once, however often the event is delivered: its id is the key, and an id that is
+//! there already is done. The receiver makes no table and changes none; `check` prints the statement that
+//! makes it. A table may have more columns, constraints and triggers than that: what they refuse as data
+//! (SQLSTATE class 22 or 23) is rejected, everything else is tried again.
+
+mod table;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tokio_postgres::types::{ToSql, Type};
+
+use self::table::Table;
+use super::{BuildError, Common, Configured, Fault, Handler, Outcome, Readable, SharedHandler, Unavailability, render};
+use crate::config::Section;
+use crate::event::{Event, rfc3339};
+use crate::postgres::{Database, Failure, Pool};
+
+/// Connections at the most; as many as `delivery.lanes` is by default.
+const CONNECTIONS: usize = 8;
+
+/// The keys of `type = "postgres"`, checked.
+#[derive(Debug)]
+pub struct Settings {
+    database: Database,
+    table: Table,
+    timeout: Duration,
+}
+
+impl Readable for Settings {
+    fn read(section: &Section, common: &Common) -> Option<Self> {
+        let (database, table) = (Database::read(section), Table::read(section, "table"));
+        Some(Self { database: database?, table: table?, timeout: common.timeout })
+    }
+}
+
+impl Configured for Settings {
+    fn build(self: Box<Self>, _name: &str) -> Result<SharedHandler, BuildError> {
+        // A row counts as soon as it is answered, so it must be on disk by then; and a statement that
+        // nobody waits for any more must not go on waiting for a lock.
+        let setup = format!("SET synchronous_commit = on; SET statement_timeout = {}", self.timeout.as_millis().max(1));
+        let pool = self.database.pool(CONNECTIONS, setup);
+        Ok(Arc::new(Rows { place: format!("{} in {}", self.table, self.database.place()), settings: *self, pool }))
+    }
+
+    fn preparation(&self) -> Option<String> {
+        Some(self.table.create())
+    }
+}
+
+struct Rows {
+    settings: Settings,
+    pool: Pool,
+    place: String,
+}
+
+impl Handler for Rows {
+    async fn deliver(&self, event: &Event) -> Outcome {
+        let data = match render(event, |event| Ok(event.data()?.into_owned().into())).await {
+            Ok(data) => data,
+            Err(outcome) => return outcome,
+        };
+        let Ok(data) = std::str::from_utf8(&data) else {
+            return Outcome::rejected("the body cannot be passed on: it is no UTF-8");
+        };
+        match timeout(self.settings.timeout, self.insert(event, data)).await {
+            Ok(Ok(())) => Outcome::Done,
+            Ok(Err(failure)) => self.judge(&failure),
+            Err(_) => Outcome::Unavailable(self.late()),
+        }
+    }
+
+    async fn probe(&self) -> Result<String, String> {
+        let patience = self.settings.timeout.min(Duration::from_secs(10));
+        match timeout(patience, self.look()).await {
+            Ok(Ok(())) => Ok(format!("{} can be written", self.place)),
+            Ok(Err(failure)) => Err(self.unavailable(&failure).reason),
+            Err(_) => Err(self.late().reason),
+        }
+    }
+}
+
+impl Rows {
+    async fn insert(&self, event: &Event, data: &str) -> Result<(), Failure> {
+        let attributes = event.attributes();
+        let (time, received) = (time(event), rfc3339(event.received));
+        let attempt = i64::from(event.attempt);
+        let envelope = &event.envelope;
+        // In the order of `table::COLUMNS`.
+        let values: [&(dyn ToSql + Sync); table::COLUMNS.len()] = [
+            &attributes.id,
+            &attributes.source,
+            &attributes.r#type,
+            &attributes.subject,
+            &time,
+            &received,
+            &attempt,
+            &attributes.tcformat,
+            &envelope.kind.as_str(),
+            &envelope.event_name_or_changed(),
+            &envelope.number,
+            &envelope.company_id,
+            &data,
+        ];
+        let types = table::COLUMNS.map(|column| if column.is_number() { Type::INT8 } else { Type::TEXT });
+        let parameters: Vec<_> = values.into_iter().zip(types).collect();
+        let connection = self.pool.get().await?;
+        let inserted = connection.execute_typed(&self.settings.table.insert(), &parameters).await;
+        match inserted.map_err(|error| Failure::from(&error)) {
+            // A refusal is an answer too.
+            result @ (Ok(_) | Err(Failure::Refused { .. })) => {
+                connection.give_back();
+                result.map(drop)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Has the database plan the statement that inserts, which fails as the statement itself would if
+    /// the table, a column, the key or the permission is missing.
+    async fn look(&self) -> Result<(), Failure> {
+        let connection = self.pool.get().await?;
+        let failed = |error: tokio_postgres::Error| Failure::from(&error);
+        connection.batch_execute(&self.settings.table.explain()).await.map_err(failed)?;
+        let row = connection.query_typed_one("SHOW transaction_read_only", &[]).await.map_err(failed)?;
+        if row.try_get::<_, &str>(0).is_ok_and(|read_only| read_only == "on") {
+            return Err(Failure::Refused {
+                code: "25006".to_owned(),
+                message: "transactions are read-only".to_owned(),
+            });
+        }
+        connection.give_back();
+        Ok(())
+    }
+
+    /// What follows from a failure, by its SQLSTATE:
+    /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+    fn judge(&self, failure: &Failure) -> Outcome {
+        let code = failure.code().unwrap_or_default();
+        let why = match code {
+            "22P05" => "; jsonb and text hold no \\u0000",
+            "22003" => "; a number is beyond what numeric holds",
+            _ => "",
+        };
+        match code.get(..2) {
+            // Data, constraints, and what is too large for a column or its index: the same again would
+            // fail again.
+            Some("22" | "23" | "54") => Outcome::rejected(format!("{}: {failure}{why}", self.place)),
+            _ => Outcome::Unavailable(self.unavailable(failure)),
+        }
+    }
+
+    fn unavailable(&self, failure: &Failure) -> Unavailability {
+        let hint = match failure.code().unwrap_or_default() {
+            // The time of the statement itself.
+            "57014" => return self.late(),
+            "42P01" | "3F000" => ". Make the table with the statement that `check` prints, or correct `table`",
+            "42703" | "42804" | "42P10" => ". Compare the table with the statement that `check` prints",
+            "42501" => ". Grant INSERT and SELECT on the table to the role of the URL",
+            "25006" => ". This is a standby; name the primary, or add target_session_attrs=read-write to the URL",
+            code if code.starts_with("28") => ". Look at user and password of the URL",
+            _ => "",
+        };
+        Unavailability { reason: format!("{}: {failure}{hint}", self.place), fault: Fault::Unreachable }
+    }
+
+    fn late(&self) -> Unavailability {
+        let limit = humantime::format_duration(self.settings.timeout);
+        Unavailability { reason: format!("{}: no answer within {limit}", self.place), fault: Fault::Late }
+    }
+}
+
+/// The `time` attribute in a form that PostgreSQL reads; what Tradecloud may send is more than that.
+fn time(event: &Event) -> String {
+    rfc3339(event.attributes().time.parse().unwrap_or(event.received))
+}

@@ -1,0 +1,372 @@
+//! The statements of one transaction that writes: events with their deliveries, and ends of attempts.
+//!
+//! The order of a lane across receivers is the order in which they commit to it: a transaction first
+//! takes the lock of every lane it touches (lowest first, so that two cannot wait for each other), then a
+//! number for itself, and holds the locks until it is durable. So whoever gets the next number of a lane
+//! sees all that came before, and nobody who looks for the first of a lane can miss one. After the locks,
+//! events go in by their keys in order, for the same reason: a message that two receivers store at once
+//! makes the second wait for the first, and never each for the other.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use deadpool_postgres::ClientWrapper;
+use jiff::Timestamp;
+use tokio_postgres::{Error, Statement};
+
+use crate::dispatch::Route;
+use crate::inbox::key::lane;
+use crate::inbox::{Claim, EventKey, Finish, Incoming, RefusedBody};
+
+use super::{DEAD, DONE, PENDING};
+
+/// What a batch holds at the most. Less than what the numbers of events leave room for.
+pub(super) const MOST: usize = 256;
+
+/// Failures that are kept of each delivery.
+const FAILURES_KEPT: i64 = 50;
+
+/// An event or a refused body, as it is stored.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    key: EventKey,
+    id: String,
+    received: Timestamp,
+    path: String,
+    content_type: Option<String>,
+    kind: Option<&'static str>,
+    format: Option<&'static str>,
+    event_name: Option<String>,
+    message_id: Option<String>,
+    subject: Option<String>,
+    document: Option<String>,
+    company: Option<String>,
+    companies: Option<String>,
+    created: Option<String>,
+    lane: Option<i64>,
+    reason: Option<String>,
+    status: Option<i32>,
+    body: Bytes,
+    /// The handlers that want it.
+    handlers: Vec<String>,
+}
+
+impl Row {
+    pub(super) fn event(incoming: Incoming, routes: &[Route]) -> Self {
+        let envelope = incoming.envelope;
+        let wanted = routes.iter().filter(|route| route.wants(&envelope));
+        Self {
+            handlers: wanted.map(|route| route.name.clone()).collect(),
+            lane: Some(lane(envelope.kind, envelope.subject.as_deref(), incoming.key)),
+            key: incoming.key,
+            id: storable(incoming.id),
+            received: incoming.received,
+            path: storable(incoming.path),
+            content_type: incoming.content_type.map(storable),
+            kind: Some(envelope.kind.as_str()),
+            format: Some(envelope.format.as_str()),
+            event_name: envelope.event_name.map(storable),
+            message_id: envelope.message_id.map(storable),
+            subject: envelope.subject.map(storable),
+            document: envelope.number.map(storable),
+            company: envelope.company_id.map(storable),
+            companies: Some(storable(envelope.companies.join("\n"))),
+            created: envelope.created.map(storable),
+            reason: None,
+            status: None,
+            body: incoming.body,
+        }
+    }
+
+    /// A refused body, and the id it is kept under.
+    pub(super) fn refused(refused: RefusedBody) -> (Self, String) {
+        let (key, id) = EventKey::random();
+        let row = Self {
+            key,
+            id: id.clone(),
+            received: refused.received,
+            path: storable(refused.path),
+            content_type: refused.content_type.map(storable),
+            kind: None,
+            format: None,
+            event_name: None,
+            message_id: None,
+            subject: None,
+            document: None,
+            company: None,
+            companies: None,
+            created: None,
+            lane: None,
+            reason: Some(storable(refused.reason)),
+            status: Some(i32::from(refused.status)),
+            body: refused.body,
+            handlers: Vec::new(),
+        };
+        (row, id)
+    }
+
+    /// About how many bytes it writes.
+    pub(super) fn weight(&self) -> usize {
+        self.body.len()
+    }
+}
+
+/// The end of an attempt.
+#[derive(Debug, Clone)]
+pub(super) struct End {
+    pub(super) claim: Claim,
+    pub(super) token: i64,
+    pub(super) finish: Finish,
+    pub(super) took: Duration,
+}
+
+/// The one character that PostgreSQL does not take in a text.
+pub(super) fn storable(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
+}
+
+/// Does all of it in one transaction; returns for each row whether it is new. Durable on return.
+pub(super) async fn commit(db: &ClientWrapper, rows: &[&Row], ends: &[&End]) -> Result<Vec<bool>, Error> {
+    let lanes = rows.iter().filter_map(|row| row.lane).chain(ends.iter().map(|end| end.claim.lane));
+    let [lock, store, deliver, finish, forget, advance] = [
+        db.prepare_cached(LOCK).await?,
+        db.prepare_cached(STORE).await?,
+        db.prepare_cached(DELIVER).await?,
+        db.prepare_cached(FINISH).await?,
+        db.prepare_cached(FORGET).await?,
+        db.prepare_cached(ADVANCE).await?,
+    ];
+    // Sent in this order, and all of it before the first answer is there.
+    let ((), (), stored, (), (), (), (), (), ()) = tokio::try_join!(
+        biased;
+        db.batch_execute("BEGIN"),
+        lock_lanes(db, &lock, lanes.collect()),
+        store_rows(db, &store, rows),
+        add_deliveries(db, &deliver, rows),
+        finish_attempts(db, &finish, ends),
+        forget_failures(db, &forget, ends),
+        advance_ended(db, &advance, ends),
+        // A commit that waits for a standby must not be cut short: it would count as one.
+        db.batch_execute("SET LOCAL statement_timeout = 0"),
+        db.batch_execute("COMMIT"),
+    )?;
+    Ok(stored)
+}
+
+const LOCK: &str = "SELECT count(pg_advisory_xact_lock(lane)) FROM unnest($1::bigint[]) AS lane";
+
+/// Keeps everybody else from the lanes until the transaction ends.
+pub(super) async fn lock_lanes(db: &ClientWrapper, lock: &Statement, mut lanes: Vec<i64>) -> Result<(), Error> {
+    if lanes.is_empty() {
+        return Ok(());
+    }
+    lanes.sort_unstable();
+    lanes.dedup();
+    db.query_one(lock, &[&lanes]).await.map(drop)
+}
+
+const STORE: &str = "\
+    WITH batch AS MATERIALIZED (SELECT nextval('batches') * 1024 AS number)
+    INSERT INTO events (number, key, id, received, path, content_type, kind, format, event_name, message_id,
+                        subject, document, company, companies, created, lane, reason, status, body)
+    SELECT batch.number + place, key, id, received, path, content_type, kind, format, event_name, message_id,
+           subject, document, company, companies, created, lane, reason, status, body
+    FROM batch, unnest($1::int[], $2::bytea[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
+                       $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
+                       $15::text[], $16::bigint[], $17::text[], $18::int[], $19::bytea[])
+         AS row (place, key, id, received, path, content_type, kind, format, event_name, message_id, subject,
+                 document, company, companies, created, lane, reason, status, body)
+    ON CONFLICT (key) DO NOTHING RETURNING (number % 1024)::int";
+
+async fn store_rows(db: &ClientWrapper, store: &Statement, rows: &[&Row]) -> Result<Vec<bool>, Error> {
+    let mut new = vec![false; rows.len()];
+    if rows.is_empty() {
+        return Ok(new);
+    }
+    let mut places: Vec<usize> = (0..rows.len()).collect();
+    places.sort_by_key(|place| (rows[*place].key.0, *place));
+    let sorted = || places.iter().map(|place| rows[*place]);
+    let text = |of: fn(&Row) -> Option<&str>| sorted().map(of).collect::<Vec<_>>();
+    let stored = db
+        .query(
+            store,
+            &[
+                &places.iter().map(|place| i32::try_from(*place).unwrap_or(i32::MAX)).collect::<Vec<_>>(),
+                &sorted().map(|row| row.key.0.as_slice()).collect::<Vec<_>>(),
+                &sorted().map(|row| row.id.as_str()).collect::<Vec<_>>(),
+                &sorted().map(|row| row.received).collect::<Vec<_>>(),
+                &sorted().map(|row| row.path.as_str()).collect::<Vec<_>>(),
+                &text(|row| row.content_type.as_deref()),
+                &text(|row| row.kind),
+                &text(|row| row.format),
+                &text(|row| row.event_name.as_deref()),
+                &text(|row| row.message_id.as_deref()),
+                &text(|row| row.subject.as_deref()),
+                &text(|row| row.document.as_deref()),
+                &text(|row| row.company.as_deref()),
+                &text(|row| row.companies.as_deref()),
+                &text(|row| row.created.as_deref()),
+                &sorted().map(|row| row.lane).collect::<Vec<_>>(),
+                &text(|row| row.reason.as_deref()),
+                &sorted().map(|row| row.status).collect::<Vec<_>>(),
+                &sorted().map(|row| row.body.as_ref()).collect::<Vec<_>>(),
+            ],
+        )
+        .await?;
+    for row in stored {
+        if let Some(new) = usize::try_from(row.get::<_, i32>(0)).ok().and_then(|place| new.get_mut(place)) {
+            *new = true;
+        }
+    }
+    Ok(new)
+}
+
+/// Of the events that are new: those that were there keep the deliveries they have.
+const DELIVER: &str = "\
+    INSERT INTO deliveries (event, handler, lane, state, since, changed, due)
+    SELECT number, handler, lane, 0, now(), now(),
+           CASE WHEN row_number() OVER (PARTITION BY handler, lane ORDER BY number) = 1
+                 AND NOT EXISTS (SELECT 1 FROM deliveries d
+                                 WHERE d.handler = new.handler AND d.lane = new.lane AND d.state = 0)
+                THEN now() END
+    FROM (SELECT currval('batches') * 1024 + place AS number, handler, lane
+          FROM unnest($1::int[], $2::text[], $3::bigint[]) AS wanted (place, handler, lane)) AS new
+    WHERE EXISTS (SELECT 1 FROM events e WHERE e.number = new.number)";
+
+async fn add_deliveries(db: &ClientWrapper, deliver: &Statement, rows: &[&Row]) -> Result<(), Error> {
+    let (mut places, mut handlers, mut lanes) = (Vec::new(), Vec::new(), Vec::new());
+    for (place, row) in (0_i32..).zip(rows) {
+        for handler in &row.handlers {
+            places.push(place);
+            handlers.push(handler.as_str());
+            lanes.push(row.lane);
+        }
+    }
+    if places.is_empty() {
+        return Ok(());
+    }
+    db.execute(deliver, &[&places, &handlers, &lanes]).await.map(drop)
+}
+
+/// Only a claim that still is ours counts. Somebody may have discarded the delivery meanwhile; then that
+/// stands. And an earlier event may be to be delivered again; then this one waits for that.
+const FINISH: &str = "\
+    WITH ours AS (
+        DELETE FROM claims c
+        USING unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::smallint[], $6::bigint[], $7::int[],
+                     $8::int[], $9::bigint[], $10::text[])
+              AS a (handler, lane, token, event, state, pause, status, attempt, took, reason)
+        WHERE c.handler = a.handler AND c.lane = a.lane AND c.token = a.token RETURNING a.*
+    ), ended AS (
+        UPDATE deliveries d SET state = o.state, status = o.status, attempts = o.attempt, changed = now(),
+               due = CASE WHEN EXISTS (SELECT 1 FROM deliveries e WHERE e.handler = o.handler AND e.lane = o.lane
+                                       AND e.state = 0 AND e.event < o.event)
+                          THEN NULL ELSE now() + o.pause * interval '1 microsecond' END
+        FROM ours o WHERE d.event = o.event AND d.handler = o.handler AND d.state = 0 RETURNING o.*
+    )
+    INSERT INTO failures (event, handler, attempt, at, took, reason)
+    SELECT event, handler, attempt, now(), took, reason FROM ended WHERE reason IS NOT NULL
+    ON CONFLICT (event, handler, attempt) DO UPDATE SET at = excluded.at, took = excluded.took, reason = excluded.reason";
+
+async fn finish_attempts(db: &ClientWrapper, finish: &Statement, ends: &[&End]) -> Result<(), Error> {
+    if ends.is_empty() {
+        return Ok(());
+    }
+    let (mut states, mut pauses, mut statuses, mut reasons) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for end in ends {
+        let (state, pause, status, reason) = match &end.finish {
+            Finish::Done => (DONE, None, None, None),
+            Finish::Retry { at, reason } => (PENDING, Some(pause_until(*at)), None, Some(reason)),
+            Finish::Dead { reason, status } => (DEAD, None, status.map(i32::from), Some(reason)),
+        };
+        states.push(state);
+        pauses.push(pause);
+        statuses.push(status);
+        reasons.push(reason.cloned().map(storable));
+    }
+    db.execute(
+        finish,
+        &[
+            &ends.iter().map(|end| end.claim.handler.as_str()).collect::<Vec<_>>(),
+            &ends.iter().map(|end| end.claim.lane).collect::<Vec<_>>(),
+            &ends.iter().map(|end| end.token).collect::<Vec<_>>(),
+            &ends.iter().map(|end| end.claim.event).collect::<Vec<_>>(),
+            &states,
+            &pauses,
+            &statuses,
+            &ends
+                .iter()
+                .map(|end| i32::try_from(end.claim.attempts).unwrap_or(i32::MAX).saturating_add(1))
+                .collect::<Vec<_>>(),
+            &ends.iter().map(|end| i64::try_from(end.took.as_millis()).unwrap_or(i64::MAX)).collect::<Vec<_>>(),
+            &reasons,
+        ],
+    )
+    .await
+    .map(drop)
+}
+
+/// In microseconds from now on: the database has a clock of its own.
+fn pause_until(at: Timestamp) -> i64 {
+    i64::try_from(at.duration_since(Timestamp::now()).as_micros()).unwrap_or(i64::MAX)
+}
+
+/// By time, not by attempt: those count from 1 again when an event is delivered again.
+const FORGET: &str = "\
+    DELETE FROM failures f USING unnest($1::bigint[], $2::text[]) AS of (event, handler)
+    WHERE f.event = of.event AND f.handler = of.handler
+      AND f.at < (SELECT g.at FROM failures g WHERE g.event = of.event AND g.handler = of.handler
+                  ORDER BY g.at DESC LIMIT 1 OFFSET $3)";
+
+async fn forget_failures(db: &ClientWrapper, forget: &Statement, ends: &[&End]) -> Result<(), Error> {
+    let many: Vec<_> = ends.iter().filter(|end| i64::from(end.claim.attempts) >= FAILURES_KEPT).collect();
+    if many.is_empty() {
+        return Ok(());
+    }
+    let events: Vec<_> = many.iter().map(|end| end.claim.event).collect();
+    let handlers: Vec<_> = many.iter().map(|end| end.claim.handler.as_str()).collect();
+    db.execute(forget, &[&events, &handlers, &(FAILURES_KEPT - 1)]).await.map(drop)
+}
+
+/// Makes the first pending delivery of each lane due, if it is not yet. Its time begins now, however long
+/// it has waited for those before it.
+const ADVANCE: &str = "\
+    UPDATE deliveries d SET due = now(), since = CASE d.attempts WHEN 0 THEN now() ELSE d.since END
+    FROM unnest($1::text[], $2::bigint[]) AS of (handler, lane),
+         LATERAL (SELECT p.event FROM deliveries p WHERE p.handler = of.handler AND p.lane = of.lane AND p.state = 0
+                  ORDER BY p.event LIMIT 1) AS first
+    WHERE d.event = first.event AND d.handler = of.handler AND d.due IS NULL";
+
+async fn advance_ended(db: &ClientWrapper, advance: &Statement, ends: &[&End]) -> Result<(), Error> {
+    let over = ends.iter().filter(|end| !matches!(end.finish, Finish::Retry { .. }));
+    let lanes: Vec<_> = over.map(|end| (end.claim.handler.as_str(), end.claim.lane)).collect();
+    advance_lanes(db, advance, &lanes).await
+}
+
+async fn advance_lanes(db: &ClientWrapper, advance: &Statement, of: &[(&str, i64)]) -> Result<(), Error> {
+    if of.is_empty() {
+        return Ok(());
+    }
+    let handlers: Vec<_> = of.iter().map(|(handler, _)| *handler).collect();
+    let lanes: Vec<_> = of.iter().map(|(_, lane)| *lane).collect();
+    db.execute(advance, &[&handlers, &lanes]).await.map(drop)
+}
+
+/// Begins a transaction on a lane by itself: nobody else changes it until that is over.
+pub(super) async fn begin(db: &ClientWrapper, lane: i64) -> Result<(), Error> {
+    db.batch_execute("BEGIN").await?;
+    let lock = db.prepare_cached(LOCK).await?;
+    lock_lanes(db, &lock, vec![lane]).await
+}
+
+/// See [`ADVANCE`].
+pub(super) async fn advance(db: &ClientWrapper, handler: &str, lane: i64) -> Result<(), Error> {
+    let advance = db.prepare_cached(ADVANCE).await?;
+    advance_lanes(db, &advance, &[(handler, lane)]).await
+}
+
+/// Ends a transaction for good; durable on return.
+pub(super) async fn end(db: &ClientWrapper) -> Result<(), Error> {
+    db.batch_execute("SET LOCAL statement_timeout = 0").await?;
+    db.batch_execute("COMMIT").await
+}

@@ -1,0 +1,125 @@
+//! Statements for what people do (deliver again, set aside, accept), and for retention.
+//!
+//! Each is a transaction of its own that first takes the lock of the lane it changes, as every other that
+//! changes one (see [`super::batch`]).
+
+use bytes::Bytes;
+use deadpool_postgres::ClientWrapper;
+use jiff::Timestamp;
+use tokio_postgres::{Error, Row};
+
+use super::batch;
+use crate::inbox::Swept;
+
+/// Events that one step of a sweep looks at.
+const SWEEP_STEP: i64 = 500;
+
+/// Who sweeps holds this lock (of PostgreSQL, by number): two would get in each other's way.
+const SWEEPING: i64 = 0x7472_6164_6563_6c73;
+
+/// The lane of an event; `None` for a refused body, or if there is no such event.
+async fn lane_of(db: &ClientWrapper, event: i64) -> Result<Option<i64>, Error> {
+    let row = db.query_opt("SELECT lane FROM events WHERE number = $1", &[&event]).await?;
+    Ok(row.and_then(|row| row.get(0)))
+}
+
+/// Has an event delivered again. It takes its place in its lane by the order received.
+pub(super) async fn deliver_again(db: &ClientWrapper, event: i64, handler: Option<&str>) -> Result<usize, Error> {
+    let Some(lane) = lane_of(db, event).await? else { return Ok(0) };
+    batch::begin(db, lane).await?;
+    // Or retention could remove it meanwhile.
+    let there = db.query_opt("SELECT 1 FROM events WHERE number = $1 FOR SHARE", &[&event]).await?;
+    let wanted = "SELECT handler FROM deliveries WHERE event = $1
+                  AND CASE WHEN $2::text IS NULL THEN state IN (2, 3) ELSE handler = $2 AND state != 0 END";
+    let mut wanted: Vec<String> =
+        db.query(wanted, &[&event, &handler]).await?.iter().map(|row: &Row| row.get(0)).collect();
+    if let Some(handler) = handler
+        && wanted.is_empty()
+        && there.is_some()
+    {
+        // A handler that did not want the event, or was not there when it came.
+        let statement = "INSERT INTO deliveries (event, handler, lane, state, since, changed)
+                         VALUES ($1, $2, $3, 3, now(), now()) ON CONFLICT DO NOTHING";
+        if db.execute(statement, &[&event, &handler, &lane]).await? > 0 {
+            wanted.push(handler.to_owned());
+        }
+    }
+    for handler in &wanted {
+        let statement = "UPDATE deliveries SET state = 0, attempts = 0, since = now(), changed = now(), due = NULL,
+                                status = NULL WHERE event = $1 AND handler = $2";
+        db.execute(statement, &[&event, &handler]).await?;
+        // A later one that was the first waits for this one from now on.
+        let statement = "UPDATE deliveries SET due = NULL WHERE handler = $1 AND lane = $2 AND state = 0
+                         AND event > $3 AND due IS NOT NULL";
+        db.execute(statement, &[&handler, &lane, &event]).await?;
+        batch::advance(db, handler, lane).await?;
+    }
+    batch::end(db).await?;
+    Ok(wanted.len())
+}
+
+/// Sets aside what of an event is not done.
+pub(super) async fn discard(db: &ClientWrapper, event: i64) -> Result<usize, Error> {
+    let Some(lane) = lane_of(db, event).await? else {
+        let statement = "UPDATE events SET discarded = true WHERE number = $1 AND kind IS NULL AND NOT discarded";
+        return db.execute(statement, &[&event]).await.map(|bodies| usize::try_from(bodies).unwrap_or_default());
+    };
+    batch::begin(db, lane).await?;
+    let statement = "UPDATE deliveries SET state = 3, due = NULL, changed = now()
+                     WHERE event = $1 AND state IN (0, 2) RETURNING handler";
+    let discarded = db.query(statement, &[&event]).await?;
+    for row in &discarded {
+        batch::advance(db, row.get(0), lane).await?;
+    }
+    batch::end(db).await?;
+    Ok(discarded.len())
+}
+
+/// Takes a body off the list of refused ones.
+pub(super) async fn remove_refused(db: &ClientWrapper, event: i64) -> Result<(), Error> {
+    db.execute("DELETE FROM events WHERE number = $1 AND kind IS NULL", &[&event]).await.map(drop)
+}
+
+/// The body of an event.
+pub(super) async fn body(db: &ClientWrapper, event: i64) -> Result<Option<Bytes>, Error> {
+    let row = db.query_opt("SELECT body FROM events WHERE number = $1", &[&event]).await?;
+    Ok(row.map(|row| Bytes::from(row.get::<_, Vec<u8>>(0))))
+}
+
+/// Writes, durably.
+pub(super) async fn probe(db: &ClientWrapper) -> Result<(), Error> {
+    db.execute(&db.prepare_cached("UPDATE version SET probed = now()").await?, &[]).await.map(drop)
+}
+
+/// Removes finished events from `from` on that were finished before `before`; returns how far it came.
+pub(super) async fn sweep(db: &ClientWrapper, from: i64, before: Timestamp) -> Result<(Swept, i64), Error> {
+    const NOTHING: (Swept, i64) = (Swept { removed: 0, complete: true }, 0);
+    let step = "SELECT number, received FROM (SELECT number, received FROM events WHERE number > $1
+                                              ORDER BY number LIMIT $2) AS step ORDER BY number DESC LIMIT 1";
+    let Some(last) = db.query_opt(step, &[&from, &SWEEP_STEP]).await? else { return Ok(NOTHING) };
+    let (to, received): (i64, Timestamp) = (last.get(0), last.get(1));
+    db.batch_execute("BEGIN").await?;
+    if !db.query_one("SELECT pg_try_advisory_xact_lock($1)", &[&SWEEPING]).await?.get::<_, bool>(0) {
+        db.batch_execute("ROLLBACK").await?;
+        return Ok(NOTHING);
+    }
+    // Locked first and judged after that: somebody may just have one delivered again.
+    let old = "SELECT number FROM events WHERE number > $1 AND number <= $2 AND received < $3
+                 AND (kind IS NOT NULL OR discarded) ORDER BY number FOR UPDATE";
+    let old: Vec<i64> = db.query(old, &[&from, &to, &before]).await?.iter().map(|row| row.get(0)).collect();
+    let mut removed = 0;
+    if !old.is_empty() {
+        let statement = "DELETE FROM events WHERE number = ANY ($1)
+                           AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = number
+                                           AND (d.state IN (0, 2) OR d.changed >= $2)) RETURNING number";
+        let gone: Vec<i64> = db.query(statement, &[&old, &before]).await?.iter().map(|row| row.get(0)).collect();
+        db.execute("DELETE FROM deliveries WHERE event = ANY ($1)", &[&gone]).await?;
+        db.execute("DELETE FROM failures WHERE event = ANY ($1)", &[&gone]).await?;
+        removed = gone.len();
+    }
+    batch::end(db).await?;
+    // What comes after an event that is too young is younger still: nobody looks at all of a large inbox
+    // to find nothing.
+    let complete = received >= before;
+    Ok((Swept { removed, complete }, if complete { 0 } else { to }))
+}

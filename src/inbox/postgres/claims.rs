@@ -1,0 +1,178 @@
+//! Statements on deliveries: what is due, who works on it, how far it is.
+
+use deadpool_postgres::ClientWrapper;
+use jiff::{SignedDuration, Timestamp};
+use tokio_postgres::{Error, Row};
+
+use super::{batch, state};
+use crate::event::Event;
+use crate::inbox::{Claim, Due, EventKey, Standing};
+use crate::model::{Envelope, Format, Kind};
+
+/// Of the oldest that are due, those that nobody works on and nobody else is just claiming.
+const CLAIM: &str = "\
+    INSERT INTO claims (handler, lane, receiver, token)
+    SELECT handler, lane, $4, $5 FROM (
+        SELECT d.handler, d.lane FROM deliveries d
+        WHERE d.handler = $1 AND d.due IS NOT NULL AND d.due <= now() AND d.lane <> ALL ($3)
+          AND NOT EXISTS (SELECT 1 FROM claims c WHERE c.handler = d.handler AND c.lane = d.lane)
+        ORDER BY d.due LIMIT $2 FOR UPDATE OF d SKIP LOCKED) AS free
+    ON CONFLICT DO NOTHING";
+
+/// What the claims are for, as it is now that they are ours: while they were made, the delivery may have
+/// been finished by who had them before.
+const CLAIMED: &str = "\
+    WITH heads AS (
+        SELECT first.event, e.key, e.id, first.attempts, first.since, octet_length(e.body) AS size, c.lane
+        FROM claims c, LATERAL (SELECT d.event, d.attempts, d.since, d.due FROM deliveries d
+                                WHERE d.handler = c.handler AND d.lane = c.lane AND d.state = 0
+                                ORDER BY d.event LIMIT 1) AS first
+        JOIN events e ON e.number = first.event
+        WHERE c.handler = $1 AND c.token = $2 AND first.due <= now()
+    ), others AS (
+        DELETE FROM claims c WHERE c.handler = $1 AND c.token = $2
+           AND NOT EXISTS (SELECT 1 FROM heads h WHERE h.lane = c.lane)
+    )
+    SELECT * FROM heads ORDER BY event";
+
+/// When the next is due that nobody works on, in microseconds from now.
+const NEXT: &str = "\
+    SELECT (extract(epoch FROM d.due - now()) * 1000000)::bigint FROM deliveries d
+    WHERE d.handler = $1 AND d.due IS NOT NULL AND d.lane <> ALL ($2)
+      AND NOT EXISTS (SELECT 1 FROM claims c WHERE c.handler = d.handler AND c.lane = d.lane)
+    ORDER BY d.due LIMIT 1";
+
+/// Who claims.
+pub(super) struct Claimant<'a> {
+    pub(super) receiver: &'a str,
+    pub(super) token: i64,
+    /// Lanes where it is still at work, whatever the database says.
+    pub(super) busy: Vec<i64>,
+}
+
+/// Claims up to `most` deliveries of `handler` that are due.
+pub(super) async fn claim(db: &ClientWrapper, handler: &str, most: usize, by: &Claimant<'_>) -> Result<Due, Error> {
+    let claim = db.prepare_cached(CLAIM).await?;
+    let claimed = db.prepare_cached(CLAIMED).await?;
+    let next = db.prepare_cached(NEXT).await?;
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    // Sent in this order, and all of it before the first answer is there.
+    let ((), _, heads, next, ()) = tokio::try_join!(
+        biased;
+        db.batch_execute("BEGIN"),
+        async { db.execute(&claim, &[&handler, &most, &by.busy, &by.receiver, &by.token]).await },
+        async { db.query(&claimed, &[&handler, &by.token]).await },
+        async { db.query_opt(&next, &[&handler, &by.busy]).await },
+        db.batch_execute("COMMIT"),
+    )?;
+    let now = Timestamp::now();
+    Ok(Due {
+        claims: heads.iter().map(|head| read_claim(handler, head)).collect(),
+        next: next.map(|row| now.saturating_add(SignedDuration::from_micros(row.get(0))).unwrap_or(now)),
+    })
+}
+
+fn read_claim(handler: &str, row: &Row) -> Claim {
+    Claim {
+        event: row.get(0),
+        key: key(row, 1),
+        id: row.get(2),
+        handler: handler.to_owned(),
+        attempts: u32::try_from(row.get::<_, i32>(3)).unwrap_or_default(),
+        since: row.get(4),
+        size: usize::try_from(row.get::<_, i32>(5)).unwrap_or_default(),
+        lane: row.get(6),
+    }
+}
+
+fn key(row: &Row, column: usize) -> EventKey {
+    let bytes: &[u8] = row.get(column);
+    // Written by `store`, so it has that length.
+    EventKey(bytes.try_into().unwrap_or_default())
+}
+
+const LOAD: &str = "\
+    SELECT kind, format, event_name, message_id, subject, document, company, companies, created, id, received,
+           content_type, body
+    FROM events e WHERE number = $1 AND kind IS NOT NULL
+      AND EXISTS (SELECT 1 FROM claims c WHERE c.handler = $2 AND c.lane = $3 AND c.token = $4)";
+
+/// The event of a claim; `None` if the claim is no longer ours.
+pub(super) async fn load(db: &ClientWrapper, claim: &Claim, token: i64) -> Result<Option<Event>, Error> {
+    let statement = db.prepare_cached(LOAD).await?;
+    let row = db.query_opt(&statement, &[&claim.event, &claim.handler, &claim.lane, &token]).await?;
+    Ok(row.map(|row| Event {
+        envelope: envelope(&row),
+        id: row.get(9),
+        received: row.get(10),
+        attempt: claim.attempts + 1,
+        content_type: row.get(11),
+        body: bytes::Bytes::from(row.get::<_, Vec<u8>>(12)),
+    }))
+}
+
+fn envelope(row: &Row) -> Envelope {
+    let (kind, format): (String, String) = (row.get(0), row.get(1));
+    Envelope {
+        // Written by `store`, so they are known.
+        kind: Kind::from_name(&kind).unwrap_or(Kind::Order),
+        format: Format::from_name(&format).unwrap_or(Format::Json),
+        event_name: row.get(2),
+        message_id: row.get(3),
+        subject: row.get(4),
+        number: row.get(5),
+        company_id: row.get(6),
+        companies: row.get::<_, Option<String>>(7).unwrap_or_default().lines().map(str::to_owned).collect(),
+        created: row.get(8),
+    }
+}
+
+/// Gives a claim back.
+pub(super) async fn release(db: &ClientWrapper, handler: &str, lane: i64, token: i64) -> Result<(), Error> {
+    let statement = "DELETE FROM claims WHERE handler = $1 AND lane = $2 AND token = $3";
+    db.execute(&db.prepare_cached(statement).await?, &[&handler, &lane, &token]).await.map(drop)
+}
+
+/// How far an event has come with each handler.
+pub(super) async fn standing(db: &ClientWrapper, key: EventKey) -> Result<Vec<Standing>, Error> {
+    let statement = "\
+        SELECT d.state, d.status, (SELECT f.reason FROM failures f WHERE f.event = d.event AND f.handler = d.handler
+                                   ORDER BY f.at DESC LIMIT 1)
+        FROM events e JOIN deliveries d ON d.event = e.number WHERE e.key = $1";
+    let rows = db.query(&db.prepare_cached(statement).await?, &[&key.0.as_slice()]).await?;
+    let read = |row: &Row| Standing {
+        state: state(row.get(0)),
+        status: row.get::<_, Option<i32>>(1).and_then(|status| u16::try_from(status).ok()),
+        reason: row.get(2),
+    };
+    Ok(rows.iter().map(read).collect())
+}
+
+/// Makes an event's waiting deliveries due at once.
+pub(super) async fn hurry(db: &ClientWrapper, key: EventKey) -> Result<(), Error> {
+    let statement = "SELECT number, lane FROM events WHERE key = $1 AND lane IS NOT NULL";
+    let Some(event) = db.query_opt(&db.prepare_cached(statement).await?, &[&key.0.as_slice()]).await? else {
+        return Ok(());
+    };
+    batch::begin(db, event.get(1)).await?;
+    let statement = "UPDATE deliveries SET due = now() WHERE event = $1 AND due > now()";
+    db.execute(&db.prepare_cached(statement).await?, &[&event.get::<_, i64>(0)]).await?;
+    batch::end(db).await
+}
+
+/// Handlers with unfinished deliveries, each counted up to `most`.
+pub(super) async fn backlog(db: &ClientWrapper, most: usize) -> Result<Vec<(String, usize)>, Error> {
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let mut found: Vec<(String, usize)> = Vec::new();
+    loop {
+        // One step in the index per handler, however many deliveries it has.
+        let after = found.last().map(|(handler, _)| handler.as_str()).unwrap_or_default();
+        let statement = "SELECT handler FROM deliveries WHERE state = 0 AND handler > $1 ORDER BY handler LIMIT 1";
+        let Some(next) = db.query_opt(statement, &[&after]).await? else { return Ok(found) };
+        let handler: String = next.get(0);
+        let statement =
+            "SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 0 AND handler = $1 LIMIT $2) AS n";
+        let count: i64 = db.query_one(statement, &[&handler, &most]).await?.get(0);
+        found.push((handler, usize::try_from(count).unwrap_or_default()));
+    }
+}

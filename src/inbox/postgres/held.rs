@@ -1,0 +1,82 @@
+//! What this process works on: the claims that it believes to be its own.
+//!
+//! The database says who owns a lane; this says which attempts go on here, also when the database has
+//! given their lane to somebody else. And it remembers claims that were given up without the database
+//! having heard of it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use uuid::Uuid;
+
+use crate::inbox::{Claim, Due};
+
+/// How often the database is told of a claim that was given up: one that was under way when the
+/// connection broke may become real a little later.
+const TOLD: u8 = 30;
+
+/// Claims of this process.
+#[derive(Clone, Default)]
+pub(super) struct Held(Arc<Mutex<Inside>>);
+
+#[derive(Default)]
+struct Inside {
+    /// By handler and lane, the token of the claim.
+    lanes: HashMap<(String, i64), i64>,
+    /// Tokens whose claims are to be removed, and how often that is still to be said.
+    dropped: Vec<(i64, u8)>,
+}
+
+/// A number that no other claim has.
+pub(super) fn token() -> i64 {
+    let [a, b, c, d, e, f, _, _, g, h, ..] = Uuid::new_v4().into_bytes();
+    i64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
+impl Held {
+    /// The lanes of `handler` where an attempt goes on.
+    pub(super) fn lanes(&self, handler: &str) -> Vec<i64> {
+        self.inside().lanes.keys().filter(|(by, _)| by == handler).map(|(_, lane)| *lane).collect()
+    }
+
+    /// Notes what was claimed.
+    pub(super) fn add(&self, due: &Due, token: i64) {
+        let lanes = due.claims.iter().map(|claim| ((claim.handler.clone(), claim.lane), token));
+        self.inside().lanes.extend(lanes);
+    }
+
+    /// The token of a claim.
+    pub(super) fn token(&self, claim: &Claim) -> Option<i64> {
+        self.inside().lanes.get(&(claim.handler.clone(), claim.lane)).copied()
+    }
+
+    /// The attempt has ended; returns the token of its claim.
+    pub(super) fn remove(&self, claim: &Claim) -> Option<i64> {
+        self.inside().lanes.remove(&(claim.handler.clone(), claim.lane))
+    }
+
+    /// The database is to be told that the claims with this token are over.
+    pub(super) fn drop_token(&self, token: i64) {
+        self.inside().dropped.push((token, TOLD));
+    }
+
+    /// What the database is to be told.
+    pub(super) fn dropped(&self) -> Vec<i64> {
+        self.inside().dropped.iter().map(|(token, _)| *token).collect()
+    }
+
+    /// The database was told.
+    pub(super) fn forget(&self, told: &[i64]) {
+        let mut inside = self.inside();
+        for (token, times) in &mut inside.dropped {
+            if told.contains(token) {
+                *times -= 1;
+            }
+        }
+        inside.dropped.retain(|(_, times)| *times > 0);
+    }
+
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

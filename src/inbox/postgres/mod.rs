@@ -1,0 +1,249 @@
+//! The inbox in PostgreSQL, shared by any number of receivers.
+//!
+//! `writer` commits whatever is waiting in one transaction, and `batch` holds its statements and says
+//! how the order is kept across receivers. `claims` is what is due, `presence` who is at work and what
+//! becomes of the work of one that is not, `changes` and `views` what people do and look at.
+
+mod batch;
+mod changes;
+mod claims;
+mod held;
+mod open;
+mod presence;
+mod views;
+mod writer;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+
+use super::{
+    Claim, Due, EventKey, EventView, Filter, Finish, Inbox, InboxError, Incoming, Open, Purpose, Receipt, RefusedBody,
+    SharedInbox, Standing, State, Swept,
+};
+use crate::config::Section;
+use crate::dispatch::Route;
+use crate::event::Event;
+use crate::postgres::{Database, Failure, Pool, within};
+use batch::{End, Row};
+use held::Held;
+use writer::{Work, Writer};
+
+/// The schema that all tables are in.
+const SCHEMA: &str = "tradecloud_inbox";
+
+/// How long anything may take. The server's own limits (see `open::SETUP`) are shorter or as long.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// The same for what people do and look at.
+const PATIENT: Duration = Duration::from_secs(60);
+
+/// Connections of one receiver, beside that of the writer and that of the heartbeat.
+const CONNECTIONS: usize = 6;
+
+const PENDING: i16 = 0;
+const DONE: i16 = 1;
+const DEAD: i16 = 2;
+
+/// The state a number stands for.
+fn state(number: i16) -> State {
+    match number {
+        PENDING => State::Pending,
+        DONE => State::Done,
+        DEAD => State::Dead,
+        _ => State::Discarded,
+    }
+}
+
+/// Checked settings: where the database is.
+#[derive(Debug, Clone)]
+struct Settings {
+    database: Database,
+}
+
+/// Reads `url` or `url_file`.
+pub(super) fn read(section: &Section) -> Option<Box<dyn Open>> {
+    // The default is for SQLite.
+    let _ = section.text("path");
+    Some(Box::new(Settings { database: Database::read(section)? }))
+}
+
+#[async_trait::async_trait]
+impl Open for Settings {
+    async fn open(&self, purpose: Purpose) -> anyhow::Result<SharedInbox> {
+        Ok(Arc::new(Postgres::open(&self.database, purpose).await?))
+    }
+}
+
+/// The open inbox.
+struct Postgres {
+    pool: Pool,
+    writer: Writer,
+    /// The name this receiver goes by among the others.
+    receiver: String,
+    held: Held,
+    heartbeat: Mutex<JoinSet<()>>,
+    /// Where the next sweep goes on.
+    swept_to: Mutex<i64>,
+}
+
+impl Postgres {
+    async fn open(database: &Database, purpose: Purpose) -> anyhow::Result<Self> {
+        let pool = |most| database.pool(most, open::SETUP);
+        let (shared, own) = (pool(CONNECTIONS), pool(1));
+        open::prepare(&shared, purpose, &database.place()).await?;
+        let (receiver, held) = (presence::name(), Held::default());
+        let mut heartbeat = JoinSet::new();
+        if purpose == Purpose::Serve {
+            // There before it claims anything.
+            presence::once(&own, &receiver, &held).await?;
+            heartbeat.spawn(presence::beat(own, receiver.clone(), held.clone()));
+        }
+        let writer = Writer::start(pool(1));
+        Ok(Self { pool: shared, writer, receiver, held, heartbeat: Mutex::new(heartbeat), swept_to: Mutex::new(0) })
+    }
+}
+
+impl From<Failure> for InboxError {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure.to_string())
+    }
+}
+
+/// Does something on a connection of the pool, within a time. If it fails, the connection is closed, and
+/// with it a transaction that was begun.
+macro_rules! on_connection {
+    ($inbox:expr, $limit:expr, $db:ident => $work:expr) => {{
+        let connection = $inbox.pool.get().await?;
+        let $db = &*connection;
+        let value = within($limit, $work).await?;
+        connection.give_back();
+        value
+    }};
+}
+
+#[async_trait::async_trait]
+impl Inbox for Postgres {
+    async fn store(&self, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {
+        let new = self.writer.run(Work::Store(Row::event(incoming, &routes))).await?;
+        Ok(Receipt { duplicate: !new })
+    }
+
+    async fn refuse(&self, refused: RefusedBody) -> Result<Option<String>, InboxError> {
+        let (row, id) = Row::refused(refused);
+        self.writer.run(Work::Store(row)).await?;
+        Ok(Some(id))
+    }
+
+    async fn claim(&self, handler: &str, most: usize) -> Result<Due, InboxError> {
+        let by = claims::Claimant { receiver: &self.receiver, token: held::token(), busy: self.held.lanes(handler) };
+        let claimed = async { Ok(on_connection!(self, LIMIT, db => claims::claim(db, handler, most, &by))) }.await;
+        match &claimed {
+            Ok(due) => self.held.add(due, by.token),
+            // It may have been done all the same.
+            Err(_) => self.held.drop_token(by.token),
+        }
+        claimed
+    }
+
+    async fn load(&self, claim: &Claim) -> Result<Event, InboxError> {
+        let token = self.held.token(claim).unwrap_or_default();
+        let event = on_connection!(self, LIMIT, db => claims::load(db, claim, token));
+        event.ok_or_else(|| InboxError::Failed("another receiver has taken over this order or shipment".to_owned()))
+    }
+
+    async fn finish(&self, claim: &Claim, finish: Finish, took: Duration) -> Result<(), InboxError> {
+        if let Some(token) = self.held.token(claim) {
+            self.writer.run(Work::Finish(End { claim: claim.clone(), token, finish, took })).await?;
+            self.held.remove(claim);
+        }
+        Ok(())
+    }
+
+    async fn release(&self, claim: &Claim) {
+        let Some(token) = self.held.remove(claim) else { return };
+        let released: Result<(), InboxError> = async {
+            on_connection!(self, LIMIT, db => claims::release(db, &claim.handler, claim.lane, token));
+            Ok(())
+        }
+        .await;
+        if released.is_err() {
+            self.held.drop_token(token);
+        }
+    }
+
+    async fn standing(&self, key: EventKey) -> Result<Vec<Standing>, InboxError> {
+        Ok(on_connection!(self, LIMIT, db => claims::standing(db, key)))
+    }
+
+    async fn hurry(&self, key: EventKey) -> Result<(), InboxError> {
+        on_connection!(self, LIMIT, db => claims::hurry(db, key));
+        Ok(())
+    }
+
+    async fn sweep(&self, before: Timestamp) -> Result<Swept, InboxError> {
+        let from = *self.swept_to.lock().unwrap_or_else(PoisonError::into_inner);
+        let (swept, to) = on_connection!(self, PATIENT, db => changes::sweep(db, from, before));
+        *self.swept_to.lock().unwrap_or_else(PoisonError::into_inner) = to;
+        Ok(swept)
+    }
+
+    async fn list(&self, filter: &Filter) -> Result<Vec<EventView>, InboxError> {
+        Ok(on_connection!(self, PATIENT, db => views::list(db, filter)))
+    }
+
+    async fn show(&self, id: &str) -> Result<Option<EventView>, InboxError> {
+        let key = EventKey::of_id(id);
+        Ok(on_connection!(self, PATIENT, db => views::show(db, key)))
+    }
+
+    async fn body(&self, event: i64) -> Result<Bytes, InboxError> {
+        let body = on_connection!(self, PATIENT, db => changes::body(db, event));
+        body.ok_or_else(|| InboxError::Failed("there is no such event any more".to_owned()))
+    }
+
+    async fn deliver(&self, event: i64, handler: Option<&str>) -> Result<usize, InboxError> {
+        Ok(on_connection!(self, LIMIT, db => changes::deliver_again(db, event, handler)))
+    }
+
+    async fn accept(&self, event: i64, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {
+        // Two transactions: in between it is there twice, never not at all.
+        let receipt = self.store(incoming, routes).await?;
+        on_connection!(self, LIMIT, db => changes::remove_refused(db, event));
+        Ok(receipt)
+    }
+
+    async fn discard(&self, event: i64) -> Result<usize, InboxError> {
+        Ok(on_connection!(self, LIMIT, db => changes::discard(db, event)))
+    }
+
+    async fn backlog(&self, most: usize) -> Result<Vec<(String, usize)>, InboxError> {
+        Ok(on_connection!(self, PATIENT, db => claims::backlog(db, most)))
+    }
+
+    async fn probe(&self) -> Result<(), InboxError> {
+        on_connection!(self, LIMIT, db => changes::probe(db));
+        Ok(())
+    }
+
+    async fn close(&self) {
+        self.writer.close().await;
+        let mut heartbeat = std::mem::take(&mut *self.heartbeat.lock().unwrap_or_else(PoisonError::into_inner));
+        if !heartbeat.is_empty() {
+            // It must not come after the farewell.
+            heartbeat.shutdown().await;
+            let left: Result<(), Failure> = async {
+                on_connection!(self, LIMIT, db => presence::leave(db, &self.receiver));
+                Ok(())
+            }
+            .await;
+            if let Err(failure) = left {
+                tracing::warn!(%failure, "cannot say in the inbox that this receiver ends; others wait a few seconds");
+            }
+        }
+        self.pool.close();
+    }
+}

@@ -1,0 +1,114 @@
+//! Opening the inbox: is the server fit for it, is the schema there in the right version.
+
+use anyhow::{Context as _, bail, ensure};
+use deadpool_postgres::ClientWrapper;
+
+use super::{LIMIT, SCHEMA};
+use crate::inbox::{NoInbox, Purpose};
+use crate::postgres::{Pool, within};
+
+/// The version of the schema this program works with.
+const VERSION: i32 = 1;
+
+/// What leads from each version to the next; the first starts from nothing.
+const MIGRATIONS: [&str; VERSION as usize] = [include_str!("schema.sql")];
+
+/// The oldest server that this was made for, as it writes its version.
+const OLDEST: i32 = 130_000;
+
+/// Whoever changes the schema holds this lock (of PostgreSQL, by number) until it has committed.
+const MIGRATING: i64 = 0x7472_6164_6563_6c64;
+
+/// What is set on every connection.
+///
+/// The statements are made for their indexes; without the other ways the planner cannot choose one that
+/// was right for yesterday's size of a table. The time-outs free what a receiver that stalls holds.
+pub(super) const SETUP: &str = "\
+    SET search_path = tradecloud_inbox; \
+    SET statement_timeout = '10s'; SET lock_timeout = '8s'; SET idle_in_transaction_session_timeout = '10s'; \
+    SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
+    SET jit = off; SET plan_cache_mode = force_generic_plan; \
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+
+/// Makes sure that the inbox is there in the right version. `place` is the database, for messages.
+pub(super) async fn prepare(pool: &Pool, purpose: Purpose, place: &str) -> anyhow::Result<()> {
+    let db = pool.get().await.with_context(|| format!("cannot reach the inbox {place}"))?;
+    within(LIMIT, judge(&db, purpose))
+        .await
+        .with_context(|| format!("cannot use the inbox {place}"))?
+        .with_context(|| format!("cannot use the inbox {place}"))?;
+    let version = within(LIMIT, version(&db)).await.with_context(|| format!("cannot read the inbox {place}"))?;
+    if version == 0 && purpose == Purpose::Look {
+        bail!(NoInbox::NotYet { place: format!("PostgreSQL {place}") });
+    }
+    if version != VERSION {
+        within(LIMIT, migrate(&db))
+            .await
+            .with_context(|| format!("cannot prepare the inbox {place}"))?
+            .with_context(|| format!("cannot prepare the inbox {place}"))?;
+    }
+    db.give_back();
+    Ok(())
+}
+
+/// Whether an inbox can be on this server.
+async fn judge(db: &ClientWrapper, purpose: Purpose) -> Result<anyhow::Result<()>, tokio_postgres::Error> {
+    let row = db
+        .query_one(
+            "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),
+                    current_setting('fsync')::boolean, current_setting('transaction_read_only')::boolean",
+            &[],
+        )
+        .await?;
+    let (version, encoding): (i32, String) = (row.get(0), row.get(1));
+    let (fsync, read_only): (bool, bool) = (row.get(2), row.get(3));
+    Ok((|| {
+        ensure!(version >= OLDEST, "the server is older than PostgreSQL {}", OLDEST / 10_000);
+        ensure!(encoding == "UTF8", "the database is in {encoding}. Make one with ENCODING 'UTF8'");
+        if purpose == Purpose::Serve {
+            ensure!(fsync, "the server runs with fsync = off: it could lose what it says is safe. Turn it on");
+            ensure!(!read_only, "it is read-only. Is this a standby? Give the URL of the primary");
+        }
+        Ok(())
+    })())
+}
+
+/// The version of the schema that is there; 0 if there is none.
+async fn version(db: &ClientWrapper) -> Result<i32, tokio_postgres::Error> {
+    let there = db.query_one("SELECT to_regclass($1 || '.version') IS NOT NULL", &[&SCHEMA]).await?;
+    if !there.get::<_, bool>(0) {
+        return Ok(0);
+    }
+    Ok(db.query_one("SELECT version FROM version", &[]).await?.get(0))
+}
+
+/// Brings the schema to this program's version, in one transaction; one receiver after the other, if
+/// several start at once.
+async fn migrate(db: &ClientWrapper) -> Result<anyhow::Result<()>, tokio_postgres::Error> {
+    db.batch_execute("BEGIN").await?;
+    db.query_one("SELECT pg_advisory_xact_lock($1)", &[&MIGRATING]).await?;
+    let found = version(db).await?;
+    if found > VERSION {
+        db.batch_execute("ROLLBACK").await?;
+        return Ok(Err(anyhow::anyhow!(
+            "it was written by a newer version of this program (schema {found}, this one knows {VERSION}). Use that one"
+        )));
+    }
+    if found == 0 {
+        // An administrator may have made it for a role that may not.
+        let there = db.query_one("SELECT to_regnamespace($1) IS NOT NULL", &[&SCHEMA]).await?;
+        if !there.get::<_, bool>(0) {
+            db.batch_execute(&format!("CREATE SCHEMA {SCHEMA}")).await?;
+        }
+    }
+    for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or_default()) {
+        db.batch_execute(migration).await?;
+    }
+    if found == 0 {
+        db.execute("INSERT INTO version (version) VALUES ($1)", &[&VERSION]).await?;
+    } else {
+        db.execute("UPDATE version SET version = $1", &[&VERSION]).await?;
+    }
+    db.batch_execute("COMMIT").await?;
+    Ok(Ok(()))
+}

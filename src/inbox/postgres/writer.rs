@@ -1,0 +1,163 @@
+//! The one writer of a receiver: whatever is waiting goes into one transaction and one sync.
+//!
+//! A transaction is sent whole, its commit included, so that it costs one round trip. If the answer does
+//! not come, nothing is said to be safe; a message that was stored all the same is a duplicate when its
+//! sender repeats it. If the database refuses something, every job is tried by itself, so that one that
+//! can never be stored does not hold up the others.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use super::LIMIT;
+use super::batch::{self, End, Row};
+use crate::inbox::InboxError;
+use crate::postgres::{Connection, Failure, Pool, within};
+
+/// Bytes that one transaction holds at the most: the first waits for the last.
+const MOST_BYTES: usize = 16 << 20;
+
+/// Jobs that may wait. Their bodies are in the budget of all bodies.
+const QUEUE: usize = 4096;
+
+/// Pause between a failure and the next attempt.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// What is to be written.
+#[derive(Debug)]
+pub(super) enum Work {
+    Store(Row),
+    Finish(End),
+}
+
+struct Job {
+    work: Work,
+    /// Told when it is durable: whether it is new.
+    reply: oneshot::Sender<Result<bool, InboxError>>,
+}
+
+impl Job {
+    fn weight(&self) -> usize {
+        match &self.work {
+            Work::Store(row) => row.weight(),
+            Work::Finish(_) => 0,
+        }
+    }
+}
+
+/// The way to the writer's task.
+pub(super) struct Writer {
+    jobs: Mutex<Option<mpsc::Sender<Job>>>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    /// Starts the writer, with a connection of its own.
+    pub(super) fn start(pool: Pool) -> Self {
+        let (sender, jobs) = mpsc::channel(QUEUE);
+        let task = tokio::spawn(run(pool, jobs));
+        Self { jobs: Mutex::new(Some(sender)), task: Mutex::new(Some(task)) }
+    }
+
+    /// Does that in the next transaction; returns once it is durable, with whether it is new. It is done
+    /// even if the caller stops waiting.
+    pub(super) async fn run(&self, work: Work) -> Result<bool, InboxError> {
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(InboxError::Closed)?;
+        let (reply, replied) = oneshot::channel();
+        jobs.send(Job { work, reply }).await.map_err(|_| InboxError::Closed)?;
+        replied.await.unwrap_or(Err(InboxError::Closed))
+    }
+
+    /// Does what is waiting, and ends.
+    pub(super) async fn close(&self) {
+        drop(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task
+            && task.await.is_err()
+        {
+            tracing::error!("the writer of the inbox ended in a panic");
+        }
+    }
+}
+
+async fn run(pool: Pool, mut jobs: mpsc::Receiver<Job>) {
+    let (mut connection, mut held_over, mut failed) = (None, None, false);
+    loop {
+        let first = match held_over.take() {
+            Some(job) => job,
+            None => match jobs.recv().await {
+                Some(job) => job,
+                None => return,
+            },
+        };
+        let mut bytes = first.weight();
+        let mut batch = vec![first];
+        while batch.len() < batch::MOST
+            && let Ok(job) = jobs.try_recv()
+        {
+            if bytes + job.weight() > MOST_BYTES {
+                held_over = Some(job);
+                break;
+            }
+            bytes += job.weight();
+            batch.push(job);
+        }
+        let works: Vec<&Work> = batch.iter().map(|job| &job.work).collect();
+        let answers = write(&pool, &mut connection, &works).await;
+        let failure = answers.iter().find_map(|answer| answer.as_ref().err()).cloned();
+        for (job, answer) in batch.into_iter().zip(answers) {
+            // Who has left does not need to hear it.
+            let _ = job.reply.send(answer.map_err(InboxError::from));
+        }
+        if let Some(failure) = failure {
+            tracing::error!(%failure, "the inbox cannot write; what it cannot write is answered 503 until it can");
+            sleep(PAUSE).await;
+        } else if failed {
+            tracing::info!("the inbox can write again");
+        }
+        failed = connection.is_none();
+    }
+}
+
+/// Writes all of it, in one transaction if that can be; an answer for each.
+async fn write(pool: &Pool, connection: &mut Option<Connection>, works: &[&Work]) -> Vec<Result<bool, Failure>> {
+    match transaction(pool, connection, works).await {
+        Ok(new) => new.into_iter().map(Ok).collect(),
+        Err(failure) if works.len() > 1 && is_of_one(&failure) => {
+            let mut answers = Vec::new();
+            for work in works {
+                let alone = transaction(pool, connection, &[work]).await;
+                answers.push(alone.map(|new| new.first().copied().unwrap_or_default()));
+            }
+            answers
+        }
+        Err(failure) => vec![Err(failure); works.len()],
+    }
+}
+
+async fn transaction(pool: &Pool, connection: &mut Option<Connection>, works: &[&Work]) -> Result<Vec<bool>, Failure> {
+    let db = match connection.take() {
+        Some(db) if !db.is_closed() => db,
+        _ => pool.get().await?,
+    };
+    let (mut rows, mut ends) = (Vec::new(), Vec::new());
+    for work in works {
+        match work {
+            Work::Store(row) => rows.push(row),
+            Work::Finish(end) => ends.push(end),
+        }
+    }
+    let mut stored = within(LIMIT, batch::commit(&db, &rows, &ends)).await?.into_iter();
+    *connection = Some(db);
+    Ok(works.iter().map(|work| matches!(work, Work::Store(_)) && stored.next().unwrap_or_default()).collect())
+}
+
+/// Whether it may be the fault of one job: not if the database was not reached, is full, ends, or can
+/// only be read.
+fn is_of_one(failure: &Failure) -> bool {
+    let everybodys = ["25", "28", "3D", "3F", "53", "57", "58", "F0", "XX"];
+    failure.code().is_some_and(|code| !everybodys.iter().any(|class| code.starts_with(class)))
+}

@@ -1,0 +1,194 @@
+//! Who the client is where a load balancer or reverse proxy stands in front (`server.trusted_proxies`).
+//!
+//! A proxy says so in two ways: in the head of the request (`Forwarded`, RFC 7239, or the older
+//! `X-Forwarded-For`), or before it in the PROXY protocol (see [`super::proxied`]). Both are believed only from
+//! the addresses of trusted proxies, and of a list only as far from its right end as trusted proxies
+//! wrote it: what stands further left came from the client, who may write anything. If both headers
+//! are there and disagree, one of them came from the client too, and neither is believed.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::http::header::FORWARDED;
+use axum::http::{HeaderMap, Request};
+
+use super::proxied::Source;
+use crate::auth::AddressList;
+
+const X_FORWARDED_FOR: &str = "x-forwarded-for";
+
+/// The address a request came from. If that cannot be said, it is the address of the last proxy whose
+/// word counts.
+pub(crate) fn address<B>(trusted: &AddressList, peer: IpAddr, request: &Request<B>) -> IpAddr {
+    let peer = request.extensions().get::<Source>().and_then(|source| source.0).unwrap_or(peer).to_canonical();
+    if !trusted.contains(peer) {
+        return peer;
+    }
+    let headers = request.headers();
+    let standard = chain(headers, FORWARDED.as_str(), forwarded).map(|chain| client(trusted, peer, chain));
+    let older = chain(headers, X_FORWARDED_FOR, plain).map(|chain| client(trusted, peer, chain));
+    match (standard, older) {
+        (Some(one), Some(other)) if one != other => {
+            tracing::warn!(%peer, "Forwarded and X-Forwarded-For disagree; neither is believed. Have the proxy remove one");
+            peer
+        }
+        (Some(address), _) | (None, Some(address)) => address,
+        (None, None) => peer,
+    }
+}
+
+/// What a header lists, the last proxy's word last; `None` for what is no address.
+fn chain(headers: &HeaderMap, name: &str, read: fn(&str) -> Vec<Option<IpAddr>>) -> Option<Vec<Option<IpAddr>>> {
+    let values = headers.get_all(name);
+    values.iter().next()?;
+    Some(values.iter().flat_map(|value| value.to_str().map_or_else(|_| vec![None], read)).collect())
+}
+
+/// The first address from the right that is no trusted proxy.
+fn client(trusted: &AddressList, peer: IpAddr, chain: Vec<Option<IpAddr>>) -> IpAddr {
+    let mut last = peer;
+    for address in chain.into_iter().rev() {
+        match address {
+            Some(address) if trusted.contains(address) => last = address,
+            Some(address) => return address,
+            None => return last,
+        }
+    }
+    last
+}
+
+/// `X-Forwarded-For`: addresses with commas between them.
+fn plain(value: &str) -> Vec<Option<IpAddr>> {
+    value.split(',').map(|part| node(part.trim())).collect()
+}
+
+/// `Forwarded`: elements with commas between them, each of `name=value` with semicolons between them. A
+/// value that is written wrongly says nothing at all: its quotes could hide what a proxy has added.
+fn forwarded(value: &str) -> Vec<Option<IpAddr>> {
+    let mut addresses = Vec::new();
+    let mut address = None;
+    let mut rest = value;
+    loop {
+        let Some((name, after)) = rest.split_once('=') else { return vec![None] };
+        let Some((text, after)) = value_of(after) else { return vec![None] };
+        if name.trim().eq_ignore_ascii_case("for") {
+            address = node(text);
+        }
+        let after = after.trim_start();
+        match after.chars().next() {
+            Some(';') => {}
+            Some(',') => addresses.push(address.take()),
+            None => {
+                addresses.push(address);
+                return addresses;
+            }
+            Some(_) => return vec![None],
+        }
+        rest = &after[1..];
+    }
+}
+
+/// A value at the beginning of `text`, and what follows it. Nothing that needs a backslash is an address.
+fn value_of(text: &str) -> Option<(&str, &str)> {
+    if let Some(quoted) = text.strip_prefix('"') {
+        return quoted.split_once('"').filter(|(value, _)| !value.contains('\\'));
+    }
+    let end = text.find([',', ';']).unwrap_or(text.len());
+    let (value, after) = text.split_at(end);
+    (!value.contains(['"', '='])).then(|| (value.trim_end(), after))
+}
+
+/// An address, with or without a port; IPv6 may stand in brackets.
+fn node(text: &str) -> Option<IpAddr> {
+    let address = text.parse::<IpAddr>().or_else(|_| text.parse::<SocketAddr>().map(|address| address.ip()));
+    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    address.ok().or_else(bracketed).map(|address: IpAddr| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use axum::http::Request;
+
+    use super::address;
+    use crate::auth::AddressList;
+    use crate::listener::proxied::Source;
+
+    /// The client of a request from `peer` with these headers, behind proxies of 10.0.0.0/8 and 2001:db8::/32.
+    fn client(peer: &str, headers: &[(&str, &str)]) -> String {
+        let trusted = AddressList::read_networks(&["10.0.0.0/8".into(), "2001:db8::/32".into()]).unwrap();
+        let mut request = Request::new(());
+        for (name, value) in headers {
+            let name: axum::http::HeaderName = name.parse().unwrap();
+            request.headers_mut().append(name, value.parse().unwrap());
+        }
+        address(&trusted, peer.parse().unwrap(), &request).to_string()
+    }
+
+    #[test]
+    fn the_word_of_a_stranger_counts_for_nothing() {
+        let lies = [("forwarded", "for=35.204.224.107"), ("x-forwarded-for", "35.204.224.107")];
+        assert_eq!(client("192.0.2.1", &lies), "192.0.2.1");
+    }
+
+    #[test]
+    fn the_client_is_the_last_one_that_is_no_trusted_proxy() {
+        for (header, value) in [
+            ("x-forwarded-for", "35.204.224.107"),
+            ("x-forwarded-for", "6.6.6.6, 35.204.224.107"),
+            ("x-forwarded-for", "6.6.6.6,35.204.224.107:1234 , 10.1.1.1"),
+            ("forwarded", "for=35.204.224.107"),
+            ("forwarded", "for=6.6.6.6;proto=http, For=\"35.204.224.107:80\";by=10.0.0.2, for=10.1.1.1"),
+            ("forwarded", "proto=https;for=35.204.224.107;host=\"a,b;c\""),
+        ] {
+            assert_eq!(client("10.0.0.1", &[(header, value)]), "35.204.224.107", "{header}: {value}");
+        }
+        assert_eq!(client("10.0.0.1", &[("forwarded", "for=\"[2a00:1450::5]:443\"")]), "2a00:1450::5");
+        assert_eq!(client("10.0.0.1", &[("x-forwarded-for", "[2a00:1450::5]")]), "2a00:1450::5");
+        assert_eq!(client("::ffff:10.0.0.1", &[("x-forwarded-for", "::ffff:35.204.224.107")]), "35.204.224.107");
+        assert_eq!(client("10.0.0.1", &[("x-forwarded-for", "10.0.0.7")]), "10.0.0.7");
+    }
+
+    #[test]
+    fn several_lines_are_one_list() {
+        let lines = [("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "35.204.224.107")];
+        assert_eq!(client("10.0.0.1", &lines), "35.204.224.107");
+    }
+
+    #[test]
+    fn what_is_no_address_ends_what_is_believed() {
+        for (header, value) in [
+            ("x-forwarded-for", "35.204.224.107, unknown"),
+            ("x-forwarded-for", ""),
+            ("forwarded", "for=35.204.224.107, for=_hidden"),
+            ("forwarded", "for=35.204.224.107;x=\", for=6.6.6.6"),
+            ("forwarded", "for=35.204.224.107;x=\", for=\"[2a00:1450::5]\""),
+            ("forwarded", "for=\"35.204.224.107\\\""),
+            ("forwarded", "35.204.224.107"),
+            ("forwarded", "for=35.204.224.107 x"),
+            ("forwarded", "proto=https"),
+        ] {
+            assert_eq!(client("10.0.0.1", &[(header, value)]), "10.0.0.1", "{header}: {value}");
+        }
+        assert_eq!(client("10.0.0.1", &[("x-forwarded-for", "6.6.6.6, nobody, 10.0.0.9")]), "10.0.0.9");
+    }
+
+    #[test]
+    fn two_headers_count_only_if_they_agree() {
+        let both = |one, other| client("10.0.0.1", &[("forwarded", one), ("x-forwarded-for", other)]);
+        assert_eq!(both("for=6.6.6.6", "6.6.6.6"), "6.6.6.6");
+        assert_eq!(both("for=35.204.224.107", "6.6.6.6"), "10.0.0.1");
+    }
+
+    #[test]
+    fn the_proxy_protocol_comes_before_the_headers() {
+        let trusted = AddressList::read_networks(&["10.0.0.0/8".into()]).unwrap();
+        let peer: IpAddr = "10.0.0.1".parse().unwrap();
+        let mut request = Request::new(());
+        request.headers_mut().append("x-forwarded-for", "35.204.224.107".parse().unwrap());
+        request.extensions_mut().insert(Source(Some("6.6.6.6".parse().unwrap())));
+        assert_eq!(address(&trusted, peer, &request).to_string(), "6.6.6.6");
+        request.extensions_mut().insert(Source(Some("10.0.0.2".parse().unwrap())));
+        assert_eq!(address(&trusted, peer, &request).to_string(), "35.204.224.107");
+    }
+}

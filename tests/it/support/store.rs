@@ -1,0 +1,33 @@
+//! The stores of events, for tests of promises that hold in each.
+
+use super::postgres::Postgres;
+use super::receiver::Receiver;
+
+/// Where a receiver has its inbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Store {
+    Sqlite,
+    /// A new database of the shared server.
+    Postgres,
+}
+
+impl Store {
+    /// A receiver with these further lines of configuration; see [`Receiver::with`].
+    pub fn with(self, configuration: &str) -> Receiver {
+        let mut receiver = self.prepared(configuration);
+        receiver.restart();
+        receiver
+    }
+
+    /// One that is not started yet; see [`Receiver::prepared`].
+    pub fn prepared(self, configuration: &str) -> Receiver {
+        let receiver = Receiver::prepared(configuration);
+        match self {
+            Self::Sqlite => receiver,
+            Self::Postgres => {
+                let server = Postgres::shared();
+                receiver.inbox_at(&server.url(&server.database()))
+            }
+        }
+    }
+}
