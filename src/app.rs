@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use axum_server::{Handle, Server};
 use hyper_util::rt::TokioTimer;
@@ -24,6 +24,7 @@ use crate::dispatch::worker::Source;
 use crate::dispatch::{Dispatch, Route, Staff};
 use crate::handlers::{DynHandler, Handler, SharedHandler};
 use crate::inbox::{Purpose, SharedInbox};
+use crate::listener::grace::Grace;
 use crate::listener::guard::Guard;
 use crate::listener::receive::Reception;
 use crate::listener::router;
@@ -109,7 +110,9 @@ impl Receiver {
             inbox: Arc::clone(&inbox),
             dispatch,
             draining: AtomicBool::new(false),
+            refused: ArcSwapOption::empty(),
             turned_away: TurnedAway::new(),
+            grace: Grace::new(),
         });
         let keep = settings.inbox.keep;
         let reloader = Reloader::start(settings, self.own, Arc::clone(&reception), tls.clone(), staff).await?;

@@ -34,7 +34,7 @@ async fn first() {
 }
 
 /// SIGHUP: to read the configuration again. Where there are no signals, none ever comes.
-pub(crate) struct Hangups {
+pub struct Hangups {
     #[cfg(unix)]
     signals: Option<tokio::signal::unix::Signal>,
     /// Whether this process belongs to a terminal.
@@ -44,8 +44,8 @@ pub(crate) struct Hangups {
 
 #[cfg(unix)]
 impl Hangups {
-    /// From now on, SIGHUP does not end the process.
-    pub(crate) fn new() -> Self {
+    /// From now on, SIGHUP does not end the process. Needs a Tokio runtime.
+    pub fn new() -> Self {
         use std::io::IsTerminal as _;
         use tokio::signal::unix::{SignalKind, signal};
         let signals = signal(SignalKind::hangup());
@@ -73,7 +73,8 @@ impl Hangups {
 
 #[cfg(not(unix))]
 impl Hangups {
-    pub(crate) fn new() -> Self {
+    /// Hears none.
+    pub fn new() -> Self {
         Self {}
     }
 

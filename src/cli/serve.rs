@@ -6,7 +6,7 @@ use super::{ConfigArgs, Failure};
 use crate::app::Receiver;
 use crate::config::development::{self, Made};
 use crate::reload::follow;
-use crate::signal::told_to_stop;
+use crate::signal::{Hangups, told_to_stop};
 
 /// Reads the configuration, starts the receiver, reloads it when the configuration has changed, and drains
 /// it at SIGTERM or SIGINT. A second signal ends the process at once.
@@ -23,12 +23,14 @@ pub async fn run(args: &ConfigArgs) -> Result<(), Failure> {
     }
     let scheme = if settings.server.tls.is_some() { "https" } else { "http" };
     let path = settings.endpoints.first().map(|endpoint| endpoint.path.clone()).unwrap_or_default();
+    // Before anybody can know that there is a receiver to send it to.
+    let hangups = Hangups::new();
     let running = Receiver::new(settings).start().await?;
     if let Some(made) = &made {
         introduce(made, scheme, running.public_address(), &path);
     }
     let args = args.clone();
-    let following = tokio::spawn(follow(running.reloader(), move || super::layers(&args)));
+    let following = tokio::spawn(follow(running.reloader(), hangups, move || super::layers(&args)));
     let ended = running.run_until(told_to_stop()).await;
     following.abort();
     Ok(ended?)

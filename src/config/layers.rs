@@ -99,10 +99,11 @@ impl Layers {
 
     fn read_by<T>(&self, read: impl FnOnce(Section, Marks) -> Option<T>) -> (Marks, Checked<T>) {
         let problems = Rc::new(Problems::default());
-        let mut marks = Marks::default();
+        let (path, text) = self.file.as_ref().map_or((Path::new(DEFAULT_FILE), ""), |(path, text)| (path, text));
+        let mut marks = Marks::new(path, text);
         let settings = match self.merged() {
             Ok(values) => {
-                marks = Marks::of(&values, self.file.as_ref().map(|(path, _)| path.as_path()));
+                marks.add_all(&values);
                 read(Section::new("", values, Rc::clone(&problems)), marks.clone())
             }
             Err(problem) => {

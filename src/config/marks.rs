@@ -14,6 +14,8 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::{digest, hmac};
 use zeroize::Zeroizing;
 
+use crate::postgres::Database;
+
 /// Marks hold only within this process: somebody who reads one cannot try passwords on it.
 static KEY: LazyLock<Option<hmac::Key>> =
     LazyLock::new(|| hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok());
@@ -24,25 +26,34 @@ const NAME_A_FILE: [&str; 2] = ["server.tls.certificate", "server.tls.private_ke
 /// The marks of all keys of a configuration, and the files that it consists of.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Marks {
+    /// Of the text of the configuration file: it may be one that cannot be understood.
+    text: Vec<u8>,
     keys: BTreeMap<String, Vec<u8>>,
     files: BTreeSet<PathBuf>,
 }
 
 impl Marks {
-    /// Marks the merged layers. Files are read here, before their contents are used: if one changes
-    /// in between, the next reload finds another mark than this one.
-    pub(super) fn of(values: &Map<String, Value>, configuration_file: Option<&Path>) -> Self {
-        let mut marks = Self::default();
-        marks.files.extend(configuration_file.map(Path::to_owned));
+    /// Of a configuration whose file is at `path` and has this text, without its keys yet.
+    pub(super) fn new(path: &Path, text: &str) -> Self {
+        Self { text: mark(text.as_bytes()), keys: BTreeMap::new(), files: BTreeSet::from([path.to_owned()]) }
+    }
+
+    /// Marks the keys of the merged layers. Files are read here, before their contents are used: if one
+    /// changes in between, the next reading finds another mark than this one.
+    pub(super) fn add_all(&mut self, values: &Map<String, Value>) {
         for (name, value) in values {
-            marks.add(name, &value.kind);
+            self.add(name, &value.kind);
         }
-        marks
     }
 
     /// Every file that the configuration was read from: its own, those of secrets, certificates and keys.
     pub fn files(&self) -> &BTreeSet<PathBuf> {
         &self.files
+    }
+
+    /// Whether nothing is known but which file could not be understood.
+    pub(crate) fn has_no_keys(&self) -> bool {
+        self.keys.is_empty()
     }
 
     /// The keys whose values or files differ, sorted.
@@ -73,28 +84,34 @@ impl Marks {
                 let text = Zeroizing::new(value.to_string());
                 let mut mark = mark(text.as_bytes());
                 if key.ends_with("_file") || NAME_A_FILE.contains(&key) {
-                    let path = PathBuf::from(text.as_str());
-                    mark.extend(mark_of_file(&path).unwrap_or_default());
-                    self.files.insert(path);
+                    mark.extend(self.mark_file(PathBuf::from(text.as_str())));
+                }
+                let url = match key.rsplit('.').next() {
+                    Some("url") => Some(text),
+                    Some("url_file") => std::fs::read_to_string(text.as_str()).ok().map(Zeroizing::new),
+                    _ => None,
+                };
+                if let Some(root) = url.and_then(|url| Database::root_certificate(url.trim_end())) {
+                    mark.extend(self.mark_file(root));
                 }
                 self.keys.insert(key.to_owned(), mark);
             }
         }
+    }
+
+    /// Empty for what cannot be read, which is reported where it is used. A pipe can be read only once, and
+    /// that is not here.
+    fn mark_file(&mut self, path: PathBuf) -> Vec<u8> {
+        let is_file = std::fs::metadata(&path).is_ok_and(|metadata| metadata.is_file());
+        let content = if is_file { std::fs::read(&path).ok().map(Zeroizing::new) } else { None };
+        self.files.insert(path);
+        content.map(|content| mark(&content)).unwrap_or_default()
     }
 }
 
 /// Whether `key` stands in the table or list `path`.
 pub(crate) fn is_below(key: &str, path: &str) -> bool {
     key.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-}
-
-/// `None` for what cannot be read, which is reported where it is used. A pipe can be read only once,
-/// and that is not here.
-fn mark_of_file(path: &Path) -> Option<Vec<u8>> {
-    if !std::fs::metadata(path).ok()?.is_file() {
-        return None;
-    }
-    Some(mark(&Zeroizing::new(std::fs::read(path).ok()?)))
 }
 
 fn mark(content: &[u8]) -> Vec<u8> {

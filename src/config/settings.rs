@@ -80,6 +80,8 @@ pub struct Endpoint {
     pub gate: Gate,
     /// When an event counts as taken.
     pub acknowledge: Acknowledge,
+    /// How long after the last good credentials wrong ones are answered with a delay; `None` for never.
+    pub auth_grace: Option<Duration>,
 }
 
 /// When an event counts as taken.
@@ -323,6 +325,7 @@ fn read_endpoints(root: &Section, credentials: &BTreeMap<String, SharedCredentia
             .choice("acknowledge", &[("stored", Acknowledge::Stored), ("handled", Acknowledge::Handled)])
             .unwrap_or(Acknowledge::Stored);
         let gate = read_gate(&section, root, credentials);
+        let auth_grace = section.duration("auth_grace");
         if let Some(path) = path {
             let fits = path.bytes().all(|byte| byte.is_ascii_graphic() && !b"{}?#".contains(&byte));
             if !path.starts_with('/') || !fits {
@@ -334,7 +337,7 @@ fn read_endpoints(root: &Section, credentials: &BTreeMap<String, SharedCredentia
             } else if endpoints.iter().any(|other| other.path == path) {
                 section.error("path", format!("is the path of two endpoints: {path}"));
             } else {
-                endpoints.push(Endpoint { path, gate, acknowledge });
+                endpoints.push(Endpoint { path, gate, acknowledge, auth_grace });
             }
         }
         section.finish();

@@ -2,6 +2,7 @@
 
 pub(crate) mod body;
 pub(crate) mod client;
+pub(crate) mod grace;
 pub(crate) mod guard;
 pub(crate) mod proxied;
 pub(crate) mod receive;

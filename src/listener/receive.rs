@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{Method, request};
@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
 
 use super::body::{self, BodyError, Received};
+use super::grace::Grace;
 use super::table::Table;
 use super::turned_away::TurnedAway;
 use crate::auth::{Denied, Gate, Verified};
@@ -36,7 +37,10 @@ pub(crate) struct Reception {
     pub(crate) inbox: SharedInbox,
     pub(crate) dispatch: Dispatch,
     pub(crate) draining: AtomicBool,
+    /// When a new configuration was refused, if the one in place is not the last one.
+    pub(crate) refused: ArcSwapOption<Timestamp>,
     pub(crate) turned_away: TurnedAway,
+    pub(crate) grace: Grace,
 }
 
 /// A webhook: who is it, what did they send, is it safe, what do we say.
@@ -61,6 +65,10 @@ pub(crate) async fn receive(
     let (Verified { caller, head, body, .. }, left) = match admit(&reception, &endpoint.gate, request).await {
         Ok(admitted) => admitted,
         Err(Denied::Credentials { reason, detail, challenges }) => {
+            if let Some(left) = reception.grace.left(&endpoint, address, &*reception.inbox).await {
+                reception.turned_away.note_delay(address, &path, reason, &detail, left);
+                return Answer::ComeAgain(ComeAgain::Credentials(reason));
+            }
             reception.turned_away.note(address, &path, reason, &detail);
             return Answer::Denied { reason, challenges };
         }
@@ -69,6 +77,7 @@ pub(crate) async fn receive(
         }
         Err(Denied::Unsure { reason }) => return Answer::ComeAgain(ComeAgain::Credentials(reason)),
     };
+    reception.grace.worked(&endpoint);
     let arrival = Arrival::new(&head, &caller.credential, address);
     let received = body::read(&head.headers, body, &reception.server.limits, &reception.budget).await;
     in_time(left, async move {

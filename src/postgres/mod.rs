@@ -16,6 +16,7 @@ mod url;
 use std::fmt;
 use std::future::Future;
 use std::ops::{Deref, DerefMut};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,6 +62,11 @@ impl Database {
     /// holds nothing of the URL that could be a secret.
     pub(crate) fn parse(url: &str) -> Result<Self, String> {
         url::parse(url)
+    }
+
+    /// The file besides `url_file` that a URL depends on: the certificate authority's.
+    pub(crate) fn root_certificate(url: &str) -> Option<PathBuf> {
+        url::root_certificate(url)
     }
 
     /// The host, port and database, for messages.

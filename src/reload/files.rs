@@ -2,12 +2,12 @@
 //!
 //! Editors, certbot and Kubernetes do not write into a file, they put another one in its place, or turn
 //! a symbolic link somewhere on the way to it. So it is the directories that are watched: of the file,
-//! and of every link that leads to it.
+//! and of every link that leads to it. A directory may be exchanged as well.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -21,12 +21,16 @@ const LONGEST: Duration = Duration::from_secs(3);
 /// Links on the way to one file. As many as Linux follows.
 const MOST_LINKS: usize = 40;
 
+/// Tells a directory from another one at the same path.
+type Identity = (u64, Option<SystemTime>);
+
 /// Files that are watched.
 pub(super) struct Files {
     watcher: Option<RecommendedWatcher>,
-    /// What is to be heard of: files and links.
+    /// What is to be heard of: files, links, and the directories they are in.
     entries: Arc<RwLock<BTreeSet<PathBuf>>>,
-    directories: BTreeSet<PathBuf>,
+    /// What is watched, and which directory that was: another one may be there now.
+    directories: BTreeMap<PathBuf, Identity>,
     heard: mpsc::Receiver<()>,
 }
 
@@ -45,38 +49,42 @@ impl Files {
             let _ = tell.try_send(());
         });
         let watcher = watcher.map_err(|error| warn(&error)).ok();
-        Self { watcher, entries, directories: BTreeSet::new(), heard }
+        Self { watcher, entries, directories: BTreeMap::new(), heard }
     }
 
     /// From now on these, wherever they lead to at the moment. Returns whether that made a difference:
     /// then a change just before may not have been heard.
-    pub(super) fn watch<'a>(&mut self, files: impl IntoIterator<Item = &'a Path>) -> bool {
-        let entries: BTreeSet<_> = files.into_iter().flat_map(on_the_way).collect();
-        let directories: BTreeSet<_> = entries
-            .iter()
-            .filter_map(|entry| entry.parent())
-            .filter(|path| path.is_dir())
-            .map(Path::to_owned)
-            .collect();
+    pub(super) fn watch(&mut self, files: &BTreeSet<PathBuf>) -> bool {
+        let mut entries: BTreeSet<PathBuf> = files.iter().flat_map(|file| on_the_way(file)).collect();
+        let mut directories = BTreeMap::new();
+        for entry in entries.clone() {
+            // Of a directory that is not there, its coming is to be heard.
+            for directory in entry.ancestors().skip(1) {
+                entries.insert(directory.to_owned());
+                if let Some(identity) = identity(directory) {
+                    directories.insert(directory.to_owned(), identity);
+                    break;
+                }
+            }
+        }
         *self.entries.write().unwrap_or_else(PoisonError::into_inner) = entries;
         let Some(watcher) = &mut self.watcher else { return false };
-        for left in self.directories.difference(&directories) {
-            // It is gone if the directory is.
-            let _ = watcher.unwatch(left);
+        for (left, identity) in &self.directories {
+            if directories.get(left) != Some(identity) {
+                // It is gone if the directory is.
+                let _ = watcher.unwatch(left);
+            }
         }
         let mut new = false;
-        let mut watched = BTreeSet::new();
-        for directory in directories {
-            if !self.directories.contains(&directory) {
-                if let Err(error) = watcher.watch(&directory, RecursiveMode::NonRecursive) {
-                    warn(&error);
-                    continue;
-                }
-                new = true;
+        directories.retain(|directory, identity| {
+            if self.directories.get(directory) == Some(identity) {
+                return true;
             }
-            watched.insert(directory);
-        }
-        self.directories = watched;
+            let watched = watcher.watch(directory, RecursiveMode::NonRecursive);
+            new |= watched.is_ok();
+            watched.map_err(|error| warn(&error)).is_ok()
+        });
+        self.directories = directories;
         new
     }
 
@@ -97,6 +105,16 @@ fn concerns(event: &Event, entries: &BTreeSet<PathBuf>) -> bool {
 
 fn warn(error: &notify::Error) {
     tracing::warn!(%error, "changes of some files are not heard at once, but within a minute, or at SIGHUP");
+}
+
+/// `None` if there is no such directory.
+fn identity(path: &Path) -> Option<Identity> {
+    let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_dir)?;
+    #[cfg(unix)]
+    let number = std::os::unix::fs::MetadataExt::ino(&metadata);
+    #[cfg(not(unix))]
+    let number = 0;
+    Some((number, metadata.created().ok()))
 }
 
 /// The file that `path` leads to, and every symbolic link on the way.
@@ -134,7 +152,6 @@ fn on_the_way(path: &Path) -> Vec<PathBuf> {
 #[cfg(all(test, unix))]
 mod tests {
     use std::os::unix::fs::symlink;
-    use std::path::PathBuf;
 
     use super::on_the_way;
 
@@ -150,16 +167,9 @@ mod tests {
 
         let found = on_the_way(&root.join("current/../current/portal"));
 
-        let expected: Vec<PathBuf> =
-            ["current", "current", "releases/portal", "releases/..data", "releases/..2026/portal"]
-                .map(|path| root.join(path))
-                .to_vec();
-        let mut expected = expected;
         // `current/..` is the folder that `releases` is in.
-        expected.dedup();
-        let mut found = found;
-        found.dedup();
-        assert_eq!(found, expected);
+        let expected = ["current", "current", "releases/portal", "releases/..data", "releases/..2026/portal"];
+        assert_eq!(found, expected.map(|path| root.join(path)));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum_server::tls_rustls::RustlsConfig;
+use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 pub use follow::follow;
@@ -124,6 +125,7 @@ impl Reloader {
             needs_restart: keys(&state.at_start, &settings.marks, only_at_start),
         };
         live.exchange(settings, &mut state).await?;
+        live.reception.refused.store(None);
         if changes.changed.is_empty() {
             tracing::info!("configuration read again: nothing has changed that takes effect without a restart");
         } else {
@@ -140,6 +142,11 @@ impl Reloader {
     /// The marks of the settings in place.
     async fn marks(&self) -> Marks {
         self.0.state.lock().await.marks.clone()
+    }
+
+    /// Has the admin address say that the last settings are not those that are in place.
+    fn note_refusal(&self) {
+        self.0.reception.refused.store(Some(Arc::new(Timestamp::now())));
     }
 }
 
