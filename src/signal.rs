@@ -45,7 +45,7 @@ pub struct Hangups {
 #[cfg(unix)]
 impl Hangups {
     /// From now on, SIGHUP does not end the process. Needs a Tokio runtime.
-    pub fn new() -> Self {
+    pub fn listen() -> Self {
         use std::io::IsTerminal as _;
         use tokio::signal::unix::{SignalKind, signal};
         let signals = signal(SignalKind::hangup());
@@ -67,18 +67,18 @@ impl Hangups {
             }
             return;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
 #[cfg(not(unix))]
 impl Hangups {
     /// Hears none.
-    pub fn new() -> Self {
+    pub fn listen() -> Self {
         Self {}
     }
 
     pub(crate) async fn next(&mut self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

@@ -24,7 +24,7 @@ pub async fn run(args: &ConfigArgs) -> Result<(), Failure> {
     let scheme = if settings.server.tls.is_some() { "https" } else { "http" };
     let path = settings.endpoints.first().map(|endpoint| endpoint.path.clone()).unwrap_or_default();
     // Before anybody can know that there is a receiver to send it to.
-    let hangups = Hangups::new();
+    let hangups = Hangups::listen();
     let running = Receiver::new(settings).start().await?;
     if let Some(made) = &made {
         introduce(made, scheme, running.public_address(), &path);

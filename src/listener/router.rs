@@ -22,12 +22,11 @@ pub(crate) fn router(reception: Arc<Reception>) -> Router {
         async move {
             let table = reception.table.load_full();
             let address = client::address(&reception.server.trusted_proxies, peer.ip(), &request);
-            match table.endpoint(request.uri().path()) {
-                Some(endpoint) => receive(reception, endpoint, address, request).await,
-                None => {
-                    let refusal = refuse(Why::NoSuchPath, "there is no endpoint at this path; see [[endpoints]]");
-                    misdirected(reception, &table.anywhere(), address, request, refusal).await
-                }
+            if let Some(endpoint) = table.endpoint(request.uri().path()) {
+                receive(reception, endpoint, address, request).await
+            } else {
+                let refusal = refuse(Why::NoSuchPath, "there is no endpoint at this path; see [[endpoints]]");
+                misdirected(reception, &table.anywhere(), address, request, refusal).await
             }
         }
     };

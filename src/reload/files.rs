@@ -80,9 +80,9 @@ impl Files {
             if self.directories.get(directory) == Some(identity) {
                 return true;
             }
-            let watched = watcher.watch(directory, RecursiveMode::NonRecursive);
-            new |= watched.is_ok();
-            watched.map_err(|error| warn(&error)).is_ok()
+            let result = watcher.watch(directory, RecursiveMode::NonRecursive);
+            new |= result.is_ok();
+            result.map_err(|error| warn(&error)).is_ok()
         });
         self.directories = directories;
         new

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+pub mod certificates;
 pub mod erp;
 pub mod faults;
 pub mod haproxy;

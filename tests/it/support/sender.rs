@@ -51,6 +51,11 @@ impl Sender {
         Self { client: client(&self.ca, ClientBuilder::http1_only), ..self }
     }
 
+    /// With a connection of its own for each request.
+    pub fn reconnecting(self) -> Self {
+        Self { client: client(&self.ca, |builder| builder.pool_max_idle_per_host(0)), ..self }
+    }
+
     /// From that address of the machine.
     pub fn from(self, address: IpAddr) -> Self {
         Self { client: client(&self.ca, |builder| builder.local_address(address)), ..self }
