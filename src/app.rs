@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use arc_swap::{ArcSwap, ArcSwapOption};
-use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use axum_server::{Handle, Server};
 use hyper_util::rt::TokioTimer;
 use jiff::Timestamp;
@@ -24,6 +23,7 @@ use crate::dispatch::worker::Source;
 use crate::dispatch::{Dispatch, Route, Staff};
 use crate::handlers::{DynHandler, Handler, SharedHandler};
 use crate::inbox::{Purpose, SharedInbox};
+use crate::listener::certificates::Certificates;
 use crate::listener::grace::Grace;
 use crate::listener::guard::Guard;
 use crate::listener::receive::Reception;
@@ -69,6 +69,7 @@ pub struct Running {
     workers: JoinSet<()>,
     serving: JoinSet<std::io::Result<()>>,
     sweeper: JoinSet<()>,
+    certificates: Option<Certificates>,
 }
 
 impl Receiver {
@@ -102,7 +103,7 @@ impl Receiver {
         let source = Source { inbox: Arc::clone(&inbox), dispatch: dispatch.clone(), budget: budget.clone() };
         let (stop, stopped) = watch::channel(false);
         let (staff, work) = Staff::new(source, stopped);
-        let tls = settings.server.tls.as_ref().map(|tls| RustlsConfig::from_config(Arc::clone(&tls.config)));
+        let certificates = settings.server.tls.as_ref().map(Certificates::start);
         let reception = Arc::new(Reception {
             server: settings.server.clone(),
             table: ArcSwap::from_pointee(Table::new(Vec::new(), settings.anywhere.clone())),
@@ -115,7 +116,7 @@ impl Receiver {
             grace: Grace::new(),
         });
         let keep = settings.inbox.keep;
-        let reloader = Reloader::start(settings, self.own, Arc::clone(&reception), tls.clone(), staff).await?;
+        let reloader = Reloader::start(settings, self.own, Arc::clone(&reception), certificates.clone(), staff).await?;
         let mut workers = JoinSet::new();
         workers.spawn(work);
         let mut sweeper = JoinSet::new();
@@ -127,9 +128,8 @@ impl Receiver {
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let guard = guard(&reception.server);
         let server = Server::<SocketAddr>::from_listener(public);
-        if let Some(tls) = tls {
-            let limit = reception.server.limits.tls_handshake;
-            let acceptor = RustlsAcceptor::new(tls).handshake_timeout(limit).acceptor(guard);
+        if let Some(certificates) = &certificates {
+            let acceptor = certificates.acceptor(reception.server.limits.tls_handshake, guard);
             let server = speaking(server.acceptor(acceptor), &reception.server.limits).handle(servers[0].clone());
             serving.spawn(server.serve(service));
         } else {
@@ -151,6 +151,7 @@ impl Receiver {
             workers,
             serving,
             sweeper,
+            certificates,
         })
     }
 }
@@ -210,6 +211,9 @@ impl Running {
         }
         let _ = self.stop.send(true);
         self.sweeper.abort_all();
+        if let Some(certificates) = &self.certificates {
+            certificates.stop();
+        }
         let finished = timeout_at(end, async {
             while self.serving.join_next().await.is_some() {}
             while self.workers.join_next().await.is_some() {}

@@ -5,6 +5,7 @@
 pub mod check;
 pub mod events;
 pub mod replay;
+pub mod secret;
 pub mod send;
 mod sender;
 pub mod serve;
@@ -42,6 +43,7 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Look at the inbox, deliver again, set aside, write out
     Events(events::EventsArgs),
+    Secret(secret::SecretArgs),
 }
 
 /// Where the configuration is.
@@ -91,6 +93,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Some(Command::Send(args)) => send::run(&args, &mut out).await.map_err(Failure::from),
         Some(Command::Replay(args)) => replay::run(&args, &mut out).await.map_err(Failure::from),
         Some(Command::Events(args)) => events::run(&args, &mut out).await,
+        Some(Command::Secret(args)) => secret::run(&args, &mut out).map_err(Failure::from),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -17,6 +17,8 @@ pub async fn run(args: &ConfigArgs) -> Result<(), Failure> {
     let layers = super::layers(args).map_err(|problem| vec![problem])?;
     let made = if layers.has_file() { None } else { Some(development::make()?) };
     let (settings, warnings) = layers.settings()?;
+    // The texts are wiped with it: secrets stay no longer than they are needed.
+    drop(layers);
     let _log = settings.log.start();
     for warning in warnings {
         tracing::warn!("{}", warning.without_severity());

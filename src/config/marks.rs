@@ -3,7 +3,7 @@
 //! A reload needs to know which handlers and credentials are still the same, so that their connections
 //! and caches outlive it, and which keys it cannot act upon. The settings themselves cannot be
 //! compared: they hold secrets and open files. So each key gets a mark of its value, and of what is in
-//! the file if it names one.
+//! the file that it leads to, if it does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -14,14 +14,9 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::{digest, hmac};
 use zeroize::Zeroizing;
 
-use crate::postgres::Database;
-
 /// Marks hold only within this process: somebody who reads one cannot try passwords on it.
 static KEY: LazyLock<Option<hmac::Key>> =
     LazyLock::new(|| hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok());
-
-/// Keys that name a file, besides those that end in `_file`.
-const NAME_A_FILE: [&str; 2] = ["server.tls.certificate", "server.tls.private_key"];
 
 /// The marks of all keys of a configuration, and the files that it consists of.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -38,11 +33,18 @@ impl Marks {
         Self { text: mark(text.as_bytes()), keys: BTreeMap::new(), files: BTreeSet::from([path.to_owned()]) }
     }
 
-    /// Marks the keys of the merged layers. Files are read here, before their contents are used: if one
-    /// changes in between, the next reading finds another mark than this one.
+    /// Marks the keys of the merged layers.
     pub(super) fn add_all(&mut self, values: &Map<String, Value>) {
         for (name, value) in values {
             self.add(name, &value.kind);
+        }
+    }
+
+    /// Adds the files that keys lead to.
+    pub(super) fn add_files(&mut self, files: Vec<MarkedFile>) {
+        for file in files {
+            self.keys.entry(file.key).or_default().extend(file.mark);
+            self.files.insert(file.path);
         }
     }
 
@@ -82,30 +84,28 @@ impl Marks {
             }
             value => {
                 let text = Zeroizing::new(value.to_string());
-                let mut mark = mark(text.as_bytes());
-                if key.ends_with("_file") || NAME_A_FILE.contains(&key) {
-                    mark.extend(self.mark_file(PathBuf::from(text.as_str())));
-                }
-                let url = match key.rsplit('.').next() {
-                    Some("url") => Some(text),
-                    Some("url_file") => std::fs::read_to_string(text.as_str()).ok().map(Zeroizing::new),
-                    _ => None,
-                };
-                if let Some(root) = url.and_then(|url| Database::root_certificate(url.trim_end())) {
-                    mark.extend(self.mark_file(root));
-                }
-                self.keys.insert(key.to_owned(), mark);
+                self.keys.insert(key.to_owned(), mark(text.as_bytes()));
             }
         }
     }
+}
 
-    /// Empty for what cannot be read, which is reported where it is used. A pipe can be read only once, and
-    /// that is not here.
-    fn mark_file(&mut self, path: PathBuf) -> Vec<u8> {
-        let is_file = std::fs::metadata(&path).is_ok_and(|metadata| metadata.is_file());
-        let content = if is_file { std::fs::read(&path).ok().map(Zeroizing::new) } else { None };
-        self.files.insert(path);
-        content.map(|content| mark(&content)).unwrap_or_default()
+/// A file that the value of a key leads to, and the mark of what is in it.
+#[derive(Debug)]
+pub(super) struct MarkedFile {
+    key: String,
+    path: PathBuf,
+    mark: Vec<u8>,
+}
+
+impl MarkedFile {
+    /// Reads the file at `path` for its mark: to be called before its content is used, so that of a change in
+    /// between the next reading finds another mark. The mark is empty for what cannot be read, which is
+    /// reported where it is used. A pipe can be read only once, and that is not here.
+    pub(super) fn read(key: String, path: &Path) -> Self {
+        let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+        let content = if is_file { std::fs::read(path).ok().map(Zeroizing::new) } else { None };
+        Self { key, path: path.to_owned(), mark: content.map(|content| mark(&content)).unwrap_or_default() }
     }
 }
 

@@ -8,6 +8,8 @@
 pub mod development;
 pub mod layers;
 pub mod marks;
+mod merge;
+pub(crate) mod private;
 pub mod problems;
 pub mod section;
 pub mod settings;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Marks, Section};
@@ -113,7 +112,7 @@ pub struct Handler {
 
 impl Settings {
     /// Checks the whole configuration. `None` if a part is missing; every problem is noted.
-    pub(crate) fn read(root: Section, marks: Marks) -> Option<Self> {
+    pub(crate) fn read(root: Section) -> Option<Self> {
         let server = root.table("server").and_then(Server::read);
         let credentials = read_credentials(&root);
         let endpoints = read_endpoints(&root, &credentials);
@@ -135,7 +134,7 @@ impl Settings {
             handlers,
             admin: admin?,
             log: log?,
-            marks,
+            marks: Marks::default(),
         })
     }
 }
@@ -420,9 +419,4 @@ fn address(section: &Section, key: &str) -> Option<SocketAddr> {
         section.error(key, "must be an IP address with a port, such as \"0.0.0.0:8443\" or \"[::1]:8443\"");
     }
     address
-}
-
-/// The path of a certificate or key that has to be there.
-pub(crate) fn required_file(section: &Section, key: &str, example: &str) -> Option<PathBuf> {
-    section.required_text(key, example).map(PathBuf::from)
 }

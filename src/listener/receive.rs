@@ -94,7 +94,8 @@ pub(crate) async fn receive(
 async fn admit(reception: &Reception, gate: &Gate, request: Request) -> Result<(Verified, Duration), Denied> {
     let (begun, within) = (Instant::now(), reception.server.answer_within);
     let admitted = timeout(within / 2, gate.admit(request)).await;
-    let verified = admitted.map_err(|_| Denied::Unsure { reason: "the keys of the token's issuer do not come" })??;
+    let verified = admitted
+        .map_err(|_| Denied::Unsure { reason: "whether the credentials are right is not found out in time" })??;
     Ok((verified, within.saturating_sub(begun.elapsed())))
 }
 

@@ -11,7 +11,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use axum_server::tls_rustls::RustlsConfig;
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
@@ -24,6 +23,7 @@ use crate::config::settings::{Delivery, Handler};
 use crate::dispatch::worker::Job;
 use crate::dispatch::{Route, Staff};
 use crate::handlers::SharedHandler;
+use crate::listener::certificates::Certificates;
 use crate::listener::receive::Reception;
 use crate::listener::table::Table;
 
@@ -43,7 +43,7 @@ pub struct Reloader(Arc<Live>);
 struct Live {
     reception: Arc<Reception>,
     /// What new connections are made with; `None` where something else terminates TLS.
-    tls: Option<RustlsConfig>,
+    certificates: Option<Certificates>,
     /// Handlers of the program that embeds the receiver. They stay.
     own: Vec<(Route, SharedHandler)>,
     /// Locked while one reload goes on; a second one waits.
@@ -92,7 +92,7 @@ impl Reloader {
         settings: Settings,
         own: Vec<(Route, SharedHandler)>,
         reception: Arc<Reception>,
-        tls: Option<RustlsConfig>,
+        certificates: Option<Certificates>,
         staff: Staff,
     ) -> Result<Self, ReloadError> {
         let state = State {
@@ -102,7 +102,7 @@ impl Reloader {
             marks: Marks::default(),
             at_start: settings.marks.clone(),
         };
-        let live = Arc::new(Live { reception, tls, own, state: Mutex::new(state) });
+        let live = Arc::new(Live { reception, certificates, own, state: Mutex::new(state) });
         live.exchange(settings, &mut *live.state.lock().await).await?;
         Ok(Self(live))
     }
@@ -118,13 +118,17 @@ impl Reloader {
         if live.reception.draining.load(Ordering::Relaxed) {
             return Err(ReloadError::Draining);
         }
-        let tls_stays = live.tls.is_some() == settings.server.tls.is_some();
+        let tls_stays = live.certificates.is_some() == settings.server.tls.is_some();
         let only_at_start = |key: &str| only_at_start(key) && !(tls_stays && is_below(key, TLS));
         let changes = Changes {
             changed: keys(&state.marks, &settings.marks, |key| !only_at_start(key)),
             needs_restart: keys(&state.at_start, &settings.marks, only_at_start),
         };
+        let tls = settings.server.tls.clone().filter(|_| !state.marks.same_below(&settings.marks, TLS));
         live.exchange(settings, &mut state).await?;
+        if let (Some(certificates), Some(tls)) = (&live.certificates, tls) {
+            certificates.exchange(&tls);
+        }
         live.reception.refused.store(None);
         if changes.changed.is_empty() {
             tracing::info!("configuration read again: nothing has changed that takes effect without a restart");
@@ -166,11 +170,6 @@ impl Live {
         }
 
         // Put in place.
-        if let (Some(live), Some(new)) = (&self.tls, &settings.server.tls)
-            && !state.marks.same_below(&settings.marks, TLS)
-        {
-            live.reload_from_config(Arc::clone(&new.config));
-        }
         let routes = handlers.iter().chain(&self.own).map(|(route, _)| route.clone()).collect();
         state.handlers = handlers.iter().map(|(route, handler)| (route.name.clone(), Arc::clone(handler))).collect();
         let jobs = handlers.into_iter().chain(self.own.iter().cloned());

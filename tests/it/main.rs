@@ -5,6 +5,7 @@
 
 mod answers;
 mod configuration;
+mod confined;
 mod credentials;
 mod decode;
 mod dispatch;
@@ -12,6 +13,7 @@ mod documented;
 mod durability;
 mod first_run;
 mod handlers;
+mod handshake;
 mod inbox_commands;
 mod inbox_scale;
 mod malformed;
@@ -26,6 +28,7 @@ mod round_trip;
 mod routing;
 mod scripted;
 mod send;
+mod shared_inbox;
 mod stateless;
 mod support;
 mod txml;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use rusqlite::{Connection, OpenFlags};
 
+use crate::config::private;
 use crate::inbox::{NoInbox, Purpose};
 
 /// The version of the schema this program works with.
@@ -32,6 +33,14 @@ pub(super) fn prepare(path: &Path, purpose: Purpose) -> anyhow::Result<Option<Fi
         make_directory(&directory).with_context(|| format!("cannot make the directory {}", directory.display()))?;
     }
     let lock = if purpose == Purpose::Serve { Some(lock(path)?) } else { None };
+    if !path.exists() {
+        // SQLite would leave the rights to the umask. What it puts beside the file gets the rights of this one.
+        private::for_owner()
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .with_context(|| format!("cannot make the inbox {}", path.display()))?;
+    }
     let mut db = connect(path).with_context(|| format!("cannot open the inbox {}", path.display()))?;
     migrate(&mut db).with_context(|| format!("cannot prepare the inbox {}", path.display()))?;
     // The file itself is synced by SQLite; its name is the directory's.

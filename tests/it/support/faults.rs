@@ -122,7 +122,8 @@ impl Drop for SmallDisk {
     }
 }
 
-fn is_root() -> bool {
+/// Whether the tests may do anything.
+pub fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt as _;
     std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }

@@ -7,6 +7,7 @@ pub mod certificates;
 pub mod erp;
 pub mod faults;
 pub mod haproxy;
+pub mod image;
 pub mod issuer;
 #[cfg(feature = "kafka")]
 pub mod kafka;

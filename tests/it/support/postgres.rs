@@ -135,6 +135,12 @@ impl Postgres {
         self.wait();
     }
 
+    /// Ends every process of it at once, as an immediate shutdown does: what was not synced is gone.
+    pub fn crash(&mut self) {
+        self.signal("QUIT");
+        self.wait();
+    }
+
     /// Starts it, or starts it again on the same port.
     pub fn restart(&mut self) {
         assert!(self.keeper.is_none(), "it runs already");

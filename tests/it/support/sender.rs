@@ -11,6 +11,14 @@ use uuid::Uuid;
 /// Every status the receiver may answer with, and 414 and 431 for absurd addresses and heads.
 const TABLE: [u16; 17] = [200, 202, 400, 401, 403, 404, 405, 409, 410, 413, 414, 415, 422, 431, 502, 503, 504];
 
+/// Headers that every answer has, as scanners and browsers want them.
+const HEADERS_OF_ALL: [(&str, &str); 4] = [
+    ("strict-transport-security", "max-age=31536000"),
+    ("x-content-type-options", "nosniff"),
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("cache-control", "no-store"),
+];
+
 /// Tradecloud, as seen from the receiver: over TLS, with credentials. HTTP/2 unless told otherwise.
 ///
 /// Whatever it sends, an answer that breaks one of the rules for all answers fails the test.
@@ -173,7 +181,9 @@ impl Answer {
     pub fn judged(self) -> Self {
         let status = self.status.unwrap();
         assert!(TABLE.contains(&status), "not a status that the receiver may send: {self:?}");
-        assert_eq!(self.all("strict-transport-security"), ["max-age=31536000"], "{self:?}");
+        for (header, value) in HEADERS_OF_ALL {
+            assert_eq!(self.all(header), [value], "{self:?}");
+        }
         assert!(!self.headers.contains_key("server"), "{self:?}");
         assert_eq!(self.headers.contains_key("retry-after"), self.will_retry(), "{self:?}");
         assert_eq!(self.headers.contains_key("www-authenticate"), status == 401, "{self:?}");
