@@ -106,7 +106,11 @@ impl Receiver {
         let certificates = settings.server.tls.as_ref().map(Certificates::start);
         let reception = Arc::new(Reception {
             server: settings.server.clone(),
-            table: ArcSwap::from_pointee(Table::new(Vec::new(), settings.anywhere.clone())),
+            table: ArcSwap::from_pointee(Table::new(
+                Vec::new(),
+                settings.anywhere.clone(),
+                settings.server.trusted_proxies.clone(),
+            )),
             budget,
             inbox: Arc::clone(&inbox),
             dispatch,
@@ -126,7 +130,7 @@ impl Receiver {
         let servers = vec![Handle::new(), Handle::new()];
         let mut serving = JoinSet::new();
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        let guard = guard(&reception.server);
+        let guard = guard(&reception);
         let server = Server::<SocketAddr>::from_listener(public);
         if let Some(certificates) = &certificates {
             let acceptor = certificates.acceptor(reception.server.limits.tls_handshake, guard);
@@ -249,10 +253,10 @@ fn hint(error: &std::io::Error) -> &'static str {
 }
 
 /// What stands before TLS: limits on connections.
-fn guard(settings: &settings::Server) -> Guard {
-    let limits = &settings.limits;
+fn guard(reception: &Arc<Reception>) -> Guard {
+    let (settings, limits) = (&reception.server, &reception.server.limits);
     let longest_silence = limits.body_idle.max(settings.answer_within).max(limits.header_read) + MARGIN;
-    Guard::new(limits.connections, limits.tls_handshake, longest_silence, settings.trusted_proxies.clone())
+    Guard::new(limits.connections, limits.tls_handshake, longest_silence, Arc::clone(reception))
 }
 
 /// HTTP/1.1 and HTTP/2 with their limits.

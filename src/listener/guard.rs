@@ -18,33 +18,33 @@ use tokio_io_timeout::TimeoutStream;
 use tower_http::add_extension::AddExtension;
 
 use super::proxied::{self, Source};
-use crate::auth::AddressList;
+use super::receive::Reception;
 
 /// Lets a bounded number of connections in; the others wait for their turn.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Guard {
     connections: Arc<Semaphore>,
     longest_wait: Duration,
     longest_silence: Duration,
-    trusted_proxies: AddressList,
+    reception: Arc<Reception>,
 }
 
 impl Guard {
     /// `connections` at once; one that waits longer than `longest_wait` is closed, and so is one where
-    /// nothing moves for `longest_silence`. One of `trusted_proxies` may say whom it speaks for.
+    /// nothing moves for `longest_silence`. A trusted proxy may say whom it speaks for.
     pub(crate) fn new(
         connections: usize,
         longest_wait: Duration,
         longest_silence: Duration,
-        trusted_proxies: AddressList,
+        reception: Arc<Reception>,
     ) -> Self {
         let connections = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
-        Self { connections, longest_wait, longest_silence, trusted_proxies }
+        Self { connections, longest_wait, longest_silence, reception }
     }
 
     /// Whom the connection was passed on for.
     async fn source(&self, stream: &mut TcpStream) -> io::Result<Source> {
-        if !self.trusted_proxies.contains(stream.peer_addr()?.ip()) {
+        if !self.reception.table.load().trusted_proxies.contains(stream.peer_addr()?.ip()) {
             return Ok(Source(None));
         }
         let late = |_| io::Error::new(io::ErrorKind::TimedOut, "the PROXY protocol's header did not arrive");

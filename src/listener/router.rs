@@ -31,7 +31,7 @@ pub(crate) fn router(reception: Arc<Reception>) -> Router {
         let reception = Arc::clone(&reception);
         async move {
             let table = reception.table.load_full();
-            let address = client::address(&reception.server.trusted_proxies, peer.ip(), &request);
+            let address = client::address(&table.trusted_proxies, peer.ip(), &request);
             if let Some(endpoint) = table.endpoint(request.uri().path()) {
                 receive(reception, endpoint, address, request).await
             } else {

@@ -30,7 +30,9 @@ use crate::listener::table::Table;
 /// Tables that are read only at the start: addresses, limits that are built into the listener, the store,
 /// the log.
 const ONLY_AT_START: [&str; 4] = ["server", "inbox", "admin", "log"];
-/// What of them is not, as long as TLS is neither turned on nor off.
+/// What of them is not,
+const TRUSTED_PROXIES: &str = "server.trusted_proxies";
+/// and this neither, as long as TLS is not turned on or off.
 const TLS: &str = "server.tls";
 /// Unfinished deliveries of one handler are counted up to this many.
 const BACKLOG_COUNTED: usize = 10_000;
@@ -107,7 +109,7 @@ impl Reloader {
         Ok(Self(live))
     }
 
-    /// Goes on with `settings`: certificate and key, credentials, endpoints, handlers and `[delivery]` take
+    /// Goes on with `settings`: certificate and key, credentials, endpoints, trusted proxies, handlers and `[delivery]` take
     /// effect at once, the rest only after a restart. Says both to the log.
     ///
     /// # Errors
@@ -176,7 +178,8 @@ impl Live {
         state.staff.assign(jobs.map(|(route, handler)| job(route, handler, &settings.delivery)).collect());
         reception.dispatch.reroute(routes);
         state.credentials.clone_from(&settings.anywhere.credentials);
-        reception.table.store(Arc::new(Table::new(settings.endpoints, settings.anywhere)));
+        let table = Table::new(settings.endpoints, settings.anywhere, settings.server.trusted_proxies);
+        reception.table.store(Arc::new(table));
         state.marks = settings.marks;
         self.warn_of_orphans(&state.handlers).await;
         Ok(())
@@ -254,5 +257,5 @@ fn keys(old: &Marks, new: &Marks, which: impl Fn(&str) -> bool) -> Vec<String> {
 }
 
 fn only_at_start(key: &str) -> bool {
-    ONLY_AT_START.iter().any(|table| is_below(key, table))
+    ONLY_AT_START.iter().any(|table| is_below(key, table)) && !is_below(key, TRUSTED_PROXIES)
 }

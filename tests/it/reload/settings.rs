@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use reqwest::Method;
+
 use crate::support::eventually;
 use crate::support::receiver::{PASSWORD, Receiver, USERNAME};
 use crate::support::sender::{Sender, order_event};
@@ -63,6 +65,21 @@ async fn addresses_and_endpoints_change_at_a_signal() {
     receiver.configure(|text| text.replace("elsewhere\" }", "elsewhere\", allow_from = [\"10.0.0.0/8\"] }"));
     assert!(receiver.hang_up().await.contains(RELOADED));
     assert_eq!(status(&elsewhere).await, 403);
+}
+
+#[tokio::test]
+async fn a_new_load_balancer_is_believed_from_a_reload_on() {
+    let receiver = Receiver::with("endpoints = [{ path = \"/webhooks/tradecloud\", allow_from = [\"192.0.2.1\"] }]");
+    let passed_on = async || {
+        let request = receiver.sender().request(Method::POST).header("x-forwarded-for", "192.0.2.1");
+        receiver.sender().finish(request.body(order_event("1").to_string())).await.status
+    };
+    assert_eq!(passed_on().await, Some(403));
+
+    receiver.configure(|text| format!("server.trusted_proxies = [\"127.0.0.1\"]\n{text}"));
+    assert!(receiver.hang_up().await.contains(RELOADED));
+
+    assert_eq!(passed_on().await, Some(202));
 }
 
 #[tokio::test]
