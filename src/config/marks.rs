@@ -82,9 +82,12 @@ impl Marks {
                     self.add(&format!("{key}[{index}]"), &value.kind);
                 }
             }
-            value => {
-                let text = Zeroizing::new(value.to_string());
+            // Not copied: it may be a secret.
+            ValueKind::String(text) => {
                 self.keys.insert(key.to_owned(), mark(text.as_bytes()));
+            }
+            value => {
+                self.keys.insert(key.to_owned(), mark(value.to_string().as_bytes()));
             }
         }
     }

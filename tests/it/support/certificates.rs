@@ -4,6 +4,8 @@ use std::path::Path;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, Issuer, KeyPair};
 
+use super::receiver::write_private;
+
 /// A certificate with its chain, and its key, both in PEM.
 pub struct Pair {
     pub chain: String,
@@ -21,7 +23,7 @@ pub fn make(folder: &Path) {
     let pair = issue(folder);
     std::fs::create_dir(folder.join("certs")).unwrap();
     std::fs::write(folder.join("certs/fullchain.pem"), pair.chain).unwrap();
-    std::fs::write(folder.join("certs/privkey.pem"), pair.key).unwrap();
+    write_private(&folder.join("certs/privkey.pem"), &pair.key);
 }
 
 /// Another certificate of that authority for localhost, with a key of its own.

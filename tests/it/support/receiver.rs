@@ -1,6 +1,6 @@
 //! The receiver itself: the built program, in a folder of its own, on ports of its own.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
@@ -71,7 +71,7 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
 "#
         );
         std::fs::create_dir(receiver.path("config")).unwrap();
-        std::fs::write(receiver.path("config/receiver.toml"), whole).unwrap();
+        write_private(&receiver.path("config/receiver.toml"), &whole);
         receiver
     }
 
@@ -240,7 +240,7 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
     /// Puts another file in the place of one, as most editors do.
     pub fn replace(&self, relative: &str, text: &str) {
         let new = self.path(&format!("{relative}.new"));
-        std::fs::write(&new, text).unwrap();
+        write_private(&new, text);
         std::fs::rename(new, self.path(relative)).unwrap();
     }
 
@@ -364,4 +364,11 @@ impl Drop for Receiver {
             let _ = process.child.wait();
         }
     }
+}
+
+/// Writes a file that only its owner may read, as an operator should.
+pub fn write_private(path: &Path, text: &str) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
 }
