@@ -114,8 +114,8 @@ async fn a_volume_whose_links_are_turned_as_kubernetes_does_is_served_without_a_
 
     for (old, new) in [("..1", "..2"), ("..2", "..3")] {
         let pair = mount(&receiver, new);
-        std::fs::remove_dir_all(receiver.path("certs").join(old)).unwrap();
         served(&receiver, &pair).await;
+        std::fs::remove_dir_all(receiver.path("certs").join(old)).unwrap();
     }
 }
 
