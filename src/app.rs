@@ -26,6 +26,8 @@ use crate::inbox::{Purpose, SharedInbox};
 use crate::listener::certificates::Certificates;
 use crate::listener::grace::Grace;
 use crate::listener::guard::Guard;
+use crate::listener::lease::Terms;
+use crate::listener::load::Load;
 use crate::listener::receive::Reception;
 use crate::listener::router;
 use crate::listener::table::Table;
@@ -34,8 +36,8 @@ use crate::reload::{Changes, ReloadError, Reloader};
 
 /// Connections that wait in the kernel to be accepted.
 const LISTEN_BACKLOG: u32 = 1024;
-/// Largest head of a request, in bytes.
-const LARGEST_HEAD: u16 = u16::MAX;
+/// Largest head of a request, in bytes. Strangers get so much memory, too.
+const LARGEST_HEAD: u16 = 32 << 10;
 /// Headers of a request.
 const MOST_HEADERS: usize = 100;
 /// Requests at once on one HTTP/2 connection.
@@ -45,8 +47,6 @@ const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
 /// Ping on an HTTP/2 connection where nothing moves.
 const PING: Duration = Duration::from_secs(20);
-/// What the stream's own time-out adds to that of what runs over it, so that an answer still goes out.
-const MARGIN: Duration = Duration::from_secs(5);
 /// Pause between two times of clearing the inbox.
 const SWEEP_PAUSE: Duration = Duration::from_secs(3600);
 /// Pause between two steps of clearing it.
@@ -104,6 +104,8 @@ impl Receiver {
         let (stop, stopped) = watch::channel(false);
         let (staff, work) = Staff::new(source, stopped);
         let certificates = settings.server.tls.as_ref().map(Certificates::start);
+        // HTTP/2 must not multiply what the number of connections bounds.
+        let load = Load::new(settings.server.limits.connections, settings.server.answer_within / 4);
         let reception = Arc::new(Reception {
             server: settings.server.clone(),
             table: ArcSwap::from_pointee(Table::new(
@@ -112,6 +114,7 @@ impl Receiver {
                 settings.server.trusted_proxies.clone(),
             )),
             budget,
+            load,
             inbox: Arc::clone(&inbox),
             dispatch,
             draining: AtomicBool::new(false),
@@ -255,8 +258,12 @@ fn hint(error: &std::io::Error) -> &'static str {
 /// What stands before TLS: limits on connections.
 fn guard(reception: &Arc<Reception>) -> Guard {
     let (settings, limits) = (&reception.server, &reception.server.limits);
-    let longest_silence = limits.body_idle.max(settings.answer_within).max(limits.header_read) + MARGIN;
-    Guard::new(limits.connections, limits.tls_handshake, longest_silence, Arc::clone(reception))
+    let terms = Terms {
+        unknown: limits.header_read.max(limits.tls_handshake),
+        checking: settings.answer_within,
+        idle: limits.header_read,
+    };
+    Guard::new(limits.connections, limits.tls_handshake, terms, Arc::clone(reception))
 }
 
 /// HTTP/1.1 and HTTP/2 with their limits.

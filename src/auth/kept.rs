@@ -113,3 +113,42 @@ impl std::fmt::Debug for Fingerprint {
         f.write_str("Fingerprint(…)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::Kept;
+
+    const SHA256: &str = "4104d36f8da2c254349f85836793ebe029e0c957063a34c91c2e9203187b5631";
+    const ARGON2ID: &str =
+        "$argon2id$v=19$m=19456,t=2,p=1$YSBzYWx0IG9mIHRlc3Rz$bzVn+b9plr8wZB0TlNtpr20KUJdfyxr2anO9UFPXsLg";
+
+    /// How long it takes to recognise, on average.
+    fn cost(kept: &Kept, presented: &[u8]) -> Duration {
+        const TIMES: u32 = 20_000;
+        let begun = Instant::now();
+        for _ in 0..TIMES {
+            std::hint::black_box(kept.recognises(std::hint::black_box(presented)));
+        }
+        begun.elapsed() / TIMES
+    }
+
+    #[tokio::test]
+    async fn what_was_right_before_is_recognised_in_no_time() {
+        // The promise of a microsecond is for the optimised program on a machine that has nothing else to do:
+        // `cargo test --release --lib kept -- --nocapture`.
+        let bound = Duration::from_micros(if cfg!(debug_assertions) { 50 } else { 5 });
+        for digest in [SHA256, ARGON2ID] {
+            let kept = Kept::parse(digest).unwrap();
+            let begun = Instant::now();
+            kept.check(b"correct horse").await.unwrap();
+            let first = begun.elapsed();
+            assert!(kept.recognises(b"correct horse"));
+
+            let (right, wrong) = (cost(&kept, b"correct horse"), cost(&kept, b"wrong horse"));
+            println!("{}: first {first:?}, then {right:?}, wrong {wrong:?}", &digest[..8]);
+            assert!(right < bound && wrong < bound, "{digest}: {right:?}, {wrong:?}");
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! `secret`: makes a password or token that nobody guesses, and says where it belongs.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -94,8 +95,11 @@ fn digest_of(kind: Digest, secret: &[u8]) -> anyhow::Result<String> {
     match kind {
         Digest::Sha256 => {
             let digest = digest::digest(&digest::SHA256, secret);
-            let digits: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-            Ok(format!("sha256:{digits}"))
+            let mut text = "sha256:".to_owned();
+            for byte in digest.as_ref() {
+                write!(text, "{byte:02x}")?;
+            }
+            Ok(text)
         }
         Digest::Argon2id => {
             let mut salt = [0; 16];

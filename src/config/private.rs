@@ -44,5 +44,5 @@ pub(crate) fn for_owner() -> OpenOptions {
 pub(crate) fn random_text<const BYTES: usize>() -> anyhow::Result<Zeroizing<String>> {
     let mut random = Zeroizing::new([0; BYTES]);
     rand::fill(&mut *random).map_err(|_| anyhow::anyhow!("the system gave no random numbers"))?;
-    Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(&*random)))
+    Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(*random)))
 }

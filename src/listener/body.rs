@@ -7,15 +7,20 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, EXPECT};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::budget::{Budget, Share};
 use crate::config::settings::Limits;
 
 /// What is kept of a body that is too large, so that somebody can tell which one it was.
 const KEPT_OF_TOO_LARGE: usize = 64 << 10;
-/// How long the rest of such a body is read and thrown away, so that the client gets to read the
-/// answer instead of a reset connection.
+/// Room that a body has from the start. More is taken as it comes, so that one that was only announced keeps
+/// nobody else out.
+const FIRST_ROOM: usize = 16 << 10;
+/// So much of a body must come in the time that it may pause (or all the rest), or it has stalled.
+const PACE: usize = 64 << 10;
+/// How long the rest of a body that is not taken is read and thrown away, so that the client gets to read
+/// the answer instead of a reset connection.
 const LONGEST_DRAIN: Duration = Duration::from_secs(5);
 
 /// A body in memory, with its share of the budget.
@@ -50,18 +55,19 @@ pub(crate) async fn read(
 ) -> Result<Received, BodyError> {
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limits.body as u64) {
-        // Reading from a client that has asked whether to send it would tell it to.
-        if !headers.contains_key(EXPECT) {
-            drain(body, limits.body);
-        }
+        turn_away(headers, body, limits.body);
         return Err(BodyError::TooLarge { announced, beginning: Bytes::new() });
     }
-    let expected = announced.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
-    let mut share = budget.take(expected.max(1)).ok_or(BodyError::NoRoom)?;
-    let mut room = expected;
+    let largest = announced.and_then(|length| usize::try_from(length).ok()).unwrap_or(limits.body);
+    let mut room = largest.min(FIRST_ROOM);
+    let Some(mut share) = budget.take(room.max(1)) else {
+        turn_away(headers, body, limits.body);
+        return Err(BodyError::NoRoom);
+    };
     let mut bytes = BytesMut::new();
+    let (mut due, mut on_time) = (Instant::now() + limits.body_idle, 0);
     loop {
-        let frame = match timeout(limits.body_idle, body.frame()).await {
+        let frame = match timeout_at(due, body.frame()).await {
             Err(_) => return Err(BodyError::Broken("nothing came for too long".to_owned())),
             Ok(None) => return Ok(Received { bytes: bytes.freeze(), share }),
             Ok(Some(Err(error))) => return Err(BodyError::Broken(error.to_string())),
@@ -74,17 +80,29 @@ pub(crate) async fn read(
             bytes.truncate(KEPT_OF_TOO_LARGE);
             return Err(BodyError::TooLarge { announced, beginning: bytes.freeze() });
         }
+        if length >= on_time + PACE {
+            (due, on_time) = (Instant::now() + limits.body_idle, length);
+        }
         if length > room {
             // Doubling bounds how often the body is copied; the budget knows of it.
-            let more = (length - room).max(room).min(limits.body - room);
-            share.join(budget.take(more).ok_or(BodyError::NoRoom)?);
+            let more = (length - room).max(room).min(largest.max(length) - room);
+            let Some(further) = budget.take(more) else {
+                drain(body, limits.body);
+                return Err(BodyError::NoRoom);
+            };
+            share.join(further);
             room += more;
         }
-        if bytes.is_empty() {
-            // One allocation of the announced size; the pages are only touched as data comes.
-            bytes.reserve(room);
-        }
+        bytes.reserve(room - bytes.len());
         bytes.extend_from_slice(&data);
+    }
+}
+
+/// Leaves a body that nothing was read of.
+pub(crate) fn turn_away(headers: &HeaderMap, body: Body, limit: usize) {
+    // Reading from a client that has asked whether to send it would tell it to.
+    if !headers.contains_key(EXPECT) {
+        drain(body, limit);
     }
 }
 

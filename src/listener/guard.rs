@@ -1,45 +1,56 @@
-//! The acceptor in front of TLS: how many connections, and how long one may be silent.
+//! The acceptor in front of TLS: how many connections, and how long each may stay.
 //!
 //! hyper's own time-outs begin with the first byte of a request; a client that connects and says
-//! nothing would stay for ever. So the stream itself has one.
+//! nothing would stay for ever. So the stream itself has a clock (see [`super::lease`]).
+//!
+//! When every place is taken, a newcomer gets that of the stranger who has had one for longest. So nobody
+//! keeps others out by connections that cost nothing.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum_server::accept::Accept;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_io_timeout::TimeoutStream;
+use tokio::time::{Instant, timeout_at};
 use tower_http::add_extension::AddExtension;
 
+use super::lease::{Clock, Lease, Terms};
 use super::proxied::{self, Source};
 use super::receive::Reception;
 
-/// Lets a bounded number of connections in; the others wait for their turn.
+/// So many may wait for a place, if all are taken by known callers; further ones are closed at once.
+const MOST_WAITING: usize = 512;
+/// How often one that waits looks whether a stranger has been here for long enough.
+const LOOK_PAUSE: Duration = Duration::from_millis(250);
+
+/// Lets a bounded number of connections in.
 #[derive(Clone)]
 pub(crate) struct Guard {
-    connections: Arc<Semaphore>,
+    places: Arc<Places>,
     longest_wait: Duration,
-    longest_silence: Duration,
+    terms: Terms,
     reception: Arc<Reception>,
 }
 
 impl Guard {
-    /// `connections` at once; one that waits longer than `longest_wait` is closed, and so is one where
-    /// nothing moves for `longest_silence`. A trusted proxy may say whom it speaks for.
-    pub(crate) fn new(
-        connections: usize,
-        longest_wait: Duration,
-        longest_silence: Duration,
-        reception: Arc<Reception>,
-    ) -> Self {
-        let connections = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
-        Self { connections, longest_wait, longest_silence, reception }
+    /// `connections` at once, each on these `terms`; one that waits for its place longer than `longest_wait`
+    /// is closed. A trusted proxy may say whom it speaks for.
+    pub(crate) fn new(connections: usize, longest_wait: Duration, terms: Terms, reception: Arc<Reception>) -> Self {
+        let places = Places {
+            free: Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS))),
+            strangers: Mutex::default(),
+            most_noted: connections.saturating_mul(2),
+            waiting: AtomicUsize::new(0),
+        };
+        Self { places: Arc::new(places), longest_wait, terms, reception }
     }
 
     /// Whom the connection was passed on for.
@@ -52,9 +63,90 @@ impl Guard {
     }
 }
 
+/// The places for connections.
+#[derive(Debug)]
+struct Places {
+    free: Arc<Semaphore>,
+    /// In the order in which they came; among them some that have become known since, or are gone.
+    strangers: Mutex<VecDeque<Lease>>,
+    /// From so many on, those are left out that are gone or known.
+    most_noted: usize,
+    waiting: AtomicUsize,
+}
+
+impl Places {
+    /// Waits for a place, that of a stranger if there is no other.
+    async fn take(&self, longest_wait: Duration) -> io::Result<OwnedSemaphorePermit> {
+        if let Ok(place) = Arc::clone(&self.free).try_acquire_owned() {
+            return Ok(place);
+        }
+        let waiting = Waiting::begin(&self.waiting);
+        let mut revoked = self.revoke_one();
+        if !revoked && waiting.before >= MOST_WAITING {
+            return Err(io::Error::new(io::ErrorKind::QuotaExceeded, "too many connections"));
+        }
+        let mut place = std::pin::pin!(Arc::clone(&self.free).acquire_owned());
+        let end = Instant::now() + longest_wait;
+        loop {
+            let look = end.min(Instant::now() + LOOK_PAUSE);
+            if let Ok(place) = timeout_at(look, &mut place).await {
+                return place.map_err(io::Error::other);
+            }
+            if end <= Instant::now() {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "too many connections"));
+            }
+            revoked = revoked || self.revoke_one();
+        }
+    }
+
+    /// Notes a new connection, whose caller is not known yet.
+    fn note(&self, lease: Lease) {
+        let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+        if strangers.len() >= self.most_noted {
+            strangers.retain(Lease::is_strangers);
+        }
+        strangers.push_back(lease);
+    }
+
+    /// Ends the connection of the stranger who has been here for longest; says whether there was one.
+    fn revoke_one(&self) -> bool {
+        let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(first) = strangers.front() {
+            if first.is_strangers() && first.is_young() {
+                return false;
+            }
+            // Whoever is known or about to be is no stranger any more.
+            let revoked = first.revoke();
+            strangers.pop_front();
+            if revoked {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// One that waits for a place.
+struct Waiting<'a> {
+    all: &'a AtomicUsize,
+    before: usize,
+}
+
+impl<'a> Waiting<'a> {
+    fn begin(all: &'a AtomicUsize) -> Self {
+        Self { all, before: all.fetch_add(1, Ordering::Relaxed) }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.all.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl<S: Send + 'static> Accept<TcpStream, S> for Guard {
     type Stream = GuardedStream;
-    type Service = AddExtension<S, Source>;
+    type Service = AddExtension<AddExtension<S, Source>, Lease>;
     type Future = Pin<Box<dyn Future<Output = io::Result<(Self::Stream, Self::Service)>> + Send>>;
 
     fn accept(&self, mut stream: TcpStream, service: S) -> Self::Future {
@@ -62,44 +154,57 @@ impl<S: Send + 'static> Accept<TcpStream, S> for Guard {
         Box::pin(async move {
             // Without it, small answers wait for the client's delayed acknowledgement.
             stream.set_nodelay(true)?;
-            let permit = tokio::time::timeout(guard.longest_wait, Arc::clone(&guard.connections).acquire_owned())
-                .await
-                .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "too many connections"))?
-                .map_err(io::Error::other)?;
+            let place = guard.places.take(guard.longest_wait).await?;
             let source = guard.source(&mut stream).await.inspect_err(|error| {
                 tracing::warn!(%error, "a connection from a trusted proxy was closed");
             })?;
-            let mut stream = TimeoutStream::new(stream);
-            stream.set_read_timeout(Some(guard.longest_silence));
-            stream.set_write_timeout(Some(guard.longest_silence));
-            Ok((GuardedStream { stream: Box::pin(stream), _permit: permit }, AddExtension::new(service, source)))
+            let lease = Lease::new(guard.terms);
+            guard.places.note(lease.clone());
+            let service = AddExtension::new(AddExtension::new(service, source), lease.clone());
+            Ok((GuardedStream { stream, clock: Clock::new(lease), _place: place }, service))
         })
     }
 }
 
-/// A connection with its time-out and its place among the bounded number.
+/// A connection with its clock and its place among the bounded number.
 pub(crate) struct GuardedStream {
-    stream: Pin<Box<TimeoutStream<TcpStream>>>,
-    _permit: OwnedSemaphorePermit,
+    stream: TcpStream,
+    clock: Clock,
+    _place: OwnedSemaphorePermit,
+}
+
+impl GuardedStream {
+    /// Looks at the clock whenever there is nothing to do but wait for the client.
+    fn in_time<T>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if polled.is_ready() {
+            return polled;
+        }
+        ready!(self.clock.poll_over(cx));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client took too long")))
+    }
 }
 
 impl AsyncRead for GuardedStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.stream.as_mut().poll_read(cx, buf)
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        self.in_time(cx, polled)
     }
 }
 
 impl AsyncWrite for GuardedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.stream.as_mut().poll_write(cx, buf)
+        let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.in_time(cx, polled)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream.as_mut().poll_flush(cx)
+        let polled = Pin::new(&mut self.stream).poll_flush(cx);
+        self.in_time(cx, polled)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream.as_mut().poll_shutdown(cx)
+        let polled = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.in_time(cx, polled)
     }
 
     fn poll_write_vectored(
@@ -107,7 +212,8 @@ impl AsyncWrite for GuardedStream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.stream.as_mut().poll_write_vectored(cx, bufs)
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.in_time(cx, polled)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{Method, request};
@@ -16,6 +17,8 @@ use tokio::time::{Instant, timeout};
 
 use super::body::{self, BodyError, Received};
 use super::grace::Grace;
+use super::lease::Lease;
+use super::load::{Load, Place};
 use super::table::Table;
 use super::turned_away::TurnedAway;
 use crate::auth::{Denied, Gate, Verified};
@@ -34,6 +37,7 @@ pub(crate) struct Reception {
     pub(crate) server: Server,
     pub(crate) table: ArcSwap<Table>,
     pub(crate) budget: Budget,
+    pub(crate) load: Load,
     pub(crate) inbox: SharedInbox,
     pub(crate) dispatch: Dispatch,
     pub(crate) draining: AtomicBool,
@@ -79,8 +83,9 @@ pub(crate) async fn receive(
     };
     reception.grace.worked(&endpoint);
     let arrival = Arrival::new(&head, &caller.credential, address);
-    let received = body::read(&head.headers, body, &reception.server.limits, &reception.budget).await;
+    let (received, place) = read(&reception, &head, body).await;
     in_time(left, async move {
+        let _place = place;
         match received {
             Ok(received) => take(&reception, endpoint.acknowledge, arrival, received).await,
             Err(error) => unread(&reception, arrival, error).await,
@@ -93,10 +98,31 @@ pub(crate) async fn receive(
 /// for the work that comes then.
 async fn admit(reception: &Reception, gate: &Gate, request: Request) -> Result<(Verified, Duration), Denied> {
     let (begun, within) = (Instant::now(), reception.server.answer_within);
+    let lease = request.extensions().get::<Lease>().cloned();
     let admitted = timeout(within / 2, gate.admit(request)).await;
-    let verified = admitted
-        .map_err(|_| Denied::Unsure { reason: "whether the credentials are right is not found out in time" })??;
-    Ok((verified, within.saturating_sub(begun.elapsed())))
+    let admitted = admitted
+        .map_err(|_| Denied::Unsure { reason: "whether the credentials are right is not found out in time" })?;
+    if matches!(admitted, Ok(_) | Err(Denied::Forbidden { .. })) {
+        lease.iter().for_each(Lease::know);
+    }
+    Ok((admitted?, within.saturating_sub(begun.elapsed())))
+}
+
+/// Reads the body, if there is room for another request.
+async fn read(
+    reception: &Reception,
+    head: &request::Parts,
+    body: Body,
+) -> (Result<Received, BodyError>, Option<Place>) {
+    let Some(place) = reception.load.enter() else {
+        body::turn_away(&head.headers, body, reception.server.limits.body);
+        return (Err(BodyError::NoRoom), None);
+    };
+    let received = body::read(&head.headers, body, &reception.server.limits, &reception.budget).await;
+    if let (Err(BodyError::Broken(_)), Some(lease)) = (&received, head.extensions.get::<Lease>()) {
+        lease.conclude();
+    }
+    (received, Some(place))
 }
 
 /// Does the work on a task of its own: it belongs to the receiver, not to the connection, and goes on
@@ -141,8 +167,9 @@ pub(crate) async fn misdirected(
 async fn keep_all(reception: Arc<Reception>, verified: Verified, address: IpAddr, refusal: Refusal) -> Answer {
     let Verified { caller, head, body, .. } = verified;
     let arrival = Arrival::new(&head, &caller.credential, address);
-    let received = body::read(&head.headers, body, &reception.server.limits, &reception.budget).await;
+    let (received, place) = read(&reception, &head, body).await;
     in_time(reception.server.answer_within, async move {
+        let _place = place;
         match received {
             Ok(Received { bytes, .. }) if bytes.is_empty() => Answer::Refused(refusal),
             Ok(Received { bytes, .. }) => keep_refused(&reception, arrival, bytes, refusal).await,
@@ -187,7 +214,7 @@ async fn take(reception: &Reception, acknowledge: Acknowledge, arrival: Arrival,
     let watch = (acknowledge == Acknowledge::Handled).then(|| reception.dispatch.watch(key));
     let routes = reception.dispatch.routes();
     let unwanted = !routes.iter().any(|route| route.wants(&incoming.envelope));
-    let receipt = match reception.inbox.store(incoming, routes).await {
+    let receipt = match reception.load.storing(reception.inbox.store(incoming, routes)).await {
         Ok(receipt) => receipt,
         Err(error) => {
             tracing::error!(%error, ?id, "an event could not be stored; the sender will repeat it");
@@ -253,7 +280,7 @@ async fn decode_envelope(
 async fn unread(reception: &Reception, arrival: Arrival, error: BodyError) -> Answer {
     match error {
         BodyError::NoRoom => {
-            tracing::warn!("no room for a body (server.limits.bodies_in_memory); the sender will repeat it");
+            reception.load.shed();
             Answer::ComeAgain(ComeAgain::Overload)
         }
         BodyError::Broken(reason) => {

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::client;
+use super::lease::Lease;
 use super::receive::{Reception, misdirected, receive, refuse};
 use crate::respond::{Answer, ComeAgain, Why};
 
@@ -29,7 +30,9 @@ const HEADERS: [(HeaderName, &str); 4] = [
 pub(crate) fn router(reception: Arc<Reception>) -> Router {
     let answer = move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
         let reception = Arc::clone(&reception);
+        let work = request.extensions().get().map(Lease::work);
         async move {
+            let _work = work;
             let table = reception.table.load_full();
             let address = client::address(&table.trusted_proxies, peer.ip(), &request);
             if let Some(endpoint) = table.endpoint(request.uri().path()) {

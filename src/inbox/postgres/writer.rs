@@ -148,9 +148,11 @@ async fn write(pool: &Pool, connection: &mut Option<Connection>, works: &[&Work]
 }
 
 async fn transaction(pool: &Pool, connection: &mut Option<Connection>, works: &[&Work]) -> Result<Vec<bool>, Failure> {
-    let db = match connection.take() {
-        Some(db) if !db.is_closed() => db,
-        _ => pool.get().await?,
+    // A closed one has to go first, or the pool, which is for one, would wait for its place.
+    let open = connection.take().filter(|db| !db.is_closed());
+    let db = match open {
+        Some(db) => db,
+        None => pool.get().await?,
     };
     let (mut rows, mut ends) = (Vec::new(), Vec::new());
     for work in works {

@@ -56,6 +56,11 @@ impl Cache {
         self.write("account.json", &serde_json::to_vec(account)?)
     }
 
+    /// Where the secrets are, if they are there.
+    pub(super) fn files(&self) -> [PathBuf; 2] {
+        ["certificate.pem", "account.json"].map(|kind| self.file(kind))
+    }
+
     fn file(&self, kind: &str) -> PathBuf {
         self.directory.join(format!("{}-{kind}", self.name))
     }

@@ -81,6 +81,9 @@ impl Settings {
                 None
             }
         });
+        for file in cache.iter().flat_map(Cache::files) {
+            section.warn_if_open_to_all("cache", &file);
+        }
         if let Some(kept) = &kept
             && kept.is_late()
         {

@@ -96,7 +96,7 @@ fn what_is_no_http_is_turned_away_and_harms_nobody() {
     for request in requests {
         let beginning = &request[..request.len().min(100)];
         let mut caller = receiver.connect();
-        caller.write(&request);
+        caller.try_write(&request);
 
         let answer = caller.any_answer();
 

@@ -163,8 +163,8 @@ async fn the_event_of_a_client_that_leaves_after_its_body_is_kept_and_delivered(
 
 #[test]
 fn without_room_for_a_body_it_is_to_come_again_and_then_taken() {
-    let receiver = Receiver::with("server.limits.body = \"64 KiB\"\nserver.limits.bodies_in_memory = \"64 KiB\"");
-    let (large, small) = (event_of(64 << 10), order_event("1").to_string());
+    let receiver = Receiver::with("server.limits.body = \"16 KiB\"\nserver.limits.bodies_in_memory = \"16 KiB\"");
+    let (large, small) = (event_of(16 << 10), order_event("1").to_string());
     let send = |body: &str| {
         let mut caller = receiver.connect();
         caller.write_head(&[&raw::content_length(body)]);
@@ -184,11 +184,39 @@ fn without_room_for_a_body_it_is_to_come_again_and_then_taken() {
     assert_eq!((held.status, with_room.status), (Some(202), Some(202)));
 }
 
+#[test]
+fn a_body_that_was_only_announced_keeps_nobody_out() {
+    let receiver = Receiver::with("server.limits.body = \"64 KiB\"\nserver.limits.bodies_in_memory = \"64 KiB\"");
+    let mut holders: Vec<_> = (0..3).map(|_| receiver.connect()).collect();
+    for holder in &mut holders {
+        holder.write_head(&["Expect: 100-continue", "Content-Length: 65536"]);
+        assert_eq!(holder.any_answer().status, Some(100));
+    }
+    let event = order_event("1").to_string();
+    let mut caller = receiver.connect();
+
+    caller.write_head(&[&raw::content_length(&event)]);
+    caller.write(&event);
+
+    assert_eq!(caller.answer().status, Some(202));
+}
+
+#[test]
+fn a_body_that_comes_in_drops_has_stalled() {
+    let receiver = Receiver::with(r#"server.limits.body_idle = "1s""#);
+    let mut caller = receiver.connect();
+    caller.write_head(&["Content-Length: 1000"]);
+
+    let answer = caller.answer_while_writing(b"{", Duration::from_millis(100));
+
+    assert_eq!(answer.status, Some(503), "{answer:?}");
+}
+
 #[tokio::test]
 async fn the_room_of_a_body_that_never_came_whole_is_given_back() {
-    let receiver = Receiver::with("server.limits.body = \"64 KiB\"\nserver.limits.bodies_in_memory = \"64 KiB\"");
+    let receiver = Receiver::with("server.limits.body = \"16 KiB\"\nserver.limits.bodies_in_memory = \"16 KiB\"");
     let mut holder = receiver.connect();
-    holder.write_head(&["Expect: 100-continue", "Content-Length: 65536"]);
+    holder.write_head(&["Expect: 100-continue", "Content-Length: 16384"]);
     assert_eq!(holder.any_answer().status, Some(100), "it has its room from here on");
     holder.leave();
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{problems, with_file};
-use crate::support::receiver::Receiver;
+use crate::support::receiver::{Receiver, write_private};
 use crate::support::sender::{Message, order_event};
 
 /// The keys of the problems that `check --json` reports.
@@ -106,10 +106,10 @@ fn the_examples_in_the_shipped_file_are_valid() {
     let receiver = with_file(&uncommented.replace("/run/secrets/", "secrets/"));
     std::fs::create_dir(receiver.path("secrets")).unwrap();
     for secret in ["portal", "token", "erp", "kafka"] {
-        std::fs::write(receiver.path("secrets").join(secret), "secret\n").unwrap();
+        write_private(&receiver.path("secrets").join(secret), "secret\n");
     }
     let url = "postgresql://user:password@db.example/erp?sslmode=verify-full\n";
-    std::fs::write(receiver.path("secrets/pg"), url).unwrap();
+    write_private(&receiver.path("secrets/pg"), url);
     std::fs::write(receiver.path("certs/kafka-ca.pem"), receiver.ca()).unwrap();
 
     assert!(uncommented.matches("\n[").count() > 10, "the examples were not found: {uncommented}");

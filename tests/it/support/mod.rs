@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 pub mod certificates;
 pub mod erp;
 pub mod faults;
+pub mod frames;
 pub mod haproxy;
 pub mod image;
 pub mod issuer;
@@ -16,6 +17,7 @@ pub mod postgres;
 pub mod raw;
 pub mod receiver;
 pub mod sender;
+pub mod slow;
 pub mod store;
 
 /// The samples that are bodies of webhooks.

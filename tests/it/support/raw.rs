@@ -1,9 +1,9 @@
 //! A client that says exactly what a test wants said, byte by byte, over TLS and HTTP/1.1.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -33,6 +33,20 @@ impl Connection {
 
     /// The same, but writes these bytes before the handshake, as a proxy does that passes a connection on.
     pub fn open_after(first: &[u8], port: u16, ca: &[u8]) -> Self {
+        Self::open_by(port, ca, |socket| socket.write_all(first).unwrap())
+    }
+
+    /// The same, each byte in a packet of its own.
+    pub fn open_slowly_after(first: &[u8], port: u16, ca: &[u8]) -> Self {
+        Self::open_by(port, ca, |socket| {
+            for byte in first {
+                socket.write_all(&[*byte]).unwrap();
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        })
+    }
+
+    fn open_by(port: u16, ca: &[u8], begin: impl FnOnce(&mut TcpStream)) -> Self {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(ca).unwrap()).unwrap();
         let provider = rustls::crypto::aws_lc_rs::default_provider().into();
@@ -43,7 +57,7 @@ impl Connection {
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket.set_write_timeout(Some(PATIENCE)).unwrap();
         socket.set_nodelay(true).unwrap();
-        socket.write_all(first).unwrap();
+        begin(&mut socket);
         let mut stream = StreamOwned::new(client, socket);
         // A handshake that fails shows in what is read.
         let _ = stream.flush();
@@ -59,6 +73,29 @@ impl Connection {
     pub fn write(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).unwrap();
         self.stream.flush().unwrap();
+    }
+
+    /// Writes these bytes, or as many as are taken before the connection is closed.
+    pub fn try_write(&mut self, bytes: impl AsRef<[u8]>) {
+        let _ = self.stream.write_all(bytes.as_ref()).and_then(|()| self.stream.flush());
+    }
+
+    /// Writes these bytes again and again, with a pause, until there is an answer or the end.
+    pub fn answer_while_writing(&mut self, bytes: &[u8], pause: Duration) -> Answer {
+        self.stream.sock.set_read_timeout(Some(pause)).unwrap();
+        let begun = Instant::now();
+        while self.read.is_empty() {
+            assert!(begun.elapsed() < PATIENCE, "neither an answer nor an end");
+            self.try_write(bytes);
+            let mut read = [0; 4096];
+            match self.stream.read(&mut read) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Ok(0) | Err(_) => break,
+                Ok(count) => self.read.extend_from_slice(&read[..count]),
+            }
+        }
+        self.stream.sock.set_read_timeout(Some(PATIENCE)).unwrap();
+        self.answer()
     }
 
     /// Writes the head of a POST to the endpoint with the right credentials and these further lines.
@@ -101,6 +138,16 @@ impl Connection {
         Answer { status: Some(status), headers, body, ..nothing }
     }
 
+    /// From now on it writes only what is taken at once.
+    pub fn never_wait(&self) {
+        self.stream.sock.set_nonblocking(true).unwrap();
+    }
+
+    /// The port of this end of it.
+    pub fn port(&self) -> u16 {
+        self.stream.sock.local_addr().unwrap().port()
+    }
+
     /// Waits until the receiver closes the connection, and says whether it said anything before.
     pub fn closed_silently(mut self) -> bool {
         while self.read_more() {}
@@ -112,6 +159,16 @@ impl Connection {
         let _ = self.stream.sock.shutdown(Shutdown::Both);
     }
 
+    /// Reads so many bytes; `None` if the connection is closed before.
+    pub fn bytes(&mut self, count: usize) -> Option<Vec<u8>> {
+        while self.read.len() < count {
+            if !self.read_more() {
+                return None;
+            }
+        }
+        Some(self.read.drain(..count).collect())
+    }
+
     /// Whether there was more to read; a broken connection is a closed one.
     fn read_more(&mut self) -> bool {
         let mut bytes = [0; 4096];
@@ -121,7 +178,7 @@ impl Connection {
                 self.read.extend_from_slice(&bytes[..count]);
                 true
             }
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => panic!("neither an answer nor an end"),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => panic!("neither an answer nor an end"),
             Err(_) => false,
         }
     }

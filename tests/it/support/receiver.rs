@@ -1,5 +1,6 @@
 //! The receiver itself: the built program, in a folder of its own, on ports of its own.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -183,6 +184,13 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
         self.process().child.id()
     }
 
+    /// The most memory that was resident so far, in bytes.
+    pub fn most_memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+    }
+
     /// Everything it has logged, an object per line.
     pub fn log(&self) -> Vec<Value> {
         self.process().log.lock().unwrap().clone()
@@ -288,6 +296,11 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
     /// Runs another command of the program in the same folder, to its end.
     pub fn run(&self, arguments: &[&str]) -> Output {
         to_its_end(&mut self.command(arguments))
+    }
+
+    /// The same with another variable of the environment, which need not be a text.
+    pub fn run_with_variable(&self, command: &str, name: &str, value: &OsStr) -> Output {
+        to_its_end(self.command(&[command]).env(name, value))
     }
 
     /// Runs a line of the shell in the same folder.

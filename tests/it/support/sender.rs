@@ -1,6 +1,6 @@
 //! A sender that judges each answer as Tradecloud does.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use reqwest::{Certificate, Client, ClientBuilder, Method, RequestBuilder, Version, header::HeaderMap};
@@ -66,7 +66,10 @@ impl Sender {
 
     /// From that address of the machine.
     pub fn from(self, address: IpAddr) -> Self {
-        Self { client: client(&self.ca, |builder| builder.local_address(address)), ..self }
+        // Not every machine knows `localhost` in IPv6.
+        let receiver = if address.is_ipv4() { [127, 0, 0, 1].into() } else { Ipv6Addr::LOCALHOST.into() };
+        let to_there = |builder: ClientBuilder| builder.resolve("localhost", SocketAddr::new(receiver, 0));
+        Self { client: client(&self.ca, |builder| to_there(builder).local_address(address)), ..self }
     }
 
     /// With user name and password, instead of any other credentials.

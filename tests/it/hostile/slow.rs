@@ -1,0 +1,49 @@
+//! Clients that only keep their connections open: two thousand of them, in every way there is, are gone soon, and
+//! the others notice nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::assert_well;
+use crate::support::load::Load;
+use crate::support::receiver::Receiver;
+use crate::support::slow::{Kind, allow_open_files, besiege, kinds};
+
+const COUNT: usize = 2000;
+
+/// What a busy machine may add to the times.
+const MARGIN: Duration = Duration::from_secs(8);
+
+/// How long one may stay: the shipped `header_read`, or the shipped `body_idle`.
+fn longest(kind: &Kind) -> Duration {
+    Duration::from_secs(if kind.known { 30 } else { 10 })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_thousand_slow_clients_are_gone_soon_and_keep_nobody_out() {
+    allow_open_files(3 * COUNT);
+    let receiver = Arc::new(Receiver::start());
+    let load = Load::start(&receiver, 8);
+    let besieged = Arc::clone(&receiver);
+
+    let outstayed = tokio::task::spawn_blocking(move || {
+        let kinds = kinds();
+        let stayed = besiege(&besieged, &kinds, COUNT, Duration::from_secs(90));
+        let late = stayed.iter().filter(|(kind, time)| *time > longest(&kinds[*kind]) + MARGIN);
+        let mut late: Vec<_> = late.map(|(kind, time)| format!("{}: {time:.1?}", kinds[*kind].name)).collect();
+        late.sort();
+        late
+    });
+    let outstayed = outstayed.await.unwrap();
+
+    let tally = load.stop().await;
+    assert!(outstayed.is_empty(), "{} stayed for too long: {outstayed:#?}", outstayed.len());
+    assert!(
+        tally.lost.is_empty() && tally.unanswered.is_empty(),
+        "{:?} {:?}",
+        tally.lost.keys(),
+        tally.unanswered.keys()
+    );
+    assert!(tally.acknowledged.len() > 100, "only {}", tally.acknowledged.len());
+    tokio::task::spawn_blocking(move || assert_well(&receiver)).await.unwrap();
+}
