@@ -123,8 +123,9 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-/// The layers of the configuration, for a command that works beside the receiver and makes nothing.
-fn layers(args: &ConfigArgs) -> Result<Layers, Failure> {
-    let layers = Layers::read(args.config.as_deref()).map_err(|problem| vec![problem])?;
+/// The layers of the configuration, for a command that makes nothing: a development set-up stands in for a
+/// file that is not there.
+fn layers(args: &ConfigArgs) -> Result<Layers, Problem> {
+    let layers = Layers::read(args.config.as_deref())?;
     Ok(if layers.has_file() { layers } else { layers.with_stand_in(development::layer()) })
 }

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::problems::{Problem, Problems, Severity};
 use super::settings::Kept;
-use super::{Section, Settings, development, merge, private};
+use super::{Marks, Section, Settings, development, merge, private};
 
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "config/receiver.toml";
@@ -19,6 +19,9 @@ const DEFAULTS: &str = include_str!("../../config/default.toml");
 
 const ENVIRONMENT_PREFIX: &str = "TRADECLOUD_WEBHOOK";
 const SEPARATOR: &str = "__";
+
+/// What was read, with warnings; or every problem.
+pub(crate) type Checked<T> = Result<(T, Vec<Problem>), Vec<Problem>>;
 
 /// The texts a configuration is made of. They are wiped when they are dropped.
 #[derive(Clone)]
@@ -80,12 +83,19 @@ impl Layers {
     /// # Errors
     /// Every problem there is, errors first, if one of them is an error.
     pub fn settings(&self) -> Result<(Settings, Vec<Problem>), Vec<Problem>> {
-        self.read_by(|root| {
+        self.checked().1
+    }
+
+    /// As [`Layers::settings`], with the marks of what was read, valid or not.
+    pub(crate) fn checked(&self) -> (Marks, Checked<Settings>) {
+        let (marks, checked) = self.read_by(|root| {
             if self.stand_in.is_some() {
                 development::only_for_this_machine(&root);
             }
             Settings::read(root)
-        })
+        });
+        let checked = checked.map(|(settings, warnings)| (Settings { marks: marks.clone(), ..settings }, warnings));
+        (marks, checked)
     }
 
     /// What a command that works on the inbox needs, whatever else is wrong with the configuration.
@@ -93,18 +103,24 @@ impl Layers {
     /// # Errors
     /// The problems of `[inbox]` and of what handlers choose events by.
     pub fn kept(&self) -> Result<Kept, Vec<Problem>> {
-        self.read_by(|root| Kept::read(&root)).map(|(kept, _)| kept)
+        self.read_by(|root| Kept::read(&root)).1.map(|(kept, _)| kept)
     }
 
-    fn read_by<T>(&self, read: impl FnOnce(Section) -> Option<T>) -> Result<(T, Vec<Problem>), Vec<Problem>> {
+    fn read_by<T>(&self, read: impl FnOnce(Section) -> Option<T>) -> (Marks, Checked<T>) {
         let problems = Rc::new(Problems::default());
+        let (path, text) = self.file.as_ref().map_or((Path::new(DEFAULT_FILE), ""), |(path, text)| (path, text));
+        let mut marks = Marks::new(path, text);
         let settings = match self.merged() {
-            Ok(values) => read(Section::new("", values, Rc::clone(&problems))),
+            Ok(values) => {
+                marks.add_all(&values);
+                read(Section::new("", values, Rc::clone(&problems)))
+            }
             Err(problem) => {
                 problems.push(problem);
                 None
             }
         };
+        marks.add_files(problems.take_files());
         if let Some(problem) = self.open_to_all(&problems.secrets()) {
             problems.push(problem);
         }
@@ -112,12 +128,13 @@ impl Layers {
         for problem in &mut found {
             problem.place = problem.place.take().or_else(|| self.place(&problem.key));
         }
-        match settings {
+        let result = match settings {
             Some(settings) if found.iter().all(|problem| problem.severity == Severity::Warning) => {
                 Ok((settings, found))
             }
             _ => Err(found),
-        }
+        };
+        (marks, result)
     }
 
     fn merged(&self) -> Result<Map<String, Value>, Problem> {

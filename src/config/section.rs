@@ -13,6 +13,7 @@ use ::config::{Map, Value, ValueKind};
 use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
+use super::marks::MarkedFile;
 use super::problems::{Problem, Problems};
 use super::{merge, private};
 
@@ -49,6 +50,12 @@ impl Section {
     /// Notes something that works, but that the operator should know.
     pub fn warning(&self, key: &str, what: impl Into<String>) {
         self.problems.push(Problem::warning(self.key(key), what));
+    }
+
+    /// Notes that `key` leads to a file: when that changes, what is made of this table is made anew. To be
+    /// called before the file is read.
+    pub fn depends_on(&self, key: &str, path: &Path) {
+        self.problems.note_file(MarkedFile::read(self.key(key), path));
     }
 
     /// Notes a warning at `key` if every user of this machine can read or change the file at `path`.
@@ -205,6 +212,9 @@ impl Section {
         let key_of_file = format!("{key}_file");
         let given = self.text(key).map(SecretString::from);
         let in_file = self.text(&key_of_file);
+        if let Some(path) = &in_file {
+            self.depends_on(&key_of_file, Path::new(path));
+        }
         let (at, secret) = match (given, in_file) {
             (Some(_), Some(_)) => {
                 self.error(key, format!("is given twice, here and by `{key_of_file}`. Remove one"));

@@ -78,7 +78,9 @@ fn read_files(section: &Section) -> Option<Settings> {
 /// The path at `key`, or where it is otherwise.
 fn file(section: &Section, key: &str, default: &str) -> Option<PathBuf> {
     let path = section.file(key);
-    if section.has(key) { path } else { Some(default.into()) }
+    let path = if section.has(key) { path? } else { default.into() };
+    section.depends_on(key, &path);
+    Some(path)
 }
 
 fn settings(slot: Slot, expires: Option<Timestamp>, acme: Option<acme::Settings>) -> Result<Settings, rustls::Error> {

@@ -44,7 +44,11 @@ impl Database {
     /// Reads `url` or `url_file` of a table; what is wrong is noted there.
     pub(crate) fn read(section: &Section) -> Option<Self> {
         let key = if section.has("url_file") { "url_file" } else { "url" };
-        match Self::parse(section.secret("url")?.expose_secret()) {
+        let url = section.secret("url")?;
+        if let Some(root) = url::root_certificate(url.expose_secret()) {
+            section.depends_on(key, &root);
+        }
+        match Self::parse(url.expose_secret()) {
             Ok(database) => {
                 if let Some(warning) = database.warning() {
                     section.warning(key, warning);

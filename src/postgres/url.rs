@@ -50,6 +50,13 @@ pub(super) fn parse(url: &str) -> Result<Database, String> {
     Ok(Database { config, tls: Tls::new(check)? })
 }
 
+/// The file that `sslrootcert` names, if `url` has one.
+pub(super) fn root_certificate(url: &str) -> Option<PathBuf> {
+    let (_, query) = url.split_once('?')?;
+    let root = query.split('&').filter_map(|pair| pair.strip_prefix("sslrootcert=")).next_back()?;
+    decode(root).ok().filter(|root| root != "system").map(PathBuf::from)
+}
+
 /// What `sslmode` and `sslrootcert` mean together.
 fn check(mode: &str, root: Option<String>) -> Result<(SslMode, Check), String> {
     let root = root.filter(|root| root != "system").map(PathBuf::from);

@@ -23,6 +23,7 @@ mod model;
 mod oauth;
 mod proxies;
 mod receive;
+mod reload;
 mod render;
 mod replay;
 mod round_trip;

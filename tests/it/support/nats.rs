@@ -25,7 +25,7 @@ impl Nats {
     /// One with these further lines in its configuration, which may name files in `folder` by `%`.
     pub fn with(configuration: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("tradecloud-webhook-nats-").tempdir().unwrap();
-        super::receiver::make_certificate(folder.path());
+        super::certificates::make(folder.path());
         let address = free_address();
         let path = folder.path().display().to_string();
         let configuration = format!(

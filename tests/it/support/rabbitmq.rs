@@ -55,7 +55,7 @@ impl RabbitMq {
     }
 
     fn start(folder: PathBuf, configuration: &str) -> Self {
-        super::receiver::make_certificate(&folder);
+        super::certificates::make(&folder);
         let [address, tls, distribution, epmd] = std::array::from_fn(|_| free_address());
         let path = folder.display();
         let configuration = format!(

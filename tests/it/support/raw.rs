@@ -64,6 +64,11 @@ impl Connection {
         Self { stream, read: Vec::new() }
     }
 
+    /// The certificate that the receiver showed.
+    pub fn certificate(&self) -> Vec<u8> {
+        self.stream.conn.peer_certificates().expect("the handshake has failed")[0].to_vec()
+    }
+
     /// Writes these bytes.
     pub fn write(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).unwrap();

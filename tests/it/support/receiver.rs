@@ -7,10 +7,10 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use rcgen::{CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::certificates;
 use super::raw::Connection;
 use super::sender::Sender;
 
@@ -21,6 +21,8 @@ pub const TOKEN: &str = "a-token-that-nobody-guesses";
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tradecloud-webhook");
 const PATIENCE: Duration = Duration::from_secs(30);
+/// What the log says of a new configuration.
+const RELOADED: [&str; 3] = ["configuration reloaded", "configuration read again", "is refused as a whole"];
 
 /// A receiver in a temporary folder. Killed when dropped.
 pub struct Receiver {
@@ -58,7 +60,7 @@ impl Receiver {
     /// like before the first table of your own.
     pub fn prepared(configuration: &str) -> Self {
         let receiver = Self::bare();
-        make_certificate(receiver.folder());
+        certificates::make(receiver.folder());
         let whole = format!(
             r#"server.listen = "127.0.0.1:0"
 admin.listen = "127.0.0.1:0"
@@ -228,6 +230,41 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
         }
     }
 
+    /// Waits until something is logged that is about a new configuration, after the first `seen` lines of
+    /// the log; returns the message.
+    pub async fn reloaded_since(&self, seen: usize) -> String {
+        let started = Instant::now();
+        loop {
+            let log = self.log();
+            let mut messages = log[seen..].iter().filter_map(|entry| entry["message"].as_str());
+            if let Some(message) = messages.find(|message| RELOADED.iter().any(|text| message.contains(text))) {
+                return message.to_owned();
+            }
+            assert!(started.elapsed() < PATIENCE, "nothing was reloaded nor refused\n{log:#?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// SIGHUP; waits until the configuration has been read, and returns what the log says of it.
+    pub async fn hang_up(&self) -> String {
+        let seen = self.log().len();
+        self.signal("-HUP");
+        self.reloaded_since(seen).await
+    }
+
+    /// Changes the configuration file, by putting another one in its place.
+    pub fn configure(&self, change: impl FnOnce(String) -> String) {
+        let text = std::fs::read_to_string(self.path("config/receiver.toml")).unwrap();
+        self.replace("config/receiver.toml", &change(text));
+    }
+
+    /// Puts another file in the place of one, as most editors do.
+    pub fn replace(&self, relative: &str, text: &str) {
+        let new = self.path(&format!("{relative}.new"));
+        write_private(&new, text);
+        std::fs::rename(new, self.path(relative)).unwrap();
+    }
+
     /// SIGKILL: no chance to do anything.
     pub fn kill(&mut self) {
         let mut process = self.process.take().expect("it does not run");
@@ -237,8 +274,13 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
 
     /// SIGTERM, without waiting for the end.
     pub fn ask_to_end(&self) {
-        let killed = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().unwrap();
-        assert!(killed.success());
+        self.signal("-TERM");
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.pid().to_string()]).status().unwrap();
+        assert!(sent.success());
     }
 
     /// Waits for the end of the process.
@@ -350,23 +392,6 @@ impl Drop for Receiver {
             let _ = process.child.wait();
         }
     }
-}
-
-/// A CA and a certificate of it for localhost, where the defaults look for them.
-pub fn make_certificate(folder: &Path) {
-    let mut ca = CertificateParams::default();
-    ca.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    ca.distinguished_name.push(DnType::CommonName, "CA of the tests");
-    let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let mut certificate = CertificateParams::new(names).unwrap();
-    certificate.distinguished_name.push(DnType::CommonName, "localhost");
-    let certificate = certificate.signed_by(&key, &ca).unwrap();
-    std::fs::create_dir(folder.join("certs")).unwrap();
-    std::fs::write(folder.join("ca.pem"), ca.pem()).unwrap();
-    std::fs::write(folder.join("certs/fullchain.pem"), format!("{}{}", certificate.pem(), ca.pem())).unwrap();
-    write_private(&folder.join("certs/privkey.pem"), &key.serialize_pem());
 }
 
 /// Writes a file that only its owner may read, as an operator should.

@@ -61,6 +61,11 @@ impl Sender {
         Self { client: client(&self.ca, &self.known, ClientBuilder::http1_only), ..self }
     }
 
+    /// With a connection of its own for each request.
+    pub fn reconnecting(self) -> Self {
+        Self { client: client(&self.ca, &self.known, |builder| builder.pool_max_idle_per_host(0)), ..self }
+    }
+
     /// From that address of the machine.
     pub fn from(self, address: IpAddr) -> Self {
         Self { client: client(&self.ca, &self.known, |builder| builder.local_address(address)), ..self }
