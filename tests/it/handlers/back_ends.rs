@@ -55,7 +55,7 @@ pub(super) async fn all() -> Vec<Box<dyn BackEnd>> {
         Box::new(file::Directory::start()),
         Box::new(Http::start()),
         #[cfg(feature = "kafka")]
-        Box::new(kafka::Topic::start().await),
+        Box::new(Topic::start().await),
         Box::new(NatsStream::start().await),
         Box::new(postgres::Table::start().await),
     ]
