@@ -17,12 +17,12 @@ pub fn server_and_user() -> (Nats, String) {
             "subs": -1, "data": -1, "payload": -1, "imports": -1, "exports": -1, "wildcards": true, "conn": -1,
             "leaf": -1, "mem_storage": storage, "disk_storage": storage, "streams": storage, "consumer": storage,
         });
-        token(&operator, account, json!({ "type": "account", "version": 2, "limits": limits }))
+        token(&operator, account, &json!({ "type": "account", "version": 2, "limits": limits }))
     };
     let nats = Nats::with(&format!(
         "operator: {}\nsystem_account: {system_key}\nresolver: MEMORY\n\
          resolver_preload {{ {}: {}, {system_key}: {} }}",
-        token(&operator, &operator, json!({ "type": "operator", "version": 2 })),
+        token(&operator, &operator, &json!({ "type": "operator", "version": 2 })),
         account.public_key(),
         account_token(&account, -1),
         account_token(&system, 0),
@@ -41,13 +41,13 @@ fn credentials(account: &KeyPair, user: &KeyPair) -> String {
     format!(
         "-----BEGIN NATS USER JWT-----\n{}\n------END NATS USER JWT------\n\n\
          -----BEGIN USER NKEY SEED-----\n{}\n------END USER NKEY SEED------\n",
-        token(account, user, claims),
+        token(account, user, &claims),
         user.seed().unwrap()
     )
 }
 
 /// What `issuer` says of `subject`, signed.
-fn token(issuer: &KeyPair, subject: &KeyPair, claims: Value) -> String {
+fn token(issuer: &KeyPair, subject: &KeyPair, claims: &Value) -> String {
     let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let header = encode(&json!({ "typ": "JWT", "alg": "ed25519-nkey" }));
     let (iss, sub) = (issuer.public_key(), subject.public_key());

@@ -27,7 +27,9 @@ impl Topic {
         std::thread::spawn(move || {
             let kafka = Kafka::start();
             let _ = started.send(kafka.broker());
-            work.into_iter().for_each(|work| work(&kafka));
+            for work in work {
+                work(&kafka);
+            }
         });
         let broker = in_background(move || broker.recv().unwrap()).await;
         Self { broker, cluster, mood: Mood::Accepts, taken: Mutex::default() }
