@@ -29,7 +29,7 @@ type Acknowledged = BTreeMap<String, String>;
 
 /// Sends an event until it is acknowledged, as Tradecloud does; says how often it had to.
 async fn send(sender: &Sender, acknowledged: &mut Acknowledged) -> usize {
-    let event = order_event(&format!("{}", acknowledged.len() % 7));
+    let event = order_event(&(acknowledged.len() % 7).to_string());
     let started = Instant::now();
     for repeated in 0.. {
         let answer = sender.send(Message::json(event.to_string())).await;

@@ -15,14 +15,17 @@ use crate::support::receiver::Receiver;
 use crate::support::sender::{Message, message_id, order_event};
 use crate::support::store::Store::{self, Postgres, Sqlite};
 
-/// An ERP that is out of order for as long as the switch is on. It takes its time to say so, so that an
-/// attempt is going on when the clock is set.
+/// An ERP that is out of order for as long as the switch is on. Of order 1 it takes its time to say so, so
+/// that an attempt is going on when the clock is set; any other one waits for its next attempt then.
 fn erp_with_switch() -> (Erp, Arc<AtomicBool>) {
     let (erp, out_of_order) = (Erp::start(), Arc::new(AtomicBool::new(true)));
     let switch = Arc::clone(&out_of_order);
-    erp.answer_by(move |_| match switch.load(Ordering::Relaxed) {
-        true => Answer::status(503).after(Duration::from_millis(300)),
-        false => Answer::status(200),
+    erp.answer_by(move |request| {
+        if !switch.load(Ordering::Relaxed) {
+            return Answer::status(200);
+        }
+        let slow = request.json()["subject"] == "1";
+        Answer::status(503).after(Duration::from_millis(if slow { 300 } else { 0 }))
     });
     (erp, out_of_order)
 }
@@ -53,17 +56,22 @@ async fn a_clock_that_is_set_holds_up_no_delivery_and_has_none_given_up(
     let mut receiver = store.prepared(&configuration(&erp)).inside(clock.inside());
     receiver.restart();
     let sender = receiver.sender();
-    let [first, second, third] = ["1", "2", "1"].map(order_event);
+    let [waiting, first, second, third] = ["0", "1", "2", "1"].map(order_event);
     let id = message_id(&first);
+    assert_eq!(sender.send(waiting.clone()).await.status, Some(202));
     assert_eq!(sender.send(first.clone()).await.status, Some(202));
     erp.wait_until("a second attempt", |received| attempts(received, &id) >= 2).await;
 
     clock.set(jump);
     assert_eq!(sender.send(second.clone()).await.status, Some(202));
     let before = attempts(&erp.received(), &id);
-    let both =
-        |received: &[Received]| attempts(received, &id) >= before + 3 && attempts(received, &message_id(&second)) >= 3;
-    erp.wait_until("attempts of both after the clock was set", both).await;
+    let waited = attempts(&erp.received(), &message_id(&waiting));
+    let all = |received: &[Received]| {
+        attempts(received, &id) >= before + 3
+            && attempts(received, &message_id(&waiting)) >= waited + 3
+            && attempts(received, &message_id(&second)) >= 3
+    };
+    erp.wait_until("attempts of all after the clock was set", all).await;
     assert_idle(receiver.pid(), Duration::from_secs(1)).await;
     clock.set("+0");
     let before = attempts(&erp.received(), &id);
@@ -73,7 +81,7 @@ async fn a_clock_that_is_set_holds_up_no_delivery_and_has_none_given_up(
 
     let inbox = receiver.inbox_until(|events| events.iter().all(|event| event["state"] == "done")).await;
     let ids: Vec<_> = inbox.iter().map(|event| event["id"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(ids, [&first, &second, &third].map(message_id));
+    assert_eq!(ids, [&waiting, &first, &second, &third].map(message_id));
     let received = erp.received();
     let of = |event| received.iter().map(|request| request.json()["id"] == message_id(event)).collect::<Vec<_>>();
     let (first, third) = (of(&first), of(&third));

@@ -66,11 +66,13 @@ fn assert_kept_at_every_moment(recording: &Recording, promises: &Promises) {
 /// The events in an inbox, by id, and the ids of those that are done.
 fn inbox(path: &Path) -> (BTreeMap<String, String>, BTreeSet<String>) {
     let Ok(inbox) = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE) else {
-        return Default::default();
+        return (BTreeMap::new(), BTreeSet::new());
     };
     let verdict: String = inbox.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(verdict, "ok");
-    let Ok(mut events) = inbox.prepare("SELECT id, CAST(body AS TEXT) FROM events") else { return Default::default() };
+    let Ok(mut events) = inbox.prepare("SELECT id, CAST(body AS TEXT) FROM events") else {
+        return (BTreeMap::new(), BTreeSet::new());
+    };
     let events = events.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect();
     let mut done = inbox.prepare("SELECT id FROM events JOIN deliveries ON event = number WHERE state = 1").unwrap();
     let done = done.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();

@@ -196,7 +196,9 @@ impl Disk {
         let Some(path) = path else { return };
         if let Some(file) = self.file(&path) {
             let until = until.min(file.since.len());
-            file.since.drain(..until).for_each(|change| change.apply(&mut file.synced));
+            for change in file.since.drain(..until) {
+                change.apply(&mut file.synced);
+            }
         } else {
             let inside = |name: &PathBuf| name.parent() == Some(&path);
             self.synced.retain(|name, _| !inside(name));
@@ -221,7 +223,9 @@ impl Disk {
                     let file = &self.files[*number];
                     let mut bytes = file.synced.clone();
                     if by_chance(name) {
-                        file.since.iter().for_each(|change| change.apply(&mut bytes));
+                        for change in &file.since {
+                            change.apply(&mut bytes);
+                        }
                     }
                     std::fs::write(target.join(name), bytes).unwrap();
                 }
