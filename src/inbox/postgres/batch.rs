@@ -277,14 +277,14 @@ async fn finish_attempts(db: &ClientWrapper, finish: &Statement, ends: &[&End]) 
     if ends.is_empty() {
         return Ok(Vec::new());
     }
-    let (mut states, mut pauses, mut statuses, mut reasons) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut outcomes, mut pauses, mut statuses, mut reasons) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for end in ends {
         let (state, pause, status, reason) = match &end.finish {
             Finish::Done => (DONE, None, None, None),
             Finish::Retry { at, reason } => (PENDING, Some(pause_until(*at)), None, Some(reason)),
             Finish::Dead { reason, status } => (DEAD, None, status.map(i32::from), Some(reason)),
         };
-        states.push(state);
+        outcomes.push(state);
         pauses.push(pause);
         statuses.push(status);
         reasons.push(reason.cloned().map(storable));
@@ -297,7 +297,7 @@ async fn finish_attempts(db: &ClientWrapper, finish: &Statement, ends: &[&End]) 
                 &ends.iter().map(|end| end.claim.lane).collect::<Vec<_>>(),
                 &ends.iter().map(|end| end.token).collect::<Vec<_>>(),
                 &ends.iter().map(|end| end.claim.event).collect::<Vec<_>>(),
-                &states,
+                &outcomes,
                 &pauses,
                 &statuses,
                 &ends

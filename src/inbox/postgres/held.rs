@@ -36,8 +36,9 @@ struct Mine {
 
 /// A number that no other claim has.
 pub(super) fn token() -> i64 {
-    let [a, b, c, d, e, f, _, _, g, h, ..] = Uuid::new_v4().into_bytes();
-    i64::from_be_bytes([a, b, c, d, e, f, g, h])
+    // A part of each half is not random; where it is, the other half is.
+    let (one, other) = Uuid::new_v4().as_u64_pair();
+    i64::from_be_bytes((one ^ other).to_be_bytes())
 }
 
 impl Held {

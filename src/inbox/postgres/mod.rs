@@ -133,13 +133,13 @@ macro_rules! on_connection {
 #[async_trait::async_trait]
 impl Inbox for Postgres {
     async fn store(&self, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {
-        let new = self.writer.run(Work::Store(Row::event(incoming, &routes))).await?;
+        let new = self.writer.run(Work::Store(Box::new(Row::event(incoming, &routes)))).await?;
         Ok(Receipt { duplicate: !new })
     }
 
     async fn refuse(&self, refused: RefusedBody) -> Result<Option<String>, InboxError> {
         let (row, id) = Row::refused(refused);
-        self.writer.run(Work::Store(row)).await?;
+        self.writer.run(Work::Store(Box::new(row))).await?;
         Ok(Some(id))
     }
 

@@ -29,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// What is to be written.
 #[derive(Debug)]
 pub(super) enum Work {
-    Store(Row),
+    Store(Box<Row>),
     Finish(End),
 }
 
@@ -157,11 +157,12 @@ async fn transaction(pool: &Pool, connection: &mut Option<Connection>, works: &[
     let (mut rows, mut ends) = (Vec::new(), Vec::new());
     for work in works {
         match work {
-            Work::Store(row) => rows.push(row),
+            Work::Store(row) => rows.push(&**row),
             Work::Finish(end) => ends.push(end),
         }
     }
-    let (stored, ended) = within(LIMIT, batch::commit(&db, &rows, &ends)).await?;
+    // All its statements are under way at once: too much for a stack.
+    let (stored, ended) = within(LIMIT, Box::pin(batch::commit(&db, &rows, &ends))).await?;
     *connection = Some(db);
     let (mut stored, mut ended) = (stored.into_iter(), ended.into_iter());
     let answer = |work: &&Work| match work {

@@ -13,7 +13,7 @@ use super::{ids, prepared};
 use crate::support::erp::{Answer, Erp, Received};
 use crate::support::postgres::Postgres;
 use crate::support::receiver::Receiver;
-use crate::support::sender::{Sender, message_id, order_event};
+use crate::support::sender::{Answer as Answered, Sender, message_id, order_event};
 
 const SENDERS: usize = 10;
 
@@ -90,7 +90,7 @@ async fn send(number: usize, balancer: Balancer, acknowledged: watch::Sender<Ack
                 vec![one.send(event.clone()).await]
             };
             assert!(answers.iter().all(|answer| answer.is_delivered() || answer.will_retry()), "dropped: {answers:?}");
-            if answers.iter().any(|answer| answer.is_delivered()) {
+            if answers.iter().any(Answered::is_delivered) {
                 break;
             }
             assert!(begun.elapsed() < Duration::from_secs(30), "never taken: {answers:?}");
