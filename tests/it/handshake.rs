@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::client::Resumption;
+use rustls::crypto::SupportedKxGroup;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, ClientConnection, NamedGroup, ProtocolVersion, RootCertStore};
@@ -128,7 +129,7 @@ fn nothing_is_taken_before_the_handshake_has_ended() {
 
     assert_eq!(first.protocol_version(), Some(ProtocolVersion::TLSv1_3));
     assert_eq!(first.alpn_protocol(), Some(&b"h2"[..]));
-    let group = first.negotiated_key_exchange_group().map(|group| group.name());
+    let group = first.negotiated_key_exchange_group().map(SupportedKxGroup::name);
     assert_eq!(group, Some(NamedGroup::X25519MLKEM768), "not to be read by a quantum computer of later");
     assert_eq!(second.handshake_kind(), Some(rustls::HandshakeKind::Resumed), "else the test proves nothing");
     assert!(!offers_early_data);

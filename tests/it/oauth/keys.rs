@@ -206,8 +206,12 @@ async fn whatever_an_issuer_publishes_in_place_of_keys_is_not_believed() {
     for (described, published, says) in cases.chain(sets.map(|(answer, says)| (None, Some(answer), says))) {
         issuer.describe(&document);
         issuer.publish(&[&key]);
-        described.into_iter().for_each(|answer| issuer.describe_by(answer));
-        published.into_iter().for_each(|answer| issuer.publish_by(answer));
+        if let Some(answer) = described {
+            issuer.describe_by(answer);
+        }
+        if let Some(answer) = published {
+            issuer.publish_by(answer);
+        }
         let receiver = Receiver::with(&configuration(&issuer));
 
         let answered = status(&receiver, &token).await;

@@ -108,8 +108,8 @@ pub fn health_check() -> Vec<String> {
 
 /// What the last stage says last about it.
 fn instruction(name: &str) -> &'static str {
-    let lines = DOCKERFILE.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    lines.last().unwrap_or_else(|| panic!("the Dockerfile has no {name}"))
+    let mut lines = DOCKERFILE.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    lines.next_back().unwrap_or_else(|| panic!("the Dockerfile has no {name}"))
 }
 
 /// `NAME=value` of every `ENV`.
