@@ -4,6 +4,7 @@
 //! `deliveries` are the statements, `changes` and `views` what people do and look at.
 
 mod changes;
+mod checkpoint;
 mod clock;
 mod deliveries;
 mod events;
@@ -72,7 +73,7 @@ impl Sqlite {
     fn open(path: PathBuf, purpose: Purpose) -> anyhow::Result<Self> {
         let lock = open::prepare(&path, purpose)?;
         let reader = Reader::new(path.clone());
-        let writer = Writer::start(path, reader.reopener())?;
+        let writer = Writer::start(path, reader.clone(), purpose)?;
         Ok(Self {
             writer,
             reader,

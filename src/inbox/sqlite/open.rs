@@ -1,11 +1,14 @@
 //! Opening the database: the file, its settings, its version.
 
+use std::ffi::c_int;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::config::DbConfig;
+use rusqlite::hooks::Wal;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::config::private;
 use crate::inbox::{NoInbox, Purpose};
@@ -17,11 +20,11 @@ pub(super) const VERSION: u32 = 1;
 const MIGRATIONS: [&str; VERSION as usize] = [include_str!("schema.sql")];
 
 /// How long to wait for another process (the `events` command, a backup) that is writing.
-const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 
 /// Pages (of 4 KiB) that may pile up in the write-ahead log before the writer itself moves them to
 /// their place. Normally the checkpointer has done it by then.
-const PAGES_IN_LOG: u32 = 8192;
+const PAGES_IN_LOG: c_int = 8192;
 
 /// Makes sure that the database is there in the right version, and takes the lock of a receiver.
 pub(super) fn prepare(path: &Path, purpose: Purpose) -> anyhow::Result<Option<File>> {
@@ -61,7 +64,7 @@ pub(super) fn sync_names(path: &Path) -> anyhow::Result<()> {
 
 /// A connection that writes, with every commit on disk before it returns.
 pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let db = Connection::open_with_flags(
+    let mut db = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
@@ -77,10 +80,11 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     db.pragma_update(None, "synchronous", "FULL")?;
     // Only macOS has it, and there a plain sync stops at the disk's cache.
     db.pragma_update(None, "fullfsync", true)?;
-    db.pragma_update(None, "wal_autocheckpoint", PAGES_IN_LOG)?;
     db.pragma_update(None, "journal_size_limit", 64 << 20)?;
     db.pragma_update(None, "cache_size", -16 * 1024)?; // KiB
     db.set_prepared_statement_cache_capacity(64);
+    keep_log_on_close(&db)?;
+    db.wal_hook(Some(bound_log))?;
     Ok(db)
 }
 
@@ -90,7 +94,27 @@ pub(super) fn connect_to_read(path: &Path) -> rusqlite::Result<Connection> {
     db.busy_timeout(BUSY)?;
     db.pragma_update(None, "query_only", true)?;
     db.pragma_update(None, "cache_size", -8 * 1024)?; // KiB
+    keep_log_on_close(&db)?;
     Ok(db)
+}
+
+/// By default the last connection that is closed moves the log into the database and removes it, and tells
+/// nobody if that fails.
+fn keep_log_on_close(db: &Connection) -> rusqlite::Result<()> {
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map(drop)
+}
+
+/// Moves the log into the database after a commit that left it too long. SQLite's own way to do so takes no
+/// notice if it fails; here the commit counts as failed, although it is in the log.
+fn bound_log(log: &mut Wal, pages: c_int) -> rusqlite::Result<()> {
+    if pages < PAGES_IN_LOG {
+        return Ok(());
+    }
+    match log.checkpoint() {
+        // Somebody else is at it, or reads what is in the log.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(()),
+        result => result,
+    }
 }
 
 fn migrate(db: &mut Connection) -> anyhow::Result<()> {

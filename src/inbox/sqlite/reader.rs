@@ -1,8 +1,7 @@
 //! Reading, beside the writer: never waits for it, never makes it wait.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 
@@ -15,29 +14,23 @@ pub(super) struct Reader(Arc<Shared>);
 
 struct Shared {
     path: PathBuf,
-    connection: Mutex<Option<(u64, Connection)>>,
-    generation: Arc<AtomicU64>,
+    connection: Mutex<Option<Connection>>,
 }
 
-/// Tells the reader that the database was opened anew and may be another file.
-#[derive(Clone)]
-pub(super) struct Reopener(Arc<AtomicU64>);
-
-impl Reopener {
-    /// The reader opens its connection anew before it reads again.
-    pub(super) fn reopen(&self) {
-        self.0.fetch_add(1, Ordering::AcqRel);
-    }
-}
+/// As long as it is held, the connection is closed.
+pub(super) type Closed<'a> = MutexGuard<'a, Option<Connection>>;
 
 impl Reader {
     /// A reader of the database at `path`, which is opened when it is needed.
     pub(super) fn new(path: PathBuf) -> Self {
-        Self(Arc::new(Shared { path, connection: Mutex::default(), generation: Arc::default() }))
+        Self(Arc::new(Shared { path, connection: Mutex::default() }))
     }
 
-    pub(super) fn reopener(&self) -> Reopener {
-        Reopener(Arc::clone(&self.0.generation))
+    /// Closes the connection, once nobody reads. The next one who reads opens one anew.
+    pub(super) fn close(&self) -> Closed<'_> {
+        let mut connection = self.0.lock();
+        *connection = None;
+        connection
     }
 
     /// Does `work` on a thread where it may block.
@@ -55,15 +48,18 @@ impl Reader {
 
 impl Shared {
     fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
-        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let generation = self.generation.load(Ordering::Acquire);
+        let mut connection = self.lock();
         // Taken out while it is used: one that failed is not put back.
         let db = match connection.take() {
-            Some((opened, db)) if opened == generation => db,
-            _ => open::connect_to_read(&self.path)?,
+            Some(db) => db,
+            None => open::connect_to_read(&self.path)?,
         };
         let result = work(&db)?;
-        *connection = Some((generation, db));
+        *connection = Some(db);
         Ok(result)
+    }
+
+    fn lock(&self) -> Closed<'_> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

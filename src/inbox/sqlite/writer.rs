@@ -1,13 +1,12 @@
 //! The one writer: whatever is waiting goes into one transaction and one sync.
 //!
-//! So the latency of one event is one sync, and many events share one. After any failure the
+//! So the latency of one event is one sync, and many events share one. After any failure every
 //! connection is closed and opened anew before the next transaction: what a failed sync has left
-//! behind is not to be trusted. Until that works, everything that comes fails at once, the senders
+//! behind is not to be trusted (see `checkpoint`). Until that works, everything that comes fails at once, the senders
 //! repeat it, and nothing is said to be safe that is not.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
@@ -15,9 +14,10 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
+use super::checkpoint::{self, Checkpoints};
 use super::open;
-use super::reader::Reopener;
-use crate::inbox::InboxError;
+use super::reader::Reader;
+use crate::inbox::{InboxError, Purpose};
 
 /// What one transaction holds at the most: the first waits for the last.
 const MOST_JOBS: usize = 512;
@@ -28,9 +28,6 @@ const QUEUE: usize = 4096;
 
 /// Pause between two attempts to open the database anew.
 const REOPEN_PAUSE: Duration = Duration::from_millis(250);
-
-/// How often the log is moved into the database, on a connection of its own, so that nobody waits.
-const CHECKPOINT_PAUSE: Duration = Duration::from_millis(200);
 
 /// Tells the one who waits for a job how its transaction ended.
 type Reply = Box<dyn FnOnce(Result<(), InboxError>) + Send>;
@@ -52,18 +49,19 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the writer and the checkpointer on the database at `path`.
-    pub(super) fn start(path: PathBuf, reopener: Reopener) -> anyhow::Result<Self> {
+    pub(super) fn start(path: PathBuf, reader: Reader, purpose: Purpose) -> anyhow::Result<Self> {
         let (sender, jobs) = mpsc::channel(QUEUE);
         let checkpoints = Arc::new(Checkpoints::default());
         let checkpointer = {
-            let (path, checkpoints) = (path.clone(), Arc::clone(&checkpoints));
-            thread::Builder::new().name("inbox-checkpoint".into()).spawn(move || checkpoints.run(&path))?
+            let checkpoints = Arc::clone(&checkpoints);
+            thread::Builder::new().name("inbox-checkpoint".into()).spawn(move || checkpoints.run())?
         };
         let mut work = Work {
             database: None,
             last_failure: None,
             path,
-            reopener,
+            reader,
+            purpose,
             checkpoints,
             checkpointer: checkpointer.thread().clone(),
         };
@@ -109,7 +107,8 @@ struct Work {
     database: Option<Database>,
     last_failure: Option<Instant>,
     path: PathBuf,
-    reopener: Reopener,
+    reader: Reader,
+    purpose: Purpose,
     checkpoints: Arc<Checkpoints>,
     checkpointer: Thread,
 }
@@ -132,7 +131,7 @@ impl Work {
             }
             self.commit(batch);
         }
-        self.checkpoints.ended.store(true, Ordering::Release);
+        self.checkpoints.end();
         self.checkpointer.unpark();
     }
 
@@ -144,6 +143,7 @@ impl Work {
             .unwrap_or_else(|_| Err("a panic in the writer".to_owned()));
         let ended = ended.map_err(|reason| {
             tracing::error!(reason, jobs, "the inbox cannot write; everything that comes is answered 503 until it can");
+            self.checkpoints.distrust();
             self.database = None;
             self.last_failure = Some(Instant::now());
             InboxError::Failed(reason)
@@ -151,7 +151,7 @@ impl Work {
         for reply in replies {
             reply(ended.clone());
         }
-        self.checkpoints.due.store(true, Ordering::Release);
+        self.checkpoints.wrote();
         self.checkpointer.unpark();
     }
 
@@ -185,6 +185,9 @@ impl Work {
             }
             self.database = None;
         }
+        if self.checkpoints.is_distrusted() {
+            self.database = None;
+        }
         let database = match self.database.take() {
             Some(database) => database,
             None => self.reopen()?,
@@ -196,12 +199,19 @@ impl Work {
         if let Some(failure) = self.last_failure {
             thread::sleep(REOPEN_PAUSE.saturating_sub(failure.elapsed()));
         }
-        open::prepare(&self.path, crate::inbox::Purpose::Tool).map_err(|error| format!("{error:#}"))?;
+        // Nobody else has it open from here on, so that SQLite learns anew from the log what is in it.
+        let (moving, _reading) = (self.checkpoints.close(), self.reader.close());
+        open::prepare(&self.path, Purpose::Tool).map_err(|error| format!("{error:#}"))?;
         let connection = open::connect(&self.path).map_err(|error| error.to_string())?;
+        if self.purpose == Purpose::Serve {
+            let failed = self.last_failure.is_some() || self.checkpoints.is_distrusted();
+            checkpoint::start_over(&connection, failed)?;
+        }
         // The log has its name since this connection, if it was the first.
         open::sync_names(&self.path).map_err(|error| format!("{error:#}"))?;
         let file = FileId::of(&self.path);
-        self.reopener.reopen();
+        let other = open::connect(&self.path).map_err(|error| error.to_string())?;
+        self.checkpoints.trust(moving, other);
         if self.last_failure.take().is_some() {
             tracing::info!(path = %self.path.display(), "the inbox is open again");
         }
@@ -224,46 +234,5 @@ impl FileId {
     #[cfg(not(unix))]
     fn of(_path: &Path) -> Option<Self> {
         None
-    }
-}
-
-/// Moving the log into the database, beside the writer.
-#[derive(Default)]
-struct Checkpoints {
-    due: AtomicBool,
-    ended: AtomicBool,
-}
-
-impl Checkpoints {
-    fn run(&self, path: &Path) {
-        loop {
-            thread::park();
-            let ended = self.ended.load(Ordering::Acquire);
-            if ended || self.due.swap(false, Ordering::AcqRel) {
-                let moved = open::connect(path).and_then(|db| self.move_log(&db));
-                if let Err(error) = moved {
-                    // The log grows meanwhile, and the writer moves it itself from a certain size on.
-                    tracing::warn!(%error, "the inbox's log could not be moved into the database");
-                    thread::sleep(REOPEN_PAUSE);
-                }
-            }
-            if ended {
-                return;
-            }
-        }
-    }
-
-    /// Until nothing has been written for a while.
-    fn move_log(&self, db: &Connection) -> rusqlite::Result<()> {
-        loop {
-            db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
-            if self.ended.load(Ordering::Acquire) {
-                return Ok(());
-            }
-            thread::sleep(CHECKPOINT_PAUSE);
-            if !self.due.swap(false, Ordering::AcqRel) {
-                return Ok(());
-            }
-        }
     }
 }

@@ -16,12 +16,16 @@ use crate::support::sender::{Message, message_id, order_event};
 /// What was promised, and when: events that were acknowledged, by position in the recording.
 type Promises = Vec<(usize, String, String)>;
 
-/// A receiver that is recorded from its first start on.
-fn recorded() -> (Receiver, Recording) {
+/// A receiver that is recorded from its first start on, and to which every sync of a thread whose number is
+/// given by `failing` fails, as `strace` counts (`20+13`: the 20th and each 13th from there on).
+fn recorded(failing: Option<&str>) -> (Receiver, Recording) {
     let mut receiver = Receiver::prepared(
         "delivery.first_retry = '50ms'\nhandlers.disk = { type = 'file', directory = 'out/events' }",
     );
-    let recording = Recording::of(receiver.folder());
+    let mut recording = Recording::of(receiver.folder());
+    if let Some(failing) = failing {
+        recording = recording.with(&format!("inject=fsync,fdatasync:error=EIO:when={failing}"));
+    }
     receiver.run_inside(recording.inside());
     receiver.restart();
     (receiver, recording)
@@ -92,7 +96,7 @@ fn complete_files(directory: &Path) -> BTreeSet<String> {
 /// and without either sync in `handlers/file.rs`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_power_cut_takes_nothing_that_was_acknowledged_or_is_done() {
-    let (mut receiver, recording) = recorded();
+    let (mut receiver, recording) = recorded(None);
 
     let mut promises = send(&receiver, &recording, 20).await;
     let written = receiver.path("out/events");
@@ -104,5 +108,18 @@ async fn a_power_cut_takes_nothing_that_was_acknowledged_or_is_done() {
     receiver.kill();
 
     assert_eq!(promises.len(), 40);
+    assert_kept_at_every_moment(&recording, &promises);
+}
+
+/// What a failed sync leaves unwritten, no later one writes. Fails without `start_over` in
+/// `inbox/sqlite/checkpoint.rs`, and if the file handler syncs the same file again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_does_one_after_syncs_that_failed() {
+    let (mut receiver, recording) = recorded(Some("20+13"));
+
+    let promises = send(&receiver, &recording, 60).await;
+    receiver.kill();
+
+    assert!((20..59).contains(&promises.len()), "{} of 60 were acknowledged", promises.len());
     assert_kept_at_every_moment(&recording, &promises);
 }

@@ -38,7 +38,8 @@ async fn a_flood_of_wrong_passwords_neither_stops_the_others_nor_takes_the_memor
         assert_eq!(known.send(order_event("1")).await.status, Some(202));
         slowest = slowest.max(begun.elapsed());
         while let Some(status) = flood.try_join_next() {
-            assert!(matches!(status.unwrap(), Some(401 | 503)), "wrong, or nobody has the time to say so");
+            let status = status.unwrap();
+            assert!(matches!(status, Some(401 | 503) | None), "wrong, or nobody has the time to say so: {status:?}");
         }
     }
 
@@ -49,7 +50,7 @@ async fn a_flood_of_wrong_passwords_neither_stops_the_others_nor_takes_the_memor
     // Whoever is right gets in, sooner or later; until then it is asked to come again.
     eventually("the right password is known", async || {
         let status = unknown.send(order_event("2")).await.status;
-        assert!(matches!(status, Some(202 | 503)), "{status:?}");
+        assert!(matches!(status, Some(202 | 503) | None), "{status:?}");
         status == Some(202)
     })
     .await;

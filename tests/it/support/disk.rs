@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 pub struct Recording {
     record: tempfile::NamedTempFile,
     folder: PathBuf,
+    fault: Option<String>,
 }
 
 /// How much of what was not synced the disk has kept by chance.
@@ -29,7 +30,8 @@ pub enum Chance {
 #[derive(Debug, Clone, Default)]
 struct File {
     synced: Vec<u8>,
-    since: Vec<Change>,
+    /// With the thread that did it.
+    since: Vec<(String, Change)>,
 }
 
 #[derive(Debug, Clone)]
@@ -51,14 +53,20 @@ struct Disk {
 impl Recording {
     /// Of what happens below this folder, where the program also runs.
     pub fn of(folder: &Path) -> Self {
-        Self { record: tempfile::NamedTempFile::new().unwrap(), folder: folder.to_owned() }
+        Self { record: tempfile::NamedTempFile::new().unwrap(), folder: folder.to_owned(), fault: None }
+    }
+
+    /// With a fault, in the words of `strace`: `inject=…`.
+    pub fn with(self, fault: &str) -> Self {
+        Self { fault: Some(fault.to_owned()), ..self }
     }
 
     /// The programs to run another one under, so that it is recorded.
     pub fn inside(&self) -> Vec<String> {
         let calls = "trace=openat,mkdir,rename,unlink,write,pwrite64,ftruncate,fsync,fdatasync";
         let options = "--daemonize --follow-forks --seccomp-bpf --quiet=all --decode-fds=path --strings-in-hex=all";
-        let line = format!("strace {options} --string-limit=10000000 --output-append-mode -e {calls} --output");
+        let fault = self.fault.as_ref().map(|fault| format!("-e {fault} ")).unwrap_or_default();
+        let line = format!("strace {options} --string-limit=10000000 --output-append-mode -e {calls} {fault}--output");
         line.split(' ').map(str::to_owned).chain([self.record.path().to_str().unwrap().to_owned()]).collect()
     }
 
@@ -74,7 +82,7 @@ impl Recording {
     }
 
     /// Does to `disk` what a call did. `until` is what a sync takes along of the changes.
-    fn follow(&self, disk: &mut Disk, call: &str, until: usize) {
+    fn follow(&self, disk: &mut Disk, thread: &str, call: &str, until: usize) {
         let Some((call, result)) = call.rsplit_once(" = ") else { return };
         let Some((name, arguments)) = call.split_once('(') else { return };
         let failed = result.starts_with('-');
@@ -83,16 +91,16 @@ impl Recording {
         let numbers = || arguments.trim_end_matches([')', ' ']).rsplit(", ").map(|number| number.parse().unwrap());
         if let (Some(file), false) = (self.descriptor(call), failed) {
             match name {
-                "write" => disk.change(&file, Change::Write(usize::MAX, written(&strings[0], result))),
+                "write" => disk.change(&file, thread, Change::Write(usize::MAX, written(&strings[0], result))),
                 "pwrite64" => {
-                    disk.change(&file, Change::Write(numbers().next().unwrap(), written(&strings[0], result)));
+                    disk.change(&file, thread, Change::Write(numbers().next().unwrap(), written(&strings[0], result)));
                 }
-                "ftruncate" => disk.change(&file, Change::Truncate(numbers().next().unwrap())),
+                "ftruncate" => disk.change(&file, thread, Change::Truncate(numbers().next().unwrap())),
                 _ => {}
             }
         }
         match name {
-            "fsync" | "fdatasync" if !failed => disk.sync(self.descriptor(call), until),
+            "fsync" | "fdatasync" => disk.sync(self.descriptor(call), until, failed.then_some(thread)),
             _ if failed => {}
             "openat" if arguments.contains("O_CREAT") => disk.create(path(0)),
             "mkdir" => drop(path(0).map(|path| disk.names.insert(path, None))),
@@ -154,10 +162,10 @@ impl Replay<'_> {
         } else if call.starts_with("<... ") {
             let Some((beginning, until)) = self.begun.remove(thread) else { return };
             let rest = call.split_once(" resumed>").map_or("", |(_, rest)| rest);
-            self.recording.follow(&mut self.disk, &(beginning + rest), until);
+            self.recording.follow(&mut self.disk, thread, &(beginning + rest), until);
         } else {
             let until = self.disk.unsynced(self.recording.descriptor(call));
-            self.recording.follow(&mut self.disk, call, until);
+            self.recording.follow(&mut self.disk, thread, call, until);
         }
     }
 
@@ -181,9 +189,9 @@ impl Disk {
         }
     }
 
-    fn change(&mut self, path: &Path, change: Change) {
+    fn change(&mut self, path: &Path, thread: &str, change: Change) {
         if let Some(file) = self.file(path) {
-            file.since.push(change);
+            file.since.push((thread.to_owned(), change));
         }
     }
 
@@ -192,14 +200,23 @@ impl Disk {
         path.and_then(|path| self.file(&path).map(|file| file.since.len())).unwrap_or_default()
     }
 
-    fn sync(&mut self, path: Option<PathBuf>, until: usize) {
+    /// Syncs a file or a directory; or fails to, in a thread. Then the kernel takes the changes for written,
+    /// and no later sync makes up for it. Those of other threads, which have the file open themselves, are
+    /// told of the failure too; as nobody tells them here, what they have changed is left to them.
+    fn sync(&mut self, path: Option<PathBuf>, until: usize, failed: Option<&str>) {
         let Some(path) = path else { return };
         if let Some(file) = self.file(&path) {
             let until = until.min(file.since.len());
-            for change in file.since.drain(..until) {
-                change.apply(&mut file.synced);
+            if let Some(thread) = failed {
+                let mut number = 0;
+                file.since.retain(|(of, _)| {
+                    number += 1;
+                    number > until || of != thread
+                });
+            } else {
+                file.since.drain(..until).for_each(|(_, change)| change.apply(&mut file.synced));
             }
-        } else {
+        } else if failed.is_none() {
             let inside = |name: &PathBuf| name.parent() == Some(&path);
             self.synced.retain(|name, _| !inside(name));
             let now = self.names.iter().filter(|(name, _)| inside(name));
@@ -223,9 +240,7 @@ impl Disk {
                     let file = &self.files[*number];
                     let mut bytes = file.synced.clone();
                     if by_chance(name) {
-                        for change in &file.since {
-                            change.apply(&mut bytes);
-                        }
+                        file.since.iter().for_each(|(_, change)| change.apply(&mut bytes));
                     }
                     std::fs::write(target.join(name), bytes).unwrap();
                 }

@@ -27,7 +27,8 @@ impl Image {
         std::fs::create_dir_all(receiver.join("data")).unwrap();
         let mut unshare = Command::new("unshare");
         if is_root() {
-            assert!(Command::new("chown").arg(&user).arg(receiver.join("data")).status().unwrap().success());
+            let places = ["config", "certs", "data"].map(|name| receiver.join(name));
+            assert!(Command::new("chown").arg("-R").arg(&user).args(places).status().unwrap().success());
         } else {
             unshare.args(["--user", "--map-root-user"]);
         }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::{header, with};
+use super::super::header;
 use super::{Attempts, Signers};
 use crate::support::issuer::encode;
 
@@ -10,7 +10,6 @@ pub(super) fn forms(signers: &Signers, claims: &Value) -> Attempts {
     let rsa = &signers.rsa;
     let good = rsa.token(&header(rsa, "RS256"), claims);
     let [header_part, claims_part, signature] = good.split('.').collect::<Vec<_>>().try_into().unwrap();
-    let large = with(claims.clone(), &json!({"groups": "g".repeat(40_000)}));
     [
         ("a dot more", format!("{good}.")),
         ("a dot before", format!(".{good}")),
@@ -41,8 +40,7 @@ pub(super) fn forms(signers: &Signers, claims: &Value) -> Attempts {
         ("parts swapped", format!("{claims_part}.{header_part}.{signature}")),
         ("header twice", format!("{header_part}.{header_part}.{signature}")),
         ("an unsigned suffix of the claims", format!("{header_part}.{claims_part}AAAA.{signature}")),
-        ("a huge one", rsa.token(&header(rsa, "RS256"), &large)),
-        ("a huge nothing", ".".repeat(40_000)),
+        ("a huge nothing", ".".repeat(30_000)),
         ("no token", "garbage".to_owned()),
         ("as JSON", json!({"protected": header_part, "payload": claims_part, "signature": signature}).to_string()),
     ]
