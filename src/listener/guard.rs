@@ -27,7 +27,7 @@ use super::proxied::{self, Source};
 use crate::auth::AddressList;
 
 /// So many may wait for a place, if all are taken by known callers; further ones are closed at once.
-const MOST_WAITING: usize = 512;
+const MOST_WAITING: usize = 2048;
 /// How often one that waits looks whether a stranger has been here for long enough.
 const LOOK_PAUSE: Duration = Duration::from_millis(250);
 

@@ -16,7 +16,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// So long a stranger keeps its place, whoever else wants it: in an overload the one who has waited longest
 /// is the next to be served.
-const FAIR: Duration = Duration::from_secs(2);
+const FAIR: Duration = Duration::from_secs(5);
 /// What is left of a connection for the answer to a request that did not come whole.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
