@@ -17,6 +17,7 @@ RUN touch src/lib.rs src/main.rs && cargo build --release --locked
 
 FROM debian:bookworm-slim
 # The root certificates are for the `http` handler, which checks those of the ERP.
+# hadolint ignore=DL3008 # the newest of the release, not the one of the day this was written
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
@@ -26,6 +27,8 @@ COPY --from=build /src/target/release/tradecloud-webhook /usr/local/bin/tradeclo
 # The configuration is read from /receiver/config/receiver.toml, and secrets from /run/secrets.
 # Nothing is written but /receiver/data: run it with --read-only.
 WORKDIR /receiver
+# Where SQLite sorts what does not fit into memory; there is no /tmp to write to.
+ENV SQLITE_TMPDIR=/receiver/data
 USER 10001:10001
 VOLUME /receiver/data
 EXPOSE 8443

@@ -32,8 +32,9 @@ function init(args)
     rest = to + 1
   end
   pieces[#pieces] = pieces[#pieces] .. event:sub(rest)
-  -- Unique over runs and threads: the second, the thread, a counter.
-  start = string.format("%08x-%04x-4000-8000-", os.time() % 2^32, number)
+  -- Unique over runs, processes and threads: the second, process and thread, a counter.
+  local process = tonumber(os.getenv("PROCESS") or 0)
+  start = string.format("%08x-%04x-4000-8000-", os.time() % 2^32, process * 256 + number)
   count = 0
 end
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use arc_swap::{ArcSwap, ArcSwapOption};
 use axum_server::{Handle, Server};
 use hyper_util::rt::TokioTimer;
 use jiff::Timestamp;
@@ -19,16 +19,20 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::admin;
 use crate::budget::Budget;
 use crate::config::{Settings, settings};
-use crate::dispatch::worker::Worker;
-use crate::dispatch::{Dispatch, Route};
+use crate::dispatch::worker::Source;
+use crate::dispatch::{Dispatch, Route, Staff};
 use crate::handlers::{DynHandler, Handler, SharedHandler};
 use crate::inbox::{Purpose, SharedInbox};
+use crate::listener::certificates::Certificates;
+use crate::listener::grace::Grace;
 use crate::listener::guard::Guard;
 use crate::listener::lease::Terms;
 use crate::listener::load::Load;
 use crate::listener::receive::Reception;
 use crate::listener::router;
+use crate::listener::table::Table;
 use crate::listener::turned_away::TurnedAway;
+use crate::reload::{Changes, ReloadError, Reloader};
 
 /// Connections that wait in the kernel to be accepted.
 const LISTEN_BACKLOG: u32 = 1024;
@@ -47,8 +51,6 @@ const PING: Duration = Duration::from_secs(20);
 const SWEEP_PAUSE: Duration = Duration::from_secs(3600);
 /// Pause between two steps of clearing it.
 const SWEEP_STEP_PAUSE: Duration = Duration::from_millis(100);
-/// Unfinished deliveries of one handler are counted up to this many.
-const BACKLOG_COUNTED: usize = 10_000;
 
 /// A receiver that is not started yet.
 pub struct Receiver {
@@ -61,11 +63,13 @@ pub struct Running {
     public: SocketAddr,
     admin: SocketAddr,
     reception: Arc<Reception>,
+    reloader: Reloader,
     servers: Vec<Handle<SocketAddr>>,
     stop: watch::Sender<bool>,
     workers: JoinSet<()>,
     serving: JoinSet<std::io::Result<()>>,
     sweeper: JoinSet<()>,
+    certificates: Option<Certificates>,
 }
 
 impl Receiver {
@@ -75,7 +79,7 @@ impl Receiver {
     }
 
     /// Adds a handler of your own, beside those of the configuration. `route` says which events it
-    /// gets, and under which name its deliveries are kept in the inbox.
+    /// gets, and under which name its deliveries are kept in the inbox. A reload does not touch it.
     #[must_use]
     pub fn handler(mut self, route: Route, handler: impl Handler) -> Self {
         self.own.push((route, Arc::new(handler) as Arc<dyn DynHandler>));
@@ -85,68 +89,54 @@ impl Receiver {
     /// Opens the inbox, binds the addresses and starts to work. Needs a Tokio runtime.
     ///
     /// # Errors
-    /// If the inbox cannot be opened, an address cannot be bound, or a handler cannot be set up.
+    /// If the inbox cannot be opened, an address cannot be bound, a handler cannot be set up, or one of your
+    /// own has the name of one of the configuration's.
     pub async fn start(self) -> anyhow::Result<Running> {
         let settings = self.settings;
         let inbox = settings.inbox.store.open(Purpose::Serve).await?;
-        let mut handlers = self.own;
-        for handler in settings.handlers {
-            let built = handler.settings.build(&handler.route.name)?;
-            handlers.push((handler.route, built));
-        }
-        warn_of_orphans(&inbox, &handlers).await?;
-
-        for (_, credential) in &settings.anywhere.credentials {
-            credential.start().await;
-        }
         let public = listen(settings.server.listen).context("server.listen")?;
         let admin = listen(settings.admin).context("admin.listen")?;
         let (public_address, admin_address) = (public.local_addr()?, admin.local_addr()?);
 
         let budget = Budget::new(settings.server.limits.bodies_in_memory);
-        let dispatch = Dispatch::new(handlers.iter().map(|(route, _)| route.clone()).collect());
+        let dispatch = Dispatch::new(Vec::new());
+        let source = Source { inbox: Arc::clone(&inbox), dispatch: dispatch.clone(), budget: budget.clone() };
         let (stop, stopped) = watch::channel(false);
-        let mut workers = JoinSet::new();
-        for (route, handler) in handlers {
-            if route.paused {
-                tracing::warn!(handler = route.name, "paused: its events wait in the inbox");
-                continue;
-            }
-            let worker = Worker {
-                route,
-                handler,
-                inbox: Arc::clone(&inbox),
-                dispatch: dispatch.clone(),
-                schedule: settings.delivery.schedule.clone(),
-                budget: budget.clone(),
-                lanes: settings.delivery.lanes,
-            };
-            workers.spawn(worker.run(stopped.clone()));
-        }
-        let mut sweeper = JoinSet::new();
-        sweeper.spawn(sweep(Arc::clone(&inbox), settings.inbox.keep));
-
+        let (staff, work) = Staff::new(source, stopped);
+        let certificates = settings.server.tls.as_ref().map(Certificates::start);
         // HTTP/2 must not multiply what the number of connections bounds.
         let load = Load::new(settings.server.limits.connections, settings.server.answer_within / 4);
         let reception = Arc::new(Reception {
-            server: settings.server,
+            server: settings.server.clone(),
+            table: ArcSwap::from_pointee(Table::new(
+                Vec::new(),
+                settings.anywhere.clone(),
+                settings.server.trusted_proxies.clone(),
+            )),
             budget,
             load,
-            inbox,
+            inbox: Arc::clone(&inbox),
             dispatch,
             draining: AtomicBool::new(false),
+            refused: ArcSwapOption::empty(),
             turned_away: TurnedAway::new(),
+            grace: Grace::new(),
         });
-        let router = router::router(Arc::clone(&reception), settings.endpoints, settings.anywhere);
+        let keep = settings.inbox.keep;
+        let reloader = Reloader::start(settings, self.own, Arc::clone(&reception), certificates.clone(), staff).await?;
+        let mut workers = JoinSet::new();
+        workers.spawn(work);
+        let mut sweeper = JoinSet::new();
+        sweeper.spawn(sweep(inbox, keep));
+
+        let router = router::router(Arc::clone(&reception));
         let servers = vec![Handle::new(), Handle::new()];
         let mut serving = JoinSet::new();
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        let guard = guard(&reception.server);
+        let guard = guard(&reception);
         let server = Server::<SocketAddr>::from_listener(public);
-        if let Some(tls) = &reception.server.tls {
-            let tls = RustlsConfig::from_config(Arc::clone(&tls.config));
-            let limit = reception.server.limits.tls_handshake;
-            let acceptor = RustlsAcceptor::new(tls).handshake_timeout(limit).acceptor(guard);
+        if let Some(certificates) = &certificates {
+            let acceptor = certificates.acceptor(reception.server.limits.tls_handshake, guard);
             let server = speaking(server.acceptor(acceptor), &reception.server.limits).handle(servers[0].clone());
             serving.spawn(server.serve(service));
         } else {
@@ -162,16 +152,31 @@ impl Receiver {
             public: public_address,
             admin: admin_address,
             reception,
+            reloader,
             servers,
             stop,
             workers,
             serving,
             sweeper,
+            certificates,
         })
     }
 }
 
 impl Running {
+    /// Goes on with other settings, without a pause and without losing anything.
+    ///
+    /// # Errors
+    /// As [`Reloader::reload`], which can also be called while [`Running::run_until`] runs.
+    pub async fn reload(&self, settings: Settings) -> Result<Changes, ReloadError> {
+        self.reloader.reload(settings).await
+    }
+
+    /// The means to reload while [`Running::run_until`] runs.
+    pub fn reloader(&self) -> Reloader {
+        self.reloader.clone()
+    }
+
     /// The address for Tradecloud.
     pub fn public_address(&self) -> SocketAddr {
         self.public
@@ -213,6 +218,9 @@ impl Running {
         }
         let _ = self.stop.send(true);
         self.sweeper.abort_all();
+        if let Some(certificates) = &self.certificates {
+            certificates.stop();
+        }
         let finished = timeout_at(end, async {
             while self.serving.join_next().await.is_some() {}
             while self.workers.join_next().await.is_some() {}
@@ -248,14 +256,14 @@ fn hint(error: &std::io::Error) -> &'static str {
 }
 
 /// What stands before TLS: limits on connections.
-fn guard(settings: &settings::Server) -> Guard {
-    let limits = &settings.limits;
+fn guard(reception: &Arc<Reception>) -> Guard {
+    let (settings, limits) = (&reception.server, &reception.server.limits);
     let terms = Terms {
         unknown: limits.header_read.max(limits.tls_handshake),
         checking: settings.answer_within,
         idle: limits.header_read,
     };
-    Guard::new(limits.connections, limits.tls_handshake, terms, settings.trusted_proxies.clone())
+    Guard::new(limits.connections, limits.tls_handshake, terms, Arc::clone(reception))
 }
 
 /// HTTP/1.1 and HTTP/2 with their limits.
@@ -275,17 +283,6 @@ fn speaking<A>(mut server: Server<SocketAddr, A>, limits: &settings::Limits) -> 
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(LARGEST_HEAD.into());
     server
-}
-
-/// Deliveries of handlers that are no longer configured go nowhere; somebody should know.
-async fn warn_of_orphans(inbox: &SharedInbox, handlers: &[(Route, SharedHandler)]) -> anyhow::Result<()> {
-    for (name, count) in inbox.backlog(BACKLOG_COUNTED).await? {
-        if !handlers.iter().any(|(route, _)| route.name == name) {
-            let count = if count < BACKLOG_COUNTED { count.to_string() } else { format!("{count} or more") };
-            tracing::warn!(handler = name, count, "deliveries wait for a handler that is not configured any more");
-        }
-    }
-    Ok(())
 }
 
 /// Removes finished events after their time.

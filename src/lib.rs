@@ -69,6 +69,7 @@ pub mod inbox;
 pub mod listener;
 pub mod model;
 mod postgres;
+pub mod reload;
 pub mod respond;
 pub mod signal;
 mod telemetry;

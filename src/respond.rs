@@ -210,10 +210,12 @@ pub fn live() -> Response {
     (StatusCode::OK, "live\n").into_response()
 }
 
-/// Whether events are taken: the list of what keeps the receiver from it, empty if nothing does.
-pub fn ready(obstacles: &[String]) -> Response {
+/// Whether events are taken: the list of what keeps the receiver from it, empty if nothing does; and what
+/// somebody should know even so.
+pub fn ready(obstacles: &[String], note: Option<&str>) -> Response {
     if obstacles.is_empty() {
-        (StatusCode::OK, "ready\n").into_response()
+        let note = note.map_or_else(String::new, |note| format!("note: {note}\n"));
+        (StatusCode::OK, format!("ready\n{note}")).into_response()
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", obstacles.join("; "))).into_response()
     }

@@ -9,6 +9,10 @@ use crate::config::Section;
 /// and that must not stop the receiver.
 const WAITING_LINES: usize = 16 * 1024;
 
+/// Libraries that would log whole messages or addresses with their password in it, at whatever level. Of
+/// what goes wrong in them, the handlers say what concerns the operator.
+const SILENT: [&str; 4] = ["lapin=off", "amq_protocol=off", "amq_protocol_tcp=off", "async_nats=warn"];
+
 /// `[log]`
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -42,6 +46,7 @@ impl Settings {
         let (writer, guard) =
             NonBlockingBuilder::default().lossy(true).buffered_lines_limit(WAITING_LINES).finish(std::io::stderr());
         let filter = EnvFilter::try_new(&self.level).unwrap_or_else(|_| EnvFilter::new("info"));
+        let filter = SILENT.iter().filter_map(|silent| silent.parse().ok()).fold(filter, EnvFilter::add_directive);
         let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_target(false);
         let started = match self.format {
             Format::Text => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),

@@ -32,5 +32,8 @@ async fn ready(reception: Arc<Reception>) -> Response {
         Ok(Err(error)) => obstacles.push(error.to_string()),
         Err(_) => obstacles.push("the store does not answer".to_owned()),
     }
-    respond::ready(&obstacles)
+    let refused = reception.refused.load_full();
+    let note =
+        refused.map(|at| format!("the configuration of {at} was refused (see the log); the one before it serves on"));
+    respond::ready(&obstacles, note.as_deref())
 }

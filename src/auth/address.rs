@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 /// The addresses Tradecloud sends from, by the names the configuration knows them by. Tradecloud
 /// announces changes at least five working days ahead.
@@ -26,7 +26,7 @@ impl AddressList {
             let texts = named.map_or_else(|| vec![entry.as_str()], <[&str]>::to_vec);
             for text in texts {
                 match text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) {
-                    Ok(network) => networks.push(network),
+                    Ok(network) => networks.push(canonical(network)),
                     Err(_) => wrong.push(entry.clone()),
                 }
             }
@@ -62,6 +62,13 @@ impl AddressList {
     }
 }
 
+/// A network of IPv4 addresses that is written as an IPv6 socket sees it (`::ffff:10.0.0.0/104`), as what it is.
+fn canonical(network: IpNet) -> IpNet {
+    let IpNet::V6(six) = network else { return network };
+    let four = six.addr().to_ipv4_mapped().zip(six.prefix_len().checked_sub(96));
+    four.and_then(|(address, prefix)| Ipv4Net::new(address, prefix).ok()).map_or(network, IpNet::V4)
+}
+
 #[cfg(test)]
 mod tests {
     use super::AddressList;
@@ -84,6 +91,29 @@ mod tests {
         assert!(private.contains("::ffff:10.1.2.3".parse().unwrap()));
         assert!(private.contains("2001:db8::1".parse().unwrap()));
         assert!(!private.contains("2001:db8::2".parse().unwrap()));
+    }
+
+    #[test]
+    fn an_entry_may_be_written_as_an_ipv6_socket_sees_it() {
+        let mapped = list(&["::ffff:10.0.0.0/104", "::ffff:192.0.2.1"]);
+        assert!(mapped.contains("10.1.2.3".parse().unwrap()) && mapped.contains("192.0.2.1".parse().unwrap()));
+        assert!(!mapped.contains("11.0.0.1".parse().unwrap()) && !mapped.contains("192.0.2.2".parse().unwrap()));
+        assert!(mapped.contains("::ffff:10.1.2.3".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_network_holds_what_is_in_it_and_nothing_beside_it() {
+        let networks = list(&["10.1.2.3/8", "192.0.2.128/25", "2001:db8:7::/48", "203.0.113.7/32"]);
+        for inside in ["10.0.0.0", "10.255.255.255", "192.0.2.128", "2001:db8:7:ffff::1", "203.0.113.7"] {
+            assert!(networks.contains(inside.parse().unwrap()), "{inside}");
+        }
+        for outside in ["9.255.255.255", "11.0.0.0", "192.0.2.127", "2001:db8:8::", "203.0.113.8", "::1", "::10.0.0.1"]
+        {
+            assert!(!networks.contains(outside.parse().unwrap()), "{outside}");
+        }
+        assert!(list(&["0.0.0.0/0"]).contains("1.2.3.4".parse().unwrap()));
+        assert!(!list(&["0.0.0.0/0"]).contains("::1".parse().unwrap()), "that is every address of IPv4 only");
+        assert!(!list(&[]).contains("1.2.3.4".parse().unwrap()), "an empty list lets nobody in");
     }
 
     #[test]

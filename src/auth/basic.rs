@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::constant_time;
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use secrecy::ExposeSecret as _;
+use zeroize::Zeroizing;
 
-use super::{Authorization, Credential, Fingerprint, SharedCredential};
+use super::kept::Kept;
+use super::{Authorization, Credential, Finding, SharedCredential};
 use crate::config::Section;
 
 /// Base64 as RFC 7617 has it, with or without the padding that some clients leave out.
@@ -17,28 +19,73 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 #[derive(Debug)]
-struct Basic(Fingerprint);
+struct Basic {
+    /// No secret: whether it is right may show in the time that an answer takes.
+    username: String,
+    password: Kept,
+}
 
-/// Reads `username` and `password`.
+/// Reads `username` and `password` (or `password_digest`).
 pub(super) fn read(section: &Section) -> Option<SharedCredential> {
     let username = section.required_text("username", "\"tradecloud\"");
-    let password = section.secret("password");
+    let password = Kept::read(section, "password", |_| Ok(()));
     if username.as_ref().is_some_and(|username| username.contains(':')) {
         section.error("username", "must not contain a colon (RFC 7617 ends it there)");
         return None;
     }
-    let (username, password) = (username?, password?);
-    let pair = secrecy::SecretString::from(format!("{username}:{}", password.expose_secret()));
-    Some(Arc::new(Basic(Fingerprint::of(pair.expose_secret().as_bytes()))))
+    Some(Arc::new(Basic { username: username?, password: password? }))
 }
 
+impl Basic {
+    /// What is asked of the password that was presented; no if there is none for this user.
+    fn ask(&self, authorization: &Authorization<'_>, ask: impl Fn(&Kept, &[u8]) -> bool) -> bool {
+        let pair = presented(authorization);
+        pair.as_ref().and_then(|pair| self.password_of(pair)).is_some_and(|password| ask(&self.password, password))
+    }
+
+    /// The password in `pair`, if it is presented for this user.
+    fn password_of<'a>(&self, pair: &'a [u8]) -> Option<&'a [u8]> {
+        let colon = memchr::memchr(b':', pair)?;
+        let (username, password) = (&pair[..colon], &pair[colon + 1..]);
+        constant_time::verify_slices_are_equal(username, self.username.as_bytes()).ok()?;
+        Some(password)
+    }
+}
+
+/// User name, colon, password; wiped after use.
+fn presented(authorization: &Authorization<'_>) -> Option<Zeroizing<Vec<u8>>> {
+    let encoded = authorization.of_scheme("Basic")?;
+    // In one piece from the beginning: a vector that grows leaves copies behind.
+    let mut pair = Zeroizing::new(Vec::with_capacity(base64::decoded_len_estimate(encoded.len())));
+    BASE64.decode_vec(encoded, &mut pair).ok()?;
+    Some(pair)
+}
+
+#[async_trait::async_trait]
 impl Credential for Basic {
     fn challenge(&self) -> &'static str {
         r#"Basic realm="tradecloud-webhook", charset="UTF-8""#
     }
 
     fn accepts(&self, authorization: &Authorization<'_>) -> bool {
-        let Some(encoded) = authorization.of_scheme("Basic") else { return false };
-        BASE64.decode(encoded).is_ok_and(|pair| self.0.matches(&pair))
+        self.ask(authorization, Kept::recognises)
+    }
+
+    fn examine(&self, authorization: &Authorization<'_>) -> Finding {
+        if self.accepts(authorization) {
+            Finding::Right
+        } else if self.ask(authorization, Kept::can_check) {
+            Finding::Unsure("the password is wrong")
+        } else {
+            Finding::Wrong(None)
+        }
+    }
+
+    async fn learn(&self, authorization: &Authorization<'_>) -> Result<(), &'static str> {
+        let pair = presented(authorization);
+        match pair.as_ref().and_then(|pair| self.password_of(pair)) {
+            Some(password) => self.password.check(password).await,
+            None => Ok(()),
+        }
     }
 }

@@ -2,30 +2,46 @@
 
 use std::sync::Arc;
 
-use secrecy::ExposeSecret as _;
-
-use super::{Authorization, Credential, Fingerprint, SharedCredential};
+use super::kept::Kept;
+use super::{Authorization, Credential, Finding, SharedCredential};
 use crate::config::Section;
 
 #[derive(Debug)]
-struct Bearer(Fingerprint);
+struct Bearer(Kept);
 
-/// Reads `token`.
+/// Reads `token` (or `token_digest`).
 pub(super) fn read(section: &Section) -> Option<SharedCredential> {
-    let token = section.secret("token")?;
-    if token.expose_secret().contains(|character: char| character.is_whitespace() || character.is_control()) {
-        section.error("token", "contains white space or control characters, which a header cannot carry");
-        return None;
-    }
-    Some(Arc::new(Bearer(Fingerprint::of(token.expose_secret().as_bytes()))))
+    let token = Kept::read(section, "token", |token| {
+        if token.contains(|character: char| character.is_whitespace() || character.is_control()) {
+            return Err("contains white space or control characters, which a header cannot carry");
+        }
+        Ok(())
+    });
+    Some(Arc::new(Bearer(token?)))
 }
 
+#[async_trait::async_trait]
 impl Credential for Bearer {
     fn challenge(&self) -> &'static str {
         r#"Bearer realm="tradecloud-webhook""#
     }
 
     fn accepts(&self, authorization: &Authorization<'_>) -> bool {
-        authorization.of_scheme("Bearer").is_some_and(|token| self.0.matches(token.as_bytes()))
+        authorization.of_scheme("Bearer").is_some_and(|token| self.0.recognises(token.as_bytes()))
+    }
+
+    fn examine(&self, authorization: &Authorization<'_>) -> Finding {
+        match authorization.of_scheme("Bearer") {
+            Some(token) if self.0.recognises(token.as_bytes()) => Finding::Right,
+            Some(token) if self.0.can_check(token.as_bytes()) => Finding::Unsure("the token is wrong"),
+            _ => Finding::Wrong(None),
+        }
+    }
+
+    async fn learn(&self, authorization: &Authorization<'_>) -> Result<(), &'static str> {
+        match authorization.of_scheme("Bearer") {
+            Some(token) => self.0.check(token.as_bytes()).await,
+            None => Ok(()),
+        }
     }
 }

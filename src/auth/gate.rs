@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderMap, request};
+use axum::http::{HeaderMap, HeaderValue, request};
 use tokio::task::JoinSet;
 
 use super::{AddressList, Authorization, Finding, SharedCredential};
@@ -57,7 +57,7 @@ pub enum Denied {
 pub struct Verified {
     /// Who sent it.
     pub caller: Caller,
-    /// The head of the request.
+    /// The head of the request, without the `Authorization` header.
     pub head: request::Parts,
     /// The body, not read yet.
     pub body: Body,
@@ -79,9 +79,12 @@ impl Gate {
     /// # Errors
     /// [`Denied`], which says how to answer.
     pub async fn admit(&self, request: Request) -> Result<Verified, Denied> {
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
         let verified = |caller, head, body| Verified { caller, head, body, _through_the_gate: () };
-        match self.who(&head.headers).await? {
+        let who = self.who(&head.headers).await?;
+        // Nobody behind the gate needs the secret, so nobody can keep or show it.
+        head.headers.remove(AUTHORIZATION);
+        match who {
             (caller, None) => Ok(verified(caller, head, body)),
             (caller, Some(reason)) => {
                 Err(Denied::Forbidden { verified: Box::new(verified(caller, head, body)), reason })
@@ -109,12 +112,16 @@ impl Gate {
         }
         match found {
             Some(name) => Ok((Caller { credential: name.clone() }, None)),
-            None => self.examined(&authorization).await,
+            None => self.examined(value, &authorization).await,
         }
     }
 
     /// The second step: every credential takes a closer look.
-    async fn examined(&self, authorization: &Authorization<'_>) -> Result<(Caller, Option<String>), Denied> {
+    async fn examined(
+        &self,
+        header: &HeaderValue,
+        authorization: &Authorization<'_>,
+    ) -> Result<(Caller, Option<String>), Denied> {
         let mut findings: Vec<_> =
             self.credentials.iter().map(|(_, credential)| credential.examine(authorization)).collect();
         if !findings.contains(&Finding::Right) {
@@ -122,14 +129,20 @@ impl Gate {
             let mut learning = JoinSet::new();
             for (index, finding) in findings.iter().enumerate() {
                 if matches!(finding, Finding::Unsure(_)) {
-                    let credential = Arc::clone(&self.credentials[index].1);
-                    learning.spawn(async move { (index, credential.learn().await) });
+                    let (credential, header) = (Arc::clone(&self.credentials[index].1), header.clone());
+                    learning.spawn(async move {
+                        match Authorization::parse(header.as_bytes()) {
+                            Some(authorization) => (index, credential.learn(&authorization).await),
+                            None => (index, Ok(())),
+                        }
+                    });
                 }
             }
             while let Some(learnt) = learning.join_next().await {
                 let Ok((index, learnt)) = learnt else { continue };
                 findings[index] = match (self.credentials[index].1.examine(authorization), learnt) {
                     (Finding::Unsure(what), Ok(())) => Finding::Wrong(Some((what, String::new()))),
+                    (Finding::Unsure(_), Err(why)) => Finding::Unsure(why),
                     (finding, _) => finding,
                 };
                 if findings[index] == Finding::Right {
@@ -148,9 +161,7 @@ impl Gate {
         }
         for finding in &findings {
             match finding {
-                Finding::Unsure(_) => {
-                    return Err(Denied::Unsure { reason: "the keys of the token's issuer cannot be had now" });
-                }
+                Finding::Unsure(reason) => return Err(Denied::Unsure { reason }),
                 Finding::TooEarly(seconds) => {
                     tracing::warn!(
                         seconds = seconds.round(),

@@ -4,14 +4,14 @@
 //! [`KINDS`]. Every configured credential is live at once, so that a password is changed without a gap.
 
 mod address;
+mod argon2id;
 mod basic;
 mod bearer;
 mod gate;
+mod kept;
 mod oauth;
 
 use std::sync::Arc;
-
-use aws_lc_rs::{constant_time, digest};
 
 pub use address::AddressList;
 pub use gate::{Caller, Denied, Gate, Verified};
@@ -38,8 +38,9 @@ pub trait Credential: Send + Sync + std::fmt::Debug {
     /// Finds out what was missing for [`Finding::Unsure`]. Whoever gets tired of waiting may leave.
     ///
     /// # Errors
-    /// If it could not be found out now; the next examination may still have changed.
-    async fn learn(&self) -> Result<(), String> {
+    /// If it could not be found out now: why, to be told to the caller. The next examination may still have
+    /// changed.
+    async fn learn(&self, _authorization: &Authorization<'_>) -> Result<(), &'static str> {
         Ok(())
     }
 
@@ -92,27 +93,5 @@ impl<'a> Authorization<'a> {
     /// What follows the scheme, if the scheme is `scheme` (in any case).
     pub fn of_scheme(&self, scheme: &str) -> Option<&'a str> {
         self.scheme.eq_ignore_ascii_case(scheme).then_some(self.credentials)
-    }
-}
-
-/// What is kept of a secret: enough to recognise it, not enough to use it.
-///
-/// Comparing digests takes the same time for any input, of any length.
-struct Fingerprint(digest::Digest);
-
-impl Fingerprint {
-    fn of(secret: &[u8]) -> Self {
-        Self(digest::digest(&digest::SHA256, secret))
-    }
-
-    fn matches(&self, presented: &[u8]) -> bool {
-        let presented = digest::digest(&digest::SHA256, presented);
-        constant_time::verify_slices_are_equal(self.0.as_ref(), presented.as_ref()).is_ok()
-    }
-}
-
-impl std::fmt::Debug for Fingerprint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Fingerprint(…)")
     }
 }

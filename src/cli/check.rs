@@ -10,6 +10,7 @@ use super::{ConfigArgs, Failure};
 use crate::config::Settings;
 use crate::config::{DEFAULT_FILE, Layers, Problem, development};
 use crate::inbox::{NoInbox, Purpose};
+use crate::listener::acme;
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
@@ -30,7 +31,7 @@ pub struct CheckArgs {
 /// # Errors
 /// [`Failure::Reported`] if a problem keeps the receiver from starting.
 pub async fn run(args: &CheckArgs, out: &mut impl Write) -> Result<bool, Failure> {
-    let Found { problems, preparations, tried } = match Layers::read(args.config.config.as_deref()) {
+    let found = match Layers::read(args.config.config.as_deref()) {
         Ok(layers) if layers.has_file() => check(&layers, args).await,
         Ok(layers) => {
             if !args.json {
@@ -42,7 +43,8 @@ pub async fn run(args: &CheckArgs, out: &mut impl Write) -> Result<bool, Failure
         Err(problem) => Found { problems: vec![problem], ..Found::default() },
     };
     let report = if args.json { report_json } else { report };
-    report(out, &problems, &preparations, &tried).context("cannot write the result")?;
+    report(out, &found).context("cannot write the result")?;
+    let Found { problems, tried, .. } = found;
     if problems.iter().any(Problem::is_error) {
         Err(Failure::Reported)
     } else {
@@ -54,6 +56,7 @@ pub async fn run(args: &CheckArgs, out: &mut impl Write) -> Result<bool, Failure
 #[derive(Default)]
 struct Found {
     problems: Vec<Problem>,
+    certificate: Option<String>,
     preparations: Vec<Preparation>,
     tried: Vec<Tried>,
 }
@@ -64,6 +67,7 @@ async fn check(layers: &Layers, args: &CheckArgs) -> Found {
     match layers.settings() {
         Ok((settings, problems)) => Found {
             problems,
+            certificate: acme_of(&settings).map(acme::Settings::describe),
             preparations: preparations(&settings),
             tried: if args.online { try_online(settings).await } else { Vec::new() },
         },
@@ -83,6 +87,10 @@ async fn check_development(layers: &Layers, args: &CheckArgs) -> Found {
 fn is_made_by_serve(problem: &Problem) -> bool {
     ["server.tls.certificate", "server.tls.private_key", "auth.development.password_file"]
         .contains(&problem.key.as_str())
+}
+
+fn acme_of(settings: &Settings) -> Option<&acme::Settings> {
+    settings.server.tls.as_ref().and_then(|tls| tls.acme.as_ref())
 }
 
 /// What somebody has to do at a handler's back end, in its own words.
@@ -123,6 +131,9 @@ async fn try_online(settings: Settings) -> Vec<Tried> {
         Err(error) => Err(format!("{error:#}")),
     };
     tried.push(Tried::new("inbox", inbox));
+    if let Some(acme) = acme_of(&settings) {
+        tried.push(Tried::new("server.tls.acme", acme::probe(acme).await));
+    }
     for (name, credential) in &settings.anywhere.credentials {
         if let Some(probed) = credential.probe().await {
             tried.push(Tried::new(format!("auth {name}"), probed));
@@ -146,9 +157,13 @@ impl Tried {
     }
 }
 
-fn report(out: &mut dyn Write, problems: &[Problem], preparations: &[Preparation], tried: &[Tried]) -> io::Result<()> {
+fn report(out: &mut dyn Write, found: &Found) -> io::Result<()> {
+    let Found { problems, certificate, preparations, tried } = found;
     for problem in problems {
         writeln!(out, "{problem}")?;
+    }
+    if let Some(certificate) = certificate {
+        writeln!(out, "note: certificate for {certificate}")?;
     }
     for Preparation { handler, statement } in preparations {
         writeln!(out, "note: handler {handler} needs this, made once by you:\n\n{statement}\n")?;
@@ -166,12 +181,8 @@ fn report(out: &mut dyn Write, problems: &[Problem], preparations: &[Preparation
     }
 }
 
-fn report_json(
-    out: &mut dyn Write,
-    problems: &[Problem],
-    preparations: &[Preparation],
-    tried: &[Tried],
-) -> io::Result<()> {
+fn report_json(out: &mut dyn Write, found: &Found) -> io::Result<()> {
+    let Found { problems, certificate, preparations, tried } = found;
     let valid = !problems.iter().any(Problem::is_error);
     let preparations: Vec<_> = preparations
         .iter()
@@ -179,6 +190,9 @@ fn report_json(
         .collect();
     let online: Vec<_> =
         tried.iter().map(|tried| json!({"what": tried.what, "works": tried.works, "detail": tried.detail})).collect();
-    let whole = json!({"valid": valid, "problems": problems, "preparations": preparations, "online": online});
+    let whole = json!({
+        "valid": valid, "problems": problems, "certificate": certificate, "preparations": preparations,
+        "online": online,
+    });
     writeln!(out, "{whole}")
 }

@@ -5,6 +5,7 @@
 pub mod check;
 pub mod events;
 pub mod replay;
+pub mod secret;
 pub mod send;
 mod sender;
 pub mod serve;
@@ -42,6 +43,7 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Look at the inbox, deliver again, set aside, write out
     Events(events::EventsArgs),
+    Secret(secret::SecretArgs),
 }
 
 /// Where the configuration is.
@@ -91,6 +93,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Some(Command::Send(args)) => send::run(&args, &mut out).await.map_err(Failure::from),
         Some(Command::Replay(args)) => replay::run(&args, &mut out).await.map_err(Failure::from),
         Some(Command::Events(args)) => events::run(&args, &mut out).await,
+        Some(Command::Secret(args)) => secret::run(&args, &mut out).map_err(Failure::from),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -120,8 +123,9 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-/// The layers of the configuration, for a command that works beside the receiver and makes nothing.
-fn layers(args: &ConfigArgs) -> Result<Layers, Failure> {
-    let layers = Layers::read(args.config.as_deref()).map_err(|problem| vec![problem])?;
+/// The layers of the configuration, for a command that makes nothing: a development set-up stands in for a
+/// file that is not there.
+fn layers(args: &ConfigArgs) -> Result<Layers, Problem> {
+    let layers = Layers::read(args.config.as_deref())?;
     Ok(if layers.has_file() { layers } else { layers.with_stand_in(development::layer()) })
 }

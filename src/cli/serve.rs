@@ -4,35 +4,38 @@ use std::net::SocketAddr;
 
 use super::{ConfigArgs, Failure};
 use crate::app::Receiver;
-use crate::config::Layers;
 use crate::config::development::{self, Made};
-use crate::signal::told_to_stop;
+use crate::reload::follow;
+use crate::signal::{Hangups, told_to_stop};
 
-/// Reads the configuration, starts the receiver, and drains it at SIGTERM or SIGINT. A second signal
-/// ends the process at once.
+/// Reads the configuration, starts the receiver, reloads it when the configuration has changed, and drains
+/// it at SIGTERM or SIGINT. A second signal ends the process at once.
 ///
 /// # Errors
 /// All problems of the configuration, or what kept the receiver from starting or going on.
 pub async fn run(args: &ConfigArgs) -> Result<(), Failure> {
-    let layers = Layers::read(args.config.as_deref()).map_err(|problem| vec![problem])?;
-    let (layers, made) = if layers.has_file() {
-        (layers, None)
-    } else {
-        let made = development::make()?;
-        (layers.with_stand_in(development::layer()), Some(made))
-    };
+    let layers = super::layers(args).map_err(|problem| vec![problem])?;
+    let made = if layers.has_file() { None } else { Some(development::make()?) };
     let (settings, warnings) = layers.settings()?;
+    // The texts are wiped with it: secrets stay no longer than they are needed.
+    drop(layers);
     let _log = settings.log.start();
     for warning in warnings {
-        tracing::warn!("{}", warning.to_string().trim_start_matches("warning: "));
+        tracing::warn!("{}", warning.without_severity());
     }
     let scheme = if settings.server.tls.is_some() { "https" } else { "http" };
     let path = settings.endpoints.first().map(|endpoint| endpoint.path.clone()).unwrap_or_default();
+    // Before anybody can know that there is a receiver to send it to.
+    let hangups = Hangups::listen();
     let running = Receiver::new(settings).start().await?;
     if let Some(made) = &made {
         introduce(made, scheme, running.public_address(), &path);
     }
-    Ok(running.run_until(told_to_stop()).await?)
+    let args = args.clone();
+    let following = tokio::spawn(follow(running.reloader(), hangups, move || super::layers(&args)));
+    let ended = running.run_until(told_to_stop()).await;
+    following.abort();
+    Ok(ended?)
 }
 
 /// Says what a first run made, and how to try it.

@@ -6,15 +6,12 @@ use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
 
-use aws_lc_rs::rand;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose,
 };
 
-use super::{Layers, Section};
+use super::{Layers, Section, private};
 
 /// The CA of the development certificate: what a client must trust.
 pub const CA: &str = "certs/dev-ca.pem";
@@ -95,9 +92,7 @@ pub fn make() -> anyhow::Result<Made> {
         made.files.push((PRIVATE_KEY, "its private key"));
     }
     if made.credentials && !Path::new(PASSWORD).exists() {
-        let mut random = [0; 24];
-        rand::fill(&mut random).map_err(|_| anyhow::anyhow!("the system gave no random numbers"))?;
-        write_for_owner(PASSWORD, &URL_SAFE_NO_PAD.encode(random))?;
+        write_for_owner(PASSWORD, &private::random_text::<24>()?)?;
         made.files.push((PASSWORD, "a random password, readable only by you"));
     }
     Ok(made)
@@ -140,14 +135,7 @@ fn write(path: &str, text: &str) -> io::Result<()> {
 /// Writes a file that only its owner may read, from its first moment on.
 fn write_for_owner(path: &str, text: &str) -> io::Result<()> {
     create_directory(path)?;
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    options.open(path)?.write_all(text.as_bytes())
+    private::for_owner().create(true).truncate(true).open(path)?.write_all(text.as_bytes())
 }
 
 fn create_directory(path: &str) -> io::Result<()> {

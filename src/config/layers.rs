@@ -1,13 +1,15 @@
 //! The layers of the configuration, and where in them a key stands.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use ::config::{Config, Environment, File, FileFormat, Map, Value};
+use ::config::{Map, Value};
+use zeroize::Zeroizing;
 
 use super::problems::{Problem, Problems, Severity};
 use super::settings::Kept;
-use super::{Section, Settings, development};
+use super::{Marks, Section, Settings, development, merge, private};
 
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "config/receiver.toml";
@@ -18,11 +20,14 @@ const DEFAULTS: &str = include_str!("../../config/default.toml");
 const ENVIRONMENT_PREFIX: &str = "TRADECLOUD_WEBHOOK";
 const SEPARATOR: &str = "__";
 
-/// The texts a configuration is made of.
-#[derive(Debug, Clone)]
+/// What was read, with warnings; or every problem.
+pub(crate) type Checked<T> = Result<(T, Vec<Problem>), Vec<Problem>>;
+
+/// The texts a configuration is made of. They are wiped when they are dropped.
+#[derive(Clone)]
 pub struct Layers {
     /// The operator's file with its text; `None` where there is none.
-    file: Option<(PathBuf, String)>,
+    file: Option<(PathBuf, Zeroizing<String>)>,
     /// The layer that stands in for a file that is not there.
     stand_in: Option<String>,
 }
@@ -46,7 +51,7 @@ impl Layers {
 
     /// A configuration whose file has that text; the path is for messages.
     pub fn from_text(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
-        Self { file: Some((path.into(), text.into())), stand_in: None }
+        Self { file: Some((path.into(), Zeroizing::new(text.into()))), stand_in: None }
     }
 
     /// Whether an operator wrote a file. Without one, a development set-up stands in.
@@ -61,6 +66,11 @@ impl Layers {
         self
     }
 
+    /// Whether a variable of the environment is a part of the configuration.
+    pub fn is_variable(name: &OsStr) -> bool {
+        name.to_str().is_some_and(|name| name.to_uppercase().starts_with(&environment_variable("")))
+    }
+
     /// Whether the environment sets anything at or below `key`.
     pub fn environment_sets(key: &str) -> bool {
         let variable = environment_variable(key);
@@ -73,12 +83,19 @@ impl Layers {
     /// # Errors
     /// Every problem there is, errors first, if one of them is an error.
     pub fn settings(&self) -> Result<(Settings, Vec<Problem>), Vec<Problem>> {
-        self.read_by(|root| {
+        self.checked().1
+    }
+
+    /// As [`Layers::settings`], with the marks of what was read, valid or not.
+    pub(crate) fn checked(&self) -> (Marks, Checked<Settings>) {
+        let (marks, checked) = self.read_by(|root| {
             if self.stand_in.is_some() {
                 development::only_for_this_machine(&root);
             }
             Settings::read(root)
-        })
+        });
+        let checked = checked.map(|(settings, warnings)| (Settings { marks: marks.clone(), ..settings }, warnings));
+        (marks, checked)
     }
 
     /// What a command that works on the inbox needs, whatever else is wrong with the configuration.
@@ -86,32 +103,42 @@ impl Layers {
     /// # Errors
     /// The problems of `[inbox]` and of what handlers choose events by.
     pub fn kept(&self) -> Result<Kept, Vec<Problem>> {
-        self.read_by(|root| Kept::read(&root)).map(|(kept, _)| kept)
+        self.read_by(|root| Kept::read(&root)).1.map(|(kept, _)| kept)
     }
 
-    fn read_by<T>(&self, read: impl FnOnce(Section) -> Option<T>) -> Result<(T, Vec<Problem>), Vec<Problem>> {
+    fn read_by<T>(&self, read: impl FnOnce(Section) -> Option<T>) -> (Marks, Checked<T>) {
         let problems = Rc::new(Problems::default());
+        let (path, text) = self.file.as_ref().map_or((Path::new(DEFAULT_FILE), ""), |(path, text)| (path, text));
+        let mut marks = Marks::new(path, text);
         let settings = match self.merged() {
-            Ok(values) => read(Section::new("", values, Rc::clone(&problems))),
+            Ok(values) => {
+                marks.add_all(&values);
+                read(Section::new("", values, Rc::clone(&problems)))
+            }
             Err(problem) => {
                 problems.push(problem);
                 None
             }
         };
+        marks.add_files(problems.take_files());
+        if let Some(problem) = self.open_to_all(&problems.secrets()) {
+            problems.push(problem);
+        }
         let mut found = problems.take();
         for problem in &mut found {
             problem.place = problem.place.take().or_else(|| self.place(&problem.key));
         }
-        match settings {
+        let result = match settings {
             Some(settings) if found.iter().all(|problem| problem.severity == Severity::Warning) => {
                 Ok((settings, found))
             }
             _ => Err(found),
-        }
+        };
+        (marks, result)
     }
 
     fn merged(&self) -> Result<Map<String, Value>, Problem> {
-        let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+        let mut values = merge::read(DEFAULTS).map_err(|what| Problem::error("configuration", what))?;
         if let Some((path, text)) = &self.file {
             // Parsed once for itself: this parser names line and column.
             if let Err(error) = toml::de::DeTable::parse(text) {
@@ -123,15 +150,28 @@ impl Layers {
                     ..Problem::error(key, format!("is not valid TOML: {}", error.message()))
                 });
             }
-            builder = builder.add_source(File::from_str(text, FileFormat::Toml));
+            merge::put_over(
+                &mut values,
+                merge::read(text).map_err(|what| Problem::error(path.display().to_string(), what))?,
+            );
         } else if let Some(text) = &self.stand_in {
-            builder = builder.add_source(File::from_str(text, FileFormat::Toml));
+            merge::put_over(&mut values, merge::read(text).map_err(|what| Problem::error("configuration", what))?);
         }
-        builder
-            .add_source(Environment::with_prefix(ENVIRONMENT_PREFIX).prefix_separator(SEPARATOR).separator(SEPARATOR))
-            .build()
-            .and_then(|config| config.cache.into_table())
-            .map_err(|error| Problem::error("configuration", format!("cannot be read: {error}")))
+        merge::put_environment_over(&mut values, ENVIRONMENT_PREFIX)?;
+        Ok(values)
+    }
+
+    /// A warning if the file has secrets in it and everybody may read it.
+    fn open_to_all(&self, secrets: &[String]) -> Option<Problem> {
+        let (path, _) = self.file.as_ref().filter(|(path, _)| private::is_open_to_all(path))?;
+        let key = secrets.iter().find(|key| std::env::var_os(environment_variable(key)).is_none())?;
+        let path = path.display();
+        let what = format!(
+            "is a secret in a file that is open to every user of this machine. Run `chmod 600 {path}`, or put it into a \
+             file of its own and name that with `{}_file`",
+            key.rsplit('.').next().unwrap_or(key),
+        );
+        Some(Problem::warning(key, what))
     }
 
     /// Where the operator wrote `key`: the variable of the environment, or file, line and column. For
@@ -164,6 +204,12 @@ impl Layers {
         }
         let (line, column) = position(text, found?);
         Some(format!("{}:{line}:{column}", path.display()))
+    }
+}
+
+impl std::fmt::Debug for Layers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Layers").field("file", &self.file.as_ref().map(|(path, _)| path)).finish_non_exhaustive()
     }
 }
 

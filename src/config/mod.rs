@@ -7,11 +7,15 @@
 
 pub mod development;
 pub mod layers;
+pub mod marks;
+mod merge;
+pub(crate) mod private;
 pub mod problems;
 pub mod section;
 pub mod settings;
 
 pub use layers::{DEFAULT_FILE, Layers};
+pub use marks::Marks;
 pub use problems::{Problem, Severity};
 pub use section::Section;
 pub use settings::Settings;

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::marks::MarkedFile;
+
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -44,6 +46,12 @@ impl Problem {
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
+
+    /// As displayed, but without "error" or "warning": for a log, which has levels of its own.
+    pub fn without_severity(&self) -> String {
+        let place = self.place.as_ref().map_or_else(String::new, |place| format!("{place}: "));
+        format!("{place}`{}` {}", self.key, self.what)
+    }
 }
 
 impl fmt::Display for Problem {
@@ -52,26 +60,48 @@ impl fmt::Display for Problem {
             Severity::Error => f.write_str("error: ")?,
             Severity::Warning => f.write_str("warning: ")?,
         }
-        if let Some(place) = &self.place {
-            write!(f, "{place}: ")?;
-        }
-        write!(f, "`{}` {}", self.key, self.what)
+        f.write_str(&self.without_severity())
     }
 }
 
-/// The list that every part of the configuration adds its problems to.
+/// What every part of the configuration adds to while it is read: problems above all.
 #[derive(Debug, Default)]
-pub(crate) struct Problems(RefCell<Vec<Problem>>);
+pub(crate) struct Problems {
+    found: RefCell<Vec<Problem>>,
+    /// The keys of secrets that stand in the configuration itself.
+    secrets: RefCell<Vec<String>>,
+    files: RefCell<Vec<MarkedFile>>,
+}
 
 impl Problems {
     /// Adds one.
     pub(crate) fn push(&self, problem: Problem) {
-        self.0.borrow_mut().push(problem);
+        self.found.borrow_mut().push(problem);
+    }
+
+    /// Notes that a secret stands in the configuration itself, which not everybody should read then.
+    pub(crate) fn note_secret(&self, key: String) {
+        self.secrets.borrow_mut().push(key);
+    }
+
+    /// The keys of such secrets.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        self.secrets.borrow().clone()
+    }
+
+    /// Notes a file that a part of the configuration depends on.
+    pub(super) fn note_file(&self, file: MarkedFile) {
+        self.files.borrow_mut().push(file);
+    }
+
+    /// Takes all such files.
+    pub(super) fn take_files(&self) -> Vec<MarkedFile> {
+        self.files.take()
     }
 
     /// Takes them all, errors first.
     pub(crate) fn take(&self) -> Vec<Problem> {
-        let mut problems = self.0.take();
+        let mut problems = self.found.take();
         problems.sort_by_key(|problem| problem.severity);
         problems
     }

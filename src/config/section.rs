@@ -5,14 +5,17 @@
 //! were asked for, and reports the others as unknown when it is finished.
 
 use std::cell::RefCell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
 use ::config::{Map, Value, ValueKind};
 use secrecy::{ExposeSecret as _, SecretString};
+use zeroize::Zeroizing;
 
+use super::marks::MarkedFile;
 use super::problems::{Problem, Problems};
+use super::{merge, private};
 
 /// One table of the configuration. Its methods take a key out; what is absent is `None` or the
 /// default without a word, what is wrong is noted in the shared list of problems.
@@ -47,6 +50,20 @@ impl Section {
     /// Notes something that works, but that the operator should know.
     pub fn warning(&self, key: &str, what: impl Into<String>) {
         self.problems.push(Problem::warning(self.key(key), what));
+    }
+
+    /// Notes that `key` leads to a file: when that changes, what is made of this table is made anew. To be
+    /// called before the file is read.
+    pub fn depends_on(&self, key: &str, path: &Path) {
+        self.problems.note_file(MarkedFile::read(self.key(key), path));
+    }
+
+    /// Notes a warning at `key` if every user of this machine can read or change the file at `path`.
+    pub fn warn_if_open_to_all(&self, key: &str, path: &Path) {
+        if private::is_open_to_all(path) {
+            let path = path.display();
+            self.warning(key, format!("is open to every user of this machine: {path}. Run `chmod 600 {path}`"));
+        }
     }
 
     /// Whether the table has that key.
@@ -181,12 +198,23 @@ impl Section {
         self.text(key).map(PathBuf::from)
     }
 
+    /// Whether there is a secret at `key`, or in the file that `<key>_file` names.
+    pub fn has_secret(&self, key: &str) -> bool {
+        let key_of_file = format!("{key}_file");
+        let has = self.has(key) || self.has(&key_of_file);
+        self.asked.borrow_mut().extend([key.to_owned(), key_of_file]);
+        has
+    }
+
     /// A secret: at `key` itself, or in the file that `<key>_file` names (a trailing newline is not
     /// part of it). A secret that is missing or empty is an error.
     pub fn secret(&self, key: &str) -> Option<SecretString> {
         let key_of_file = format!("{key}_file");
         let given = self.text(key).map(SecretString::from);
         let in_file = self.text(&key_of_file);
+        if let Some(path) = &in_file {
+            self.depends_on(&key_of_file, Path::new(path));
+        }
         let (at, secret) = match (given, in_file) {
             (Some(_), Some(_)) => {
                 self.error(key, format!("is given twice, here and by `{key_of_file}`. Remove one"));
@@ -201,9 +229,15 @@ impl Section {
                 }
                 return None;
             }
-            (Some(secret), None) => (key, secret),
-            (None, Some(path)) => match std::fs::read_to_string(&path) {
-                Ok(text) => (key_of_file.as_str(), SecretString::from(text.trim_end_matches(['\r', '\n']))),
+            (Some(secret), None) => {
+                self.problems.note_secret(self.key(key));
+                (key, secret)
+            }
+            (None, Some(path)) => match std::fs::read_to_string(&path).map(Zeroizing::new) {
+                Ok(text) => {
+                    self.warn_if_open_to_all(&key_of_file, Path::new(&path));
+                    (key_of_file.as_str(), SecretString::from(text.trim_end_matches(['\r', '\n'])))
+                }
                 Err(error) => {
                     self.error(&key_of_file, format!("cannot be read: {path}: {error}"));
                     return None;
@@ -294,5 +328,11 @@ impl Section {
     fn wrong<T>(&self, key: &str, wanted: &str) -> Option<T> {
         self.error(key, format!("must be {wanted}"));
         None
+    }
+}
+
+impl Drop for Section {
+    fn drop(&mut self) {
+        merge::wipe_all(&mut self.values);
     }
 }

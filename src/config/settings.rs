@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Section;
+use super::{Marks, Section};
 use crate::auth::{self, AddressList, Gate, SharedCredential};
 use crate::dispatch::{Route, Schedule};
 use crate::handlers::{self, Common};
@@ -33,6 +32,8 @@ pub struct Settings {
     pub admin: SocketAddr,
     /// `[log]`
     pub log: telemetry::Settings,
+    /// What all of this was read from, to tell at the next reading what has changed.
+    pub marks: Marks,
 }
 
 /// `[server]`
@@ -78,6 +79,8 @@ pub struct Endpoint {
     pub gate: Gate,
     /// When an event counts as taken.
     pub acknowledge: Acknowledge,
+    /// How long after the last good credentials wrong ones are answered with a delay; `None` for never.
+    pub auth_grace: Option<Duration>,
 }
 
 /// When an event counts as taken.
@@ -131,6 +134,7 @@ impl Settings {
             handlers,
             admin: admin?,
             log: log?,
+            marks: Marks::default(),
         })
     }
 }
@@ -320,6 +324,7 @@ fn read_endpoints(root: &Section, credentials: &BTreeMap<String, SharedCredentia
             .choice("acknowledge", &[("stored", Acknowledge::Stored), ("handled", Acknowledge::Handled)])
             .unwrap_or(Acknowledge::Stored);
         let gate = read_gate(&section, root, credentials);
+        let auth_grace = section.duration("auth_grace");
         if let Some(path) = path {
             let fits = path.bytes().all(|byte| byte.is_ascii_graphic() && !b"{}?#".contains(&byte));
             if !path.starts_with('/') || !fits {
@@ -331,7 +336,7 @@ fn read_endpoints(root: &Section, credentials: &BTreeMap<String, SharedCredentia
             } else if endpoints.iter().any(|other| other.path == path) {
                 section.error("path", format!("is the path of two endpoints: {path}"));
             } else {
-                endpoints.push(Endpoint { path, gate, acknowledge });
+                endpoints.push(Endpoint { path, gate, acknowledge, auth_grace });
             }
         }
         section.finish();
@@ -414,9 +419,4 @@ fn address(section: &Section, key: &str) -> Option<SocketAddr> {
         section.error(key, "must be an IP address with a port, such as \"0.0.0.0:8443\" or \"[::1]:8443\"");
     }
     address
-}
-
-/// The path of a certificate or key that has to be there.
-pub(crate) fn required_file(section: &Section, key: &str, example: &str) -> Option<PathBuf> {
-    section.required_text(key, example).map(PathBuf::from)
 }

@@ -6,15 +6,18 @@
 
 mod route;
 mod schedule;
+mod staff;
 mod watch;
 pub(crate) mod worker;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use tokio::sync::watch as signal;
 
 pub use route::Route;
 pub use schedule::Schedule;
+pub(crate) use staff::Staff;
 pub(crate) use watch::{Settled, Watch};
 
 use crate::handlers::Outcome;
@@ -23,7 +26,7 @@ use crate::inbox::EventKey;
 /// What the rest of the program tells the workers, and hears from them.
 #[derive(Clone)]
 pub(crate) struct Dispatch {
-    routes: Arc<[Route]>,
+    routes: Arc<ArcSwap<Arc<[Route]>>>,
     work: signal::Sender<()>,
     watchers: watch::Watchers,
 }
@@ -31,12 +34,18 @@ pub(crate) struct Dispatch {
 impl Dispatch {
     /// For handlers with these routes.
     pub(crate) fn new(routes: Vec<Route>) -> Self {
-        Self { routes: routes.into(), work: signal::Sender::new(()), watchers: watch::Watchers::default() }
+        let routes = Arc::new(ArcSwap::from_pointee(routes.into()));
+        Self { routes, work: signal::Sender::new(()), watchers: watch::Watchers::default() }
     }
 
     /// Which handler wants what.
     pub(crate) fn routes(&self) -> Arc<[Route]> {
-        Arc::clone(&self.routes)
+        Arc::clone(&self.routes.load())
+    }
+
+    /// From now on these. What is stored already stays with the handlers it was stored for.
+    pub(crate) fn reroute(&self, routes: Vec<Route>) {
+        self.routes.store(Arc::new(routes.into()));
     }
 
     /// Says that there may be work.

@@ -15,7 +15,7 @@ use tokio::process::ChildStdin;
 
 use super::reason::first_line;
 use super::{BuildError, Common, Configured, Handler, Outcome, Readable, SharedHandler, render};
-use crate::config::Section;
+use crate::config::{Layers, Section};
 use crate::event::Event;
 
 /// `EX_DATAERR` of sysexits.h: the input was wrong, not the program or its surroundings.
@@ -95,6 +95,10 @@ impl Program {
     fn start(&self) -> io::Result<Group> {
         let mut command = CommandWrap::with_new(&self.0.program, |command| {
             command.args(&self.0.arguments);
+            // The program has no business with the receiver's own secrets.
+            for (name, _) in std::env::vars_os().filter(|(name, _)| Layers::is_variable(name)) {
+                command.env_remove(name);
+            }
             command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         });
         #[cfg(unix)]

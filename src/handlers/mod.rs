@@ -17,20 +17,27 @@ use crate::config::problems::{Problem, Problems, Severity};
 use crate::decode::DecodeError;
 use crate::event::Event;
 
+pub mod amqp;
+mod broker;
 pub mod exec;
 pub mod file;
 pub mod http;
 pub mod kafka;
+pub mod nats;
 pub mod postgres;
 mod reason;
+mod template;
+mod tls;
 
 /// The handler types by their name in the configuration (`type = "file"`). A new one is a file with
 /// its `Settings`, and a line here.
 pub const TYPES: &[(&str, Read)] = &[
+    ("amqp", read::<amqp::Settings>),
     ("exec", read::<exec::Settings>),
     ("file", read::<file::Settings>),
     ("http", read::<http::Settings>),
     ("kafka", read::<kafka::Settings>),
+    ("nats", read::<nats::Settings>),
     ("postgres", read::<postgres::Settings>),
 ];
 

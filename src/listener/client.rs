@@ -97,8 +97,10 @@ fn value_of(text: &str) -> Option<(&str, &str)> {
     (!value.contains(['"', '='])).then(|| (value.trim_end(), after))
 }
 
-/// An address, with or without a port; IPv6 may stand in brackets.
+/// An address, with or without a port; IPv6 may stand in brackets. The port may be one that the proxy hides
+/// (`_abc`, RFC 7239, §6.3); an address that it hides is none.
 fn node(text: &str) -> Option<IpAddr> {
+    let text = text.rsplit_once(":_").map_or(text, |(address, _)| address);
     let address = text.parse::<IpAddr>().or_else(|_| text.parse::<SocketAddr>().map(|address| address.ip()));
     let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
     address.ok().or_else(bracketed).map(|address: IpAddr| address.to_canonical())
@@ -140,11 +142,20 @@ mod tests {
             ("forwarded", "for=35.204.224.107"),
             ("forwarded", "for=6.6.6.6;proto=http, For=\"35.204.224.107:80\";by=10.0.0.2, for=10.1.1.1"),
             ("forwarded", "proto=https;for=35.204.224.107;host=\"a,b;c\""),
+            ("forwarded", "for=\"35.204.224.107:_hidden\""),
+            ("forwarded", "for=_hidden, for=unknown, FOR=35.204.224.107, for=\"10.1.1.1:_a\""),
+            ("x-forwarded-for", "unknown, 35.204.224.107"),
         ] {
             assert_eq!(client("10.0.0.1", &[(header, value)]), "35.204.224.107", "{header}: {value}");
         }
         assert_eq!(client("10.0.0.1", &[("forwarded", "for=\"[2a00:1450::5]:443\"")]), "2a00:1450::5");
-        assert_eq!(client("10.0.0.1", &[("x-forwarded-for", "[2a00:1450::5]")]), "2a00:1450::5");
+        for value in ["[2a00:1450::5]", "2a00:1450::5", "[2a00:1450::5]:443", "2A00:1450:0::5"] {
+            assert_eq!(client("10.0.0.1", &[("x-forwarded-for", value)]), "2a00:1450::5", "{value}");
+        }
+        assert_eq!(
+            client("2001:db8::1", &[("forwarded", "for=\"[2a00:1450::5]:_p\", for=\"[2001:db8::2]\"")]),
+            "2a00:1450::5"
+        );
         assert_eq!(client("::ffff:10.0.0.1", &[("x-forwarded-for", "::ffff:35.204.224.107")]), "35.204.224.107");
         assert_eq!(client("10.0.0.1", &[("x-forwarded-for", "10.0.0.7")]), "10.0.0.7");
     }
@@ -153,6 +164,10 @@ mod tests {
     fn several_lines_are_one_list() {
         let lines = [("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "35.204.224.107")];
         assert_eq!(client("10.0.0.1", &lines), "35.204.224.107");
+        let lines = [("forwarded", "for=35.204.224.107, for=6.6.6.6"), ("forwarded", "for=10.1.1.1")];
+        assert_eq!(client("10.0.0.1", &lines), "6.6.6.6");
+        let lines = [("x-forwarded-for", "35.204.224.107"), ("x-forwarded-for", "nonsense")];
+        assert_eq!(client("10.0.0.1", &lines), "10.0.0.1");
     }
 
     #[test]
@@ -161,6 +176,20 @@ mod tests {
             ("x-forwarded-for", "35.204.224.107, unknown"),
             ("x-forwarded-for", ""),
             ("forwarded", "for=35.204.224.107, for=_hidden"),
+            ("forwarded", "for=35.204.224.107, for=\"_hidden:80\""),
+            ("forwarded", "for=35.204.224.107, for=unknown"),
+            ("forwarded", "for=35.204.224.107,"),
+            ("forwarded", "for=35.204.224.107:"),
+            ("forwarded", "for=\"35.204.224.107:99999\""),
+            ("forwarded", "for=\"35.204.224.107\"\"6.6.6.6\""),
+            ("forwarded", "by=35.204.224.107"),
+            ("x-forwarded-for", "35.204.224.107,"),
+            ("x-forwarded-for", "35.204.224.107 6.6.6.6"),
+            ("x-forwarded-for", "35.204.224.107/32"),
+            ("x-forwarded-for", "0x23.0xcc.0xe0.0x6b"),
+            ("x-forwarded-for", "600629355"),
+            ("x-forwarded-for", "fe80::1%eth0"),
+            ("x-forwarded-for", "webhook.tradecloud1.com"),
             ("forwarded", "for=35.204.224.107;x=\", for=6.6.6.6"),
             ("forwarded", "for=35.204.224.107;x=\", for=\"[2a00:1450::5]\""),
             ("forwarded", "for=\"35.204.224.107\\\""),

@@ -24,7 +24,7 @@ use tower_http::add_extension::AddExtension;
 
 use super::lease::{Clock, Lease, Terms};
 use super::proxied::{self, Source};
-use crate::auth::AddressList;
+use super::receive::Reception;
 
 /// So many may wait for a place, if all are taken by known callers; further ones are closed at once.
 const MOST_WAITING: usize = 2048;
@@ -32,30 +32,30 @@ const MOST_WAITING: usize = 2048;
 const LOOK_PAUSE: Duration = Duration::from_millis(250);
 
 /// Lets a bounded number of connections in.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Guard {
     places: Arc<Places>,
     longest_wait: Duration,
     terms: Terms,
-    trusted_proxies: AddressList,
+    reception: Arc<Reception>,
 }
 
 impl Guard {
     /// `connections` at once, each on these `terms`; one that waits for its place longer than `longest_wait`
-    /// is closed. One of `trusted_proxies` may say whom it speaks for.
-    pub(crate) fn new(connections: usize, longest_wait: Duration, terms: Terms, trusted_proxies: AddressList) -> Self {
+    /// is closed. A trusted proxy may say whom it speaks for.
+    pub(crate) fn new(connections: usize, longest_wait: Duration, terms: Terms, reception: Arc<Reception>) -> Self {
         let places = Places {
             free: Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS))),
             strangers: Mutex::default(),
             most_noted: connections.saturating_mul(2),
             waiting: AtomicUsize::new(0),
         };
-        Self { places: Arc::new(places), longest_wait, terms, trusted_proxies }
+        Self { places: Arc::new(places), longest_wait, terms, reception }
     }
 
     /// Whom the connection was passed on for.
     async fn source(&self, stream: &mut TcpStream) -> io::Result<Source> {
-        if !self.trusted_proxies.contains(stream.peer_addr()?.ip()) {
+        if !self.reception.table.load().trusted_proxies.contains(stream.peer_addr()?.ip()) {
             return Ok(Source(None));
         }
         let late = |_| io::Error::new(io::ErrorKind::TimedOut, "the PROXY protocol's header did not arrive");

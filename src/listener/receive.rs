@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use arc_swap::{ArcSwap, ArcSwapOption};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -15,8 +16,10 @@ use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
 
 use super::body::{self, BodyError, Received};
+use super::grace::Grace;
 use super::lease::Lease;
 use super::load::{Load, Place};
+use super::table::Table;
 use super::turned_away::TurnedAway;
 use crate::auth::{Denied, Gate, Verified};
 use crate::budget::Budget;
@@ -32,12 +35,16 @@ const LARGE: usize = 256 << 10;
 /// What every request needs.
 pub(crate) struct Reception {
     pub(crate) server: Server,
+    pub(crate) table: ArcSwap<Table>,
     pub(crate) budget: Budget,
     pub(crate) load: Load,
     pub(crate) inbox: SharedInbox,
     pub(crate) dispatch: Dispatch,
     pub(crate) draining: AtomicBool,
+    /// When a new configuration was refused, if the one in place is not the last one.
+    pub(crate) refused: ArcSwapOption<Timestamp>,
     pub(crate) turned_away: TurnedAway,
+    pub(crate) grace: Grace,
 }
 
 /// A webhook: who is it, what did they send, is it safe, what do we say.
@@ -62,6 +69,10 @@ pub(crate) async fn receive(
     let (Verified { caller, head, body, .. }, left) = match admit(&reception, &endpoint.gate, request).await {
         Ok(admitted) => admitted,
         Err(Denied::Credentials { reason, detail, challenges }) => {
+            if let Some(left) = reception.grace.left(&endpoint, address, &*reception.inbox).await {
+                reception.turned_away.note_delay(address, &path, reason, &detail, left);
+                return Answer::ComeAgain(ComeAgain::Credentials(reason));
+            }
             reception.turned_away.note(address, &path, reason, &detail);
             return Answer::Denied { reason, challenges };
         }
@@ -70,6 +81,7 @@ pub(crate) async fn receive(
         }
         Err(Denied::Unsure { reason }) => return Answer::ComeAgain(ComeAgain::Credentials(reason)),
     };
+    reception.grace.worked(&endpoint);
     let arrival = Arrival::new(&head, &caller.credential, address);
     let (received, place) = read(&reception, &head, body).await;
     in_time(left, async move {
@@ -88,7 +100,8 @@ async fn admit(reception: &Reception, gate: &Gate, request: Request) -> Result<(
     let (begun, within) = (Instant::now(), reception.server.answer_within);
     let lease = request.extensions().get::<Lease>().cloned();
     let admitted = timeout(within / 2, gate.admit(request)).await;
-    let admitted = admitted.map_err(|_| Denied::Unsure { reason: "the keys of the token's issuer do not come" })?;
+    let admitted = admitted
+        .map_err(|_| Denied::Unsure { reason: "whether the credentials are right is not found out in time" })?;
     if matches!(admitted, Ok(_) | Err(Denied::Forbidden { .. })) {
         lease.iter().for_each(Lease::know);
     }

@@ -1,17 +1,23 @@
-//! Certificate and key: TLS 1.2 and 1.3, with the chain as given.
+//! TLS 1.2 and 1.3: certificate and key from files, with the chain as given, or by ACME.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, version};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use crate::config::settings::required_file;
+use super::acme;
+use super::slot::{CHALLENGE, HTTP, Slot};
 use crate::config::{Section, development};
+
+/// Where the files are unless the configuration says otherwise.
+const CERTIFICATE: &str = "certs/fullchain.pem";
+const PRIVATE_KEY: &str = "certs/privkey.pem";
 
 /// A certificate is reported from this many days before its end on.
 const EXPIRES_SOON_DAYS: i64 = 21;
@@ -21,40 +27,75 @@ const EXPIRES_SOON_DAYS: i64 = 21;
 pub struct Settings {
     /// For rustls, complete.
     pub config: Arc<ServerConfig>,
-    /// When the certificate ends.
+    /// When the certificate ends; `None` if a CA is still to give one.
     pub expires: Option<Timestamp>,
+    /// The certificate in `config`, to be exchanged.
+    pub(crate) slot: Arc<Slot>,
+    /// If a CA gives the certificate.
+    pub(crate) acme: Option<acme::Settings>,
 }
 
 impl Settings {
-    /// Reads certificate and key and checks that they fit together.
+    /// Reads certificate and key and checks that they fit together, or how to get them.
     pub(crate) fn read(section: Section) -> Option<Self> {
-        let certificate = required_file(&section, "certificate", "\"certs/fullchain.pem\"");
-        let private_key = required_file(&section, "private_key", "\"certs/privkey.pem\"");
-        let chain = certificate.as_deref().and_then(|path| read_chain(&section, path));
-        let key = private_key.as_deref().and_then(|path| read_key(&section, path));
-        let is_development = certificate.as_deref() == Some(Path::new(development::CERTIFICATE));
-        let expires = chain.as_ref().and_then(|chain| inspect(&section, chain, is_development));
-        let config = chain.zip(key).and_then(|(chain, key)| {
-            let config = server_config(chain, key);
-            config.map_err(|error| section.error("private_key", mismatch(&error))).ok()
-        });
+        let settings = if section.has("acme") { read_acme(&section) } else { read_files(&section) };
         section.finish();
-        Some(Self { config: Arc::new(config?), expires })
+        settings
     }
 }
 
-fn server_config(
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-) -> Result<ServerConfig, rustls::Error> {
+/// Whole days that are left.
+pub(crate) fn days_until(expires: Timestamp) -> i64 {
+    expires.duration_since(Timestamp::now()).as_hours().max(0) / 24
+}
+
+fn read_acme(section: &Section) -> Option<Settings> {
+    let acme = section.table("acme").and_then(acme::Settings::read);
+    for key in ["certificate", "private_key"] {
+        if section.text(key).is_some() {
+            section.error(key, "is given, and so is `acme`, which gets a certificate by itself. Remove one of both");
+        }
+    }
+    let acme = acme?;
+    let slot = acme.kept.as_ref().map_or_else(Slot::default, |kept| Slot::with(Arc::clone(&kept.key)));
+    let expires = acme.kept.as_ref().map(|kept| kept.expires);
+    settings(slot, expires, Some(acme)).map_err(|error| section.error("acme", error.to_string())).ok()
+}
+
+fn read_files(section: &Section) -> Option<Settings> {
+    let certificate = file(section, "certificate", CERTIFICATE);
+    let private_key = file(section, "private_key", PRIVATE_KEY);
+    let chain = certificate.as_deref().and_then(|path| read_chain(section, path));
+    let key = private_key.as_deref().and_then(|path| read_key(section, path));
+    let is_development = certificate.as_deref() == Some(Path::new(development::CERTIFICATE));
+    let expires = chain.as_ref().and_then(|chain| inspect(section, chain, is_development));
+    let (chain, key) = chain.zip(key)?;
+    let settings = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())
+        .and_then(|key| settings(Slot::with(Arc::new(key)), expires, None));
+    settings.map_err(|error| section.error("private_key", mismatch(&error))).ok()
+}
+
+/// The path at `key`, or where it is otherwise.
+fn file(section: &Section, key: &str, default: &str) -> Option<PathBuf> {
+    let path = section.file(key);
+    let path = if section.has(key) { path? } else { default.into() };
+    section.depends_on(key, &path);
+    Some(path)
+}
+
+fn settings(slot: Slot, expires: Option<Timestamp>, acme: Option<acme::Settings>) -> Result<Settings, rustls::Error> {
+    let slot = Arc::new(slot);
     let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(&[&version::TLS13, &version::TLS12])?
         .with_no_client_auth()
-        .with_single_cert(chain, key)?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        .with_cert_resolver(Arc::clone(&slot) as _);
+    config.alpn_protocols = HTTP.map(<[u8]>::to_vec).to_vec();
+    if acme.is_some() {
+        config.alpn_protocols.push(CHALLENGE.to_vec());
+    }
     // The server's order is the better one; a client that lists weak suites first does not decide.
     config.ignore_client_order = true;
-    Ok(config)
+    Ok(Settings { config: Arc::new(config), expires, slot, acme })
 }
 
 fn mismatch(error: &rustls::Error) -> String {
@@ -87,7 +128,10 @@ fn read_chain(section: &Section, path: &Path) -> Option<Vec<CertificateDer<'stat
 
 fn read_key(section: &Section, path: &Path) -> Option<PrivateKeyDer<'static>> {
     let what = match PrivateKeyDer::from_pem_file(path) {
-        Ok(key) => return Some(key),
+        Ok(key) => {
+            section.warn_if_open_to_all("private_key", path);
+            return Some(key);
+        }
         Err(pem::Error::NoItemsFound) => "holds no private key in PEM form".to_owned(),
         Err(error) => format!("cannot be read: {error}"),
     };
@@ -116,7 +160,7 @@ fn inspect(section: &Section, chain: &[CertificateDer<'_>], is_development: bool
         return Some(expires);
     }
     let now = Timestamp::now();
-    let days = expires.duration_since(now).as_hours() / 24;
+    let days = days_until(expires);
     if expires < now {
         section.warning("certificate", format!("expired on {expires}: Tradecloud refuses it. Renew it"));
     } else if days < EXPIRES_SOON_DAYS {

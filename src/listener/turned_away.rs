@@ -5,7 +5,7 @@
 //! own addresses are counted apart, so that nobody can drown it out.
 
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::sparing::Sparing;
 use crate::auth::AddressList;
@@ -18,12 +18,35 @@ pub(crate) struct TurnedAway {
     known: AddressList,
     tradecloud: Sparing,
     others: Sparing,
+    delayed: Sparing,
 }
 
 impl TurnedAway {
     /// Nobody has been turned away yet.
     pub(crate) fn new() -> Self {
-        Self { known: AddressList::tradecloud(), tradecloud: Sparing::default(), others: Sparing::default() }
+        Self {
+            known: AddressList::tradecloud(),
+            tradecloud: Sparing::default(),
+            others: Sparing::default(),
+            delayed: Sparing::default(),
+        }
+    }
+
+    /// Notes that somebody was asked to come again though its credentials are wrong (`auth_grace`), for so
+    /// much longer.
+    pub(crate) fn note_delay(&self, address: IpAddr, path: &str, reason: &str, detail: &str, left: Duration) {
+        let Some(unsaid) = self.delayed.speak(Instant::now()) else { return };
+        let left = Duration::from_secs(left.as_secs());
+        tracing::error!(
+            reason,
+            detail,
+            from = %address,
+            path = ?shortened(path),
+            unsaid,
+            left = %humantime::format_duration(left),
+            "credentials that worked lately do not work any more: the sender is asked to come again (auth_grace), but \
+             when that is over, its events are gone; correct the portal's settings or the credentials here"
+        );
     }
 
     /// Notes that somebody was turned away, and why; `detail` may be empty.
@@ -31,7 +54,7 @@ impl TurnedAway {
         let is_tradecloud = self.known.contains(address);
         let sparing = if is_tradecloud { &self.tradecloud } else { &self.others };
         let Some(unsaid) = sparing.speak(Instant::now()) else { return };
-        let path: String = path.chars().take(LONGEST_PATH).collect();
+        let path = shortened(path);
         if is_tradecloud {
             tracing::error!(
                 reason,
@@ -53,4 +76,8 @@ impl TurnedAway {
             );
         }
     }
+}
+
+fn shortened(path: &str) -> String {
+    path.chars().take(LONGEST_PATH).collect()
 }

@@ -19,15 +19,19 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{ClientWrapper, Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime};
+use deadpool_postgres::{ClientWrapper, Manager, ManagerConfig, Object, PoolError, RecyclingMethod};
 use secrecy::ExposeSecret as _;
 use tokio::time::timeout;
 use tokio_postgres::config::{Host, SslMode};
 
 use crate::config::Section;
 
-/// How long it may take until there is a connection: name, socket, TLS and log-in.
+/// How long it may take until there is a connection: one that is free, or a new one with name, socket,
+/// TLS, log-in and set-up.
 const CONNECT: Duration = Duration::from_secs(5);
+
+/// How long each host but the last may take to accept a connection before the next one is tried.
+const NEXT_HOST: Duration = Duration::from_secs(2);
 
 /// Where a database is and how to reach it. Shows no credentials.
 #[derive(Clone)]
@@ -40,7 +44,11 @@ impl Database {
     /// Reads `url` or `url_file` of a table; what is wrong is noted there.
     pub(crate) fn read(section: &Section) -> Option<Self> {
         let key = if section.has("url_file") { "url_file" } else { "url" };
-        match Self::parse(section.secret("url")?.expose_secret()) {
+        let url = section.secret("url")?;
+        if let Some(root) = url::root_certificate(url.expose_secret()) {
+            section.depends_on(key, &root);
+        }
+        match Self::parse(url.expose_secret()) {
             Ok(database) => {
                 if let Some(warning) = database.warning() {
                     section.warning(key, warning);
@@ -110,15 +118,12 @@ impl Database {
                 Ok(())
             })
         });
-        let pool = deadpool_postgres::Pool::builder(manager)
-            .max_size(most)
-            .runtime(Runtime::Tokio1)
-            .create_timeout(Some(CONNECT))
-            .wait_timeout(Some(CONNECT))
-            .post_create(set_up)
-            .build();
-        // It can only fail for want of a runtime, which is given above.
-        Pool(pool.map_err(|error| Failure::Unreachable(error.to_string())).map(Arc::new))
+        let pool = deadpool_postgres::Pool::builder(manager).max_size(most).post_create(set_up).build();
+        let others = u32::try_from(self.config.get_hosts().len().saturating_sub(1)).unwrap_or(u32::MAX);
+        Pool {
+            limit: CONNECT + NEXT_HOST.saturating_mul(others),
+            pool: pool.map_err(|error| Failure::Unreachable(error.to_string())).map(Arc::new),
+        }
     }
 }
 
@@ -130,7 +135,11 @@ impl fmt::Debug for Database {
 
 /// Connections to one database, shared by whoever needs one.
 #[derive(Clone)]
-pub(crate) struct Pool(Result<Arc<deadpool_postgres::Pool>, Failure>);
+pub(crate) struct Pool {
+    /// How long it may take to get one.
+    limit: Duration,
+    pool: Result<Arc<deadpool_postgres::Pool>, Failure>,
+}
 
 impl Pool {
     /// A connection of one's own, an idle one or a new one.
@@ -139,19 +148,20 @@ impl Pool {
     /// If the database is not reached within a few seconds or does not let us in, or if all connections
     /// are in use for that long.
     pub(crate) async fn get(&self) -> Result<Connection, Failure> {
-        match self.0.as_ref().map_err(Clone::clone)?.get().await {
-            Ok(object) => Ok(Connection(Some(object))),
-            Err(
+        // Around all of it: the pool's own limits leave out the set-up of a new connection.
+        match timeout(self.limit, self.pool.as_ref().map_err(Clone::clone)?.get()).await {
+            Ok(Ok(object)) => Ok(Connection(Some(object))),
+            Ok(Err(
                 PoolError::Backend(error) | PoolError::PostCreateHook(deadpool_postgres::HookError::Backend(error)),
-            ) => Err(Failure::from(&error)),
-            Err(PoolError::Timeout(_)) => Err(Failure::late(CONNECT)),
-            Err(error) => Err(Failure::Unreachable(error.to_string())),
+            )) => Err(Failure::from(&error)),
+            Ok(Err(error)) => Err(Failure::Unreachable(error.to_string())),
+            Err(_) => Err(Failure::late(self.limit)),
         }
     }
 
     /// Closes every connection; later calls fail.
     pub(crate) fn close(&self) {
-        if let Ok(pool) = &self.0 {
+        if let Ok(pool) = &self.pool {
             pool.close();
         }
     }

@@ -1,5 +1,7 @@
 //! Reaching a real server: what each `sslmode` checks, and what is said if it cannot be reached.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use super::server::Postgres;
@@ -87,4 +89,44 @@ async fn a_connection_that_was_given_up_is_not_used_again() {
     let third = pool.get().await.unwrap();
     assert_ne!(process(&third).await, of_first);
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+}
+
+/// Logs anybody in, and then says nothing more.
+fn mute_server() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let mut connections = Vec::new();
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            let _ = connection.read(&mut [0; 1024]);
+            let (authenticated, ready) = (*b"R\0\0\0\x08\0\0\0\0", *b"Z\0\0\0\x05I");
+            let _ = connection.write_all(&[&authenticated[..], &ready].concat());
+            connections.push(connection);
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_after_the_log_in_is_not_waited_for() {
+    let url = format!("postgresql://me@127.0.0.1:{}/x?sslmode=disable", mute_server());
+    let pool = Database::parse(&url).unwrap().pool(1, "SET search_path = x");
+
+    for _ in 0..2 {
+        let late = tokio::time::timeout(Duration::from_secs(15), pool.get()).await.unwrap().err().unwrap();
+
+        assert_eq!(late, Failure::Unreachable("PostgreSQL did not answer within 5s".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn the_host_that_can_be_written_to_is_found_behind_one_that_is_gone() {
+    let server = Postgres::shared();
+    // An address of a network for documentation: nobody answers there, and nobody refuses.
+    let url = server.url("postgres").replace("@127.0.0.1:", "@192.0.2.1:9,127.0.0.1:");
+
+    let found = Database::parse(&url).unwrap().pool(1, "").get().await;
+
+    assert!(found.is_ok(), "{:?}", found.err());
 }

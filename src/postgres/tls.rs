@@ -39,7 +39,7 @@ impl Tls {
     pub(super) fn new(check: Check) -> Result<Self, String> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let verifies = !matches!(check, Check::Nothing);
-        let verifier: Arc<dyn ServerCertVerifier> = match check {
+        let judge: Arc<dyn ServerCertVerifier> = match check {
             Check::Nothing => Arc::new(Lenient { strict: None, provider: Arc::clone(&provider) }),
             Check::Chain(file) => {
                 Arc::new(Lenient { strict: Some(verifier(&file, &provider)?), provider: Arc::clone(&provider) })
@@ -53,7 +53,7 @@ impl Tls {
             .with_safe_default_protocol_versions()
             .map_err(|error| format!("cannot be used with TLS: {error}"))?
             .dangerous()
-            .with_custom_certificate_verifier(verifier)
+            .with_custom_certificate_verifier(judge)
             .with_no_client_auth();
         Ok(Self { connector: MakeRustlsConnect::new(config), verifies })
     }

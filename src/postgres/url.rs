@@ -7,7 +7,7 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
 use super::tls::{Check, Tls};
-use super::{CONNECT, Database};
+use super::{CONNECT, Database, NEXT_HOST};
 
 const EXAMPLE: &str = "\"postgresql://user:password@db.example:5432/database?sslmode=verify-full\"";
 
@@ -50,6 +50,13 @@ pub(super) fn parse(url: &str) -> Result<Database, String> {
     Ok(Database { config, tls: Tls::new(check)? })
 }
 
+/// The file that `sslrootcert` names, if `url` has one.
+pub(super) fn root_certificate(url: &str) -> Option<PathBuf> {
+    let (_, query) = url.split_once('?')?;
+    let root = query.split('&').filter_map(|pair| pair.strip_prefix("sslrootcert=")).next_back()?;
+    decode(root).ok().filter(|root| root != "system").map(PathBuf::from)
+}
+
 /// What `sslmode` and `sslrootcert` mean together.
 fn check(mode: &str, root: Option<String>) -> Result<(SslMode, Check), String> {
     let root = root.filter(|root| root != "system").map(PathBuf::from);
@@ -74,7 +81,8 @@ fn check(mode: &str, root: Option<String>) -> Result<(SslMode, Check), String> {
 /// What the URL does not say about time.
 fn bound(config: &mut Config) {
     if config.get_connect_timeout().is_none() {
-        config.connect_timeout(CONNECT);
+        // A machine that is gone does not even refuse: there has to be time for the next one.
+        config.connect_timeout(if config.get_hosts().len() > 1 { NEXT_HOST } else { CONNECT });
     }
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(UNACKNOWLEDGED);

@@ -4,6 +4,15 @@
 //! A kill cannot show a missing sync, since the kernel keeps what was written. So syncs are made to
 //! fail: a receiver that does not sync does not notice, answers 202, and fails the test.
 
+#[cfg(target_os = "linux")]
+mod calls;
+#[cfg(target_os = "linux")]
+mod clock;
+#[cfg(target_os = "linux")]
+mod descriptors;
+#[cfg(target_os = "linux")]
+mod power;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;

@@ -1,24 +1,27 @@
 //! The promises that every handler keeps, tried on all of them against real back ends: a server, a
 //! program, a directory. What only one of them can do stands in its own file.
 
+mod amqp;
+mod back_ends;
+mod dying;
 mod exec;
 mod file;
 mod http;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod nats;
 mod oauth;
 mod postgres;
+mod promises;
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use tempfile::TempDir;
 use tradecloud_webhook::event::Event;
 use tradecloud_webhook::handlers::{Fault, Outcome, SharedHandler, Unavailability, from_toml};
 use tradecloud_webhook::model::{Envelope, Format, Kind};
 
-use crate::support::erp::{Answer, Erp};
+use self::back_ends::{BackEnd, Mood, all_in};
+use crate::support::proxy::Proxy;
 
 /// A body with a number that only survives as text, and a field that nobody knows.
 const BODY: &str = r#"{"eventName":"OrderIssuedByBuyer","price":1234.5600000000000000001,"unheard":{"of":[]}}"#;
@@ -48,6 +51,23 @@ fn handler(table: &str) -> SharedHandler {
     from_toml("erp", table).unwrap()
 }
 
+/// The handler for a back end; an attempt may take three seconds.
+fn handler_of(back_end: &dyn BackEnd) -> SharedHandler {
+    handler(&format!("{}\ntimeout = '3s'", back_end.table()))
+}
+
+/// Asserts that a handler gives up a connection that died without a word.
+async fn assert_not_stuck(handler: &SharedHandler, network: &Proxy) {
+    assert_eq!(handler.deliver(&event("m-1")).await, Outcome::Done);
+    network.forget();
+
+    let first = unavailable(handler.deliver(&event("m-2")).await);
+    let second = handler.deliver(&event("m-2")).await;
+
+    assert_eq!(first.fault, Fault::Late, "{}", first.reason);
+    assert_eq!(second, Outcome::Done);
+}
+
 fn unavailable(outcome: Outcome) -> Unavailability {
     match outcome {
         Outcome::Unavailable(unavailability) => unavailability,
@@ -62,183 +82,116 @@ fn rejection(outcome: Outcome) -> tradecloud_webhook::handlers::Rejection {
     }
 }
 
-/// What a back end does with the next event. Not every one can do everything.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Mood {
-    Accepts,
-    RefusesForGood,
-    RefusesForNow,
-    Hangs,
-    Vanished,
-}
-
-/// A real back end that can be put into a mood.
-enum BackEnd {
-    Server(Erp),
-    Program(TempDir),
-    Directory(TempDir),
-}
-
-impl BackEnd {
-    /// One of each that can be in this mood, with its handler.
-    fn all_that_can(mood: Mood) -> Vec<(Self, SharedHandler)> {
-        let mut back_ends = vec![Self::Server(Erp::start()), Self::Program(TempDir::new().unwrap())];
-        if !matches!(mood, Mood::RefusesForGood | Mood::Hangs) {
-            back_ends.push(Self::Directory(TempDir::new().unwrap()));
-        }
-        back_ends
-            .into_iter()
-            .map(|mut back_end| {
-                back_end.set(Mood::Accepts);
-                back_end.set(mood);
-                let handler = handler(&back_end.table());
-                (back_end, handler)
-            })
-            .collect()
-    }
-
-    fn table(&self) -> String {
-        match self {
-            Self::Server(erp) => format!("type = 'http'\nurl = '{}'\ntimeout = '3s'", erp.url("/tradecloud")),
-            Self::Program(home) => {
-                // In the mood it is told: note the event, or not.
-                let script = "cd $0; case $(cat mood) in \
-                    RefusesForGood) echo no such item >&2; exit 65;; \
-                    RefusesForNow) echo database is locked >&2; exit 75;; \
-                    Hangs) sleep 60;; \
-                    *) cat > taken-$$.json;; esac";
-                let (program, home) = (home.path().join("program"), home.path().display());
-                format!(
-                    "type = 'exec'\ncommand = ['{}', '-c', '{script}', '{home}']\ntimeout = '3s'",
-                    program.display()
-                )
-            }
-            Self::Directory(_) => format!("type = 'file'\ndirectory = '{}'", self.directory().display()),
-        }
-    }
-
-    fn directory(&self) -> PathBuf {
-        match self {
-            Self::Server(_) => unreachable!("a server has no directory"),
-            Self::Program(home) => home.path().to_owned(),
-            Self::Directory(home) => home.path().join("data/events"),
-        }
-    }
-
-    fn set(&mut self, mood: Mood) {
-        match self {
-            Self::Server(erp) => match mood {
-                Mood::Accepts if erp.is_running() => {}
-                Mood::Accepts => erp.restart(),
-                Mood::RefusesForGood => erp.answer([Answer::status(422).body("text/plain", "no such item\nat line 2")]),
-                Mood::RefusesForNow => erp.answer([Answer::status(503).body("text/plain", "database is locked")]),
-                Mood::Hangs => erp.answer([Answer::hang()]),
-                Mood::Vanished => erp.stop(),
-            },
-            Self::Program(home) => {
-                let program = home.path().join("program");
-                let _ = std::fs::remove_file(&program);
-                if mood != Mood::Vanished {
-                    std::os::unix::fs::symlink("/bin/sh", program).unwrap();
-                }
-                std::fs::write(home.path().join("mood"), format!("{mood:?}")).unwrap();
-            }
-            Self::Directory(home) => {
-                // Permissions do not stop root, whom tests often run as; a file in the way stops everyone.
-                let data = home.path().join("data");
-                match mood {
-                    Mood::Accepts if data.is_file() => std::fs::remove_file(data).unwrap(),
-                    Mood::Vanished | Mood::RefusesForNow => std::fs::write(data, "in the way").unwrap(),
-                    _ => {}
-                }
-            }
-        }
-    }
-
-    /// The bodies of the events it has got.
-    fn taken(&self) -> Vec<String> {
-        if let Self::Server(erp) = self {
-            return erp.received().into_iter().map(|request| String::from_utf8(request.body.into()).unwrap()).collect();
-        }
-        let Ok(entries) = std::fs::read_dir(self.directory()) else { return Vec::new() };
-        let paths: BTreeSet<_> = entries.map(|entry| entry.unwrap().path()).collect();
-        let events = paths.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "json"));
-        events.map(|path| std::fs::read_to_string(path).unwrap()).collect()
-    }
-}
-
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_accepted_event_arrives_whole() {
-    for (back_end, handler) in BackEnd::all_that_can(Mood::Accepts) {
-        let outcome = handler.deliver(&event("m-1")).await;
+    for back_end in all_in(Mood::Accepts).await {
+        let outcome = handler_of(&*back_end).deliver(&event("m-1")).await;
 
-        assert_eq!(outcome, Outcome::Done);
-        let taken = back_end.taken();
+        assert_eq!(outcome, Outcome::Done, "{}", back_end.name());
+        let taken = back_end.taken().await;
         let cloud_event: serde_json::Value = serde_json::from_str(&taken[0]).unwrap();
         assert_eq!(cloud_event["id"], "m-1");
         assert_eq!(cloud_event["type"], "com.tradecloud1.order.OrderIssuedByBuyer");
-        assert!(taken[0].contains(BODY), "the body as it was, every digit of it: {}", taken[0]);
+        let body: serde_json::Value = serde_json::from_str(BODY).unwrap();
+        assert_eq!(cloud_event["data"], body, "the body as it was, every digit of it");
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refusal_for_good_is_rejected_with_the_words_of_the_back_end() {
-    for (_back_end, handler) in BackEnd::all_that_can(Mood::RefusesForGood) {
-        let outcome = handler.deliver(&event("m-1")).await;
+    for back_end in all_in(Mood::RefusesForGood).await {
+        let outcome = handler_of(&*back_end).deliver(&event("m-1")).await;
 
         let reason = rejection(outcome).reason;
-        assert!(reason.ends_with("no such item"), "{reason}");
+        assert!(reason.contains(back_end.reason(Mood::RefusesForGood).unwrap()), "{reason}");
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refusal_for_now_is_worth_another_try() {
-    for (mut back_end, handler) in BackEnd::all_that_can(Mood::RefusesForNow) {
+    for mut back_end in all_in(Mood::RefusesForNow).await {
+        let handler = handler_of(&*back_end);
+
         let first = handler.deliver(&event("m-1")).await;
-        back_end.set(Mood::Accepts);
+        back_end.set(Mood::Accepts).await;
         let second = handler.deliver(&event("m-1")).await;
 
         let reason = unavailable(first).reason;
-        let expected = if matches!(back_end, BackEnd::Directory(_)) { "data" } else { "database is locked" };
-        assert!(reason.contains(expected), "{reason}");
-        assert_eq!(second, Outcome::Done);
+        assert!(reason.contains(back_end.reason(Mood::RefusesForNow).unwrap()), "{reason}");
+        assert_eq!(second, Outcome::Done, "{}", back_end.name());
+        assert_eq!(back_end.taken().await.len(), 1, "{}", back_end.name());
     }
 }
 
-#[tokio::test]
-async fn a_back_end_that_hangs_is_late() {
-    for (_back_end, handler) in BackEnd::all_that_can(Mood::Hangs) {
-        let outcome = tokio::time::timeout(Duration::from_secs(10), handler.deliver(&event("m-1"))).await.unwrap();
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_back_end_that_hangs_is_late_and_not_given_up() {
+    let mut back_ends = all_in(Mood::Hangs).await;
+    let mut attempts = tokio::task::JoinSet::new();
+    for (number, handler) in back_ends.iter().map(|back_end| handler_of(&**back_end)).enumerate() {
+        attempts.spawn(async move {
+            let outcome = tokio::time::timeout(Duration::from_secs(8), handler.deliver(&event("m-1"))).await;
+            (number, handler, outcome.expect("an attempt ends at its time-out"))
+        });
+    }
 
+    while let Some(attempt) = attempts.join_next().await {
+        let (number, handler, outcome) = attempt.unwrap();
+        let back_end = &mut back_ends[number];
         let why = unavailable(outcome);
-        assert_eq!(why.fault, Fault::Late);
+        assert_eq!(why.fault, Fault::Late, "{}", why.reason);
         assert!(why.reason.contains("3s"), "{}", why.reason);
+        back_end.set(Mood::Accepts).await;
+        assert_eq!(handler.deliver(&event("m-2")).await, Outcome::Done, "{}", back_end.name());
     }
 }
 
-#[tokio::test]
-async fn a_back_end_that_vanished_is_noticed_and_welcome_when_it_comes_back() {
-    for (mut back_end, handler) in BackEnd::all_that_can(Mood::Vanished) {
-        let probe_of_nothing = handler.probe().await;
-        let first = handler.deliver(&event("m-1")).await;
-        back_end.set(Mood::Accepts);
-        let probe = handler.probe().await;
-        let second = handler.deliver(&event("m-1")).await;
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delivery_that_is_dropped_half_way_does_no_harm_to_the_next_one() {
+    for mut back_end in all_in(Mood::Accepts).await {
+        let handler = handler_of(&*back_end);
+        assert_eq!(handler.deliver(&event("m-1")).await, Outcome::Done, "{}", back_end.name());
+        if back_end.reason(Mood::Hangs).is_ok() {
+            back_end.set(Mood::Hangs).await;
+            let dropped = tokio::time::timeout(Duration::from_millis(200), handler.deliver(&event("m-2"))).await;
+            assert!(dropped.is_err(), "{}", back_end.name());
+            back_end.set(Mood::Accepts).await;
+        }
 
-        let fault = if matches!(back_end, BackEnd::Directory(_)) { Fault::Ours } else { Fault::Unreachable };
-        assert_eq!(unavailable(first).fault, fault);
+        let outcome = handler.deliver(&event("m-3")).await;
+
+        assert_eq!(outcome, Outcome::Done, "{}", back_end.name());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_back_end_that_vanished_is_noticed_and_welcome_when_it_comes_back() {
+    for mut back_end in all_in(Mood::Accepts).await {
+        let handler = handler_of(&*back_end);
+        assert_eq!(handler.deliver(&event("m-1")).await, Outcome::Done, "{}", back_end.name());
+        back_end.set(Mood::Vanished).await;
+
+        let first = handler.deliver(&event("m-2")).await;
+        let probe_of_nothing = handler_of(&*back_end).probe().await;
+        back_end.set(Mood::Accepts).await;
+        let probe = handler_of(&*back_end).probe().await;
+        let second = handler.deliver(&event("m-2")).await;
+
+        let fault = if back_end.name() == "file" { Fault::Ours } else { Fault::Unreachable };
+        let first = unavailable(first);
+        assert_eq!(first.fault, fault, "{}", first.reason);
+        assert!(first.reason.contains(back_end.reason(Mood::Vanished).unwrap()), "{}", first.reason);
         assert!(probe_of_nothing.is_err(), "{probe_of_nothing:?}");
         assert!(probe.is_ok(), "{probe:?}");
-        assert_eq!(second, Outcome::Done);
+        assert_eq!(second, Outcome::Done, "{}", back_end.name());
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn trying_a_back_end_delivers_nothing() {
-    for (back_end, handler) in BackEnd::all_that_can(Mood::Accepts) {
-        handler.probe().await.unwrap();
+    for back_end in all_in(Mood::Accepts).await {
+        handler_of(&*back_end).probe().await.unwrap();
 
-        assert!(back_end.taken().iter().all(String::is_empty), "{:?}", back_end.taken());
+        assert!(back_end.taken().await.is_empty(), "{}", back_end.name());
     }
 }
 
@@ -272,6 +225,26 @@ fn every_mistake_in_a_table_is_named_with_its_key() {
         ),
         ("type = 'http'\nurl = 'https://erp.example'\n[auth]\ntype = 'oauth'", "erp.auth.token_url", "is missing"),
         ("type = 'http'\nurl = 'https://erp.example'\n[auth]\ntype = 'oauth'", "erp.auth.client_secret", "is missing"),
+        ("type = 'nats'", "erp.url", "is missing"),
+        ("type = 'nats'", "erp.stream", "is missing"),
+        ("type = 'nats'\nurl = 'bus'", "erp.url", "is no address"),
+        ("type = 'nats'\nurl = 'https://bus.example'", "erp.url", "must be nats: or tls:"),
+        ("type = 'nats'\nurl = 'nats://me:secret@bus'", "erp.url", "auth = {"),
+        ("type = 'nats'\nstream = 'A.B'", "erp.stream", "no name of a stream"),
+        ("type = 'nats'\nsubject = 'a.*.{kind}'", "erp.subject", "is no subject"),
+        ("type = 'nats'\nsubject = 'a..{kind}'", "erp.subject", "is no subject"),
+        ("type = 'nats'\nsubject = '{knid}'", "erp.subject", "{kind}, {event}, {company}"),
+        ("type = 'nats'\ncreate_stream = 'yes'", "erp.create_stream", "true or false"),
+        ("type = 'nats'\nca_file = '/none'", "erp.ca_file", "cannot be read"),
+        ("type = 'nats'\nauth = { type = 'nkey', nkey = 'secret@' }", "erp.auth.nkey", "begins with SU"),
+        ("type = 'nats'\nauth = { type = 'credentials', credentials = 'secret@' }", "erp.auth.credentials", ".creds"),
+        ("type = 'nats'\nauth = { type = 'password', password = 'a' }", "erp.auth.username", "is missing"),
+        ("type = 'amqp'", "erp.url", "is missing"),
+        ("type = 'amqp'", "erp.exchange", "is missing"),
+        ("type = 'amqp'\nurl = 'amqp:me:secret@rabbit'", "erp.url", "is no address of AMQP"),
+        ("type = 'amqp'\nurl = 'https://me:secret@rabbit'", "erp.url", "is no address of AMQP"),
+        ("type = 'amqp'\nrouting_key = '{kind'", "erp.routing_key", "counterpart"),
+        ("type = 'amqp'\nca_file = '/none'", "erp.ca_file", "cannot be read"),
         ("type = 'postgres'", "erp.url", "is missing"),
         ("type = 'postgres'\nurl = 'postgresql://me:secret@db/erp'", "erp.table", "is missing"),
         ("type = 'postgres'\nurl = 'mysql://me:secret@db/erp'", "erp.url", "must be a URL like"),

@@ -7,12 +7,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
+use rstest::rstest;
 use rusqlite::{Connection, params};
 use serde_json::Value;
 
 use crate::support::erp::{Answer, Erp};
 use crate::support::receiver::Receiver;
 use crate::support::sender::{message_id, order_event};
+use crate::support::store::Store::{self, Postgres, Sqlite};
 
 /// Makes an inbox as the receiver does, and fills it in one transaction.
 fn fill_inbox(receiver: &Receiver, fill: impl FnOnce(&Connection) -> rusqlite::Result<()>) {
@@ -148,4 +150,35 @@ async fn retention_removes_old_finished_events_and_nothing_else() {
         .unwrap();
     assert_eq!(orphans, 0);
     assert_eq!(receiver.events(&["list", "--json", "--state", "dead", "--limit", "99"]).len(), 8);
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_is_finished_goes_after_its_time_and_what_somebody_waits_for_stays(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let erp = Erp::start();
+    let mut receiver = store.with(&format!(
+        "inbox.keep = '1s'\nhandlers.erp = {{ type = 'http', url = '{}', reject_on = [422] }}",
+        erp.url("/")
+    ));
+    let (done, dead) = (order_event("1"), order_event("2"));
+    erp.answer([200, 422]);
+    for (event, state) in [(&done, "done"), (&dead, "dead")] {
+        assert_eq!(receiver.sender().send(event.clone()).await.status, Some(202));
+        receiver.inbox_until(|events| events.last().is_some_and(|event| event["state"] == state)).await;
+    }
+    assert_eq!(receiver.sender().send(crate::support::sender::Message::json("{")).await.status, Some(400));
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+
+    // It looks through the inbox when it starts.
+    receiver.kill();
+    receiver.restart();
+
+    let left = receiver.inbox_until(|events| events.len() == 2).await;
+    assert_eq!(left.iter().map(|event| event["state"].clone()).collect::<Vec<_>>(), ["dead", "refused"]);
+    assert_eq!(left[0]["id"], message_id(&dead));
+    // Its id is forgotten with it, so it would be an event again.
+    assert_eq!(receiver.sender().send(done).await.status, Some(202));
+    erp.wait_for(3).await;
 }

@@ -3,8 +3,10 @@
 #![expect(unreachable_pub, reason = "nobody can use a program of tests; `pub` says what its modules share")]
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod acme;
 mod answers;
 mod configuration;
+mod confined;
 mod credentials;
 mod decode;
 mod dispatch;
@@ -12,6 +14,7 @@ mod documented;
 mod durability;
 mod first_run;
 mod handlers;
+mod handshake;
 mod hostile;
 mod inbox_commands;
 mod inbox_scale;
@@ -20,12 +23,15 @@ mod model;
 mod oauth;
 mod proxies;
 mod receive;
+mod reload;
 mod render;
 mod replay;
 mod round_trip;
 mod routing;
 mod scripted;
+mod secrets;
 mod send;
+mod shared_inbox;
 mod stateless;
 mod support;
 mod txml;

@@ -1,6 +1,7 @@
 //! OAuth: access tokens of an issuer, good and forged, and an issuer that does not always answer.
 
 mod forged;
+mod forgeries;
 mod good;
 mod keys;
 mod settings;

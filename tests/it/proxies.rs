@@ -1,6 +1,8 @@
 //! Behind a load balancer: whose word counts for who the client is.
 
-use std::net::IpAddr;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{IpAddr, Ipv6Addr, TcpStream};
+use std::time::Duration;
 
 use crate::support::haproxy::{self, HaProxy};
 use crate::support::raw::{Connection, content_length};
@@ -13,7 +15,7 @@ const TRADECLOUD: &str = "35.204.224.107";
 fn receiver_behind(proxies: &str) -> Receiver {
     Receiver::with(&format!(
         "server.trusted_proxies = [\"{proxies}\"]\n\
-         endpoints = [{{ path = \"/webhooks/tradecloud\", allow_from = [\"tradecloud-production\"] }}]"
+         endpoints = [{{ path = \"/webhooks/tradecloud\", allow_from = [\"tradecloud-production\", \"2001:db8:7::/48\"] }}]"
     ))
 }
 
@@ -28,10 +30,20 @@ fn post(receiver: &Receiver, first: impl AsRef<[u8]>, lines: &[&str]) -> Answer 
 
 /// A header of version 2 with these addresses, and a field that nobody knows.
 fn version_2(command: u8, source: [u8; 4]) -> Vec<u8> {
+    header_of_version_2(0x20 | command, 0x11, &[source, [10, 0, 0, 1]].concat())
+}
+
+/// The same for IPv6.
+fn version_2_of(source: Ipv6Addr) -> Vec<u8> {
+    header_of_version_2(0x21, 0x21, &[source.octets(), Ipv6Addr::LOCALHOST.octets()].concat())
+}
+
+fn header_of_version_2(version_and_command: u8, family: u8, addresses: &[u8]) -> Vec<u8> {
     let mut header = b"\r\n\r\n\0\r\nQUIT\n".to_vec();
-    header.extend([0x20 | command, 0x11, 0, 12 + 4]);
-    header.extend(source);
-    header.extend([10, 0, 0, 1, 0x10, 0, 0x01, 0xbb]);
+    header.extend([version_and_command, family, 0, u8::try_from(addresses.len()).unwrap() + 4 + 4]);
+    header.extend(addresses);
+    // The ports.
+    header.extend([0x10, 0, 0x01, 0xbb]);
     header.extend([0xee, 0, 1, 7]);
     header
 }
@@ -78,8 +90,14 @@ fn the_word_of_anybody_else_counts_for_nothing() {
 fn the_proxy_protocol_is_understood_in_both_versions() {
     let receiver = receiver_behind("127.0.0.1");
 
-    let taken =
-        [format!("PROXY TCP4 {TRADECLOUD} 10.0.0.1 4096 443\r\n").into_bytes(), version_2(1, [34, 90, 20, 233])];
+    let taken = [
+        format!("PROXY TCP4 {TRADECLOUD} 10.0.0.1 4096 443\r\n").into_bytes(),
+        b"PROXY TCP6 2001:db8:7::1 2001:db8::2 4096 443\r\n".to_vec(),
+        format!("PROXY TCP6 ::ffff:{TRADECLOUD} ::ffff:10.0.0.1 4096 443\r\n").into_bytes(),
+        version_2(1, [34, 90, 20, 233]),
+        version_2_of("2001:db8:7::1".parse().unwrap()),
+        version_2_of(format!("::ffff:{TRADECLOUD}").parse().unwrap()),
+    ];
     for header in &taken {
         assert_eq!(post(&receiver, header, &[]).status, Some(202), "{header:?}");
     }
@@ -88,8 +106,12 @@ fn the_proxy_protocol_is_understood_in_both_versions() {
         b"PROXY TCP6 2001:db8::1 2001:db8::2 4096 443\r\n".to_vec(),
         b"PROXY UNKNOWN\r\n".to_vec(),
         version_2(1, [6, 6, 6, 6]),
+        version_2_of("2001:db8:8::1".parse().unwrap()),
         // The proxy's own look at whether we live.
         version_2(0, [34, 90, 20, 233]),
+        // Neither of IPv4 nor of IPv6.
+        header_of_version_2(0x21, 0x00, &[]),
+        header_of_version_2(0x21, 0x31, &[b'/'; 216]),
     ];
     for header in &turned_away {
         assert_eq!(post(&receiver, header, &[]).status, Some(403), "{header:?}");
@@ -105,7 +127,13 @@ fn a_header_that_cannot_be_read_ends_the_connection() {
     let mut endless = version_2(1, [34, 90, 20, 233]);
     endless[14] = 0xff;
     for header in [
-        &b"PROXY TCP4 1.2.3.4\r\n"[..],
+        &header_of_version_2(0x11, 0x11, &[34, 90, 20, 233, 10, 0, 0, 1])[..],
+        &header_of_version_2(0x2f, 0x11, &[34, 90, 20, 233, 10, 0, 0, 1]),
+        &header_of_version_2(0x21, 0x21, &[34, 90, 20, 233, 10, 0, 0, 1]),
+        b"PROXY TCP4 1.2.3.4\r\n",
+        b"PROXY TCP4 35.204.224.107 10.0.0.1 4096 99999\r\n",
+        b"PROXY TCP6 35.204.224.107 10.0.0.1 4096 443\r\n",
+        b"PROXY\r\n",
         b"PROXY TCP4 999.2.3.4 10.0.0.1 1 2\r\n",
         b"PROXY nonsense that goes on and on for longer than any header of the first version may be, which is 107\r\n",
         &endless,
@@ -114,6 +142,57 @@ fn a_header_that_cannot_be_read_ends_the_connection() {
         assert!(connection.closed_silently(), "{header:?}");
     }
     assert_eq!(post(&receiver, format!("PROXY TCP4 {TRADECLOUD} 10.0.0.1 4096 443\r\n"), &[]).status, Some(202));
+}
+
+#[test]
+fn a_proxy_that_begins_a_header_and_does_not_end_it_is_not_waited_for_long() {
+    let receiver = Receiver::with(
+        "server.trusted_proxies = [\"127.0.0.1\"]
+server.limits.tls_handshake = \"1s\"",
+    );
+
+    for begun in [&b"PROXY TCP4 35."[..], b"\r\n\r\n\0\r\nQU", &version_2(1, [34, 90, 20, 233])[..20]] {
+        let mut connection = TcpStream::connect(("127.0.0.1", receiver.public_port())).unwrap();
+        connection.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        connection.write_all(begun).unwrap();
+        let end = connection.read(&mut [0; 16]).map_err(|error| error.kind());
+        assert!(matches!(end, Ok(0) | Err(ErrorKind::ConnectionReset)), "{begun:?}: {end:?}");
+    }
+}
+
+#[test]
+fn a_header_that_comes_byte_by_byte_is_a_header() {
+    let receiver = receiver_behind("127.0.0.1");
+    let body = order_event("1").to_string();
+
+    for header in
+        [format!("PROXY TCP4 {TRADECLOUD} 10.0.0.1 4096 443\r\n").into_bytes(), version_2(1, [34, 90, 20, 233])]
+    {
+        let mut connection = Connection::open_slowly_after(&header, receiver.public_port(), &receiver.ca());
+        connection.write_head(&[&content_length(&body)]);
+        connection.write(&body);
+        assert_eq!(connection.answer().status, Some(202), "{header:?}");
+    }
+}
+
+/// One socket for both families: a client of IPv4 arrives as `::ffff:127.0.0.1`.
+#[tokio::test]
+async fn lists_of_addresses_hold_on_a_socket_for_ipv6_too() {
+    let mut receiver = Receiver::prepared(
+        r#"endpoints = [
+            { path = "/four", allow_from = ["127.0.0.0/8"] },
+            { path = "/six", allow_from = ["::1"] },
+            { path = "/mapped", allow_from = ["::ffff:127.0.0.0/104"] },
+            { path = "/elsewhere", allow_from = ["2001:db8::/32", "10.0.0.0/8", "::ffff:10.0.0.1"] },
+        ]"#,
+    )
+    .setting("SERVER__LISTEN", "[::]:0");
+    receiver.restart();
+
+    for (path, status) in [("/four", 202), ("/six", 403), ("/mapped", 202), ("/elsewhere", 403)] {
+        let sender = receiver.sender().to(receiver.url(path));
+        assert_eq!(sender.send(order_event("1")).await.status, Some(status), "{path}");
+    }
 }
 
 #[tokio::test]
@@ -163,6 +242,15 @@ fn tls_is_off_only_where_nobody_else_can_listen_in() {
         ("192.168.1.10:8443", true),
         ("10.1.2.3:8443", true),
         ("[fd00::1]:8443", true),
+        ("172.31.0.1:8443", true),
+        ("169.254.1.1:8443", true),
+        ("[::1]:8443", true),
+        ("[fe80::1]:8443", true),
+        ("[::ffff:10.0.0.1]:8443", true),
+        ("172.32.0.1:8443", false),
+        ("100.64.0.1:8443", false),
+        ("[2001:db8::1]:8443", false),
+        ("[::ffff:203.0.113.7]:8443", false),
         ("0.0.0.0:8443", false),
         ("[::]:8443", false),
         ("203.0.113.7:8443", false),
@@ -172,6 +260,16 @@ fn tls_is_off_only_where_nobody_else_can_listen_in() {
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert_eq!(output.status.code(), Some(if valid { 0 } else { 78 }), "{listen}: {said}");
         assert!(valid || said.contains("`server.tls` is \"off\""), "{said}");
+    }
+}
+
+#[test]
+fn tls_is_off_only_if_that_is_what_is_written() {
+    for value in ["\"on\"", "\"Off\"", "\"\"", "false"] {
+        let output = Receiver::prepared(&format!("server.tls = {value}")).run(&["check"]);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(78), "{value}: {said}");
+        assert!(said.contains("`server.tls`"), "{value}: {said}");
     }
 }
 

@@ -1,18 +1,20 @@
 //! Which handler gets which event; that each has its own deliveries; paused handlers, and catching up.
 
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::support::erp::{Erp, Received};
 use crate::support::receiver::Receiver;
 use crate::support::sender::{message_id, order_event};
+use crate::support::store::Store::{self, Postgres, Sqlite};
 
 /// An HTTP handler that delivers to `erp`.
 fn handler(name: &str, erp: &Erp, more: &str) -> String {
     format!("handlers.{name} = {{ type = \"http\", url = \"{}\"{more} }}\n", erp.url("/"))
 }
 
-fn receiver(handlers: &[String]) -> Receiver {
-    Receiver::with(&format!("delivery.first_retry = \"50ms\"\n{}", handlers.concat()))
+fn receiver(store: Store, handlers: &[String]) -> Receiver {
+    store.with(&format!("delivery.first_retry = \"50ms\"\n{}", handlers.concat()))
 }
 
 /// An order event by that name.
@@ -33,16 +35,20 @@ fn handlers_of(receiver: &Receiver, event: &Value) -> Vec<String> {
     deliveries.iter().map(|delivery| delivery["handler"].as_str().unwrap().to_owned()).collect()
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_event_goes_to_the_handlers_that_want_it() {
+async fn an_event_goes_to_the_handlers_that_want_it(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
-    let receiver = receiver(&[
-        handler("all", &erp, ""),
-        handler("shipments", &erp, ", kinds = [\"shipment\"]"),
-        handler("accepted", &erp, ", events = [\"*Accepted*\"]"),
-        handler("suppliers", &erp, ", by = \"supplier\""),
-        handler("plant", &erp, ", companies = [\"plant-7\"]"),
-    ]);
+    let receiver = receiver(
+        store,
+        &[
+            handler("all", &erp, ""),
+            handler("shipments", &erp, ", kinds = [\"shipment\"]"),
+            handler("accepted", &erp, ", events = [\"*Accepted*\"]"),
+            handler("suppliers", &erp, ", by = \"supplier\""),
+            handler("plant", &erp, ", companies = [\"plant-7\"]"),
+        ],
+    );
     let (issued, accepted, mut plant) =
         (named("OrderIssuedByBuyer"), named("OrderLinesAcceptedBySupplier"), named("OrderIssuedByBuyer"));
     plant["orderEvent"]["buyerOrder"]["companyId"] = "plant-7".into();
@@ -56,10 +62,11 @@ async fn an_event_goes_to_the_handlers_that_want_it() {
     assert_eq!(handlers_of(&receiver, &plant), ["all", "plant"]);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_company_is_found_wherever_the_event_names_it_in_json_and_in_txml() {
+async fn a_company_is_found_wherever_the_event_names_it_in_json_and_in_txml(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
-    let receiver = receiver(&[handler("ours", &erp, ", companies = [\"us\"]")]);
+    let receiver = receiver(store, &[handler("ours", &erp, ", companies = [\"us\"]")]);
     let bodies = [
         json!({"eventName": "OrderIssuedByBuyer", "orderEvent": {"orderId": "1", "supplierOrder": {"companyId": "us"}}}),
         json!({"eventName": "ShipmentIssuedBySupplier", "shipment": {"id": "2", "buyerShipment": {"companyId": "us"}}}),
@@ -81,10 +88,11 @@ async fn a_company_is_found_wherever_the_event_names_it_in_json_and_in_txml() {
     assert_eq!(unwanted.iter().map(|event| event["subject"].clone()).collect::<Vec<_>>(), ["6", "6"]);
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_event_that_nobody_wants_is_kept_and_shown_as_such() {
+async fn an_event_that_nobody_wants_is_kept_and_shown_as_such(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
-    let receiver = receiver(&[handler("shipments", &erp, ", kinds = [\"shipment\"]")]);
+    let receiver = receiver(store, &[handler("shipments", &erp, ", kinds = [\"shipment\"]")]);
     let event = order_event("1");
 
     let answer = receiver.sender().send(event.clone()).await;
@@ -95,10 +103,11 @@ async fn an_event_that_nobody_wants_is_kept_and_shown_as_such() {
     assert_eq!(serde_json::from_slice::<Value>(&receiver.body_of(&message_id(&event))).unwrap(), event);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_handler_that_is_down_holds_back_only_itself() {
+async fn a_handler_that_is_down_holds_back_only_itself(#[values(Sqlite, Postgres)] store: Store) {
     let (mut down, up) = (Erp::start(), Erp::start());
-    let receiver = receiver(&[handler("down", &down, ""), handler("up", &up, "")]);
+    let receiver = receiver(store, &[handler("down", &down, ""), handler("up", &up, "")]);
     down.stop();
     let events: Vec<Value> = (0..20).map(|_| order_event("the same order")).collect();
 
@@ -112,10 +121,11 @@ async fn a_handler_that_is_down_holds_back_only_itself() {
     assert_eq!(ids(&down.wait_for(20).await), sent);
 }
 
+#[rstest]
 #[tokio::test]
-async fn events_for_a_paused_handler_wait_until_it_goes_on() {
+async fn events_for_a_paused_handler_wait_until_it_goes_on(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
-    let mut receiver = receiver(&[handler("erp", &erp, ", paused = true")]);
+    let mut receiver = receiver(store, &[handler("erp", &erp, ", paused = true")]);
     let events: Vec<Value> = (0..3).map(|_| order_event("1")).collect();
     for event in &events {
         assert!(receiver.sender().send(event.clone()).await.is_delivered());
@@ -134,10 +144,11 @@ async fn events_for_a_paused_handler_wait_until_it_goes_on() {
     assert_eq!(ids(&erp.wait_for(3).await), events.iter().map(message_id).collect::<Vec<_>>());
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_new_handler_catches_up_on_what_it_wants_in_the_order_received() {
+async fn a_new_handler_catches_up_on_what_it_wants_in_the_order_received(#[values(Sqlite, Postgres)] store: Store) {
     let (erp, new) = (Erp::start(), Erp::start());
-    let mut receiver = receiver(&[handler("erp", &erp, "")]);
+    let mut receiver = receiver(store, &[handler("erp", &erp, "")]);
     let (issued, accepted) = (named("OrderIssuedByBuyer"), named("OrderLinesAcceptedBySupplier"));
     let (again, refused) = (named("OrderLinesAcceptedBySupplier"), "no event");
     for event in [&issued, &accepted, &again] {

@@ -115,8 +115,8 @@ impl Credential for OAuth {
         }
     }
 
-    async fn learn(&self) -> Result<(), String> {
-        self.issuer.learn().await
+    async fn learn(&self, _: &Authorization<'_>) -> Result<(), &'static str> {
+        self.issuer.learn().await.map_err(|_| "the keys of the token's issuer cannot be had now")
     }
 
     async fn start(&self) {

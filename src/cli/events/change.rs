@@ -35,7 +35,7 @@ pub(super) async fn deliver(
         let state = args.filter.state.unwrap_or(State::Dead).as_str();
         match handler {
             Some(name) if !args.all => {
-                writeln!(out, "Nothing to deliver: handler {name} has had every event that it is for.")?
+                writeln!(out, "Nothing to deliver: handler {name} has had every event that it is for.")?;
             }
             _ => writeln!(out, "Nothing to deliver: no event is {state} and matches.")?,
         }

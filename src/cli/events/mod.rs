@@ -178,7 +178,7 @@ pub async fn run(args: &EventsArgs, out: &mut impl Write) -> Result<bool, Failur
 /// The inbox and what handlers there are. Nothing else of the configuration is asked for: a certificate
 /// that cannot be read must not keep anybody from the events.
 async fn open(args: &ConfigArgs) -> Result<(SharedInbox, Arc<[Route]>), Failure> {
-    let layers = super::layers(args)?;
+    let layers = super::layers(args).map_err(|problem| vec![problem])?;
     let kept = layers.kept()?;
     Ok((kept.inbox.store.open(Purpose::Look).await?, kept.routes.into()))
 }

@@ -97,6 +97,7 @@ pub(crate) fn on_loopback(url: &Url) -> bool {
 /// The certificates of `ca_file`.
 pub(crate) fn roots(section: &Section) -> Option<Vec<Certificate>> {
     let path = section.file("ca_file")?;
+    section.depends_on("ca_file", &path);
     let pem = match std::fs::read(&path) {
         Ok(pem) => pem,
         Err(error) => {

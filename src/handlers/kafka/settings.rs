@@ -100,6 +100,7 @@ fn tls(section: &Section) -> Option<Tls> {
         return Some(if on { Tls::On(None) } else { Tls::Off });
     }
     let path = file?;
+    section.depends_on("ca_file", &path);
     if !on {
         section.error("ca_file", "is of no use without TLS. Add `tls = true`");
         return None;

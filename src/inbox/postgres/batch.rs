@@ -7,6 +7,7 @@
 //! events go in by their keys in order, for the same reason: a message that two receivers store at once
 //! makes the second wait for the first, and never each for the other.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -125,8 +126,9 @@ pub(super) fn storable(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 
-/// Does all of it in one transaction; returns for each row whether it is new. Durable on return.
-pub(super) async fn commit(db: &ClientWrapper, rows: &[&Row], ends: &[&End]) -> Result<Vec<bool>, Error> {
+/// Does all of it in one transaction; returns for each row whether it is new, and for each end whether its
+/// claim still was ours. Durable on return.
+pub(super) async fn commit(db: &ClientWrapper, rows: &[&Row], ends: &[&End]) -> Result<(Vec<bool>, Vec<bool>), Error> {
     let lanes = rows.iter().filter_map(|row| row.lane).chain(ends.iter().map(|end| end.claim.lane));
     let [lock, store, deliver, finish, forget, advance] = [
         db.prepare_cached(LOCK).await?,
@@ -137,7 +139,7 @@ pub(super) async fn commit(db: &ClientWrapper, rows: &[&Row], ends: &[&End]) -> 
         db.prepare_cached(ADVANCE).await?,
     ];
     // Sent in this order, and all of it before the first answer is there.
-    let ((), (), stored, (), (), (), (), (), ()) = tokio::try_join!(
+    let ((), (), stored, (), ended, (), (), (), ()) = tokio::try_join!(
         biased;
         db.batch_execute("BEGIN"),
         lock_lanes(db, &lock, lanes.collect()),
@@ -150,7 +152,7 @@ pub(super) async fn commit(db: &ClientWrapper, rows: &[&Row], ends: &[&End]) -> 
         db.batch_execute("SET LOCAL statement_timeout = 0"),
         db.batch_execute("COMMIT"),
     )?;
-    Ok(stored)
+    Ok((stored, ended))
 }
 
 const LOCK: &str = "SELECT count(pg_advisory_xact_lock(lane)) FROM unnest($1::bigint[]) AS lane";
@@ -263,47 +265,52 @@ const FINISH: &str = "\
                                        AND e.state = 0 AND e.event < o.event)
                           THEN NULL ELSE now() + o.pause * interval '1 microsecond' END
         FROM ours o WHERE d.event = o.event AND d.handler = o.handler AND d.state = 0 RETURNING o.*
+    ), noted AS (
+        INSERT INTO failures (event, handler, attempt, at, took, reason)
+        SELECT event, handler, attempt, now(), took, reason FROM ended WHERE reason IS NOT NULL
+        ON CONFLICT (event, handler, attempt)
+        DO UPDATE SET at = excluded.at, took = excluded.took, reason = excluded.reason
     )
-    INSERT INTO failures (event, handler, attempt, at, took, reason)
-    SELECT event, handler, attempt, now(), took, reason FROM ended WHERE reason IS NOT NULL
-    ON CONFLICT (event, handler, attempt) DO UPDATE SET at = excluded.at, took = excluded.took, reason = excluded.reason";
+    SELECT event, token FROM ours";
 
-async fn finish_attempts(db: &ClientWrapper, finish: &Statement, ends: &[&End]) -> Result<(), Error> {
+async fn finish_attempts(db: &ClientWrapper, finish: &Statement, ends: &[&End]) -> Result<Vec<bool>, Error> {
     if ends.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    let (mut states, mut pauses, mut statuses, mut reasons) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut outcomes, mut pauses, mut statuses, mut reasons) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for end in ends {
         let (state, pause, status, reason) = match &end.finish {
             Finish::Done => (DONE, None, None, None),
             Finish::Retry { at, reason } => (PENDING, Some(pause_until(*at)), None, Some(reason)),
             Finish::Dead { reason, status } => (DEAD, None, status.map(i32::from), Some(reason)),
         };
-        states.push(state);
+        outcomes.push(state);
         pauses.push(pause);
         statuses.push(status);
         reasons.push(reason.cloned().map(storable));
     }
-    db.execute(
-        finish,
-        &[
-            &ends.iter().map(|end| end.claim.handler.as_str()).collect::<Vec<_>>(),
-            &ends.iter().map(|end| end.claim.lane).collect::<Vec<_>>(),
-            &ends.iter().map(|end| end.token).collect::<Vec<_>>(),
-            &ends.iter().map(|end| end.claim.event).collect::<Vec<_>>(),
-            &states,
-            &pauses,
-            &statuses,
-            &ends
-                .iter()
-                .map(|end| i32::try_from(end.claim.attempts).unwrap_or(i32::MAX).saturating_add(1))
-                .collect::<Vec<_>>(),
-            &ends.iter().map(|end| i64::try_from(end.took.as_millis()).unwrap_or(i64::MAX)).collect::<Vec<_>>(),
-            &reasons,
-        ],
-    )
-    .await
-    .map(drop)
+    let ours = db
+        .query(
+            finish,
+            &[
+                &ends.iter().map(|end| end.claim.handler.as_str()).collect::<Vec<_>>(),
+                &ends.iter().map(|end| end.claim.lane).collect::<Vec<_>>(),
+                &ends.iter().map(|end| end.token).collect::<Vec<_>>(),
+                &ends.iter().map(|end| end.claim.event).collect::<Vec<_>>(),
+                &outcomes,
+                &pauses,
+                &statuses,
+                &ends
+                    .iter()
+                    .map(|end| i32::try_from(end.claim.attempts).unwrap_or(i32::MAX).saturating_add(1))
+                    .collect::<Vec<_>>(),
+                &ends.iter().map(|end| i64::try_from(end.took.as_millis()).unwrap_or(i64::MAX)).collect::<Vec<_>>(),
+                &reasons,
+            ],
+        )
+        .await?;
+    let ours: HashSet<(i64, i64)> = ours.iter().map(|row| (row.get(0), row.get(1))).collect();
+    Ok(ends.iter().map(|end| ours.contains(&(end.claim.event, end.token))).collect())
 }
 
 /// In microseconds from now on: the database has a clock of its own.

@@ -23,7 +23,8 @@ const CLAIM: &str = "\
 /// been finished by who had them before.
 const CLAIMED: &str = "\
     WITH heads AS (
-        SELECT first.event, e.key, e.id, first.attempts, first.since, octet_length(e.body) AS size, c.lane
+        SELECT first.event, e.key, e.id, first.attempts,
+               (extract(epoch FROM now() - first.since) * 1000000)::bigint AS age, octet_length(e.body) AS size, c.lane
         FROM claims c, LATERAL (SELECT d.event, d.attempts, d.since, d.due FROM deliveries d
                                 WHERE d.handler = c.handler AND d.lane = c.lane AND d.state = 0
                                 ORDER BY d.event LIMIT 1) AS first
@@ -67,19 +68,20 @@ pub(super) async fn claim(db: &ClientWrapper, handler: &str, most: usize, by: &C
     )?;
     let now = Timestamp::now();
     Ok(Due {
-        claims: heads.iter().map(|head| read_claim(handler, head)).collect(),
+        claims: heads.iter().map(|head| read_claim(handler, head, now)).collect(),
         next: next.map(|row| now.saturating_add(SignedDuration::from_micros(row.get(0))).unwrap_or(now)),
     })
 }
 
-fn read_claim(handler: &str, row: &Row) -> Claim {
+/// The database has a clock of its own; the claim's times are by ours, on which it is `now`.
+fn read_claim(handler: &str, row: &Row, now: Timestamp) -> Claim {
     Claim {
         event: row.get(0),
         key: key(row, 1),
         id: row.get(2),
         handler: handler.to_owned(),
         attempts: u32::try_from(row.get::<_, i32>(3)).unwrap_or_default(),
-        since: row.get(4),
+        since: now.saturating_sub(SignedDuration::from_micros(row.get(4))).unwrap_or(now),
         size: usize::try_from(row.get::<_, i32>(5)).unwrap_or_default(),
         lane: row.get(6),
     }

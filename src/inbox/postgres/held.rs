@@ -21,16 +21,24 @@ pub(super) struct Held(Arc<Mutex<Inside>>);
 
 #[derive(Default)]
 struct Inside {
-    /// By handler and lane, the token of the claim.
-    lanes: HashMap<(String, i64), i64>,
+    /// By handler and lane.
+    lanes: HashMap<(String, i64), Mine>,
     /// Tokens whose claims are to be removed, and how often that is still to be said.
     dropped: Vec<(i64, u8)>,
 }
 
+#[derive(Clone, Copy)]
+struct Mine {
+    token: i64,
+    /// The end of the attempt was sent to the database once, and no answer came.
+    perhaps_ended: bool,
+}
+
 /// A number that no other claim has.
 pub(super) fn token() -> i64 {
-    let [a, b, c, d, e, f, _, _, g, h, ..] = Uuid::new_v4().into_bytes();
-    i64::from_be_bytes([a, b, c, d, e, f, g, h])
+    // A part of each half is not random; where it is, the other half is.
+    let (one, other) = Uuid::new_v4().as_u64_pair();
+    i64::from_be_bytes((one ^ other).to_be_bytes())
 }
 
 impl Held {
@@ -41,18 +49,35 @@ impl Held {
 
     /// Notes what was claimed.
     pub(super) fn add(&self, due: &Due, token: i64) {
-        let lanes = due.claims.iter().map(|claim| ((claim.handler.clone(), claim.lane), token));
-        self.inside().lanes.extend(lanes);
+        let mine = Mine { token, perhaps_ended: false };
+        self.inside().lanes.extend(due.claims.iter().map(|claim| (place(claim), mine)));
     }
 
     /// The token of a claim.
     pub(super) fn token(&self, claim: &Claim) -> Option<i64> {
-        self.inside().lanes.get(&(claim.handler.clone(), claim.lane)).copied()
+        self.inside().lanes.get(&place(claim)).map(|mine| mine.token)
+    }
+
+    /// Notes that nobody knows whether the database has heard of the attempt's end.
+    pub(super) fn perhaps_ended(&self, claim: &Claim) {
+        if let Some(mine) = self.inside().lanes.get_mut(&place(claim)) {
+            mine.perhaps_ended = true;
+        }
+    }
+
+    /// Whether the database may have heard of the attempt's end before.
+    pub(super) fn has_perhaps_ended(&self, claim: &Claim) -> bool {
+        self.inside().lanes.get(&place(claim)).is_some_and(|mine| mine.perhaps_ended)
+    }
+
+    /// How many attempts go on.
+    pub(super) fn count(&self) -> usize {
+        self.inside().lanes.len()
     }
 
     /// The attempt has ended; returns the token of its claim.
     pub(super) fn remove(&self, claim: &Claim) -> Option<i64> {
-        self.inside().lanes.remove(&(claim.handler.clone(), claim.lane))
+        self.inside().lanes.remove(&place(claim)).map(|mine| mine.token)
     }
 
     /// The database is to be told that the claims with this token are over.
@@ -79,4 +104,8 @@ impl Held {
     fn inside(&self) -> MutexGuard<'_, Inside> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn place(claim: &Claim) -> (String, i64) {
+    (claim.handler.clone(), claim.lane)
 }

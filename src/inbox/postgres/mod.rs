@@ -2,7 +2,12 @@
 //!
 //! `writer` commits whatever is waiting in one transaction, and `batch` holds its statements and says
 //! how the order is kept across receivers. `claims` is what is due, `presence` who is at work and what
-//! becomes of the work of one that is not, `changes` and `views` what people do and look at.
+//! becomes of the work of one that is not: a receiver's claims end with its lease, and `presence` says why
+//! it is a lease and no lock of a session. `changes` and `views` are what people do and look at.
+//!
+//! Nothing here waits without end. Getting a connection, each statement and each lock has its time, on
+//! both sides of the connection; only a commit that waits for a standby is left to the server, since it
+//! would count as done if it was cut short.
 
 mod batch;
 mod changes;
@@ -128,13 +133,13 @@ macro_rules! on_connection {
 #[async_trait::async_trait]
 impl Inbox for Postgres {
     async fn store(&self, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {
-        let new = self.writer.run(Work::Store(Row::event(incoming, &routes))).await?;
+        let new = self.writer.run(Work::Store(Box::new(Row::event(incoming, &routes)))).await?;
         Ok(Receipt { duplicate: !new })
     }
 
     async fn refuse(&self, refused: RefusedBody) -> Result<Option<String>, InboxError> {
         let (row, id) = Row::refused(refused);
-        self.writer.run(Work::Store(row)).await?;
+        self.writer.run(Work::Store(Box::new(row))).await?;
         Ok(Some(id))
     }
 
@@ -156,10 +161,22 @@ impl Inbox for Postgres {
     }
 
     async fn finish(&self, claim: &Claim, finish: Finish, took: Duration) -> Result<(), InboxError> {
-        if let Some(token) = self.held.token(claim) {
-            self.writer.run(Work::Finish(End { claim: claim.clone(), token, finish, took })).await?;
-            self.held.remove(claim);
+        let Some(token) = self.held.token(claim) else { return Ok(()) };
+        let end = End { claim: claim.clone(), token, finish, took };
+        match self.writer.run(Work::Finish(end)).await {
+            Ok(true) => {}
+            Ok(false) if self.held.has_perhaps_ended(claim) => {}
+            Ok(false) => tracing::warn!(
+                id = ?claim.id,
+                handler = claim.handler,
+                "another receiver has taken over this delivery while it was made here: it is made a second time"
+            ),
+            Err(error) => {
+                self.held.perhaps_ended(claim);
+                return Err(error);
+            }
         }
+        self.held.remove(claim);
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use deadpool_postgres::ClientWrapper;
 
 use super::{LIMIT, SCHEMA};
 use crate::inbox::{NoInbox, Purpose};
-use crate::postgres::{Pool, within};
+use crate::postgres::{Failure, Pool, within};
 
 /// The version of the schema this program works with.
 const VERSION: i32 = 1;
@@ -22,13 +22,15 @@ const MIGRATING: i64 = 0x7472_6164_6563_6c64;
 /// What is set on every connection.
 ///
 /// The statements are made for their indexes; without the other ways the planner cannot choose one that
-/// was right for yesterday's size of a table. The time-outs free what a receiver that stalls holds.
+/// was right for yesterday's size of a table. The time-outs free what a receiver that stalls holds. What
+/// commits wait for is held on to, so that nobody turns it off under a connection in use.
 pub(super) const SETUP: &str = "\
     SET search_path = tradecloud_inbox; \
     SET statement_timeout = '10s'; SET lock_timeout = '8s'; SET idle_in_transaction_session_timeout = '10s'; \
     SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
     SET jit = off; SET plan_cache_mode = force_generic_plan; \
-    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+    SELECT set_config('synchronous_commit', CASE held WHEN 'off' THEN 'on' ELSE held END, false) \
+    FROM current_setting('synchronous_commit') AS held";
 
 /// Makes sure that the inbox is there in the right version. `place` is the database, for messages.
 pub(super) async fn prepare(pool: &Pool, purpose: Purpose, place: &str) -> anyhow::Result<()> {
@@ -44,11 +46,25 @@ pub(super) async fn prepare(pool: &Pool, purpose: Purpose, place: &str) -> anyho
     if version != VERSION {
         within(LIMIT, migrate(&db))
             .await
-            .with_context(|| format!("cannot prepare the inbox {place}"))?
+            .map_err(|failure| hint(failure).context(format!("cannot prepare the inbox {place}")))?
             .with_context(|| format!("cannot prepare the inbox {place}"))?;
     }
     db.give_back();
     Ok(())
+}
+
+/// What an administrator can do about it.
+fn hint(failure: Failure) -> anyhow::Error {
+    /// The role may not do that.
+    const INSUFFICIENT_PRIVILEGE: &str = "42501";
+    let forbidden = failure.code() == Some(INSUFFICIENT_PRIVILEGE);
+    let error = anyhow::Error::from(failure);
+    if !forbidden {
+        return error;
+    }
+    error.context(format!(
+        "the role may not make its tables. As an administrator: CREATE SCHEMA {SCHEMA} AUTHORIZATION <role>"
+    ))
 }
 
 /// Whether an inbox can be on this server.
@@ -75,7 +91,11 @@ async fn judge(db: &ClientWrapper, purpose: Purpose) -> Result<anyhow::Result<()
 
 /// The version of the schema that is there; 0 if there is none.
 async fn version(db: &ClientWrapper) -> Result<i32, tokio_postgres::Error> {
-    let there = db.query_one("SELECT to_regclass($1 || '.version') IS NOT NULL", &[&SCHEMA]).await?;
+    // Asked of the tables, not by `to_regclass`: that answers from a cache, and within a transaction it may
+    // not have heard of what another receiver made while this one waited for it.
+    let there = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n
+                                ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = 'version')";
+    let there = db.query_one(there, &[&SCHEMA]).await?;
     if !there.get::<_, bool>(0) {
         return Ok(0);
     }
@@ -96,7 +116,8 @@ async fn migrate(db: &ClientWrapper) -> Result<anyhow::Result<()>, tokio_postgre
     }
     if found == 0 {
         // An administrator may have made it for a role that may not.
-        let there = db.query_one("SELECT to_regnamespace($1) IS NOT NULL", &[&SCHEMA]).await?;
+        let there = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1)";
+        let there = db.query_one(there, &[&SCHEMA]).await?;
         if !there.get::<_, bool>(0) {
             db.batch_execute(&format!("CREATE SCHEMA {SCHEMA}")).await?;
         }

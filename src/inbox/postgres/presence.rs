@@ -5,14 +5,15 @@
 //! then there for the next who looks. All times are the database's own.
 //!
 //! Leases rather than locks of a session, because a session also ends where the receiver lives on: the
-//! database restarts, or a firewall forgets the connection. For the same reason nobody is taken for dead
-//! by a receiver that was late itself: after an outage of the database all leases have run out, and
-//! everyone has as long again to come back.
+//! database restarts, or a firewall forgets the connection; every attempt in flight would then be made
+//! twice. For the same reason nobody is taken for dead by a receiver that was late itself: after an outage
+//! of the database all leases have run out, and everyone has as long again to come back. And a session
+//! outlives a machine that lost its power until TCP gives up, while a lease runs out in seconds.
 //!
 //! A receiver that stalls or is cut off for longer loses its claims while its handlers may still be at
 //! work: another one tries the same event again, as after a crash. What the first one then says of it does
 //! not count any more (see `FINISH` in `batch`), and it starts no attempt with a claim that is not its own
-//! (see `claims::load`).
+//! (see `claims::load`). Both are told to its log.
 
 use std::time::Duration;
 
@@ -45,31 +46,55 @@ pub(super) async fn beat(pool: Pool, receiver: String, held: Held) {
     loop {
         times.tick().await;
         match once(&pool, &receiver, &held).await {
-            Ok(0) => {}
-            Ok(gone) => tracing::warn!(gone, "another receiver does not answer any more; its work is taken over"),
+            Ok(beat) => beat.tell(held.count()),
             Err(failure) => tracing::warn!(%failure, "cannot say in the inbox that this receiver is at work"),
         }
     }
 }
 
-/// One beat; returns how many receivers were removed.
-pub(super) async fn once(pool: &Pool, receiver: &str, held: &Held) -> Result<u64, crate::postgres::Failure> {
-    let db = pool.get().await?;
-    let dropped = held.dropped();
-    let gone = within(LIMIT, renew(&db, receiver, &dropped)).await?;
-    held.forget(&dropped);
-    db.give_back();
-    Ok(gone)
+/// What came to light in a beat.
+pub(super) struct Beat {
+    /// Receivers that were removed.
+    gone: u64,
+    /// The others had taken this one for dead.
+    was_gone: bool,
 }
 
-async fn renew(db: &ClientWrapper, receiver: &str, dropped: &[i64]) -> Result<u64, Error> {
+impl Beat {
+    fn tell(&self, attempts: usize) {
+        if self.was_gone {
+            tracing::warn!(
+                attempts,
+                "this receiver was not heard of for too long: others have taken over what it was at, and may deliver \
+                 it a second time"
+            );
+        }
+        if self.gone > 0 {
+            tracing::warn!(self.gone, "another receiver does not answer any more; its work is taken over");
+        }
+    }
+}
+
+/// One beat.
+pub(super) async fn once(pool: &Pool, receiver: &str, held: &Held) -> Result<Beat, crate::postgres::Failure> {
+    let db = pool.get().await?;
+    let dropped = held.dropped();
+    let beat = within(LIMIT, renew(&db, receiver, &dropped)).await?;
+    held.forget(&dropped);
+    db.give_back();
+    Ok(beat)
+}
+
+async fn renew(db: &ClientWrapper, receiver: &str, dropped: &[i64]) -> Result<Beat, Error> {
     // A beat that a crash of the database forgets costs nobody anything.
     db.batch_execute("BEGIN; SET LOCAL synchronous_commit = off").await?;
     let statement = "INSERT INTO receivers AS r (id, until, steady) \
                      VALUES ($1, now() + $2 * interval '1 second', now()) \
                      ON CONFLICT (id) DO UPDATE SET until = excluded.until, \
-                         steady = CASE WHEN r.until < now() THEN now() ELSE r.steady END";
-    db.execute(&db.prepare_cached(statement).await?, &[&receiver, &LEASE]).await?;
+                         steady = CASE WHEN r.until < now() THEN now() ELSE r.steady END \
+                     RETURNING xmax = 0";
+    // A row that is written anew has no earlier version.
+    let was_gone = db.query_one(&db.prepare_cached(statement).await?, &[&receiver, &LEASE]).await?.get(0);
     if !dropped.is_empty() {
         let statement = "DELETE FROM claims WHERE receiver = $1 AND token = ANY ($2)";
         db.execute(&db.prepare_cached(statement).await?, &[&receiver, &dropped]).await?;
@@ -78,7 +103,7 @@ async fn renew(db: &ClientWrapper, receiver: &str, dropped: &[i64]) -> Result<u6
                          SELECT 1 FROM receivers me WHERE me.id = $1 AND me.steady < now() - $2 * interval '1 second')";
     let gone = db.execute(&db.prepare_cached(statement).await?, &[&receiver, &LEASE]).await?;
     db.batch_execute("COMMIT").await?;
-    Ok(gone)
+    Ok(Beat { gone, was_gone })
 }
 
 /// Ends the lease: whatever the receiver had claimed is free.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::LIMIT;
 use super::batch::{self, End, Row};
@@ -29,13 +29,13 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// What is to be written.
 #[derive(Debug)]
 pub(super) enum Work {
-    Store(Row),
+    Store(Box<Row>),
     Finish(End),
 }
 
 struct Job {
     work: Work,
-    /// Told when it is durable: whether it is new.
+    /// Told when it is durable: whether it is new, or whether the claim still was ours.
     reply: oneshot::Sender<Result<bool, InboxError>>,
 }
 
@@ -62,8 +62,8 @@ impl Writer {
         Self { jobs: Mutex::new(Some(sender)), task: Mutex::new(Some(task)) }
     }
 
-    /// Does that in the next transaction; returns once it is durable, with whether it is new. It is done
-    /// even if the caller stops waiting.
+    /// Does that in the next transaction; returns once it is durable, with whether an event is new, or an
+    /// attempt that has ended still was ours. It is done even if the caller stops waiting.
     pub(super) async fn run(&self, work: Work) -> Result<bool, InboxError> {
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(InboxError::Closed)?;
         let (reply, replied) = oneshot::channel();
@@ -114,6 +114,10 @@ async fn run(pool: Pool, mut jobs: mpsc::Receiver<Job>) {
         }
         if let Some(failure) = failure {
             tracing::error!(%failure, "the inbox cannot write; what it cannot write is answered 503 until it can");
+            if jobs.is_closed() {
+                // Nobody waits for a database that may not come back; to those who ask, we were closed.
+                return;
+            }
             sleep(PAUSE).await;
         } else if failed {
             tracing::info!("the inbox can write again");
@@ -127,9 +131,14 @@ async fn write(pool: &Pool, connection: &mut Option<Connection>, works: &[&Work]
     match transaction(pool, connection, works).await {
         Ok(new) => new.into_iter().map(Ok).collect(),
         Err(failure) if works.len() > 1 && is_of_one(&failure) => {
-            let mut answers = Vec::new();
+            let (begun, mut stopped, mut answers) = (Instant::now(), None, Vec::new());
             for work in works {
-                let alone = transaction(pool, connection, &[work]).await;
+                let alone = match &stopped {
+                    None => transaction(pool, connection, &[work]).await,
+                    Some(failure) => Err(Failure::clone(failure)),
+                };
+                // Those behind it have waited long enough, or would fare no better.
+                stopped = alone.as_ref().err().filter(|why| !is_of_one(why) || begun.elapsed() > LIMIT).cloned();
                 answers.push(alone.map(|new| new.first().copied().unwrap_or_default()));
             }
             answers
@@ -139,20 +148,28 @@ async fn write(pool: &Pool, connection: &mut Option<Connection>, works: &[&Work]
 }
 
 async fn transaction(pool: &Pool, connection: &mut Option<Connection>, works: &[&Work]) -> Result<Vec<bool>, Failure> {
-    let db = match connection.take() {
-        Some(db) if !db.is_closed() => db,
-        _ => pool.get().await?,
+    // A closed one has to go first, or the pool, which is for one, would wait for its place.
+    let open = connection.take().filter(|db| !db.is_closed());
+    let db = match open {
+        Some(db) => db,
+        None => pool.get().await?,
     };
     let (mut rows, mut ends) = (Vec::new(), Vec::new());
     for work in works {
         match work {
-            Work::Store(row) => rows.push(row),
+            Work::Store(row) => rows.push(&**row),
             Work::Finish(end) => ends.push(end),
         }
     }
-    let mut stored = within(LIMIT, batch::commit(&db, &rows, &ends)).await?.into_iter();
+    // All its statements are under way at once: too much for a stack.
+    let (stored, ended) = within(LIMIT, Box::pin(batch::commit(&db, &rows, &ends))).await?;
     *connection = Some(db);
-    Ok(works.iter().map(|work| matches!(work, Work::Store(_)) && stored.next().unwrap_or_default()).collect())
+    let (mut stored, mut ended) = (stored.into_iter(), ended.into_iter());
+    let answer = |work: &&Work| match work {
+        Work::Store(_) => stored.next(),
+        Work::Finish(_) => ended.next(),
+    };
+    Ok(works.iter().map(answer).map(Option::unwrap_or_default).collect())
 }
 
 /// Whether it may be the fault of one job: not if the database was not reached, is full, ends, or can

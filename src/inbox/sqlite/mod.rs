@@ -4,6 +4,7 @@
 //! `deliveries` are the statements, `changes` and `views` what people do and look at.
 
 mod changes;
+mod clock;
 mod deliveries;
 mod events;
 mod open;
@@ -26,6 +27,7 @@ use super::{
 use crate::config::Section;
 use crate::dispatch::Route;
 use crate::event::Event;
+use clock::Clock;
 use reader::Reader;
 use writer::Writer;
 
@@ -62,6 +64,7 @@ struct Sqlite {
     claimed: Mutex<HashSet<(String, i64)>>,
     /// Where the next sweep goes on.
     swept_to: Mutex<i64>,
+    clock: Clock,
     _lock: Option<std::fs::File>,
 }
 
@@ -70,7 +73,24 @@ impl Sqlite {
         let lock = open::prepare(&path, purpose)?;
         let reader = Reader::new(path.clone());
         let writer = Writer::start(path, reader.reopener())?;
-        Ok(Self { writer, reader, claimed: Mutex::default(), swept_to: Mutex::new(0), _lock: lock })
+        Ok(Self {
+            writer,
+            reader,
+            claimed: Mutex::default(),
+            swept_to: Mutex::new(0),
+            clock: Clock::default(),
+            _lock: lock,
+        })
+    }
+
+    /// Does what is to be done if the clock was set.
+    async fn follow_clock(&self) -> Result<(), InboxError> {
+        let Some(set) = self.clock.look() else { return Ok(()) };
+        let moved = self.writer.run(0, move |db| clock::follow(db, set, Timestamp::now())).await;
+        if moved.as_ref().is_ok_and(|count| *count > 0) {
+            tracing::warn!(?set, deliveries = ?moved, "the clock was set: what waits goes by the new time");
+        }
+        moved.map(drop).inspect_err(|_| self.clock.forget())
     }
 
     fn claimed(&self) -> std::sync::MutexGuard<'_, HashSet<(String, i64)>> {
@@ -91,6 +111,7 @@ impl Inbox for Sqlite {
     }
 
     async fn claim(&self, handler: &str, most: usize) -> Result<Due, InboxError> {
+        self.follow_clock().await?;
         let taken: HashSet<i64> =
             self.claimed().iter().filter(|(by, _)| by == handler).map(|(_, lane)| *lane).collect();
         let name = handler.to_owned();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use rusqlite::{Connection, OpenFlags};
 
+use crate::config::private;
 use crate::inbox::{NoInbox, Purpose};
 
 /// The version of the schema this program works with.
@@ -29,17 +30,33 @@ pub(super) fn prepare(path: &Path, purpose: Purpose) -> anyhow::Result<Option<Fi
     }
     let directory = directory(path);
     if !directory.exists() {
-        make_directory(&directory).with_context(|| format!("cannot make the directory {}", directory.display()))?;
+        make_directory(&directory)
+            .with_context(|| format!("cannot make the directory of the inbox {}", path.display()))?;
     }
     let lock = if purpose == Purpose::Serve { Some(lock(path)?) } else { None };
+    if !path.exists() {
+        // SQLite would leave the rights to the umask. What it puts beside the file gets the rights of this one.
+        private::for_owner()
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .with_context(|| format!("cannot make the inbox {}", path.display()))?;
+    }
     let mut db = connect(path).with_context(|| format!("cannot open the inbox {}", path.display()))?;
     migrate(&mut db).with_context(|| format!("cannot prepare the inbox {}", path.display()))?;
-    // The file itself is synced by SQLite; its name is the directory's.
-    #[cfg(unix)]
-    File::open(&directory)
-        .and_then(|directory| directory.sync_all())
-        .with_context(|| format!("cannot sync the directory {}", directory.display()))?;
+    sync_names(path)?;
     Ok(lock)
+}
+
+/// Makes the names of the database and of its log durable. SQLite syncs the files themselves, and takes no
+/// notice if it cannot sync their directory.
+pub(super) fn sync_names(path: &Path) -> anyhow::Result<()> {
+    // Windows has no such call and needs none.
+    #[cfg(unix)]
+    File::open(directory(path))
+        .and_then(|directory| directory.sync_all())
+        .with_context(|| format!("cannot sync the directory of the inbox {}", path.display()))?;
+    Ok(())
 }
 
 /// A connection that writes, with every commit on disk before it returns.
@@ -49,7 +66,14 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     db.busy_timeout(BUSY)?;
-    db.pragma_update(None, "journal_mode", "WAL")?;
+    let mode: String = db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode != "wal" {
+        // SQLite does not call it an error, and would go on in another mode.
+        return Err(rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR),
+            Some("its write-ahead log cannot be set up (a disk that fails, or a network drive?)".to_owned()),
+        ));
+    }
     db.pragma_update(None, "synchronous", "FULL")?;
     // Only macOS has it, and there a plain sync stops at the disk's cache.
     db.pragma_update(None, "fullfsync", true)?;
@@ -111,11 +135,20 @@ fn directory(path: &Path) -> PathBuf {
     }
 }
 
-/// Orders are nobody else's business.
-fn make_directory(directory: &Path) -> std::io::Result<()> {
+/// Makes the directory and those above it, each durably: a file is only as safe as the way to it. Orders are
+/// nobody else's business.
+fn make_directory(path: &Path) -> std::io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = directory(path);
+    make_directory(&parent)?;
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "there is nothing to set"))]
     let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)
+    builder.create(path)?;
+    #[cfg(unix)]
+    File::open(parent)?.sync_all()?;
+    Ok(())
 }

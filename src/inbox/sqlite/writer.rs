@@ -198,6 +198,8 @@ impl Work {
         }
         open::prepare(&self.path, crate::inbox::Purpose::Tool).map_err(|error| format!("{error:#}"))?;
         let connection = open::connect(&self.path).map_err(|error| error.to_string())?;
+        // The log has its name since this connection, if it was the first.
+        open::sync_names(&self.path).map_err(|error| format!("{error:#}"))?;
         let file = FileId::of(&self.path);
         self.reopener.reopen();
         if self.last_failure.take().is_some() {

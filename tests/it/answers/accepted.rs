@@ -1,11 +1,13 @@
 //! 202: what counts as an event, however it is sent.
 
 use reqwest::{Method, Version};
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::support::receiver::Receiver;
 use crate::support::sample;
 use crate::support::sender::{Message, message_id, order_event, order_event_in_xml};
+use crate::support::store::Store::{self, Postgres, Sqlite};
 
 /// Events of every kind and form.
 const JSON: [&str; 6] = [
@@ -18,9 +20,10 @@ const JSON: [&str; 6] = [
 ];
 const XML: [&str; 3] = ["order-event.xml", "single-delivery-order-event.xml", "order-documents-event.xml"];
 
+#[rstest]
 #[tokio::test]
-async fn every_kind_of_json_event_is_kept_byte_for_byte() {
-    let receiver = Receiver::start();
+async fn every_kind_of_json_event_is_kept_byte_for_byte(#[values(Sqlite, Postgres)] store: Store) {
+    let receiver = store.with("");
 
     for name in JSON {
         let answer = receiver.sender().send(Message::json(sample(name))).await;
@@ -32,9 +35,10 @@ async fn every_kind_of_json_event_is_kept_byte_for_byte() {
     assert_eq!(receiver.inbox().len(), JSON.len());
 }
 
+#[rstest]
 #[tokio::test]
-async fn every_kind_of_txml_event_is_kept_byte_for_byte() {
-    let receiver = Receiver::start();
+async fn every_kind_of_txml_event_is_kept_byte_for_byte(#[values(Sqlite, Postgres)] store: Store) {
+    let receiver = store.with("");
 
     for name in XML {
         let answer = receiver.sender().send(Message::xml(sample(name))).await;
@@ -132,9 +136,10 @@ async fn unknown_fields_values_and_events_are_taken() {
     assert_eq!(receiver.inbox()[0]["eventName"], "OrderPaintedBlueByBuyer");
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_repeated_message_is_one_event_in_either_encoding() {
-    let receiver = Receiver::start();
+async fn a_repeated_message_is_one_event_in_either_encoding(#[values(Sqlite, Postgres)] store: Store) {
+    let receiver = store.with("");
     let event = order_event("1");
     let id = message_id(&event);
 
@@ -150,9 +155,10 @@ async fn a_repeated_message_is_one_event_in_either_encoding() {
     assert_eq!(receiver.inbox().len(), 1);
 }
 
+#[rstest]
 #[tokio::test]
-async fn without_message_id_the_same_body_is_one_event() {
-    let receiver = Receiver::start();
+async fn without_message_id_the_same_body_is_one_event(#[values(Sqlite, Postgres)] store: Store) {
+    let receiver = store.with("");
     let body = |order: &str| json!({"eventName": "OrderIssuedByBuyer", "orderEvent": {"orderId": order}});
 
     let first = receiver.sender().send(body("1")).await;
@@ -165,9 +171,10 @@ async fn without_message_id_the_same_body_is_one_event() {
     assert_eq!(receiver.inbox().len(), 2);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_repeated_message_is_known_after_a_restart_too() {
-    let mut receiver = Receiver::start();
+async fn a_repeated_message_is_known_after_a_restart_too(#[values(Sqlite, Postgres)] store: Store) {
+    let mut receiver = store.with("");
     let event = order_event("1");
     receiver.sender().send(event.clone()).await;
     receiver.kill();

@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use reqwest::Method;
+use rstest::rstest;
 use serde_json::json;
 
 use crate::support::erp::{Answer, Erp};
 use crate::support::receiver::Receiver;
 use crate::support::sender::{Message, message_id, order_event, order_event_in_xml};
+use crate::support::store::Store::{self, Postgres, Sqlite};
 
 /// A receiver whose endpoint waits for the ERP. What fails is not tried again within a test, unless its
 /// sender asks for it. `settings` come before the first table, `of_handler` into the handler's.
-fn receiver_for(erp: &Erp, settings: &str, of_handler: &str) -> Receiver {
-    Receiver::with(&format!(
+fn receiver_for(store: Store, erp: &Erp, settings: &str, of_handler: &str) -> Receiver {
+    store.with(&format!(
         r#"{settings}
 endpoints = [{{ path = "/webhooks/tradecloud", acknowledge = "handled" }}]
 delivery.first_retry = "15m"
@@ -24,10 +26,11 @@ url = "{}"
     ))
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_event_that_is_handled_is_answered_200() {
+async fn an_event_that_is_handled_is_answered_200(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
-    let receiver = receiver_for(&erp, "", "");
+    let receiver = receiver_for(store, &erp, "", "");
     let event = order_event("1");
 
     let answer = receiver.sender().send_by(Method::PUT, event.clone()).await;
@@ -40,7 +43,7 @@ async fn an_event_that_is_handled_is_answered_200() {
 #[tokio::test]
 async fn an_event_that_no_handler_wants_is_answered_200() {
     let erp = Erp::start();
-    let receiver = receiver_for(&erp, "", "kinds = [\"shipment\"]");
+    let receiver = receiver_for(Sqlite, &erp, "", "kinds = [\"shipment\"]");
 
     let answer = receiver.sender().send(order_event("1")).await;
 
@@ -48,10 +51,11 @@ async fn an_event_that_no_handler_wants_is_answered_200() {
     assert!(erp.received().is_empty());
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_rejection_is_passed_on_and_repeated_to_whoever_asks_again() {
+async fn a_rejection_is_passed_on_and_repeated_to_whoever_asks_again(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
-    let receiver = receiver_for(&erp, "", "reject_on = [400, 404, 409, 410, 413, 415, 422, 451, 429, 500]");
+    let receiver = receiver_for(store, &erp, "", "reject_on = [400, 404, 409, 410, 413, 415, 422, 451, 429, 500]");
     let passed_on = [(404, 404), (409, 409), (410, 410), (422, 422)];
     let as_400 = [400, 413, 415, 451, 429, 500].map(|status| (status, 400));
 
@@ -74,7 +78,7 @@ async fn a_rejection_is_passed_on_and_repeated_to_whoever_asks_again() {
 #[tokio::test]
 async fn an_erp_that_is_out_of_order_is_502() {
     let erp = Erp::start();
-    let receiver = receiver_for(&erp, "", "");
+    let receiver = receiver_for(Sqlite, &erp, "", "");
     erp.answer([500, 503, 401, 302, 408, 429].map(Answer::status));
     erp.answer([Answer::drop_connection()]);
 
@@ -86,10 +90,13 @@ async fn an_erp_that_is_out_of_order_is_502() {
     }
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_erp_that_cannot_be_reached_is_502_and_gets_the_event_when_it_is_back() {
+async fn an_erp_that_cannot_be_reached_is_502_and_gets_the_event_when_it_is_back(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
     let mut erp = Erp::start();
-    let receiver = receiver_for(&erp, "", "");
+    let receiver = receiver_for(store, &erp, "", "");
     let event = order_event("1");
     erp.stop();
 
@@ -105,7 +112,7 @@ async fn an_erp_that_cannot_be_reached_is_502_and_gets_the_event_when_it_is_back
 #[tokio::test]
 async fn an_erp_that_is_too_slow_is_504() {
     let erp = Erp::start();
-    let receiver = receiver_for(&erp, "server.answer_within = \"20s\"", "timeout = \"1s\"");
+    let receiver = receiver_for(Sqlite, &erp, "server.answer_within = \"20s\"", "timeout = \"1s\"");
     erp.answer([Answer::hang()]);
 
     let answer = receiver.sender().send(order_event("1")).await;
@@ -114,10 +121,11 @@ async fn an_erp_that_is_too_slow_is_504() {
     assert!(answer.detail().contains("within 1s"), "{answer:?}");
 }
 
+#[rstest]
 #[tokio::test]
-async fn the_answer_is_given_in_time_and_the_delivery_goes_on() {
+async fn the_answer_is_given_in_time_and_the_delivery_goes_on(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
-    let receiver = receiver_for(&erp, "server.answer_within = \"1s\"", "");
+    let receiver = receiver_for(store, &erp, "server.answer_within = \"1s\"", "");
     let event = order_event("1");
     erp.answer([Answer::status(200).after(Duration::from_secs(3))]);
 
@@ -130,10 +138,11 @@ async fn the_answer_is_given_in_time_and_the_delivery_goes_on() {
     assert_eq!(erp.received().len(), 1, "it was delivered once");
 }
 
+#[rstest]
 #[tokio::test]
-async fn what_is_done_is_not_delivered_again_in_either_encoding() {
+async fn what_is_done_is_not_delivered_again_in_either_encoding(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
-    let receiver = receiver_for(&erp, "", "");
+    let receiver = receiver_for(store, &erp, "", "");
     let event = order_event("1");
 
     let first = receiver.sender().send(event.clone()).await;
@@ -146,10 +155,11 @@ async fn what_is_done_is_not_delivered_again_in_either_encoding() {
     assert_eq!(erp.received().len(), 1);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_repeat_waits_with_the_first_while_it_is_handled() {
+async fn a_repeat_waits_with_the_first_while_it_is_handled(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
-    let receiver = receiver_for(&erp, "server.answer_within = \"20s\"", "");
+    let receiver = receiver_for(store, &erp, "server.answer_within = \"20s\"", "");
     let event = order_event("1");
     erp.answer([Answer::status(409).after(Duration::from_secs(2))]);
 
@@ -163,11 +173,12 @@ async fn a_repeat_waits_with_the_first_while_it_is_handled() {
     assert_eq!(erp.received().len(), 1);
 }
 
+#[rstest]
 #[tokio::test]
-async fn every_handler_has_its_say() {
+async fn every_handler_has_its_say(#[values(Sqlite, Postgres)] store: Store) {
     let (good, bad) = (Erp::start(), Erp::start());
     let more = format!("[handlers.other]\ntype = \"http\"\nurl = \"{}\"", bad.url("/"));
-    let receiver = receiver_for(&good, "", &more);
+    let receiver = receiver_for(store, &good, "", &more);
     bad.answer([200, 422, 503]);
 
     let both_done = receiver.sender().send(order_event("1")).await;
@@ -183,7 +194,7 @@ async fn every_handler_has_its_say() {
 #[tokio::test]
 async fn a_body_that_is_no_event_is_refused_before_any_handler_sees_it() {
     let erp = Erp::start();
-    let receiver = receiver_for(&erp, "", "");
+    let receiver = receiver_for(Sqlite, &erp, "", "");
 
     let answer = receiver.sender().send(Message::xml("<a><orderEvent>")).await;
 

@@ -1,9 +1,11 @@
 //! 400 and 415: what is no event is refused, with the place of the fault, and kept all the same.
 
+use rstest::rstest;
 use serde_json::json;
 
 use crate::support::receiver::Receiver;
 use crate::support::sender::{Message, order_event};
+use crate::support::store::Store::{self, Postgres, Sqlite};
 
 /// Stands for what nobody but the inbox may repeat.
 const SECRET: &str = "hunter2";
@@ -29,9 +31,10 @@ const MALFORMED: [(&str, &str, &str); 17] = [
     ("the end of CDATA in a text", "<a><orderEvent>hunter2]]></orderEvent></a>", "line 1, column "),
 ];
 
+#[rstest]
 #[tokio::test]
-async fn what_is_malformed_is_refused_with_line_and_column_and_kept() {
-    let receiver = Receiver::prepared("").setting("LOG__LEVEL", "trace");
+async fn what_is_malformed_is_refused_with_line_and_column_and_kept(#[values(Sqlite, Postgres)] store: Store) {
+    let receiver = store.prepared("").setting("LOG__LEVEL", "trace");
     let receiver = started(receiver);
 
     for (fault, body, place) in MALFORMED {
@@ -82,9 +85,10 @@ async fn what_is_well_formed_but_no_event_is_refused_and_kept() {
     assert_eq!(receiver.events(&["list", "--json", "--state", "refused"]).len(), bodies.len());
 }
 
+#[rstest]
 #[tokio::test]
-async fn bytes_that_are_no_text_are_refused_and_kept() {
-    let receiver = Receiver::start();
+async fn bytes_that_are_no_text_are_refused_and_kept(#[values(Sqlite, Postgres)] store: Store) {
+    let receiver = store.with("");
     let latin_1 = b"{\"orderEvent\": {\"orderId\": \"caf\xE9\"}}".to_vec();
     let utf_16: Vec<u8> = "\u{feff}<a/>".encode_utf16().flat_map(u16::to_le_bytes).collect();
 
@@ -118,9 +122,10 @@ async fn what_is_neither_json_nor_xml_is_told_so_and_kept() {
     assert_eq!(receiver.events(&["list", "--json", "--state", "refused"]).len(), 4);
 }
 
+#[rstest]
 #[tokio::test]
-async fn the_same_refused_body_twice_is_kept_twice_and_blocks_nothing() {
-    let receiver = Receiver::start();
+async fn the_same_refused_body_twice_is_kept_twice_and_blocks_nothing(#[values(Sqlite, Postgres)] store: Store) {
+    let receiver = store.with("");
 
     let first = receiver.sender().send(Message::json("{")).await;
     let second = receiver.sender().send(Message::json("{")).await;

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{problems, with_file};
-use crate::support::receiver::Receiver;
+use crate::support::receiver::{Receiver, write_private};
 use crate::support::sender::{Message, order_event};
 
 /// The keys of the problems that `check --json` reports.
@@ -101,16 +101,22 @@ fn the_examples_in_the_shipped_file_are_valid() {
         |line: &str| line.starts_with('[') || line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
     let uncommented: String = shipped
         .lines()
+        // Certificate and key, in whose place the example of ACME stands.
+        .filter(|line| !line.ends_with("     # the default"))
         .map(|line| line.strip_prefix("# ").filter(|line| is_toml(line)).unwrap_or(line).to_owned() + "\n")
         .collect();
     let receiver = with_file(&uncommented.replace("/run/secrets/", "secrets/"));
     std::fs::create_dir(receiver.path("secrets")).unwrap();
-    for secret in ["portal", "token", "erp", "kafka"] {
-        std::fs::write(receiver.path("secrets").join(secret), "secret\n").unwrap();
+    for secret in ["portal", "token", "erp", "kafka", "nats"] {
+        write_private(&receiver.path("secrets").join(secret), "secret\n");
     }
     let url = "postgresql://user:password@db.example/erp?sslmode=verify-full\n";
-    std::fs::write(receiver.path("secrets/pg"), url).unwrap();
-    std::fs::write(receiver.path("certs/kafka-ca.pem"), receiver.ca()).unwrap();
+    write_private(&receiver.path("secrets/pg"), url);
+    write_private(&receiver.path("secrets/eab"), "c2VjcmV0\n");
+    write_private(&receiver.path("secrets/amqp"), "amqps://user:password@rabbit.example:5671/%2f\n");
+    for ca in ["company-ca.pem", "kafka-ca.pem", "nats-ca.pem", "rabbit-ca.pem"] {
+        std::fs::write(receiver.path("certs").join(ca), receiver.ca()).unwrap();
+    }
 
     assert!(uncommented.matches("\n[").count() > 10, "the examples were not found: {uncommented}");
     let mut problems = problems(&receiver);

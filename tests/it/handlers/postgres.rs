@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use tradecloud_webhook::handlers::{Fault, Outcome, SharedHandler};
 
-use super::{event, handler, rejection, unavailable};
+use super::{assert_not_stuck, event, handler, rejection, unavailable};
 use crate::support::postgres::{Postgres, ROLE};
+use crate::support::proxy::Proxy;
 use crate::support::receiver::Receiver;
 use crate::support::sender::Message;
 use crate::support::{eventually, sample};
@@ -29,7 +30,7 @@ fn statement(url: &str, table: &str) -> String {
 }
 
 /// Makes the table, as the role that the receiver logs in as.
-fn make(server: &Postgres, database: &str, table: &str) {
+pub(super) fn make(server: &Postgres, database: &str, table: &str) {
     server.sql(database, &format!("SET ROLE {ROLE}; {}", statement(&server.url(database), table)));
 }
 
@@ -245,6 +246,17 @@ async fn a_database_that_vanished_or_hangs_is_noticed_and_welcome_when_it_comes_
     assert!(probe.as_ref().is_ok_and(|found| found.ends_with("can be written")), "{probe:?}");
     assert_eq!((back, thawed), (Outcome::Done, Outcome::Done));
     assert_eq!(server.sql(&database, "SELECT string_agg(id, ',' ORDER BY id) FROM tradecloud_events"), "m-1,m-2,m-3");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_died_without_a_word_is_replaced() {
+    let (server, database) = prepared();
+    let network = Proxy::to(([127, 0, 0, 1], server.port()).into()).await;
+    let port = network.address().port().to_string();
+    let url = server.url(&database).replace(&server.port().to_string(), &port);
+    let table = format!("type = 'postgres'\nurl = '{url}'\ntable = '{TABLE}'\ntimeout = '1s'");
+
+    assert_not_stuck(&handler(&table), &network).await;
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! Tokens that are taken, and right ones of the wrong caller.
 
+use bigdecimal::num_bigint::BigUint;
 use serde_json::json;
 
 use super::{answer, configuration, header, receiver_of, status, with};
-use crate::support::issuer::{Issuer, Key, now};
+use crate::support::issuer::{Issuer, Key, decode, encode, now};
 use crate::support::receiver::{PASSWORD, Receiver, TOKEN, USERNAME};
 use crate::support::sender::order_event;
 
@@ -23,6 +24,25 @@ async fn every_algorithm_of_the_list_is_taken() {
     receiver.logged("event stored").await;
     let log = receiver.log().iter().map(ToString::to_string).collect::<String>();
     assert!(log.contains("\"credential\":\"entra\"") && !log.contains("eyJ"), "{log}");
+}
+
+/// To each signature on a curve there is a second one that anybody can work out. That is no forgery: it is
+/// for the same claims, and half of all good tokens would be refused if only one of the two were taken.
+#[tokio::test]
+async fn both_signatures_that_a_curve_has_for_one_token_are_taken() {
+    let key = Key::p256("k");
+    let issuer = Issuer::start(&[&key]);
+    let receiver = receiver_of(&issuer).await;
+    let token = issuer.token(&key, "ES256");
+    let (message, signature) = token.rsplit_once('.').unwrap();
+    let (r, s) = decode(signature).split_at_checked(32).map(|(r, s)| (r.to_vec(), s.to_vec())).unwrap();
+    let order = BigUint::parse_bytes(b"ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551", 16).unwrap();
+    let negated = (order - BigUint::from_bytes_be(&s)).to_bytes_be();
+    let twin = encode([&r[..], &vec![0; 32 - negated.len()], &negated].concat());
+
+    assert_ne!(twin, signature);
+    assert_eq!(status(&receiver, &token).await, 202);
+    assert_eq!(status(&receiver, &format!("{message}.{twin}")).await, 202);
 }
 
 #[tokio::test]

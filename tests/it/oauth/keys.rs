@@ -24,6 +24,29 @@ async fn a_new_key_is_learnt_with_the_first_token_that_it_signed() {
     assert_eq!(issuer.asked(), 2);
 }
 
+/// Half a minute, because that is the promise.
+#[tokio::test]
+async fn a_second_new_key_is_learnt_half_a_minute_later_and_no_event_is_lost_until_then() {
+    let keys = [Key::p256("one"), Key::p256("two"), Key::p256("three")];
+    let issuer = Issuer::start(&[&keys[0]]);
+    let receiver = receiver_of(&issuer).await;
+    issuer.publish(&[&keys[1]]);
+    let asked = Instant::now();
+    assert_eq!(status(&receiver, &issuer.token(&keys[1], "ES256")).await, 202);
+    issuer.publish(&[&keys[2]]);
+
+    let mut answers = Vec::new();
+    while answers.last() != Some(&202) {
+        assert!(asked.elapsed() < Duration::from_secs(60), "it is never learnt: {answers:?}");
+        answers.push(status(&receiver, &issuer.token(&keys[2], "ES256")).await);
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+
+    assert!(asked.elapsed() >= Duration::from_secs(30), "{:?}", asked.elapsed());
+    assert!(answers.len() > 10 && answers[..answers.len() - 1].iter().all(|status| *status == 503), "{answers:?}");
+    assert_eq!(issuer.asked(), 3, "at the start, and once for each new key");
+}
+
 #[tokio::test]
 async fn many_requests_with_a_new_key_have_the_issuer_asked_once() {
     let (old, new) = (Key::p256("old"), Key::p256("new"));

@@ -48,6 +48,34 @@ auth.h = { type = "oauth", issuer = "https://login.example", audience = ["x"] }"
     assert!(!said.contains("secret"), "{said}");
 }
 
+#[test]
+fn an_issuer_without_tls_is_on_this_very_machine_or_none() {
+    for (issuer, valid) in [
+        ("http://localhost:8080/realm", true),
+        ("http://127.0.0.1", true),
+        ("http://127.8.9.10:1", true),
+        ("http://[::1]:8080", true),
+        ("https://login.example", true),
+        ("http://localhost.login.example", false),
+        ("http://127.0.0.1.login.example", false),
+        ("http://10.0.0.1", false),
+        ("http://0.0.0.0", false),
+        ("http://[::]", false),
+        ("http://[fe80::1]", false),
+        ("ftp://localhost", false),
+        ("file:///etc/keys", false),
+    ] {
+        let receiver = Receiver::prepared(&format!(
+            "auth.a = {{ type = \"oauth\", issuer = \"{issuer}\", audience = [\"x\"], clients = [\"c\"] }}"
+        ));
+
+        let (status, said) = said(&receiver, &["check"]);
+
+        assert_eq!(status, Some(if valid { 0 } else { 78 }), "{issuer}: {said}");
+        assert!(valid || said.contains("`auth.a.issuer`"), "{said}");
+    }
+}
+
 #[tokio::test]
 async fn check_online_asks_the_issuer_and_keeps_nothing() {
     let key = Key::p256("k");

@@ -18,11 +18,20 @@ pub struct FailingCalls {
 impl FailingCalls {
     /// Lets `calls` (`"fsync,fdatasync"`) of the process fail with `error` (`"EIO"`).
     pub fn begin(process: u32, calls: &str, error: &str) -> Self {
+        Self::inject(process, calls, &format!("error={error}"))
+    }
+
+    /// Lets one of `calls` fail, and no other: of each thread the one with this number, counted from now.
+    pub fn one(process: u32, calls: &str, error: &str, number: usize) -> Self {
+        Self::inject(process, calls, &format!("error={error}:when={number}"))
+    }
+
+    fn inject(process: u32, calls: &str, fault: &str) -> Self {
         let record = tempfile::NamedTempFile::new().unwrap();
         let started = Command::new("strace")
             .args(["--follow-forks", "--attach", &process.to_string(), "--output"])
             .arg(record.path())
-            .args(["-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:error={error}")])
+            .args(["-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:{fault}")])
             .stderr(Stdio::piped())
             .spawn();
         let Ok(mut strace) = started else { panic!("strace is not installed; scripts/test installs it") };
@@ -40,9 +49,43 @@ impl FailingCalls {
 
     /// How many calls have failed so far because of this.
     pub fn count(&self) -> usize {
-        let record = std::fs::read_to_string(self.record.path()).unwrap();
-        record.lines().filter(|line| line.ends_with("(INJECTED)")).count()
+        injected(self.record.path())
     }
+}
+
+/// One system call of a process fails, counted from its start.
+pub struct FailingStart {
+    record: tempfile::NamedTempFile,
+    inject: String,
+    calls: String,
+}
+
+impl FailingStart {
+    /// Lets one of `calls` fail: of each thread the one with this number.
+    pub fn one(calls: &str, error: &str, number: usize) -> Self {
+        let inject = format!("inject={calls}:error={error}:when={number}");
+        Self { record: tempfile::NamedTempFile::new().unwrap(), inject, calls: format!("trace={calls}") }
+    }
+
+    /// The programs to run another one under, so that this happens to it.
+    pub fn inside(&self) -> Vec<String> {
+        // As a grandchild, strace leaves the process ours to kill and to wait for.
+        ["strace", "--daemonize", "--follow-forks", "--seccomp-bpf", "--quiet=all", "--output"]
+            .into_iter()
+            .chain([self.record.path().to_str().unwrap(), "-e", &self.calls, "-e", &self.inject])
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// How many calls have failed so far because of this.
+    pub fn count(&self) -> usize {
+        injected(self.record.path())
+    }
+}
+
+fn injected(record: &Path) -> usize {
+    let record = std::fs::read_to_string(record).unwrap();
+    record.lines().filter(|line| line.ends_with("(INJECTED)")).count()
 }
 
 impl Drop for FailingCalls {
@@ -122,7 +165,8 @@ impl Drop for SmallDisk {
     }
 }
 
-fn is_root() -> bool {
+/// Whether the tests may do anything.
+pub fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt as _;
     std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }

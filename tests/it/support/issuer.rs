@@ -111,6 +111,11 @@ pub fn encode(bytes: impl AsRef<[u8]>) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// The bytes again.
+pub fn decode(text: &str) -> Vec<u8> {
+    BASE64_URL_SAFE_NO_PAD.decode(text).unwrap()
+}
+
 /// Seconds of Unix time.
 pub fn now() -> i64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs().try_into().unwrap()
@@ -155,9 +160,14 @@ impl Issuer {
         self.server.url("")
     }
 
+    /// Where it publishes its keys.
+    pub fn keys_at(&self) -> String {
+        self.server.url("/keys")
+    }
+
     /// Its discovery document, as it should be.
     pub fn document(&self) -> Value {
-        json!({"issuer": self.name(), "jwks_uri": self.server.url("/keys"), "response_types_supported": ["code"]})
+        json!({"issuer": self.name(), "jwks_uri": self.keys_at(), "response_types_supported": ["code"]})
     }
 
     /// Has another discovery document from now on.

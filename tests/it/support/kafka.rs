@@ -1,6 +1,7 @@
 //! A Kafka cluster: librdkafka's own mock, which speaks the protocol over real connections and can be
 //! told to fail.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -15,6 +16,9 @@ pub const TOPIC: &str = "tradecloud";
 /// Its partitions.
 const PARTITIONS: i32 = 4;
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How much of each partition is read.
+pub type Offsets = BTreeMap<i32, i64>;
 
 /// A cluster of one broker, on a free port.
 pub struct Kafka(MockCluster<'static, DefaultProducerContext>);
@@ -60,6 +64,11 @@ impl Kafka {
         self.0.request_errors(RDKafkaApiKey::Produce, errors);
     }
 
+    /// Answers requests to store something as they deserve.
+    pub fn refuse_no_more(&self) {
+        self.0.clear_request_errors(RDKafkaApiKey::Produce);
+    }
+
     /// Answers the next producers that introduce themselves with these errors.
     pub fn turn_away(&self, errors: &[RDKafkaRespErr]) {
         self.0.request_errors(RDKafkaApiKey::InitProducerId, errors);
@@ -67,17 +76,25 @@ impl Kafka {
 
     /// Everything in the topic, in the order of each partition.
     pub fn messages(&self) -> Vec<Message> {
+        self.new_messages(&mut Offsets::default())
+    }
+
+    /// What came since the last call with these offsets. The cluster keeps only the last 5 MiB of a partition.
+    pub fn new_messages(&self, seen: &mut Offsets) -> Vec<Message> {
         let consumer: BaseConsumer =
             ClientConfig::new().set("bootstrap.servers", self.broker()).set("group.id", "tests").create().unwrap();
-        (0..PARTITIONS).flat_map(|partition| read(&consumer, partition)).collect()
+        let mut read = |partition| read(&consumer, partition, seen.entry(partition).or_default());
+        (0..PARTITIONS).flat_map(&mut read).collect()
     }
 }
 
-fn read(consumer: &BaseConsumer, partition: i32) -> Vec<Message> {
+fn read(consumer: &BaseConsumer, partition: i32, seen: &mut i64) -> Vec<Message> {
     let (low, high) = consumer.fetch_watermarks(TOPIC, partition, PATIENCE).unwrap();
-    let count = usize::try_from(high - low).unwrap();
+    assert!(low <= *seen, "the cluster has dropped messages that were not read");
+    let count = usize::try_from(high - *seen).unwrap();
     let mut from = TopicPartitionList::new();
-    from.add_partition_offset(TOPIC, partition, Offset::Beginning).unwrap();
+    from.add_partition_offset(TOPIC, partition, Offset::Offset(*seen)).unwrap();
+    *seen = high;
     consumer.assign(&from).unwrap();
     let started = Instant::now();
     let mut messages = Vec::new();

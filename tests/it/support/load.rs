@@ -51,10 +51,15 @@ pub struct Load {
 impl Load {
     /// Starts so many senders, which send one event after the other until they are stopped.
     pub fn start(receiver: &Receiver, senders: usize) -> Self {
+        Self::of((0..senders).map(|_| receiver.sender()))
+    }
+
+    /// Starts these senders.
+    pub fn of(senders: impl IntoIterator<Item = Sender>) -> Self {
         let load = Self { tasks: JoinSet::new(), tally: watch::Sender::default(), stop: Arc::default() };
-        (0..senders).fold(load, |mut load, number| {
+        senders.into_iter().enumerate().fold(load, |mut load, (number, sender)| {
             let (tally, stop) = (load.tally.clone(), Arc::clone(&load.stop));
-            load.tasks.spawn(send(receiver.sender(), number, tally, stop));
+            load.tasks.spawn(send(sender, number, tally, stop));
             load
         })
     }
@@ -62,6 +67,11 @@ impl Load {
     /// Waits until so many events are acknowledged.
     pub async fn acknowledged(&self, count: usize) {
         self.until(|tally| tally.acknowledged.len() >= count).await;
+    }
+
+    /// Waits until so many events were not taken.
+    pub async fn unanswered(&self, count: usize) {
+        self.until(|tally| tally.unanswered.len() >= count).await;
     }
 
     /// Waits until so many events have been tried.

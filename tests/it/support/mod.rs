@@ -3,18 +3,32 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+pub mod certificates;
+#[cfg(target_os = "linux")]
+pub mod clock;
+#[cfg(target_os = "linux")]
+pub mod cpu;
+#[cfg(target_os = "linux")]
+pub mod disk;
 pub mod erp;
 pub mod faults;
 pub mod frames;
 pub mod haproxy;
+pub mod image;
 pub mod issuer;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod load;
+pub mod nats;
+pub mod nats_accounts;
+pub mod pebble;
 pub mod postgres;
+pub mod proxy;
+pub mod rabbitmq;
 pub mod raw;
 pub mod receiver;
 pub mod sender;
+pub mod server;
 pub mod slow;
 pub mod store;
 

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 pub const ROLE: &str = "receiver";
 /// Its password, and that of the superuser `postgres`. Has characters that a URL has to escape.
 pub const PASSWORD: &str = "p@ss:w/ord?";
-const PASSWORD_IN_URL: &str = "p%40ss%3Aw%2Ford%3F";
+pub const PASSWORD_IN_URL: &str = "p%40ss%3Aw%2Ford%3F";
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -132,6 +132,12 @@ impl Postgres {
     /// SIGKILL, as by a machine that crashes (but for what the kernel keeps).
     pub fn kill(&mut self) {
         self.signal("KILL");
+        self.wait();
+    }
+
+    /// Ends every process of it at once, as an immediate shutdown does: what was not synced is gone.
+    pub fn crash(&mut self) {
+        self.signal("QUIT");
         self.wait();
     }
 

@@ -33,6 +33,20 @@ impl Connection {
 
     /// The same, but writes these bytes before the handshake, as a proxy does that passes a connection on.
     pub fn open_after(first: &[u8], port: u16, ca: &[u8]) -> Self {
+        Self::open_by(port, ca, |socket| socket.write_all(first).unwrap())
+    }
+
+    /// The same, each byte in a packet of its own.
+    pub fn open_slowly_after(first: &[u8], port: u16, ca: &[u8]) -> Self {
+        Self::open_by(port, ca, |socket| {
+            for byte in first {
+                socket.write_all(&[*byte]).unwrap();
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        })
+    }
+
+    fn open_by(port: u16, ca: &[u8], begin: impl FnOnce(&mut TcpStream)) -> Self {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(ca).unwrap()).unwrap();
         let provider = rustls::crypto::aws_lc_rs::default_provider().into();
@@ -43,11 +57,16 @@ impl Connection {
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket.set_write_timeout(Some(PATIENCE)).unwrap();
         socket.set_nodelay(true).unwrap();
-        socket.write_all(first).unwrap();
+        begin(&mut socket);
         let mut stream = StreamOwned::new(client, socket);
         // A handshake that fails shows in what is read.
         let _ = stream.flush();
         Self { stream, read: Vec::new() }
+    }
+
+    /// The certificate that the receiver showed.
+    pub fn certificate(&self) -> Vec<u8> {
+        self.stream.conn.peer_certificates().expect("the handshake has failed")[0].to_vec()
     }
 
     /// Writes these bytes.

@@ -1,15 +1,16 @@
 //! The receiver itself: the built program, in a folder of its own, on ports of its own.
 
-use std::io::{BufRead as _, BufReader};
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use rcgen::{CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::certificates;
 use super::raw::Connection;
 use super::sender::Sender;
 
@@ -20,6 +21,8 @@ pub const TOKEN: &str = "a-token-that-nobody-guesses";
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tradecloud-webhook");
 const PATIENCE: Duration = Duration::from_secs(30);
+/// What the log says of a new configuration.
+const RELOADED: [&str; 3] = ["configuration reloaded", "configuration read again", "is refused as a whole"];
 
 /// A receiver in a temporary folder. Killed when dropped.
 pub struct Receiver {
@@ -57,7 +60,7 @@ impl Receiver {
     /// like before the first table of your own.
     pub fn prepared(configuration: &str) -> Self {
         let receiver = Self::bare();
-        make_certificate(receiver.folder());
+        certificates::make(receiver.folder());
         let whole = format!(
             r#"server.listen = "127.0.0.1:0"
 admin.listen = "127.0.0.1:0"
@@ -69,7 +72,7 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
 "#
         );
         std::fs::create_dir(receiver.path("config")).unwrap();
-        std::fs::write(receiver.path("config/receiver.toml"), whole).unwrap();
+        write_private(&receiver.path("config/receiver.toml"), &whole);
         receiver
     }
 
@@ -92,8 +95,13 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
 
     /// Runs the receiver and every other command under other programs that change what they see.
     pub fn inside(mut self, programs: Vec<String>) -> Self {
-        self.inside = programs;
+        self.run_inside(programs);
         self
+    }
+
+    /// The same, from the next one on.
+    pub fn run_inside(&mut self, programs: Vec<String>) {
+        self.inside = programs;
     }
 
     /// The folder it works in.
@@ -108,6 +116,13 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
 
     /// Starts it, or starts it again with what is in its folder, and waits until it listens.
     pub fn restart(&mut self) {
+        if let Err((status, log)) = self.try_restart() {
+            panic!("the receiver ended with {status}:\n{log:#?}");
+        }
+    }
+
+    /// The same for one that may end instead: with which status, and what it has said.
+    pub fn try_restart(&mut self) -> Result<(), (ExitStatus, Vec<Value>)> {
         assert!(self.process.is_none(), "it runs already");
         let mut command = self.command(&["serve"]);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -121,7 +136,7 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
         let log = Arc::new(Mutex::new(Vec::new()));
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let lines = Arc::clone(&log);
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
                 let entry = serde_json::from_str(&line).unwrap_or_else(|_| Value::String(line.clone()));
                 lines.lock().unwrap().push(entry);
@@ -134,14 +149,15 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
                 break found;
             }
             if let Some(status) = child.try_wait().unwrap() {
-                std::thread::sleep(Duration::from_millis(100));
-                panic!("the receiver ended with {status}:\n{:#?}", log.lock().unwrap());
+                reader.join().unwrap();
+                return Err((status, log.lock().unwrap().clone()));
             }
             assert!(started.elapsed() < PATIENCE, "the receiver does not listen:\n{:#?}", log.lock().unwrap());
             std::thread::sleep(Duration::from_millis(5));
         };
         let port = |key: &str| listening[key].as_str().unwrap().rsplit(':').next().unwrap().parse().unwrap();
         self.process = Some(Process { child, log, printed, public: port("address"), admin: port("admin") });
+        Ok(())
     }
 
     /// A sender with the right Basic credentials.
@@ -214,6 +230,41 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
         }
     }
 
+    /// Waits until something is logged that is about a new configuration, after the first `seen` lines of
+    /// the log; returns the message.
+    pub async fn reloaded_since(&self, seen: usize) -> String {
+        let started = Instant::now();
+        loop {
+            let log = self.log();
+            let mut messages = log[seen..].iter().filter_map(|entry| entry["message"].as_str());
+            if let Some(message) = messages.find(|message| RELOADED.iter().any(|text| message.contains(text))) {
+                return message.to_owned();
+            }
+            assert!(started.elapsed() < PATIENCE, "nothing was reloaded nor refused\n{log:#?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// SIGHUP; waits until the configuration has been read, and returns what the log says of it.
+    pub async fn hang_up(&self) -> String {
+        let seen = self.log().len();
+        self.signal("-HUP");
+        self.reloaded_since(seen).await
+    }
+
+    /// Changes the configuration file, by putting another one in its place.
+    pub fn configure(&self, change: impl FnOnce(String) -> String) {
+        let text = std::fs::read_to_string(self.path("config/receiver.toml")).unwrap();
+        self.replace("config/receiver.toml", &change(text));
+    }
+
+    /// Puts another file in the place of one, as most editors do.
+    pub fn replace(&self, relative: &str, text: &str) {
+        let new = self.path(&format!("{relative}.new"));
+        write_private(&new, text);
+        std::fs::rename(new, self.path(relative)).unwrap();
+    }
+
     /// SIGKILL: no chance to do anything.
     pub fn kill(&mut self) {
         let mut process = self.process.take().expect("it does not run");
@@ -223,8 +274,13 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
 
     /// SIGTERM, without waiting for the end.
     pub fn ask_to_end(&self) {
-        let killed = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().unwrap();
-        assert!(killed.success());
+        self.signal("-TERM");
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.pid().to_string()]).status().unwrap();
+        assert!(sent.success());
     }
 
     /// Waits for the end of the process.
@@ -253,6 +309,11 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
     /// Runs another command of the program in the same folder, to its end.
     pub fn run(&self, arguments: &[&str]) -> Output {
         to_its_end(&mut self.command(arguments))
+    }
+
+    /// The same with another variable of the environment, which need not be a text.
+    pub fn run_with_variable(&self, command: &str, name: &str, value: &OsStr) -> Output {
+        to_its_end(self.command(&[command]).env(name, value))
     }
 
     /// Runs a line of the shell in the same folder.
@@ -333,19 +394,9 @@ impl Drop for Receiver {
     }
 }
 
-/// A CA and a certificate of it for localhost, where the defaults look for them.
-fn make_certificate(folder: &Path) {
-    let mut ca = CertificateParams::default();
-    ca.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    ca.distinguished_name.push(DnType::CommonName, "CA of the tests");
-    let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let mut certificate = CertificateParams::new(names).unwrap();
-    certificate.distinguished_name.push(DnType::CommonName, "localhost");
-    let certificate = certificate.signed_by(&key, &ca).unwrap();
-    std::fs::create_dir(folder.join("certs")).unwrap();
-    std::fs::write(folder.join("ca.pem"), ca.pem()).unwrap();
-    std::fs::write(folder.join("certs/fullchain.pem"), format!("{}{}", certificate.pem(), ca.pem())).unwrap();
-    std::fs::write(folder.join("certs/privkey.pem"), key.serialize_pem()).unwrap();
+/// Writes a file that only its owner may read, as an operator should.
+pub fn write_private(path: &Path, text: &str) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
 }

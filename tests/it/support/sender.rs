@@ -11,6 +11,14 @@ use uuid::Uuid;
 /// Every status the receiver may answer with, and 414 and 431 for absurd addresses and heads.
 const TABLE: [u16; 17] = [200, 202, 400, 401, 403, 404, 405, 409, 410, 413, 414, 415, 422, 431, 502, 503, 504];
 
+/// Headers that every answer has, as scanners and browsers want them.
+const HEADERS_OF_ALL: [(&str, &str); 4] = [
+    ("strict-transport-security", "max-age=31536000"),
+    ("x-content-type-options", "nosniff"),
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("cache-control", "no-store"),
+];
+
 /// Tradecloud, as seen from the receiver: over TLS, with credentials. HTTP/2 unless told otherwise.
 ///
 /// Whatever it sends, an answer that breaks one of the rules for all answers fails the test.
@@ -18,6 +26,8 @@ const TABLE: [u16; 17] = [200, 202, 400, 401, 403, 404, 405, 409, 410, 413, 414,
 pub struct Sender {
     client: Client,
     ca: Vec<u8>,
+    /// Names that lead to this machine.
+    known: Vec<String>,
     url: String,
     basic: Option<(String, String)>,
     bearer: Option<String>,
@@ -43,17 +53,28 @@ pub struct Message {
 impl Sender {
     /// A sender to `url` that trusts `ca` (PEM). Without credentials.
     pub fn new(url: String, ca: Vec<u8>) -> Self {
-        Self { client: client(&ca, |builder| builder), ca, url, basic: None, bearer: None }
+        Self { client: client(&ca, &[], |builder| builder), ca, known: Vec::new(), url, basic: None, bearer: None }
     }
 
     /// Over HTTP/1.1.
     pub fn http1(self) -> Self {
-        Self { client: client(&self.ca, ClientBuilder::http1_only), ..self }
+        Self { client: client(&self.ca, &self.known, ClientBuilder::http1_only), ..self }
+    }
+
+    /// With a connection of its own for each request.
+    pub fn reconnecting(self) -> Self {
+        Self { client: client(&self.ca, &self.known, |builder| builder.pool_max_idle_per_host(0)), ..self }
     }
 
     /// From that address of the machine.
     pub fn from(self, address: IpAddr) -> Self {
-        Self { client: client(&self.ca, |builder| builder.local_address(address)), ..self }
+        Self { client: client(&self.ca, &self.known, |builder| builder.local_address(address)), ..self }
+    }
+
+    /// For whom that name leads to this machine.
+    pub fn knowing(mut self, name: &str) -> Self {
+        self.known.push(name.to_owned());
+        Self { client: client(&self.ca, &self.known, |builder| builder), ..self }
     }
 
     /// With user name and password, instead of any other credentials.
@@ -120,10 +141,11 @@ impl Sender {
     }
 }
 
-fn client(ca: &[u8], set: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Client {
+fn client(ca: &[u8], known: &[String], set: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Client {
     // Nobody else in this process has asked for another provider.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let builder = Client::builder().tls_certs_only([Certificate::from_pem(ca).unwrap()]).no_proxy();
+    let builder = known.iter().fold(builder, |builder, name| builder.resolve(name, ([127, 0, 0, 1], 0).into()));
     set(builder).timeout(Duration::from_secs(60)).build().unwrap()
 }
 
@@ -168,7 +190,9 @@ impl Answer {
     pub fn judged(self) -> Self {
         let status = self.status.unwrap();
         assert!(TABLE.contains(&status), "not a status that the receiver may send: {self:?}");
-        assert_eq!(self.all("strict-transport-security"), ["max-age=31536000"], "{self:?}");
+        for (header, value) in HEADERS_OF_ALL {
+            assert_eq!(self.all(header), [value], "{self:?}");
+        }
         assert!(!self.headers.contains_key("server"), "{self:?}");
         assert_eq!(self.headers.contains_key("retry-after"), self.will_retry(), "{self:?}");
         assert_eq!(self.headers.contains_key("www-authenticate"), status == 401, "{self:?}");

@@ -1,0 +1,87 @@
+//! Sees to it that there is a certificate, and a new one in time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::anyhow;
+use aws_lc_rs::rand;
+use jiff::Timestamp;
+use tokio::time::{sleep, timeout};
+
+use super::{Certificate, Settings, order};
+use crate::dispatch::Schedule;
+use crate::listener::slot::Slot;
+use crate::listener::tls::days_until;
+
+/// The pauses after failures: five attempts in the first hour, then one an hour. Let's Encrypt lets five
+/// fail in an hour.
+const RETRIES: Schedule = Schedule {
+    first_retry: Duration::from_secs(5),
+    retry_factor: 6.0,
+    max_retry: Duration::from_secs(3600),
+    give_up_after: Duration::MAX,
+};
+/// For one attempt, whatever it waits for.
+const ATTEMPT: Duration = Duration::from_secs(10 * 60);
+/// How often to look at the clock: it may be set, or the machine may sleep.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// Keeps the slot filled. Never returns; dropped, it stops.
+pub(crate) async fn keep(settings: Settings, slot: Arc<Slot>) {
+    let mut current = settings.kept.clone();
+    loop {
+        match &current {
+            Some(certificate) if certificate.is_for(&settings.domains) => until(certificate.renew_at(chance())).await,
+            Some(_) => tracing::info!("the certificate is for other names than server.tls.acme.domains; getting one"),
+            None => tracing::warn!(
+                "there is no certificate yet; getting one from the CA. Until then nobody can connect, and Tradecloud \
+                 tries again"
+            ),
+        }
+        let certificate = get(&settings, &slot, current.as_deref()).await;
+        slot.put(Arc::clone(&certificate.key));
+        let expires = certificate.expires;
+        tracing::info!(%expires, days_left = days_until(expires), "a new certificate is in use");
+        current = Some(Arc::new(certificate));
+    }
+}
+
+/// Tries until it works.
+async fn get(settings: &Settings, slot: &Slot, current: Option<&Certificate>) -> Certificate {
+    let mut failures = 0;
+    loop {
+        let tried = timeout(ATTEMPT, order::obtain(settings, slot)).await;
+        let error = match tried.unwrap_or_else(|_| Err(anyhow!("the CA took longer than {ATTEMPT:?}"))) {
+            Ok(certificate) => return certificate,
+            Err(error) => error,
+        };
+        failures += 1;
+        let now = Timestamp::now();
+        let next = RETRIES.next(failures, now, now, chance()).unwrap_or(now);
+        match current {
+            None => tracing::error!(%next, "no certificate: {error:#}"),
+            Some(old) if old.is_late() => {
+                tracing::error!(%next, days_left = days_until(old.expires), "the certificate was not renewed: {error:#}");
+            }
+            Some(old) => {
+                tracing::warn!(%next, days_left = days_until(old.expires), "the certificate was not renewed: {error:#}");
+            }
+        }
+        until(next).await;
+    }
+}
+
+/// Waits for a time of the clock.
+async fn until(time: Timestamp) {
+    while let Ok(left) = Duration::try_from(time.duration_since(Timestamp::now()))
+        && !left.is_zero()
+    {
+        sleep(left.min(LOOK)).await;
+    }
+}
+
+/// From 0 to 1.
+fn chance() -> f64 {
+    let mut random = [0; 4];
+    rand::fill(&mut random).map_or(0.5, |()| f64::from(u32::from_be_bytes(random)) / f64::from(u32::MAX))
+}

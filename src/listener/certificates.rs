@@ -1,0 +1,106 @@
+//! The certificate of a running receiver: given to the handshakes, exchanged, and renewed if that is
+//! ours to do.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum_server::accept::Accept;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::task::AbortHandle;
+use tokio_rustls::server::TlsStream;
+
+use super::acme;
+use super::guard::Guard;
+use super::slot::{CHALLENGE, Slot};
+use super::tls::Settings;
+
+/// What the handshakes of a receiver are made with. Clones belong to the same receiver.
+#[derive(Clone)]
+pub(crate) struct Certificates {
+    tls: RustlsConfig,
+    held: Arc<Mutex<Held>>,
+}
+
+struct Held {
+    slot: Arc<Slot>,
+    renewal: Option<AbortHandle>,
+}
+
+impl Certificates {
+    /// Works with these settings; if the certificate comes from a CA by ACME, begins to see to it.
+    /// Needs a Tokio runtime.
+    pub(crate) fn start(settings: &Settings) -> Self {
+        let held = Held { slot: Arc::clone(&settings.slot), renewal: None };
+        let tls = RustlsConfig::from_config(Arc::clone(&settings.config));
+        let certificates = Self { tls, held: Arc::new(Mutex::new(held)) };
+        certificates.exchange(settings);
+        certificates
+    }
+
+    /// Goes on with other settings. Connections that are there stay. If they bring no certificate yet,
+    /// the old one serves on until the first comes.
+    pub(crate) fn exchange(&self, settings: &Settings) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if settings.slot.get().is_none()
+            && let Some(old) = held.slot.get()
+        {
+            settings.slot.put(old);
+        }
+        if let Some(renewal) = held.renewal.take() {
+            renewal.abort();
+        }
+        held.slot = Arc::clone(&settings.slot);
+        self.tls.reload_from_config(Arc::clone(&settings.config));
+        if let Some(expires) = settings.expires {
+            tracing::info!(%expires, days_left = super::tls::days_until(expires), "the certificate in use");
+        }
+        if let Some(acme) = &settings.acme {
+            let renewal = tokio::spawn(acme::keep(acme.clone(), Arc::clone(&settings.slot)));
+            held.renewal = Some(renewal.abort_handle());
+        }
+    }
+
+    /// Renews no more. Handshakes go on.
+    pub(crate) fn stop(&self) {
+        if let Some(renewal) = self.held.lock().unwrap_or_else(PoisonError::into_inner).renewal.take() {
+            renewal.abort();
+        }
+    }
+
+    /// Makes handshakes on what `guard` lets in, each within `limit`.
+    pub(crate) fn acceptor(&self, limit: Duration, guard: Guard) -> Handshakes<RustlsAcceptor<Guard>> {
+        Handshakes(RustlsAcceptor::new(self.tls.clone()).handshake_timeout(limit).acceptor(guard))
+    }
+}
+
+/// Ends connections that were made for a challenge: nothing may be sent over them.
+#[derive(Clone)]
+pub(crate) struct Handshakes<A>(A);
+
+impl<A, I, T, S> Accept<I, S> for Handshakes<A>
+where
+    A: Accept<I, S, Stream = TlsStream<T>, Future: Send + 'static, Service: Send>,
+    T: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    type Stream = TlsStream<T>;
+    type Service = A::Service;
+    type Future = Pin<Box<dyn Future<Output = io::Result<(Self::Stream, Self::Service)>> + Send>>;
+
+    fn accept(&self, stream: I, service: S) -> Self::Future {
+        let accepted = self.0.accept(stream, service);
+        Box::pin(async move {
+            let (mut stream, service) = accepted.await?;
+            if stream.get_ref().1.alpn_protocol() == Some(CHALLENGE) {
+                tracing::debug!("a CA has looked at the answer to a challenge");
+                // It is over for both sides, however the goodbye goes.
+                let _ = stream.shutdown().await;
+                return Err(io::Error::other("the connection was for a challenge"));
+            }
+            Ok((stream, service))
+        })
+    }
+}

@@ -1,0 +1,112 @@
+//! `auth_grace`: for how long wrong credentials cost a delay instead of orders.
+//!
+//! Somebody changes a password on one side and slips: every event would be answered 401 and be gone.
+//! Where credentials have worked lately, it is more likely a slip than an attack, and a 503 gives as
+//! little away. When they worked last is known from memory, or else from the inbox, which holds only what
+//! came with good ones: so it outlives a restart, and several receivers on one inbox know it of each other.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::time::timeout;
+
+use crate::auth::AddressList;
+use crate::config::settings::Endpoint;
+use crate::inbox::{Filter, Inbox};
+
+/// The inbox is asked about an endpoint at most once in that time,
+const ASK_PAUSE: Duration = Duration::from_secs(30);
+/// and has so long to answer.
+const ASK_TIME: Duration = Duration::from_secs(1);
+/// The newest events that are looked at: more paths than a receiver has.
+const NEWEST: usize = 100;
+
+/// When credentials worked last.
+pub(crate) struct Grace {
+    tradecloud: AddressList,
+    paths: Mutex<HashMap<String, Known>>,
+    asking: tokio::sync::Mutex<()>,
+}
+
+/// What is known of one endpoint.
+#[derive(Default)]
+struct Known {
+    last: Option<Success>,
+    asked: Option<Instant>,
+}
+
+/// The clock may be set meanwhile, so only its own time is measured by it.
+#[derive(Clone, Copy)]
+struct Success {
+    known: Instant,
+    age_then: Duration,
+}
+
+impl Success {
+    fn age(self) -> Duration {
+        self.age_then + self.known.elapsed()
+    }
+}
+
+impl Grace {
+    /// Nothing is known yet.
+    pub(crate) fn new() -> Self {
+        Self { tradecloud: AddressList::tradecloud(), paths: Mutex::default(), asking: tokio::sync::Mutex::default() }
+    }
+
+    /// Notes that credentials have worked at this endpoint.
+    pub(crate) fn worked(&self, endpoint: &Endpoint) {
+        if endpoint.auth_grace.is_some() {
+            let last = Some(Success { known: Instant::now(), age_then: Duration::ZERO });
+            self.paths().entry(endpoint.path.clone()).or_default().last = last;
+        }
+    }
+
+    /// How long wrong credentials from `address` are still to be answered with a delay; `None` if not, or
+    /// not any more. An address is believed to be Tradecloud's if it is a published one, or if the
+    /// endpoint takes calls from listed ones only: then the caller has made sure that it is one of those.
+    pub(crate) async fn left(&self, endpoint: &Endpoint, address: IpAddr, inbox: &dyn Inbox) -> Option<Duration> {
+        let grace = endpoint.auth_grace?;
+        if endpoint.gate.allow_from.is_none() && !self.tradecloud.contains(address) {
+            return None;
+        }
+        if let Some(left) = self.remembered(&endpoint.path, grace) {
+            return Some(left);
+        }
+        // Nobody can say in time: a delay costs less than an order.
+        timeout(ASK_TIME, self.ask(&endpoint.path, grace, inbox)).await.unwrap_or(Some(ASK_PAUSE))
+    }
+
+    async fn ask(&self, path: &str, grace: Duration, inbox: &dyn Inbox) -> Option<Duration> {
+        // Whoever comes meanwhile waits for the same answer.
+        let _asking = self.asking.lock().await;
+        let remembered = self.remembered(path, grace);
+        let asked = self.paths().get(path).and_then(|known| known.asked);
+        if remembered.is_some() || asked.is_some_and(|asked| asked.elapsed() < ASK_PAUSE) {
+            return remembered;
+        }
+        let filter = Filter { limit: NEWEST, ..Filter::default() };
+        let Ok(newest) = inbox.list(&filter).await else { return Some(ASK_PAUSE) };
+        let stored = newest.iter().find(|event| event.path == path);
+        let age = |at: Timestamp| Timestamp::now().duration_since(at).try_into().unwrap_or_default();
+        let last = stored.map(|event| Success { known: Instant::now(), age_then: age(event.received) });
+        {
+            let mut paths = self.paths();
+            let known = paths.entry(path.to_owned()).or_default();
+            known.asked = Some(Instant::now());
+            known.last = last.or(known.last);
+        }
+        self.remembered(path, grace)
+    }
+
+    fn remembered(&self, path: &str, grace: Duration) -> Option<Duration> {
+        self.paths().get(path)?.last.and_then(|last| grace.checked_sub(last.age()))
+    }
+
+    fn paths(&self) -> MutexGuard<'_, HashMap<String, Known>> {
+        self.paths.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,261 @@
+//! Other settings while the receiver runs: all of them, or none.
+//!
+//! What is new is set up first; only when all of it stands is it put in the place of the old, part by
+//! part. A request or an attempt that has begun ends as it began. What has not changed is kept as it is,
+//! with its connections, tokens and caches. [`follow`] does it whenever a file has changed.
+
+mod files;
+mod follow;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use jiff::Timestamp;
+use tokio::sync::Mutex;
+
+pub use follow::follow;
+
+use crate::auth::SharedCredential;
+use crate::config::Settings;
+use crate::config::marks::{Marks, is_below};
+use crate::config::settings::{Delivery, Handler};
+use crate::dispatch::worker::Job;
+use crate::dispatch::{Route, Staff};
+use crate::handlers::SharedHandler;
+use crate::listener::certificates::Certificates;
+use crate::listener::receive::Reception;
+use crate::listener::table::Table;
+
+/// Tables that are read only at the start: addresses, limits that are built into the listener, the store,
+/// the log.
+const ONLY_AT_START: [&str; 4] = ["server", "inbox", "admin", "log"];
+/// What of them is not,
+const TRUSTED_PROXIES: &str = "server.trusted_proxies";
+/// and this neither, as long as TLS is not turned on or off.
+const TLS: &str = "server.tls";
+/// Unfinished deliveries of one handler are counted up to this many.
+const BACKLOG_COUNTED: usize = 10_000;
+
+/// The means to give a running receiver other settings. Clones belong to the same receiver.
+#[derive(Clone)]
+pub struct Reloader(Arc<Live>);
+
+/// The parts of a running receiver that may be exchanged, and what they were made from.
+struct Live {
+    reception: Arc<Reception>,
+    /// What new connections are made with; `None` where something else terminates TLS.
+    certificates: Option<Certificates>,
+    /// Handlers of the program that embeds the receiver. They stay.
+    own: Vec<(Route, SharedHandler)>,
+    /// Locked while one reload goes on; a second one waits.
+    state: Mutex<State>,
+}
+
+struct State {
+    staff: Staff,
+    handlers: BTreeMap<String, SharedHandler>,
+    credentials: Vec<(String, SharedCredential)>,
+    /// Of the settings that were last put in place.
+    marks: Marks,
+    /// Of those of the start: what is read only then is still as they say.
+    at_start: Marks,
+}
+
+/// What a reload changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// The keys that are new, gone, or different now (or whose files are), and that take effect.
+    pub changed: Vec<String>,
+    /// The keys that differ from what the receiver works with, and take effect only after a restart.
+    pub needs_restart: Vec<String>,
+}
+
+/// Why other settings were not put in place. The receiver goes on with those it had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReloadError {
+    /// A handler cannot be set up: why, and what to do.
+    #[error("{0}")]
+    Handler(String),
+    /// A handler of the configuration has the name of one that the program brought with it.
+    #[error("`handlers.{0}` has the name of a handler of the program itself. Give it another one")]
+    NameTaken(String),
+    /// They rely on another kind of store than the one that is open.
+    #[error("`inbox.store` is another one, and the rest of the settings may rely on it. Restart the receiver")]
+    OtherStore,
+    /// The receiver is shutting down.
+    #[error("the receiver is shutting down")]
+    Draining,
+}
+
+impl Reloader {
+    /// Puts the first settings in place.
+    pub(crate) async fn start(
+        settings: Settings,
+        own: Vec<(Route, SharedHandler)>,
+        reception: Arc<Reception>,
+        certificates: Option<Certificates>,
+        staff: Staff,
+    ) -> Result<Self, ReloadError> {
+        let state = State {
+            staff,
+            handlers: BTreeMap::new(),
+            credentials: Vec::new(),
+            marks: Marks::default(),
+            at_start: settings.marks.clone(),
+        };
+        let live = Arc::new(Live { reception, certificates, own, state: Mutex::new(state) });
+        live.exchange(settings, &mut *live.state.lock().await).await?;
+        Ok(Self(live))
+    }
+
+    /// Goes on with `settings`: certificate and key, credentials, endpoints, trusted proxies, handlers and `[delivery]` take
+    /// effect at once, the rest only after a restart. Says both to the log.
+    ///
+    /// # Errors
+    /// [`ReloadError`] if they cannot be put in place as a whole. Nothing has changed then.
+    pub async fn reload(&self, settings: Settings) -> Result<Changes, ReloadError> {
+        let live = &self.0;
+        let mut state = live.state.lock().await;
+        if live.reception.draining.load(Ordering::Relaxed) {
+            return Err(ReloadError::Draining);
+        }
+        let tls_stays = live.certificates.is_some() == settings.server.tls.is_some();
+        let only_at_start = |key: &str| only_at_start(key) && !(tls_stays && is_below(key, TLS));
+        let changes = Changes {
+            changed: keys(&state.marks, &settings.marks, |key| !only_at_start(key)),
+            needs_restart: keys(&state.at_start, &settings.marks, only_at_start),
+        };
+        let tls = settings.server.tls.clone().filter(|_| !state.marks.same_below(&settings.marks, TLS));
+        live.exchange(settings, &mut state).await?;
+        if let (Some(certificates), Some(tls)) = (&live.certificates, tls) {
+            certificates.exchange(&tls);
+        }
+        live.reception.refused.store(None);
+        if changes.changed.is_empty() {
+            tracing::info!("configuration read again: nothing has changed that takes effect without a restart");
+        } else {
+            tracing::info!(changed = changes.changed.join(", "), "configuration reloaded");
+        }
+        for key in &changes.needs_restart {
+            tracing::warn!("`{key}` has changed, but takes effect only after a restart; the old value stays");
+        }
+        Ok(changes)
+    }
+}
+
+impl Reloader {
+    /// The marks of the settings in place.
+    async fn marks(&self) -> Marks {
+        self.0.state.lock().await.marks.clone()
+    }
+
+    /// Has the admin address say that the last settings are not those that are in place.
+    fn note_refusal(&self) {
+        self.0.reception.refused.store(Some(Arc::new(Timestamp::now())));
+    }
+}
+
+impl Live {
+    async fn exchange(&self, mut settings: Settings, state: &mut State) -> Result<(), ReloadError> {
+        let reception = &self.reception;
+        // From "put in place" on, nothing can fail.
+        if settings.inbox.store.keeps() != reception.inbox.keeps() {
+            return Err(ReloadError::OtherStore);
+        }
+        let handlers = self.set_up(std::mem::take(&mut settings.handlers), &settings.marks, state).await?;
+        keep_unchanged(&mut settings, state);
+        for (_, credential) in &settings.anywhere.credentials {
+            if !state.credentials.iter().any(|(_, old)| Arc::ptr_eq(old, credential)) {
+                credential.start().await;
+            }
+        }
+
+        // Put in place.
+        let routes = handlers.iter().chain(&self.own).map(|(route, _)| route.clone()).collect();
+        state.handlers = handlers.iter().map(|(route, handler)| (route.name.clone(), Arc::clone(handler))).collect();
+        let jobs = handlers.into_iter().chain(self.own.iter().cloned());
+        state.staff.assign(jobs.map(|(route, handler)| job(route, handler, &settings.delivery)).collect());
+        reception.dispatch.reroute(routes);
+        state.credentials.clone_from(&settings.anywhere.credentials);
+        let table = Table::new(settings.endpoints, settings.anywhere, settings.server.trusted_proxies);
+        reception.table.store(Arc::new(table));
+        state.marks = settings.marks;
+        self.warn_of_orphans(&state.handlers).await;
+        Ok(())
+    }
+
+    /// The handlers of the configuration; those that are still the same are not made anew.
+    async fn set_up(
+        &self,
+        handlers: Vec<Handler>,
+        marks: &Marks,
+        state: &State,
+    ) -> Result<Vec<(Route, SharedHandler)>, ReloadError> {
+        let mut ready = Vec::new();
+        for Handler { route, settings } in handlers {
+            if self.own.iter().any(|(own, _)| own.name == route.name) {
+                return Err(ReloadError::NameTaken(route.name));
+            }
+            let same = state.marks.same_below(marks, &format!("handlers.{}", route.name));
+            let handler = match state.handlers.get(&route.name) {
+                Some(handler) if same => Arc::clone(handler),
+                _ => {
+                    let name = route.name.clone();
+                    // May read the system's root certificates.
+                    let built = tokio::task::spawn_blocking(move || settings.build(&name)).await;
+                    built
+                        .map_err(|error| error.to_string())
+                        .and_then(|built| built.map_err(|error| error.to_string()))
+                        .map_err(ReloadError::Handler)?
+                }
+            };
+            ready.push((route, handler));
+        }
+        Ok(ready)
+    }
+
+    /// Deliveries of handlers that are not configured go nowhere; somebody should know.
+    async fn warn_of_orphans(&self, handlers: &BTreeMap<String, SharedHandler>) {
+        let backlog = match self.reception.inbox.backlog(BACKLOG_COUNTED).await {
+            Ok(backlog) => backlog,
+            Err(error) => {
+                tracing::warn!(%error, "cannot look for deliveries of handlers that are not configured any more");
+                return;
+            }
+        };
+        for (name, count) in backlog {
+            if !handlers.contains_key(&name) && !self.own.iter().any(|(own, _)| own.name == name) {
+                let count = if count < BACKLOG_COUNTED { count.to_string() } else { format!("{count} or more") };
+                tracing::warn!(handler = name, count, "deliveries wait for a handler that is not configured any more");
+            }
+        }
+    }
+}
+
+/// Takes over the credentials that are still the same, with what they have learnt.
+fn keep_unchanged(settings: &mut Settings, state: &State) {
+    let gates = settings.endpoints.iter_mut().map(|endpoint| &mut endpoint.gate);
+    for gate in gates.chain([&mut settings.anywhere]) {
+        for (name, credential) in &mut gate.credentials {
+            let old = state.credentials.iter().find(|(old, _)| old == name);
+            if let Some((_, old)) = old
+                && state.marks.same_below(&settings.marks, &format!("auth.{name}"))
+            {
+                *credential = Arc::clone(old);
+            }
+        }
+    }
+}
+
+fn job(route: Route, handler: SharedHandler, delivery: &Delivery) -> Job {
+    Job { route, handler, schedule: delivery.schedule.clone(), lanes: delivery.lanes }
+}
+
+fn keys(old: &Marks, new: &Marks, which: impl Fn(&str) -> bool) -> Vec<String> {
+    old.changed(new).into_iter().filter(|key| which(key)).map(str::to_owned).collect()
+}
+
+fn only_at_start(key: &str) -> bool {
+    ONLY_AT_START.iter().any(|table| is_below(key, table)) && !is_below(key, TRUSTED_PROXIES)
+}

@@ -1,0 +1,90 @@
+//! In time, again and again, and nobody notices.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::{NEW, logged, receiver, sender};
+use crate::support::eventually;
+use crate::support::pebble::{Pebble, free_port};
+use crate::support::sender::order_event;
+
+#[tokio::test]
+async fn renewals_under_load_cost_no_request() {
+    let port = free_port();
+    let ca = Pebble::start(port, Duration::from_secs(15));
+    let mut receiver = receiver(port, &ca, "");
+    receiver.restart();
+    receiver.logged(NEW).await;
+    let root = ca.root().await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut load = JoinSet::new();
+    for number in 0..4 {
+        let (kept, stop) = (sender(&receiver, &root), Arc::clone(&stop));
+        // Half of them make a handshake for every request.
+        let (root, port, anew) = (root.clone(), receiver.public_port(), number % 2 == 0);
+        load.spawn(async move {
+            let mut sent = 0;
+            while !stop.load(Ordering::Relaxed) {
+                let once = if anew { super::sender_at(port, &root) } else { kept.clone() };
+                let answer = once.send(order_event(&format!("{number}-{sent}"))).await;
+                assert_eq!(answer.status, Some(202), "{answer:?}");
+                sent += 1;
+            }
+            sent
+        });
+    }
+
+    eventually("renewed twice", async || logged(&receiver, NEW).len() >= 3).await;
+    stop.store(true, Ordering::Relaxed);
+
+    let sent: Vec<usize> = load.join_all().await;
+    assert!(sent.iter().all(|sent| *sent > 20), "{sent:?}");
+    assert!(logged(&receiver, "not renewed").is_empty(), "{:#?}", receiver.log());
+}
+
+#[tokio::test]
+async fn while_the_ca_fails_the_old_certificate_serves_and_the_ca_is_asked_again() {
+    let port = free_port();
+    let mut ca = Pebble::start(port, Duration::from_secs(24));
+    let mut receiver = receiver(port, &ca, "");
+    receiver.restart();
+    receiver.logged(NEW).await;
+    let old = ca.root().await;
+    ca.stop();
+
+    let failed = receiver.logged("the certificate was not renewed").await;
+    let meanwhile = sender(&receiver, &old).send(order_event("1")).await;
+    // It has forgotten our account, and has another root.
+    ca.restart();
+    eventually("a second certificate", async || logged(&receiver, NEW).len() == 2).await;
+    let afterwards = sender(&receiver, &ca.root().await).send(order_event("2")).await;
+
+    assert_eq!(failed["level"], "WARN", "{failed}");
+    assert_eq!((meanwhile.status, afterwards.status), (Some(202), Some(202)));
+    assert_eq!(logged(&receiver, "does not know the account any more").len(), 1);
+}
+
+#[tokio::test]
+async fn a_certificate_that_has_expired_is_renewed_at_the_start() {
+    let port = free_port();
+    let mut ca = Pebble::start(port, Duration::from_secs(8));
+    let mut receiver = receiver(port, &ca, "");
+    receiver.restart();
+    receiver.logged(NEW).await;
+    ca.stop();
+    receiver.kill();
+    eventually("expired", async || {
+        let said = receiver.run(&["check"]);
+        String::from_utf8_lossy(&said.stdout).contains("should have been renewed long since")
+            && String::from_utf8_lossy(&said.stdout).contains("expired on ")
+    })
+    .await;
+
+    ca.restart();
+    receiver.restart();
+
+    receiver.logged(NEW).await;
+}

@@ -1,0 +1,7 @@
+//! Change without loss: what a reload takes over, what it refuses, and that nobody notices it.
+
+mod broken;
+mod certificates;
+mod grace;
+mod handlers;
+mod settings;

@@ -1,0 +1,96 @@
+//! `secret`: from nothing to working credentials.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::support::receiver::Receiver;
+use crate::support::sender::order_event;
+
+/// What `secret` says with these arguments, and what it wrote into `file`.
+fn made(receiver: &Receiver, arguments: &[&str], file: &str) -> (String, String) {
+    let output = receiver.run(&[&["secret"], arguments].concat());
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let secret = std::fs::read_to_string(receiver.path(file)).unwrap().trim_end().to_owned();
+    (said, secret)
+}
+
+/// The lines for the configuration.
+fn toml(said: &str) -> &str {
+    let start = said.find("[auth.").unwrap();
+    &said[start..start + said[start..].find("\n\n").unwrap()]
+}
+
+#[test]
+fn it_makes_a_strong_secret_that_only_the_owner_can_read_and_that_is_not_shown() {
+    let receiver = Receiver::bare();
+
+    let (said, secret) = made(&receiver, &[], "certs/portal-password");
+    let (_, other) = made(&receiver, &["elsewhere/deep/token", "--bearer"], "elsewhere/deep/token");
+
+    assert!(secret.len() >= 43 && secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
+    assert_ne!(secret, other);
+    assert!(!said.contains(&secret), "a terminal remembers: {said}");
+    for file in ["certs/portal-password", "elsewhere/deep/token"] {
+        let mode = receiver.path(file).metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{file}");
+    }
+}
+
+#[test]
+fn an_existing_file_is_left_alone() {
+    let receiver = Receiver::bare();
+    let (_, before) = made(&receiver, &[], "certs/portal-password");
+
+    let again = receiver.run(&["secret"]);
+
+    assert_eq!(again.status.code(), Some(1));
+    assert!(String::from_utf8(again.stderr).unwrap().contains("certs/portal-password is there already"));
+    assert_eq!(std::fs::read_to_string(receiver.path("certs/portal-password")).unwrap().trim_end(), before);
+}
+
+#[tokio::test]
+async fn what_it_says_to_write_into_the_configuration_works() {
+    let cases: [(&[&str], &str); 6] = [
+        (&["--name", "new"], "certs/new-password"),
+        (&["--name", "new", "--username", "Zoë \"x\""], "certs/new-password"),
+        (&["--name", "new", "--digest"], "certs/new-password"),
+        (&["--name", "new", "--digest=argon2id", "file"], "file"),
+        (&["--name", "new", "--bearer"], "certs/new-token"),
+        (&["--name", "new", "--bearer", "--digest=sha256"], "certs/new-token"),
+    ];
+    for (arguments, file) in cases {
+        let mut receiver = Receiver::prepared("");
+        let (said, secret) = made(&receiver, arguments, file);
+        let configuration = receiver.path("config/receiver.toml");
+        let text = std::fs::read_to_string(&configuration).unwrap();
+        std::fs::write(&configuration, format!("{text}\n{}", toml(&said))).unwrap();
+        if arguments.iter().any(|argument| argument.starts_with("--digest")) {
+            assert!(said.contains(&format!("delete {file}")), "{said}");
+            std::fs::remove_file(receiver.path(file)).unwrap();
+        }
+        receiver.restart();
+
+        let username = if said.contains("Zoë") { "Zoë \"x\"" } else { "tradecloud" };
+        let sender = receiver.sender();
+        let sender =
+            if arguments.contains(&"--bearer") { sender.bearer(&secret) } else { sender.basic(username, &secret) };
+        assert_eq!(sender.send(order_event("1")).await.status, Some(202), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn wrong_usage_ends_with_2() {
+    let receiver = Receiver::bare();
+    let wrong: [&[&str]; 5] = [
+        &["--name", "a.b"],
+        &["--name", ""],
+        &["--username", "a:b"],
+        &["--bearer", "--username", "a"],
+        &["--digest=md5"],
+    ];
+    for arguments in wrong {
+        let output = receiver.run(&[&["secret"], arguments].concat());
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+    }
+    assert!(!receiver.path("certs").exists());
+}

@@ -1,0 +1,104 @@
+//! Files that every user of the machine can read.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::support::receiver::{Receiver, write_private};
+
+/// A configuration with secrets in four files besides its own.
+const CONFIGURATION: &str = r#"
+auth.file = { type = "basic", username = "u", password_file = "portal" }
+auth.digest = { type = "bearer", token_digest_file = "digest" }
+[handlers.erp]
+type = "http"
+url = "https://erp.example/"
+auth = { type = "bearer", token_file = "erp" }
+"#;
+
+const FILES: [(&str, &str); 5] = [
+    ("portal", "auth.file.password_file"),
+    ("digest", "auth.digest.token_digest_file"),
+    ("erp", "handlers.erp.auth.token_file"),
+    ("certs/privkey.pem", "server.tls.private_key"),
+    ("config/receiver.toml", "auth.portal.password"),
+];
+
+fn prepared() -> Receiver {
+    let receiver = Receiver::prepared(CONFIGURATION);
+    write_private(&receiver.path("portal"), "secret");
+    write_private(&receiver.path("digest"), super::SHA256);
+    write_private(&receiver.path("erp"), "secret");
+    receiver
+}
+
+fn set_mode(receiver: &Receiver, file: &str, mode: u32) {
+    std::fs::set_permissions(receiver.path(file), std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// The keys that `check` warns of, each with what it says.
+fn warnings(receiver: &Receiver) -> Vec<(String, String)> {
+    let output = receiver.run(&["check", "--json"]);
+    assert!(output.status.success(), "these are warnings: {output:?}");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    report["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|problem| (text(&problem["key"]), text(&problem["what"])))
+        .collect()
+}
+
+#[test]
+fn each_secret_that_every_user_can_read_or_change_is_a_warning() {
+    let receiver = prepared();
+    assert_eq!(warnings(&receiver), [], "as it should be");
+
+    for (file, key) in FILES {
+        for mode in [0o644, 0o604, 0o602] {
+            set_mode(&receiver, file, mode);
+            let warnings = warnings(&receiver);
+            assert_eq!(warnings.len(), 1, "{file}, mode {mode:o}: {warnings:?}");
+            assert_eq!(warnings[0].0, key);
+            assert!(warnings[0].1.contains(&format!("`chmod 600 {file}`")), "{warnings:?}");
+        }
+        for mode in [0o640, 0o600, 0o400] {
+            set_mode(&receiver, file, mode);
+            assert_eq!(warnings(&receiver), [], "{file}, mode {mode:o}: a group is somebody's choice");
+        }
+    }
+}
+
+#[tokio::test]
+async fn it_starts_all_the_same_and_says_so_in_the_log() {
+    let mut receiver = prepared();
+    set_mode(&receiver, "portal", 0o644);
+
+    receiver.restart();
+
+    let line = receiver.logged("auth.file.password_file").await;
+    assert_eq!(line["level"], "WARN");
+}
+
+#[test]
+fn a_configuration_without_secrets_may_be_read_by_everybody() {
+    let receiver = prepared();
+    let file = receiver.path("config/receiver.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let without: Vec<_> =
+        text.lines().filter(|line| !line.starts_with("auth.portal") && !line.starts_with("auth.token ")).collect();
+    std::fs::write(&file, without.join("\n")).unwrap();
+    set_mode(&receiver, "config/receiver.toml", 0o644);
+
+    assert_eq!(warnings(&receiver), []);
+}
+
+#[test]
+fn the_inbox_is_made_for_its_owner_only() {
+    let mut receiver = Receiver::prepared("inbox.path = \"inbox.db\"");
+    receiver.restart();
+
+    for file in ["inbox.db", "inbox.db-wal", "inbox.db-shm"] {
+        let mode = receiver.path(file).metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{file}");
+    }
+}

@@ -1,0 +1,46 @@
+//! A certificate authority of the tests, and the certificates it gives a receiver.
+
+use std::path::Path;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, Issuer, KeyPair};
+
+use super::receiver::write_private;
+
+/// A certificate with its chain, and its key, both in PEM.
+pub struct Pair {
+    pub chain: String,
+    pub key: String,
+    /// The certificate itself, as it is served.
+    pub der: Vec<u8>,
+}
+
+/// Makes an authority (`ca.pem`, with its key beside it), and a certificate of it where the defaults look for
+/// one.
+pub fn make(folder: &Path) {
+    let ca = CertifiedIssuer::self_signed(authority(), KeyPair::generate().unwrap()).unwrap();
+    std::fs::write(folder.join("ca.pem"), ca.pem()).unwrap();
+    std::fs::write(folder.join("ca-key.pem"), ca.key().serialize_pem()).unwrap();
+    let pair = issue(folder);
+    std::fs::create_dir(folder.join("certs")).unwrap();
+    std::fs::write(folder.join("certs/fullchain.pem"), pair.chain).unwrap();
+    write_private(&folder.join("certs/privkey.pem"), &pair.key);
+}
+
+/// Another certificate of that authority for localhost, with a key of its own.
+pub fn issue(folder: &Path) -> Pair {
+    let key_of_ca = std::fs::read_to_string(folder.join("ca-key.pem")).unwrap();
+    let ca = Issuer::new(authority(), KeyPair::from_pem(&key_of_ca).unwrap());
+    let key = KeyPair::generate().unwrap();
+    let mut certificate = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    certificate.distinguished_name.push(DnType::CommonName, "localhost");
+    let certificate = certificate.signed_by(&key, &ca).unwrap();
+    let chain = certificate.pem() + &std::fs::read_to_string(folder.join("ca.pem")).unwrap();
+    Pair { chain, key: key.serialize_pem(), der: certificate.der().to_vec() }
+}
+
+fn authority() -> CertificateParams {
+    let mut ca = CertificateParams::default();
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    ca.distinguished_name.push(DnType::CommonName, "CA of the tests");
+    ca
+}
