@@ -52,7 +52,6 @@ async fn two_thousand_slow_clients_are_gone_soon_and_keep_nobody_out() {
 
 #[test]
 #[ignore = "a measurement; scripts/hostile runs it"]
-#[expect(clippy::print_stdout, reason = "its result")]
 fn measured_how_long_an_honest_client_waits_among_slow_ones() {
     allow_open_files(3 * COUNT);
     let receiver = Receiver::start();
