@@ -8,6 +8,10 @@ use crate::config::development::{self, Made};
 use crate::reload::follow;
 use crate::signal::{Hangups, told_to_stop};
 
+/// Open files beside connections: the inbox, handlers, what is written.
+#[cfg(unix)]
+const OTHER_FILES: usize = 256;
+
 /// Reads the configuration, starts the receiver, reloads it when the configuration has changed, and drains
 /// it at SIGTERM or SIGINT. A second signal ends the process at once.
 ///
@@ -27,6 +31,8 @@ pub async fn run(args: &ConfigArgs) -> Result<(), Failure> {
     let path = settings.endpoints.first().map(|endpoint| endpoint.path.clone()).unwrap_or_default();
     // Before anybody can know that there is a receiver to send it to.
     let hangups = Hangups::listen();
+    #[cfg(unix)]
+    allow_open_files(settings.server.limits.connections);
     let running = Receiver::new(settings).start().await?;
     if let Some(made) = &made {
         introduce(made, scheme, running.public_address(), &path);
@@ -36,6 +42,27 @@ pub async fn run(args: &ConfigArgs) -> Result<(), Failure> {
     let ended = running.run_until(told_to_stop()).await;
     following.abort();
     Ok(ended?)
+}
+
+/// Has the machine allow as many open files as it can; many a shell starts programs with 1024, half of what so
+/// many connections need.
+#[cfg(unix)]
+fn allow_open_files(connections: usize) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let most = getrlimit(Resource::Nofile).maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most }) {
+        tracing::warn!(%error, "the number of open files that is allowed (`ulimit -n`) cannot be raised");
+    }
+    let needed = connections.saturating_add(OTHER_FILES);
+    if let Some(allowed) = getrlimit(Resource::Nofile).current.filter(|allowed| *allowed < needed as u64) {
+        tracing::warn!(
+            allowed,
+            needed,
+            "this machine allows fewer open files (`ulimit -n`, LimitNOFILE) than server.limits.connections may need; \
+             connections past that wait"
+        );
+    }
 }
 
 /// Says what a first run made, and how to try it.

@@ -4,7 +4,8 @@
 //! nothing would stay for ever. So the stream itself has a clock (see [`super::lease`]).
 //!
 //! When every place is taken, a newcomer gets that of the stranger who has had one for longest. So nobody
-//! keeps others out by connections that cost nothing.
+//! keeps others out by connections that cost nothing. If known callers have all of them, one is closed after an
+//! answer for each newcomer who has waited for long: in an overload everybody gets a turn.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -22,12 +23,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use tower_http::add_extension::AddExtension;
 
-use super::lease::{Clock, Lease, Terms};
+use super::lease::{Asked, Clock, Lease, Terms};
 use super::proxied::{self, Source};
 use super::receive::Reception;
 
 /// So many may wait for a place, if all are taken by known callers; further ones are closed at once.
-const MOST_WAITING: usize = 512;
+const MOST_WAITING: usize = 2048;
 /// How often one that waits looks whether a stranger has been here for long enough.
 const LOOK_PAUSE: Duration = Duration::from_millis(250);
 
@@ -49,6 +50,7 @@ impl Guard {
             strangers: Mutex::default(),
             most_noted: connections.saturating_mul(2),
             waiting: AtomicUsize::new(0),
+            asked: Asked::default(),
         };
         Self { places: Arc::new(places), longest_wait, terms, reception }
     }
@@ -72,6 +74,7 @@ struct Places {
     /// From so many on, those are left out that are gone or known.
     most_noted: usize,
     waiting: AtomicUsize,
+    asked: Asked,
 }
 
 impl Places {
@@ -86,16 +89,24 @@ impl Places {
             return Err(io::Error::new(io::ErrorKind::QuotaExceeded, "too many connections"));
         }
         let mut place = std::pin::pin!(Arc::clone(&self.free).acquire_owned());
-        let end = Instant::now() + longest_wait;
+        let (begun, end) = (Instant::now(), Instant::now() + longest_wait);
+        let mut asked = false;
         loop {
             let look = end.min(Instant::now() + LOOK_PAUSE);
             if let Ok(place) = timeout_at(look, &mut place).await {
                 return place.map_err(io::Error::other);
             }
             if end <= Instant::now() {
+                if asked {
+                    self.asked.settle();
+                }
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "too many connections"));
             }
             revoked = revoked || self.revoke_one();
+            if !asked && !revoked && begun.elapsed() >= longest_wait / 2 {
+                asked = true;
+                self.asked.ask();
+            }
         }
     }
 
@@ -158,7 +169,7 @@ impl<S: Send + 'static> Accept<TcpStream, S> for Guard {
             let source = guard.source(&mut stream).await.inspect_err(|error| {
                 tracing::warn!(%error, "a connection from a trusted proxy was closed");
             })?;
-            let lease = Lease::new(guard.terms);
+            let lease = Lease::new(guard.terms, guard.places.asked.clone());
             guard.places.note(lease.clone());
             let service = AddExtension::new(AddExtension::new(service, source), lease.clone());
             Ok((GuardedStream { stream, clock: Clock::new(lease), _place: place }, service))

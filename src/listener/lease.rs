@@ -8,6 +8,7 @@
 //! [`super::body`]).
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// So long a stranger keeps its place, whoever else wants it: in an overload the one who has waited longest
 /// is the next to be served.
-const FAIR: Duration = Duration::from_secs(2);
+const FAIR: Duration = Duration::from_secs(5);
 /// What is left of a connection for the answer to a request that did not come whole.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
@@ -31,6 +32,22 @@ pub(crate) struct Terms {
     pub(crate) idle: Duration,
 }
 
+/// How many places are asked for by those who have waited for one for long.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Asked(Arc<AtomicUsize>);
+
+impl Asked {
+    /// Asks for one more.
+    pub(crate) fn ask(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes one back; says whether there was one.
+    pub(crate) fn settle(&self) -> bool {
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |asked| asked.checked_sub(1)).is_ok()
+    }
+}
+
 /// The lease of one connection, shared by its stream and the requests on it. An extension of each request.
 #[derive(Debug, Clone)]
 pub(crate) struct Lease(Arc<Shared>);
@@ -38,6 +55,7 @@ pub(crate) struct Lease(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     terms: Terms,
+    asked: Asked,
     begun: Instant,
     state: Mutex<State>,
 }
@@ -58,12 +76,12 @@ struct State {
 }
 
 impl Lease {
-    /// One that begins now.
-    pub(crate) fn new(terms: Terms) -> Self {
+    /// One that begins now, and ends after an answer if its place is `asked` for.
+    pub(crate) fn new(terms: Terms, asked: Asked) -> Self {
         let begun = Instant::now();
         let end = begun + terms.unknown;
         let state = State { known: false, working: 0, end, concluded: false, over: false, waker: None };
-        Self(Arc::new(Shared { terms, begun, state: Mutex::new(state) }))
+        Self(Arc::new(Shared { terms, asked, begun, state: Mutex::new(state) }))
     }
 
     /// A request is worked on from now until what is returned is dropped.
@@ -83,6 +101,11 @@ impl Lease {
     /// A request did not come whole: there is only its answer to be taken, unless another one comes.
     pub(crate) fn conclude(&self) {
         self.state().concluded = true;
+    }
+
+    /// Whether the connection is to be closed after this answer, because somebody else needs its place.
+    pub(crate) fn is_asked_for(&self) -> bool {
+        self.0.asked.settle()
     }
 
     /// Ends it at once, unless its caller is known or about to be, or has just come; says whether it did.
@@ -200,7 +223,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_stranger_has_one_time_for_everything() {
-        let lease = Lease::new(TERMS);
+        let lease = Lease::new(TERMS, Asked::default());
         tokio::time::advance(Duration::from_secs(4)).await;
         drop(lease.work());
         assert!((left(&lease).await - 6.0).abs() < 0.1);
@@ -208,14 +231,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_check_that_never_ends_does_not_keep_a_connection() {
-        let lease = Lease::new(TERMS);
+        let lease = Lease::new(TERMS, Asked::default());
         let _work = lease.work();
         assert!((left(&lease).await - 12.0).abs() < 0.1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_known_caller_may_be_idle_after_each_answer_and_wait_for_it() {
-        let lease = Lease::new(TERMS);
+        let lease = Lease::new(TERMS, Asked::default());
         let work = lease.work();
         lease.know();
         let waiting = tokio::spawn({
@@ -229,7 +252,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_that_is_concluded_has_time_for_a_last_word() {
-        let lease = Lease::new(TERMS);
+        let lease = Lease::new(TERMS, Asked::default());
         let work = lease.work();
         lease.know();
         lease.conclude();
@@ -239,7 +262,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn only_that_of_a_stranger_is_revoked() {
-        let (stranger, known, checked) = (Lease::new(TERMS), Lease::new(TERMS), Lease::new(TERMS));
+        let (stranger, known, checked) = (
+            Lease::new(TERMS, Asked::default()),
+            Lease::new(TERMS, Asked::default()),
+            Lease::new(TERMS, Asked::default()),
+        );
         known.know();
         let _work = checked.work();
         assert!(!stranger.revoke(), "it has just come");

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::header::{
+    CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderName, HeaderValue, Version};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse as _, Response};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -30,17 +32,24 @@ const HEADERS: [(HeaderName, &str); 4] = [
 pub(crate) fn router(reception: Arc<Reception>) -> Router {
     let answer = move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
         let reception = Arc::clone(&reception);
-        let work = request.extensions().get().map(Lease::work);
+        let lease = request.extensions().get::<Lease>().cloned();
+        // HTTP/2 has no such header; its callers need few connections.
+        let closes = request.version() <= Version::HTTP_11;
         async move {
-            let _work = work;
+            let _work = lease.as_ref().map(Lease::work);
             let table = reception.table.load_full();
             let address = client::address(&table.trusted_proxies, peer.ip(), &request);
-            if let Some(endpoint) = table.endpoint(request.uri().path()) {
+            let answer = if let Some(endpoint) = table.endpoint(request.uri().path()) {
                 receive(reception, endpoint, address, request).await
             } else {
                 let refusal = refuse(Why::NoSuchPath, "there is no endpoint at this path; see [[endpoints]]");
                 misdirected(reception, &table.anywhere(), address, request, refusal).await
+            };
+            let mut response = answer.into_response();
+            if closes && lease.is_some_and(|lease| lease.is_asked_for()) {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
+            response
         }
     };
     Router::new()

@@ -4,6 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use crate::support::load::Load;
 use crate::support::raw;
 use crate::support::receiver::Receiver;
 use crate::support::sender::order_event;
@@ -182,6 +183,22 @@ fn further_connections_wait_until_one_is_closed() {
         assert!(while_the_first_is_open.is_err(), "it was let in");
         assert_eq!(asked.1.recv_timeout(Duration::from_secs(30)), Ok(Some(202)));
     });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newcomer_gets_a_turn_although_known_callers_have_every_connection() {
+    let receiver = Receiver::with(
+        r#"server.limits.connections = 2
+server.limits.tls_handshake = "4s""#,
+    );
+    let busy = Load::of((0..2).map(|_| receiver.sender().http1()));
+    busy.acknowledged(10).await;
+
+    let newcomer = receiver.sender().http1().send(order_event("newcomer")).await;
+
+    let tally = busy.stop().await;
+    assert_eq!(newcomer.status, Some(202));
+    assert!(tally.unanswered.is_empty() && tally.lost.is_empty(), "{tally:?}");
 }
 
 fn ask(receiver: &Receiver) -> Option<u16> {

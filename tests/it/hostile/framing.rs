@@ -15,7 +15,7 @@ pub(super) fn cases() -> Vec<Case> {
 
 /// A request with these lines, and a body that may or may not be one.
 fn request(first: &str, lines: &[&str], body: &str) -> String {
-    let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+    let lines: String = lines.iter().flat_map(|line| [line, "\r\n"]).collect();
     format!("{first}\r\nHost: localhost\r\n{lines}\r\n{body}")
 }
 

@@ -13,12 +13,15 @@ fn whole(headers: &[u8], body: &[u8]) -> Vec<u8> {
     [preface(&[]), frame(HEADERS, END_HEADERS, 1, headers), frame(DATA, END_STREAM, 1, body)].concat()
 }
 
+/// What is changed of a right request, and the status it then gets, if any.
+type Change = (&'static [(&'static str, &'static str)], Option<u16>);
+
 /// The headers of a right request, with these in the place of those of the same name, and those added.
 fn changed(changes: &[(&str, &str)]) -> Vec<u8> {
     let mut headers = post(true);
     for (name, value) in changes {
         match headers.iter_mut().find(|(known, _)| known == name) {
-            Some(header) => header.1 = (*value).to_owned(),
+            Some(header) => (*value).clone_into(&mut header.1),
             None => headers.push(((*name).to_owned(), (*value).to_owned())),
         }
     }
@@ -30,7 +33,7 @@ fn changed(changes: &[(&str, &str)]) -> Vec<u8> {
 fn headers_that_http_2_forbids_get_no_answer() {
     let receiver = Receiver::start();
     let event = order_event("1").to_string();
-    let cases: &[(&[(&str, &str)], Option<u16>)] = &[
+    let cases: &[Change] = &[
         (&[], Some(202)),
         (&[(":method", "(none)")], None),
         (&[(":method", "GET")], Some(405)),
