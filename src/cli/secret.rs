@@ -17,9 +17,9 @@ use crate::config::{development, private};
 /// Make a strong password or token in a file of its own, and say where it belongs
 #[derive(Debug, Args)]
 pub struct SecretArgs {
-    /// Where to write it; an existing file is left alone [default: certs/<NAME>-password, or -token]
+    /// Where to write it; an existing file is left alone [default: certs/NAME-password, or NAME-token]
     file: Option<PathBuf>,
-    /// The name of the credential in the configuration: [auth.<NAME>]
+    /// The name of the credential in the configuration: auth.NAME
     #[arg(long, default_value = "portal", value_parser = name)]
     name: String,
     /// The user name that goes with the password
