@@ -62,7 +62,7 @@ pub(super) async fn deliver(
     }
     if due && !args.json {
         let when = if route.is_some_and(|route| route.paused) {
-            "The handler is paused: it gets what is due once `paused` is off and the receiver has been restarted."
+            "The handler is paused: it gets what is due once `paused` is off in the configuration."
         } else {
             "A running receiver delivers what is due within seconds; otherwise the next start does."
         };
