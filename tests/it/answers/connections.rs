@@ -186,6 +186,20 @@ fn further_connections_wait_until_one_is_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn strangers_who_have_every_connection_keep_nobody_out() {
+    let receiver = Receiver::with(
+        r#"server.limits.connections = 2
+server.limits.tls_handshake = "20s"
+server.limits.header_read = "60s""#,
+    );
+    let _strangers = [receiver.connect(), receiver.connect()];
+
+    let newcomer = receiver.sender().send(order_event("newcomer")).await;
+
+    assert_eq!(newcomer.status, Some(202));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_newcomer_gets_a_turn_although_known_callers_have_every_connection() {
     let receiver = Receiver::with(
         r#"server.limits.connections = 2
