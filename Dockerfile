@@ -16,7 +16,7 @@ COPY src src
 RUN touch src/lib.rs src/main.rs && cargo build --release --locked
 
 FROM debian:bookworm-slim
-# The root certificates are for the `http` handler, which checks those of the ERP.
+# The root certificates are for all that the receiver connects to: ERP, issuers of tokens, ACME, databases, brokers.
 # hadolint ignore=DL3008 # the newest of the release, not the one of the day this was written
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \
