@@ -209,7 +209,8 @@ fn assert_repeated_only_around(kills: &[Instant], received: &[Received]) {
     let mut repeated = 0;
     for (id, request) in ids(received).into_iter().zip(received) {
         let Some(before) = last.insert(id.clone(), request) else { continue };
-        let is_between = kills.iter().any(|kill| before.at <= *kill && *kill <= request.at);
+        // What was on its way when the receiver died reaches the ERP a little later.
+        let is_between = kills.iter().any(|kill| before.at <= *kill + Duration::from_secs(1) && *kill <= request.at);
         assert!(is_between, "{id} came twice within {:?}, without a kill", request.at - before.at);
         repeated += 1;
     }
