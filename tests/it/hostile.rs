@@ -50,6 +50,27 @@ impl Case {
         let bytes = [raw::head(&lines).into_bytes(), body].concat();
         Self::new(name, bytes, Due::Status(status))
     }
+
+    /// Each of the malformed fragments (refused) and of the odd ones (taken) at each place of a body: its name,
+    /// and what stands before and after.
+    fn in_places(
+        content_type: &str,
+        places: &[(&str, &str, &str)],
+        malformed: Vec<Vec<u8>>,
+        odd: Vec<Vec<u8>>,
+    ) -> Vec<Self> {
+        let mut cases = Vec::new();
+        for (fragments, status) in [(malformed, 400), (odd, 202)] {
+            for fragment in fragments {
+                let shown = String::from_utf8_lossy(&fragment[..fragment.len().min(40)]).into_owned();
+                for (place, before, after) in places {
+                    let body = [before.as_bytes(), &fragment, after.as_bytes()].concat();
+                    cases.push(Self::body(format!("{shown:?} {place}"), content_type, body, status));
+                }
+            }
+        }
+        cases
+    }
 }
 
 /// Sends every request on a connection of its own; says which were not answered as is due.

@@ -29,8 +29,14 @@ async fn two_thousand_slow_clients_are_gone_soon_and_keep_nobody_out() {
     let besieged = Arc::clone(&receiver);
 
     let outstayed = tokio::task::spawn_blocking(move || {
-        let kinds = kinds();
-        let stayed = besiege(&besieged, &kinds, COUNT, Duration::from_secs(90));
+        let (kinds, over) = (kinds(), AtomicBool::new(false));
+        let (stayed, waited) = std::thread::scope(|threads| {
+            let honest = threads.spawn(|| honest(&besieged, &over));
+            let stayed = besiege(&besieged, &kinds, COUNT, Duration::from_secs(90));
+            over.store(true, Ordering::Relaxed);
+            (stayed, honest.join().unwrap())
+        });
+        print_measured(&kinds, &stayed, waited, besieged.most_memory());
         let late = stayed.iter().filter(|(kind, time)| *time > longest(&kinds[*kind]) + MARGIN);
         let mut late: Vec<_> = late.map(|(kind, time)| format!("{}: {time:.1?}", kinds[*kind].name)).collect();
         late.sort();
@@ -50,34 +56,28 @@ async fn two_thousand_slow_clients_are_gone_soon_and_keep_nobody_out() {
     tokio::task::spawn_blocking(move || assert_well(&receiver)).await.unwrap();
 }
 
-#[test]
-#[ignore = "a measurement; scripts/hostile runs it"]
-fn measured_how_long_an_honest_client_waits_among_slow_ones() {
-    allow_open_files(3 * COUNT);
-    let receiver = Receiver::start();
-    let (over, runtime) = (AtomicBool::new(false), tokio::runtime::Runtime::new().unwrap());
-    let mut waited = std::thread::scope(|threads| {
-        let honest = threads.spawn(|| {
-            let (sender, mut waited) = (receiver.sender(), Vec::new());
-            while !over.load(Ordering::Relaxed) {
-                let begun = Instant::now();
-                assert!(runtime.block_on(sender.send(order_event("1"))).is_delivered());
-                waited.push(begun.elapsed());
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            waited
-        });
-        let kinds = kinds();
-        let stayed = besiege(&receiver, &kinds, COUNT, Duration::from_secs(90));
-        for (known, who) in [(false, "strangers"), (true, "known ones")] {
-            let longest = stayed.iter().filter(|(kind, _)| kinds[*kind].known == known).map(|(_, time)| *time).max();
-            println!("slow clients: the last of the {who} was gone after {:.1?}", longest.unwrap());
-        }
-        over.store(true, Ordering::Relaxed);
-        honest.join().unwrap()
-    });
+/// Sends one event after the other until it is told to end, or for two minutes; returns how long each took.
+fn honest(receiver: &Receiver, over: &AtomicBool) -> Vec<Duration> {
+    let (runtime, sender) = (tokio::runtime::Runtime::new().unwrap(), receiver.sender());
+    let (mut waited, end) = (Vec::new(), Instant::now() + Duration::from_secs(120));
+    while Instant::now() < end && !over.load(Ordering::Relaxed) {
+        let begun = Instant::now();
+        assert!(runtime.block_on(sender.send(order_event("1"))).is_delivered());
+        waited.push(begun.elapsed());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    waited
+}
+
+/// What `scripts/hostile` shows; no test judges it, because machines differ.
+#[expect(clippy::print_stdout, reason = "what it printed is all that a measurement leaves")]
+fn print_measured(kinds: &[Kind], stayed: &[(usize, Duration)], mut waited: Vec<Duration>, memory: usize) {
+    for (known, who) in [(false, "strangers"), (true, "known ones")] {
+        let longest = stayed.iter().filter(|(kind, _)| kinds[*kind].known == known).map(|(_, time)| *time).max();
+        println!("slow clients: the last of the {who} was gone after {:.1?}", longest.unwrap());
+    }
     waited.sort();
     let at = |part: usize| waited[waited.len() * part / 100];
     println!("honest client: {} events, p50 {:.1?}, p99 {:.1?}", waited.len(), at(50), at(99));
-    println!("memory: at most {} MiB", receiver.most_memory() >> 20);
+    println!("memory: at most {} MiB", memory >> 20);
 }

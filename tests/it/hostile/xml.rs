@@ -4,14 +4,7 @@ use super::Case;
 use crate::support::sender::order_event_in_xml;
 
 pub(super) fn cases() -> Vec<Case> {
-    let mut cases = Vec::new();
-    for (fragment, status) in malformed().into_iter().map(|it| (it, 400)).chain(odd().into_iter().map(|it| (it, 202))) {
-        for (place, before, after) in PLACES {
-            let body = [before.as_bytes(), &fragment, after.as_bytes()].concat();
-            let shown = String::from_utf8_lossy(&fragment[..fragment.len().min(40)]).into_owned();
-            cases.push(Case::body(format!("{shown:?} {place}"), "application/xml", body, status));
-        }
-    }
+    let mut cases = Case::in_places("application/xml", &PLACES, malformed(), odd());
     cases.extend(cut());
     cases.extend(attributes());
     cases.extend(documents());
