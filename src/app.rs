@@ -105,7 +105,7 @@ impl Receiver {
         let (staff, work) = Staff::new(source, stopped);
         let certificates = settings.server.tls.as_ref().map(Certificates::start);
         // HTTP/2 must not multiply what the number of connections bounds.
-        let load = Load::new(settings.server.limits.connections, settings.server.answer_within / 4);
+        let load = Load::new(settings.server.limits.connections, settings.server.answer_within);
         let reception = Arc::new(Reception {
             server: settings.server.clone(),
             table: ArcSwap::from_pointee(Table::new(
