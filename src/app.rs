@@ -145,7 +145,7 @@ impl Receiver {
             serving.spawn(server.serve(service));
         }
         let http = Server::<SocketAddr>::from_listener(admin).handle(servers[1].clone());
-        serving.spawn(http.serve(admin::router(Arc::clone(&reception)).into_make_service()));
+        serving.spawn(http.serve(admin::router(Arc::clone(&reception), certificates.clone()).into_make_service()));
 
         tracing::info!(address = %public_address, admin = %admin_address, "listening");
         Ok(Running {

@@ -65,6 +65,11 @@ impl Certificates {
         }
     }
 
+    /// Whether nobody can connect yet, because a CA is still to give the first certificate.
+    pub(crate) fn are_missing(&self) -> bool {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).slot.get().is_none()
+    }
+
     /// Renews no more. Handshakes go on.
     pub(crate) fn stop(&self) {
         if let Some(renewal) = self.held.lock().unwrap_or_else(PoisonError::into_inner).renewal.take() {
