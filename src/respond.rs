@@ -214,7 +214,7 @@ pub fn live() -> Response {
 /// somebody should know even so.
 pub fn ready(obstacles: &[String], notes: &[String]) -> Response {
     if obstacles.is_empty() {
-        let notes: String = notes.iter().map(|note| format!("note: {note}\n")).collect();
+        let notes: String = notes.iter().flat_map(|note| ["note: ", note.as_str(), "\n"]).collect();
         (StatusCode::OK, format!("ready\n{notes}")).into_response()
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", obstacles.join("; "))).into_response()
