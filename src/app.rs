@@ -255,11 +255,15 @@ fn hint(error: &std::io::Error) -> &'static str {
     }
 }
 
+/// The part of its time after which a stranger's connection is closed, so that it is gone when the time is over
+/// although a busy machine is late.
+const ON_TIME: f64 = 0.95;
+
 /// What stands before TLS: limits on connections.
 fn guard(reception: &Arc<Reception>) -> Guard {
     let (settings, limits) = (&reception.server, &reception.server.limits);
     let terms = Terms {
-        unknown: limits.header_read.max(limits.tls_handshake),
+        unknown: limits.header_read.max(limits.tls_handshake).mul_f64(ON_TIME),
         checking: settings.answer_within,
         idle: limits.header_read,
     };
