@@ -64,23 +64,6 @@ async fn all_dead_letters_are_delivered_at_once_and_nothing_else(#[values(Sqlite
 
 #[rstest]
 #[tokio::test]
-async fn an_event_that_waits_for_its_next_attempt_is_left_to_it(#[values(Sqlite, Postgres)] store: Store) {
-    let erp = Erp::start();
-    let receiver = receiver_for(store, &erp);
-    let event = order_event("1");
-    erp.answer([503]);
-    receiver.sender().send(event.clone()).await;
-    receiver.inbox_until(|events| events[0]["deliveries"][0]["attempts"] == 1).await;
-
-    let output = receiver.run(&["events", "deliver", &message_id(&event)]);
-
-    assert_eq!(output.status.code(), Some(1));
-    assert!(said(&output).contains("nothing to deliver"), "{}", said(&output));
-    assert_eq!(receiver.inbox()[0]["state"], "pending");
-}
-
-#[rstest]
-#[tokio::test]
 async fn a_handler_that_came_later_gets_what_was_there_before(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
     let mut receiver = store.with("");
@@ -222,6 +205,23 @@ fn what_there_is_not_to_deliver_is_said_and_no_delivery_announced() {
     assert_eq!(said(&all), "Nothing to deliver: no event is dead and matches.\n");
     assert_eq!(one.status.code(), Some(1));
     assert_eq!(said(&one), "no-such-event: there is no such event in the inbox\n");
+}
+
+#[test]
+fn who_names_no_events_hears_how_to() {
+    let folder = Receiver::bare();
+
+    let deliver = folder.run(&["events", "deliver"]);
+    let discard = folder.run(&["events", "discard"]);
+
+    let said = |output: &std::process::Output| String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!((deliver.status.code(), discard.status.code()), (Some(2), Some(2)));
+    for way in ["ID", "--all", "--handler"] {
+        assert!(said(&deliver).contains(way), "{way}: {}", said(&deliver));
+    }
+    for way in ["ID", "--all", "--state"] {
+        assert!(said(&discard).contains(way), "{way}: {}", said(&discard));
+    }
 }
 
 #[test]
