@@ -10,7 +10,9 @@ use crate::support::store::Store::{self, Postgres, Sqlite};
 #[tokio::test]
 async fn a_command_that_looks_ends_silently_when_nobody_reads_on(#[values(Sqlite, Postgres)] store: Store) {
     let receiver = store.with("");
-    let event = order_event("1");
+    let mut event = order_event("1");
+    // More than is written at once.
+    event["remarks"] = "x".repeat(100_000).into();
     receiver.sender().send(event.clone()).await;
     let id = &message_id(&event);
 
