@@ -8,6 +8,7 @@ use anyhow::bail;
 use serde_json::json;
 
 use super::outcome::{Asked, Outcome};
+use super::show::printable;
 use super::{ChangeArgs, DeliverArgs, DiscardArgs, catch_up, pages};
 use crate::cli::WrongUsage;
 use crate::decode;
@@ -147,7 +148,7 @@ fn report(args: &ChangeArgs, id: &str, result: Result<String, String>, out: &mut
     if args.json {
         writeln!(out, "{}", json!({"id": id, "done": done, "what": what}))?;
     } else {
-        writeln!(out, "{id}: {what}")?;
+        writeln!(out, "{}", printable(&format!("{id}: {what}")))?;
     }
     Ok(done)
 }

@@ -34,8 +34,8 @@ enum Command {
     List(ListArgs),
     /// Show one event in full, with its attempts
     Show(ShowArgs),
-    /// Deliver events: again what is dead or discarded, at once what waits for its next attempt, and refused
-    /// bodies that can be read now. With --handler and no ids: all that the handler wants and has not got
+    /// Deliver events: again what is dead or discarded, at once what waits for its next attempt, and refused bodies
+    /// that can be read now. With --handler and no ids: all that the handler wants and has not got
     Deliver(DeliverArgs),
     /// Set events aside: what is pending, dead or refused of them is not delivered
     Discard(DiscardArgs),

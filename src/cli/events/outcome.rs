@@ -91,7 +91,7 @@ impl Asked<'_> {
                 Ok(format!("it is {} by now", event.state.as_str()))
             }
             _ => {
-                Err("nothing to deliver: every handler that wanted it is done. With `--handler NAME` it goes to that \
+                Err("nothing to deliver: each handler that wanted it, if any, is done. With `--handler NAME` it goes to that \
                       handler once more all the same"
                     .to_owned())
             }

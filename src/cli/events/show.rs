@@ -159,6 +159,6 @@ fn name(event: &EventView) -> &str {
 }
 
 /// Text from outside, without what would steer a terminal.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
 }

@@ -242,3 +242,20 @@ fn wrong_usage_has_an_exit_status_of_its_own_however_late_it_shows() {
         assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}");
     }
 }
+
+#[rstest]
+#[tokio::test]
+async fn what_is_said_of_an_event_steers_no_terminal(#[values(Sqlite, Postgres)] store: Store) {
+    let erp = Erp::start();
+    let receiver = receiver_for(store, &erp);
+    let mut events = [order_event("1"), order_event("1")];
+    events[0]["meta"]["messageId"] = json!("\u{1b}[2J first");
+    erp.answer([503]);
+    receiver.sender().send(events[0].clone()).await;
+    erp.wait_for(1).await;
+    receiver.sender().send(events[1].clone()).await;
+
+    let output = receiver.run(&["events", "deliver", &message_id(&events[1])]);
+
+    assert!(said(&output).contains("[2J first") && !said(&output).contains('\u{1b}'), "{output:?}");
+}
