@@ -12,6 +12,7 @@ use super::{Certificate, Settings, order};
 use crate::dispatch::Schedule;
 use crate::listener::slot::Slot;
 use crate::listener::tls::days_until;
+use crate::telemetry::whole_seconds;
 
 /// The pauses after failures: five attempts in the first hour, then one an hour. Let's Encrypt lets five
 /// fail in an hour.
@@ -58,13 +59,14 @@ async fn get(settings: &Settings, slot: &Slot, current: Option<&Certificate>) ->
         failures += 1;
         let now = Timestamp::now();
         let next = RETRIES.next(failures, now, now, chance()).unwrap_or(now);
+        let shown = whole_seconds(next);
         match current {
-            None => tracing::error!(%next, "no certificate: {error:#}"),
+            None => tracing::error!(next = %shown, "no certificate: {error:#}"),
             Some(old) if old.is_late() => {
-                tracing::error!(%next, days_left = days_until(old.expires), "the certificate was not renewed: {error:#}");
+                tracing::error!(next = %shown, days_left = days_until(old.expires), "the certificate was not renewed: {error:#}");
             }
             Some(old) => {
-                tracing::warn!(%next, days_left = days_until(old.expires), "the certificate was not renewed: {error:#}");
+                tracing::warn!(next = %shown, days_left = days_until(old.expires), "the certificate was not renewed: {error:#}");
             }
         }
         until(next).await;
