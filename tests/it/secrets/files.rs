@@ -81,7 +81,8 @@ fn a_digest_is_no_secret_but_nobody_else_may_put_another_there() {
     let receiver = prepared();
     let inline = Receiver::prepared(&format!(
         "auth.argon = {{ type = \"basic\", username = \"u\", password_digest = \"{}\" }}\n\
-         auth.sha = {{ type = \"bearer\", token_digest = \"sha256:{}\" }}",
+         auth.sha = {{ type = \"bearer\", token_digest = \"sha256:{}\" }}\n\
+         handlers.disk = {{ type = \"file\", directory = \"events\" }}",
         super::CHEAP,
         super::SHA256
     ));
