@@ -65,6 +65,17 @@ fn the_unit_leaves_as_little_as_systemd_can_take_away() {
     assert_eq!(troubles(UNIT), [""; 0]);
 }
 
+/// systemd shows what `LoadCredential` hands over to `ExecStart` only (tried with 252): a `check` in `ExecReload`
+/// would refuse every reload of a receiver whose password came that way.
+#[test]
+fn a_reload_asks_the_receiver_itself_which_alone_sees_its_secrets() {
+    let unit = std::fs::read_to_string(UNIT).unwrap();
+
+    let reloads: Vec<_> = unit.lines().filter_map(|line| line.strip_prefix("ExecReload=")).collect();
+
+    assert_eq!(reloads, ["/bin/kill -HUP $MAINPID"]);
+}
+
 /// What systemd does not understand of a unit.
 fn troubles(unit: &str) -> Vec<String> {
     let verified = Command::new("systemd-analyze").args(["verify", "--man=no", unit]).output().unwrap();
