@@ -189,7 +189,8 @@ impl Attempts {
                     return Finish::Retry { at: Timestamp::now(), reason };
                 }
                 if let Some(at) = self.job.schedule.next(attempt, since, Timestamp::now(), chance()) {
-                    tracing::warn!(?id, handler, attempt, ?reason, next = %whole_seconds(at), "not delivered; it is tried again");
+                    let next = whole_seconds(at);
+                    tracing::warn!(?id, handler, attempt, ?reason, %next, "not delivered; it is tried again");
                     return Finish::Retry { at, reason };
                 }
                 tracing::error!(

@@ -47,7 +47,8 @@ impl Readable for Settings {
         };
         // No error: what the receiver takes must be kept even if the ERP's program is yet to come.
         if let Err(what) = look_for(&program) {
-            section.warning("command", format!("names a program that cannot be started: {what}. Until it can, its deliveries fail and are tried again"));
+            let meanwhile = "Until it can, its deliveries fail and are tried again";
+            section.warning("command", format!("names a program that cannot be started: {what}. {meanwhile}"));
         }
         Some(Self { program, arguments: words.collect(), timeout: common.timeout })
     }

@@ -58,18 +58,18 @@ async fn get(settings: &Settings, slot: &Slot, current: Option<&Certificate>) ->
         };
         failures += 1;
         let now = Timestamp::now();
-        let next = RETRIES.next(failures, now, now, chance()).unwrap_or(now);
-        let shown = whole_seconds(next);
+        let at = RETRIES.next(failures, now, now, chance()).unwrap_or(now);
+        let next = whole_seconds(at);
         match current {
-            None => tracing::error!(next = %shown, "no certificate: {error:#}"),
+            None => tracing::error!(%next, "no certificate: {error:#}"),
             Some(old) if old.is_late() => {
-                tracing::error!(next = %shown, days_left = days_until(old.expires), "the certificate was not renewed: {error:#}");
+                tracing::error!(%next, days_left = days_until(old.expires), "the certificate was not renewed: {error:#}");
             }
             Some(old) => {
-                tracing::warn!(next = %shown, days_left = days_until(old.expires), "the certificate was not renewed: {error:#}");
+                tracing::warn!(%next, days_left = days_until(old.expires), "the certificate was not renewed: {error:#}");
             }
         }
-        until(next).await;
+        until(at).await;
     }
 }
 
