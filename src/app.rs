@@ -105,7 +105,7 @@ impl Receiver {
         let (staff, work) = Staff::new(source, stopped);
         let certificates = settings.server.tls.as_ref().map(Certificates::start);
         // HTTP/2 must not multiply what the number of connections bounds.
-        let load = Load::new(settings.server.limits.connections, settings.server.answer_within / 4);
+        let load = Load::new(settings.server.limits.connections, settings.server.answer_within);
         let reception = Arc::new(Reception {
             server: settings.server.clone(),
             table: ArcSwap::from_pointee(Table::new(
@@ -145,7 +145,7 @@ impl Receiver {
             serving.spawn(server.serve(service));
         }
         let http = Server::<SocketAddr>::from_listener(admin).handle(servers[1].clone());
-        serving.spawn(http.serve(admin::router(Arc::clone(&reception)).into_make_service()));
+        serving.spawn(http.serve(admin::router(Arc::clone(&reception), certificates.clone()).into_make_service()));
 
         tracing::info!(address = %public_address, admin = %admin_address, "listening");
         Ok(Running {
@@ -255,11 +255,15 @@ fn hint(error: &std::io::Error) -> &'static str {
     }
 }
 
+/// The part of its time after which a stranger's connection is closed, so that it is gone when the time is over
+/// although a busy machine is late.
+const ON_TIME: f64 = 0.95;
+
 /// What stands before TLS: limits on connections.
 fn guard(reception: &Arc<Reception>) -> Guard {
     let (settings, limits) = (&reception.server, &reception.server.limits);
     let terms = Terms {
-        unknown: limits.header_read.max(limits.tls_handshake),
+        unknown: limits.header_read.max(limits.tls_handshake).mul_f64(ON_TIME),
         checking: settings.answer_within,
         idle: limits.header_read,
     };

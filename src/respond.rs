@@ -212,10 +212,10 @@ pub fn live() -> Response {
 
 /// Whether events are taken: the list of what keeps the receiver from it, empty if nothing does; and what
 /// somebody should know even so.
-pub fn ready(obstacles: &[String], note: Option<&str>) -> Response {
+pub fn ready(obstacles: &[String], notes: &[String]) -> Response {
     if obstacles.is_empty() {
-        let note = note.map_or_else(String::new, |note| format!("note: {note}\n"));
-        (StatusCode::OK, format!("ready\n{note}")).into_response()
+        let notes: String = notes.iter().flat_map(|note| ["note: ", note.as_str(), "\n"]).collect();
+        (StatusCode::OK, format!("ready\n{notes}")).into_response()
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", obstacles.join("; "))).into_response()
     }

@@ -9,6 +9,7 @@ use axum::response::Response;
 use axum::routing::get;
 use tokio::time::timeout;
 
+use crate::listener::certificates::Certificates;
 use crate::listener::receive::Reception;
 use crate::respond;
 
@@ -16,13 +17,13 @@ use crate::respond;
 const PROBE: Duration = Duration::from_secs(3);
 
 /// `/livez` and `/readyz`.
-pub(crate) fn router(reception: Arc<Reception>) -> Router {
+pub(crate) fn router(reception: Arc<Reception>, certificates: Option<Certificates>) -> Router {
     Router::new()
         .route("/livez", get(async || respond::live()))
-        .route("/readyz", get(move || ready(Arc::clone(&reception))))
+        .route("/readyz", get(move || ready(Arc::clone(&reception), certificates.clone())))
 }
 
-async fn ready(reception: Arc<Reception>) -> Response {
+async fn ready(reception: Arc<Reception>, certificates: Option<Certificates>) -> Response {
     let mut obstacles = Vec::new();
     if reception.draining.load(Ordering::Relaxed) {
         obstacles.push("shutting down".to_owned());
@@ -32,8 +33,15 @@ async fn ready(reception: Arc<Reception>) -> Response {
         Ok(Err(error)) => obstacles.push(error.to_string()),
         Err(_) => obstacles.push("the store does not answer".to_owned()),
     }
-    let refused = reception.refused.load_full();
-    let note =
-        refused.map(|at| format!("the configuration of {at} was refused (see the log); the one before it serves on"));
-    respond::ready(&obstacles, note.as_deref())
+    let mut notes = Vec::new();
+    if let Some(at) = reception.refused.load_full() {
+        notes.push(format!("the configuration of {at} was refused (see the log); the one before it serves on"));
+    }
+    // No obstacle: to give one, the CA has to get through to this machine.
+    if certificates.is_some_and(|certificates| certificates.are_missing()) {
+        notes.push(
+            "there is no certificate yet, and until the CA gives one nobody can connect (see the log)".to_owned(),
+        );
+    }
+    respond::ready(&obstacles, &notes)
 }

@@ -1,20 +1,24 @@
 //! The command line: one file per command. Results go to standard output, logs to standard error.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where results and errors are for people")]
+#![expect(clippy::print_stderr, reason = "this is where errors are for people")]
 
 pub mod check;
 pub mod events;
+mod output;
 pub mod replay;
 pub mod secret;
 pub mod send;
 mod sender;
 pub mod serve;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
+use self::output::Output;
 use crate::config::{Layers, Problem, development};
 
 /// Exit status for a configuration that is not valid (sysexits.h: EX_CONFIG).
@@ -83,23 +87,16 @@ impl From<Vec<Problem>> for Failure {
 }
 
 /// Runs the command that the arguments name; returns the exit status: 0 done, 1 failed, 2 wrong usage
-/// (by clap), 78 configuration not valid.
+/// (by clap), 78 configuration not valid. Where nobody reads the output to its end, the command ends there
+/// and says nothing: with 0 if it only looks, else with 1, as not all was done.
 pub async fn run(cli: Cli) -> ExitCode {
-    let mut out = std::io::stdout();
-    let done = match cli.command {
-        None => serve::run(&cli.serve).await.map(|()| true),
-        Some(Command::Serve(args)) => serve::run(&args).await.map(|()| true),
-        Some(Command::Check(args)) => check::run(&args, &mut out).await,
-        Some(Command::Send(args)) => send::run(&args, &mut out).await.map_err(Failure::from),
-        Some(Command::Replay(args)) => replay::run(&args, &mut out).await.map_err(Failure::from),
-        Some(Command::Events(args)) => events::run(&args, &mut out).await,
-        Some(Command::Secret(args)) => secret::run(&args, &mut out).map_err(Failure::from),
-    };
-    match done {
+    let mut out = Output::new();
+    let only_looks = matches!(&cli.command, Some(Command::Events(args)) if args.only_look());
+    match command(cli, &mut out).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        // Whoever reads our output has read enough (`events list | head`).
-        Err(Failure::Failed(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(Failure::Failed(_)) if out.unread && only_looks => ExitCode::SUCCESS,
+        Err(Failure::Failed(_)) if out.unread => ExitCode::FAILURE,
         Err(Failure::Failed(error)) => {
             eprintln!("error: {error:#}");
             if error.is::<WrongUsage>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
@@ -116,11 +113,20 @@ pub async fn run(cli: Cli) -> ExitCode {
     }
 }
 
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
-        .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+/// Whether the command could do all it was asked for.
+async fn command(cli: Cli, out: &mut Output) -> Result<bool, Failure> {
+    let done = match cli.command {
+        // It goes on whether or not somebody reads what it says at first.
+        None => return serve::run(&cli.serve).await.map(|()| true),
+        Some(Command::Serve(args)) => return serve::run(&args).await.map(|()| true),
+        Some(Command::Check(args)) => check::run(&args, out).await?,
+        Some(Command::Send(args)) => send::run(&args, out).await?,
+        Some(Command::Replay(args)) => replay::run(&args, out).await?,
+        Some(Command::Events(args)) => events::run(&args, out).await?,
+        Some(Command::Secret(args)) => secret::run(&args, out)?,
+    };
+    out.flush().context("cannot write the result")?;
+    Ok(done)
 }
 
 /// The layers of the configuration, for a command that makes nothing: a development set-up stands in for a

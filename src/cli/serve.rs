@@ -1,5 +1,6 @@
 //! `serve`: runs the receiver until it is told to stop.
 
+use std::io::{self, Write};
 use std::net::SocketAddr;
 
 use super::{ConfigArgs, Failure};
@@ -35,7 +36,8 @@ pub async fn run(args: &ConfigArgs) -> Result<(), Failure> {
     allow_open_files(settings.server.limits.connections);
     let running = Receiver::new(settings).start().await?;
     if let Some(made) = &made {
-        introduce(made, scheme, running.public_address(), &path);
+        // Whether or not anybody reads it: events come all the same.
+        let _ = introduce(made, scheme, running.public_address(), &path, &mut io::stdout());
     }
     let args = args.clone();
     let following = tokio::spawn(follow(running.reloader(), hangups, move || super::layers(&args)));
@@ -66,22 +68,24 @@ fn allow_open_files(connections: usize) {
 }
 
 /// Says what a first run made, and how to try it.
-fn introduce(made: &Made, scheme: &str, address: SocketAddr, path: &str) {
+fn introduce(made: &Made, scheme: &str, address: SocketAddr, path: &str, out: &mut impl Write) -> io::Result<()> {
     let port = address.port();
     let url = format!("{scheme}://localhost:{port}{path}");
-    println!("\nThere is no configuration file: this is a development set-up, for this machine only.");
+    writeln!(out, "\nThere is no configuration file: this is a development set-up, for this machine only.")?;
     for (file, what) in &made.files {
-        println!("  made {file}: {what}");
+        writeln!(out, "  made {file}: {what}")?;
     }
-    println!("Events are kept in the inbox data/inbox.db and written to data/events/.");
-    println!("Listening on {url}");
+    writeln!(out, "Events are kept in the inbox data/inbox.db and written to data/events/.")?;
+    writeln!(out, "Listening on {url}")?;
     if made.certificate && made.credentials {
         let (ca, username, password) = (development::CA, development::USERNAME, development::PASSWORD);
-        println!("Try it:\n");
-        println!(
+        writeln!(out, "Try it:\n")?;
+        writeln!(
+            out,
             "  curl --cacert {ca} -u \"{username}:$(cat {password})\" -H 'Content-Type: application/json' \
              -d '{{\"eventName\":\"OrderIssuedByBuyer\",\"orderEvent\":{{\"orderId\":\"1\",\
              \"buyerOrder\":{{\"purchaseOrderNumber\":\"PO1\"}}}}}}' {url}\n"
-        );
+        )?;
     }
+    Ok(())
 }

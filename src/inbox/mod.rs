@@ -236,6 +236,11 @@ pub struct Swept {
     pub complete: bool,
 }
 
+/// Whether [`Inbox::deliver`] is about a delivery by the handler `name` that is in `state`.
+fn is_asked_for(name: &str, state: State, handler: Option<&str>, only: Option<State>) -> bool {
+    handler.map_or(state != State::Done, |handler| handler == name) && only.is_none_or(|only| only == state)
+}
+
 /// A store of events. Every method may fail with [`InboxError`], which is always transient.
 #[async_trait::async_trait]
 pub trait Inbox: Send + Sync {
@@ -284,9 +289,11 @@ pub trait Inbox: Send + Sync {
     /// The body of an event, by the store's own number.
     async fn body(&self, event: i64) -> Result<Bytes, InboxError>;
 
-    /// Has an event delivered again: to `handler`, or to each handler whose delivery is dead or was
-    /// discarded. Returns how many deliveries that are.
-    async fn deliver(&self, event: i64, handler: Option<&str>) -> Result<usize, InboxError>;
+    /// Has an event delivered: to `handler`, whatever became of it there, or to each handler whose delivery
+    /// is not done. One that waits for its next attempt is due at once; one that waits for an earlier event
+    /// of its order or shipment, or is due, is left as it is. With `only`, none but those that are in that
+    /// state at this moment. Returns how many deliveries were changed.
+    async fn deliver(&self, event: i64, handler: Option<&str>, only: Option<State>) -> Result<usize, InboxError>;
 
     /// Makes an event of a refused body that can be decoded after all.
     async fn accept(&self, event: i64, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError>;

@@ -286,7 +286,7 @@ impl Inbox for Memory {
         Err(forgotten())
     }
 
-    async fn deliver(&self, _: i64, _: Option<&str>) -> Result<usize, InboxError> {
+    async fn deliver(&self, _: i64, _: Option<&str>, _: Option<State>) -> Result<usize, InboxError> {
         Ok(0)
     }
 

@@ -9,6 +9,8 @@ use proptest::prelude::*;
 use model::Both;
 use place::{InPostgres, InSqlite, Place};
 
+use super::State;
+
 /// One thing that happens. Numbers choose among what is there.
 #[derive(Debug, Clone)]
 enum Step {
@@ -17,7 +19,7 @@ enum Step {
     Claim { handler: usize, most: usize },
     Finish { claim: usize, how: How },
     Release { claim: usize },
-    Deliver { event: usize, handler: Option<usize> },
+    Deliver { event: usize, handler: Option<usize>, only: Option<State> },
     Discard { event: usize },
     Hurry { event: usize },
     Sweep,
@@ -35,13 +37,16 @@ enum How {
 fn step() -> impl Strategy<Value = Step> {
     let how =
         prop_oneof![3 => Just(How::Done), 1 => Just(How::RetryNow), 2 => Just(How::RetryLater), 2 => Just(How::Dead)];
+    let states = prop::sample::select(vec![State::Pending, State::Done, State::Dead, State::Discarded]);
+    let only = prop::option::weighted(0.3, states);
     prop_oneof![
         6 => prop::option::weighted(0.9, 0..3_usize).prop_map(|order| Step::Store { order }),
         1 => any::<usize>().prop_map(|event| Step::StoreAgain { event }),
         6 => (0..2_usize, 1..4_usize).prop_map(|(handler, most)| Step::Claim { handler, most }),
         6 => (any::<usize>(), how).prop_map(|(claim, how)| Step::Finish { claim, how }),
         1 => any::<usize>().prop_map(|claim| Step::Release { claim }),
-        3 => (any::<usize>(), prop::option::of(0..2_usize)).prop_map(|(event, handler)| Step::Deliver { event, handler }),
+        3 => (any::<usize>(), prop::option::of(0..2_usize), only)
+            .prop_map(|(event, handler, only)| Step::Deliver { event, handler, only }),
         2 => any::<usize>().prop_map(|event| Step::Discard { event }),
         1 => any::<usize>().prop_map(|event| Step::Hurry { event }),
         1 => Just(Step::Sweep),

@@ -102,6 +102,9 @@ pub struct DeliveryView {
     /// When it is tried next; absent if it is finished or waits for an earlier event of its order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,
+    /// The id of the earlier event of its order or shipment that it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
     /// When its state last changed.
     pub changed: Timestamp,
     /// The attempts that failed, the latest last (the last 50 are kept).

@@ -17,6 +17,7 @@ use super::acme;
 use super::guard::Guard;
 use super::slot::{CHALLENGE, Slot};
 use super::tls::Settings;
+use super::turns::Turns;
 
 /// Nobody counts the days of a certificate that ends so much later, such as the one for development.
 const FAR_OFF_DAYS: i64 = 3650;
@@ -68,6 +69,11 @@ impl Certificates {
         }
     }
 
+    /// Whether nobody can connect yet, because a CA is still to give the first certificate.
+    pub(crate) fn are_missing(&self) -> bool {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).slot.get().is_none()
+    }
+
     /// Renews no more. Handshakes go on.
     pub(crate) fn stop(&self) {
         if let Some(renewal) = self.held.lock().unwrap_or_else(PoisonError::into_inner).renewal.take() {
@@ -77,13 +83,18 @@ impl Certificates {
 
     /// Makes handshakes on what `guard` lets in, each within `limit`.
     pub(crate) fn acceptor(&self, limit: Duration, guard: Guard) -> Handshakes<RustlsAcceptor<Guard>> {
-        Handshakes(RustlsAcceptor::new(self.tls.clone()).handshake_timeout(limit).acceptor(guard))
+        let acceptor = RustlsAcceptor::new(self.tls.clone()).handshake_timeout(limit).acceptor(guard);
+        Handshakes { acceptor, turns: Turns::new() }
     }
 }
 
-/// Ends connections that were made for a challenge: nothing may be sent over them.
+/// Makes handshakes in turns, and ends connections that were made for a challenge: nothing may be sent over
+/// them.
 #[derive(Clone)]
-pub(crate) struct Handshakes<A>(A);
+pub(crate) struct Handshakes<A> {
+    acceptor: A,
+    turns: Turns,
+}
 
 impl<A, I, T, S> Accept<I, S> for Handshakes<A>
 where
@@ -95,9 +106,10 @@ where
     type Future = Pin<Box<dyn Future<Output = io::Result<(Self::Stream, Self::Service)>> + Send>>;
 
     fn accept(&self, stream: I, service: S) -> Self::Future {
-        let accepted = self.0.accept(stream, service);
+        let (accepted, turns) = (self.acceptor.accept(stream, service), self.turns.clone());
         Box::pin(async move {
-            let (mut stream, service) = accepted.await?;
+            let accepted = turns.take(accepted).await;
+            let (mut stream, service) = accepted.inspect_err(|error| tracing::debug!(%error, "a handshake failed"))?;
             if stream.get_ref().1.alpn_protocol() == Some(CHALLENGE) {
                 tracing::debug!("a CA has looked at the answer to a challenge");
                 // It is over for both sides, however the goodbye goes.

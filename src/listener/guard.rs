@@ -4,8 +4,8 @@
 //! nothing would stay for ever. So the stream itself has a clock (see [`super::lease`]).
 //!
 //! When every place is taken, a newcomer gets that of the stranger who has had one for longest. So nobody
-//! keeps others out by connections that cost nothing. If known callers have all of them, one is closed after an
-//! answer for each newcomer who has waited for long: in an overload everybody gets a turn.
+//! keeps others out by connections that cost nothing. If known callers have all of them, now and then one is closed
+//! after an answer for a newcomer who has waited for long: in an overload everybody gets a turn.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -103,10 +103,7 @@ impl Places {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "too many connections"));
             }
             revoked = revoked || self.revoke_one();
-            if !asked && !revoked && begun.elapsed() >= longest_wait / 2 {
-                asked = true;
-                self.asked.ask();
-            }
+            asked = asked || !revoked && begun.elapsed() >= longest_wait / 2 && self.asked.ask();
         }
     }
 

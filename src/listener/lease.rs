@@ -18,6 +18,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// So long a stranger keeps its place, whoever else wants it: in an overload the one who has waited longest
 /// is the next to be served.
 const FAIR: Duration = Duration::from_secs(5);
+/// At the most one place in that time is asked for: whoever has to give his place away connects again, and a
+/// handshake costs as much as many events.
+const ASK_PAUSE: Duration = Duration::from_millis(50);
 /// What is left of a connection for the answer to a request that did not come whole.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
@@ -34,17 +37,29 @@ pub(crate) struct Terms {
 
 /// How many places are asked for by those who have waited for one for long.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Asked(Arc<AtomicUsize>);
+pub(crate) struct Asked(Arc<Asking>);
+
+#[derive(Debug, Default)]
+struct Asking {
+    places: AtomicUsize,
+    last: Mutex<Option<Instant>>,
+}
 
 impl Asked {
-    /// Asks for one more.
-    pub(crate) fn ask(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+    /// Asks for one more, unless one was asked for a moment ago; says whether it did.
+    pub(crate) fn ask(&self) -> bool {
+        let mut last = self.0.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|last| last.elapsed() < ASK_PAUSE) {
+            return false;
+        }
+        *last = Some(Instant::now());
+        self.0.places.fetch_add(1, Ordering::Relaxed);
+        true
     }
 
     /// Takes one back; says whether there was one.
     pub(crate) fn settle(&self) -> bool {
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |asked| asked.checked_sub(1)).is_ok()
+        self.0.places.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |asked| asked.checked_sub(1)).is_ok()
     }
 }
 

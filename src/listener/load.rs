@@ -1,8 +1,11 @@
-//! More requests than can be worked on: some are told to come again, while that still costs little.
+//! More requests than can be worked on: most wait for a moment, and what would wait too long is told to come
+//! again.
 //!
-//! Two things are bounded: how many are worked on at once, because HTTP/2 lets one connection carry a
-//! hundred; and how long an event waits for the inbox, because one that has waited too long is repeated
-//! although it gets stored, which makes an overload worse.
+//! Two things are bounded: how many requests are there at once, because HTTP/2 lets one connection carry a
+//! hundred; and how many events are stored at once. The others wait in the order they came: that holds their
+//! senders back, while an answer would have them come again at once, and cost nearly as much as the event. It
+//! is also bounded how long they wait, because an event that is answered too late is repeated although it gets
+//! stored, which makes an overload worse.
 
 use std::future::Future;
 use std::pin::pin;
@@ -10,12 +13,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::sparing::Sparing;
 
-/// So many are taken however slow the inbox is; by them it shows when it has recovered.
-const ALWAYS: usize = 64;
+/// So many events are stored at once: enough for each sync of the disk to be for many.
+const AT_ONCE: usize = 128;
 
 /// How much is being done.
 #[derive(Debug, Clone)]
@@ -24,8 +28,10 @@ pub(crate) struct Load(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     most: usize,
-    slow: Duration,
+    /// When an answer is due.
+    within: Duration,
     working: AtomicUsize,
+    turns: Semaphore,
     /// How long storing an event took lately, in microseconds.
     storing: AtomicU64,
     log: Sparing,
@@ -36,12 +42,13 @@ struct Shared {
 pub(crate) struct Place(Load);
 
 impl Load {
-    /// Room for `most` requests, and for few once storing an event takes longer than `slow`.
-    pub(crate) fn new(most: usize, slow: Duration) -> Self {
+    /// Room for `most` requests, each to be answered `within` that time.
+    pub(crate) fn new(most: usize, within: Duration) -> Self {
         Self(Arc::new(Shared {
             most,
-            slow,
+            within,
             working: AtomicUsize::new(0),
+            turns: Semaphore::new(AT_ONCE),
             storing: AtomicU64::new(0),
             log: Sparing::default(),
         }))
@@ -51,22 +58,33 @@ impl Load {
     pub(crate) fn enter(&self) -> Option<Place> {
         let place = Place(self.clone());
         let before = self.0.working.fetch_add(1, Ordering::Relaxed);
-        let is_slow = Duration::from_micros(self.0.storing.load(Ordering::Relaxed)) > self.0.slow;
-        let most = if is_slow { self.0.most.min(ALWAYS) } else { self.0.most };
-        (before < most).then_some(place)
+        (before < self.0.most).then_some(place)
     }
 
-    /// Waits until an event is stored, and notes how long that takes.
-    pub(crate) async fn storing<T>(&self, work: impl Future<Output = T>) -> T {
+    /// Stores an event by `work` when it is its turn, and notes how long that takes. `None` if its turn does not
+    /// come in time; then nothing was done.
+    pub(crate) async fn storing<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let _turn = self.turn().await?;
         let begun = Instant::now();
         let mut work = pin!(work);
-        let early = timeout(self.0.slow * 2, &mut work).await;
+        let early = timeout(self.0.within / 2, &mut work).await;
         // If it hangs, that is to be known before it ends.
         self.stored_in(begun.elapsed());
-        match early {
+        Some(match early {
             Ok(stored) => stored,
             Err(_) => work.await,
+        })
+    }
+
+    /// A turn, if it comes while there is still time to store an event.
+    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        let storing = Duration::from_micros(self.0.storing.load(Ordering::Relaxed));
+        let patience = self.0.within.saturating_sub(storing * 2).min(self.0.within / 2);
+        if patience.is_zero() {
+            // Those that find a free one show when it has recovered.
+            return self.0.turns.try_acquire().ok();
         }
+        timeout(patience, self.0.turns.acquire()).await.ok()?.ok()
     }
 
     /// Tells the log that a request was told to come again.
@@ -96,24 +114,56 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
+    use std::future::{pending, poll_fn};
+    use std::task::Poll;
+
     use super::*;
+
+    const WITHIN: Duration = Duration::from_secs(4);
+
+    /// Events that are being stored without end; the rest is told to come again.
+    async fn begin(load: &Load, events: usize) -> Vec<std::pin::Pin<Box<impl Future<Output = Option<()>>>>> {
+        let mut begun = Vec::new();
+        for _ in 0..events {
+            let mut event = Box::pin(load.storing(pending()));
+            if poll_fn(|cx| Poll::Ready(event.as_mut().poll(cx))).await.is_pending() {
+                begun.push(event);
+            }
+        }
+        begun
+    }
 
     #[test]
     fn a_place_that_is_given_back_is_there_for_the_next() {
-        let load = Load::new(2, Duration::from_secs(1));
+        let load = Load::new(2, WITHIN);
         let (first, second) = (load.enter(), load.enter());
         assert!(first.is_some() && second.is_some() && load.enter().is_none());
         drop(first);
         assert!(load.enter().is_some());
     }
 
-    #[test]
-    fn while_storing_is_slow_only_few_are_taken() {
-        let load = Load::new(1000, Duration::from_secs(1));
-        (0..50).for_each(|_| load.stored_in(Duration::from_secs(4)));
-        let few: Vec<_> = (0..1000).filter_map(|_| load.enter()).collect();
-        assert_eq!(few.len(), ALWAYS);
+    #[tokio::test(start_paused = true)]
+    async fn an_event_waits_for_its_turn_but_not_for_long() {
+        let load = Load::new(1000, WITHIN);
+        let mut stored = begin(&load, AT_ONCE).await;
+        let begun = tokio::time::Instant::now();
+        assert_eq!(load.storing(async {}).await, None);
+        assert_eq!(begun.elapsed().as_secs(), 2);
+
+        let waiting = load.storing(async {});
+        let (turn, ()) = tokio::join!(waiting, async { drop(stored.pop()) });
+        assert_eq!(turn, Some(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_storing_is_slow_no_event_waits() {
+        let load = Load::new(1000, WITHIN);
+        (0..50).for_each(|_| load.stored_in(WITHIN));
+        let stored = begin(&load, 2 * AT_ONCE).await;
+        assert_eq!(stored.len(), AT_ONCE);
+
+        drop(stored);
         (0..50).for_each(|_| load.stored_in(Duration::from_millis(1)));
-        assert!(load.enter().is_some(), "it has recovered");
+        assert_eq!(load.storing(async {}).await, Some(()), "it has recovered");
     }
 }

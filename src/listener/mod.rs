@@ -16,3 +16,4 @@ pub(crate) mod sparing;
 pub(crate) mod table;
 pub mod tls;
 pub(crate) mod turned_away;
+pub(crate) mod turns;

@@ -214,7 +214,11 @@ async fn take(reception: &Reception, acknowledge: Acknowledge, arrival: Arrival,
     let watch = (acknowledge == Acknowledge::Handled).then(|| reception.dispatch.watch(key));
     let routes = reception.dispatch.routes();
     let unwanted = !routes.iter().any(|route| route.wants(&incoming.envelope));
-    let receipt = match reception.load.storing(reception.inbox.store(incoming, routes)).await {
+    let Some(stored) = reception.load.storing(reception.inbox.store(incoming, routes)).await else {
+        reception.load.shed();
+        return Answer::ComeAgain(ComeAgain::Overload);
+    };
+    let receipt = match stored {
         Ok(receipt) => receipt,
         Err(error) => {
             tracing::error!(%error, ?id, "an event could not be stored; the sender will repeat it");

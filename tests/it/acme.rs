@@ -26,6 +26,16 @@ fn receiver(port: u16, ca: &Pebble, further: &str) -> Receiver {
     receiver.setting("SERVER__LISTEN", &format!("127.0.0.1:{port}"))
 }
 
+/// A CA, and a receiver that has its certificate.
+async fn certified(valid: Duration) -> (Pebble, Receiver) {
+    let port = free_port();
+    let ca = Pebble::start(port, valid);
+    let mut receiver = receiver(port, &ca, "");
+    receiver.restart();
+    receiver.logged(NEW).await;
+    (ca, receiver)
+}
+
 fn configuration(ca: &Pebble, further: &str) -> String {
     let (directory, ca_file) = (ca.directory(), ca.ca_file());
     format!(
@@ -64,25 +74,48 @@ async fn nobody_can_connect_until_the_ca_has_given_a_certificate_and_then_events
 
     receiver.logged("no certificate: ").await;
     let before = Sender::new(receiver.url("/webhooks/tradecloud"), receiver.ca()).send(order_event("1")).await;
+    let ready_before = receiver.admin("/readyz").await;
     ca.restart();
     let new = receiver.logged(NEW).await;
+    let ready = receiver.admin("/readyz").await;
     let sender = sender(&receiver, &ca.root().await);
     let (http2, http1) = (sender.send(order_event("2")).await, sender.clone().http1().send(order_event("3")).await);
 
     assert!(before.status.is_none(), "{before:?}");
+    assert_eq!(ready_before.0, 200, "{ready_before:?}");
+    assert!(ready_before.1.starts_with("ready\nnote: there is no certificate yet"), "{ready_before:?}");
+    assert_eq!(ready, (200, "ready\n".to_owned()));
     assert_eq!((http2.status, http2.version), (Some(202), reqwest::Version::HTTP_2), "{http2:?}");
     assert_eq!((http1.status, http1.version), (Some(202), reqwest::Version::HTTP_11), "{http1:?}");
     assert_eq!(new["days_left"], 89, "{new}");
 }
 
 #[tokio::test]
-async fn account_and_certificate_are_kept_where_only_their_owner_can_read_them() {
+async fn on_the_way_from_files_to_a_ca_the_certificate_of_the_files_serves_on() {
     let port = free_port();
-    let ca = Pebble::start(port, LONG);
-    let mut receiver = receiver(port, &ca, "");
+    let mut ca = Pebble::prepared(port, LONG);
+    let endpoints = r#"endpoints = [{ path = "/webhooks/tradecloud" }]"#;
+    let mut receiver = Receiver::prepared(endpoints).setting("SERVER__LISTEN", &format!("127.0.0.1:{port}"));
     receiver.restart();
+    let sender_before = receiver.sender();
 
+    receiver.configure(|text| text.replace(endpoints, &configuration(&ca, "")));
+    let failed = receiver.logged("no certificate from the CA yet, the one before it serves on").await;
+    let meanwhile = sender_before.send(order_event("1")).await;
+    let ready = receiver.admin("/readyz").await;
+    ca.restart();
     receiver.logged(NEW).await;
+    let afterwards = sender(&receiver, &ca.root().await).send(order_event("2")).await;
+
+    assert_eq!(failed["level"], "WARN", "{failed}");
+    assert_eq!((meanwhile.status, afterwards.status), (Some(202), Some(202)));
+    assert_eq!(ready, (200, "ready\n".to_owned()));
+    assert!(logged(&receiver, "nobody can connect").is_empty(), "{:#?}", receiver.log());
+}
+
+#[tokio::test]
+async fn account_and_certificate_are_kept_where_only_their_owner_can_read_them() {
+    let (_ca, receiver) = certified(LONG).await;
 
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let folder = receiver.path("data/acme");
@@ -96,11 +129,7 @@ async fn account_and_certificate_are_kept_where_only_their_owner_can_read_them()
 
 #[tokio::test]
 async fn a_restart_uses_the_kept_certificate_while_the_ca_is_away() {
-    let port = free_port();
-    let mut ca = Pebble::start(port, LONG);
-    let mut receiver = receiver(port, &ca, "");
-    receiver.restart();
-    receiver.logged(NEW).await;
+    let (mut ca, mut receiver) = certified(LONG).await;
     let root = ca.root().await;
     ca.stop();
     receiver.kill();
@@ -118,11 +147,7 @@ async fn a_restart_uses_the_kept_certificate_while_the_ca_is_away() {
 
 #[tokio::test]
 async fn a_kept_certificate_that_is_broken_is_a_warning_and_is_made_anew() {
-    let port = free_port();
-    let ca = Pebble::start(port, LONG);
-    let mut receiver = receiver(port, &ca, "");
-    receiver.restart();
-    receiver.logged(NEW).await;
+    let (_ca, mut receiver) = certified(LONG).await;
     receiver.kill();
     let cut = receiver.shell("for file in data/acme/*; do head -c 100 $file >part; cat part >$file; done");
     assert!(cut.status.success());
@@ -152,11 +177,7 @@ async fn a_ca_that_refuses_most_nonces_still_gives_a_certificate_at_the_first_at
 
 #[tokio::test]
 async fn several_names_are_in_one_certificate_and_another_name_brings_another_one() {
-    let port = free_port();
-    let ca = Pebble::start(port, LONG);
-    let mut receiver = receiver(port, &ca, "");
-    receiver.restart();
-    receiver.logged(NEW).await;
+    let (ca, mut receiver) = certified(LONG).await;
     receiver.kill();
     let root = ca.root().await;
 
@@ -164,7 +185,7 @@ async fn several_names_are_in_one_certificate_and_another_name_brings_another_on
     receiver.restart();
     receiver.logged(NEW).await;
 
-    let url = format!("https://other.example.com:{port}/webhooks/tradecloud");
+    let url = format!("https://other.example.com:{}/webhooks/tradecloud", receiver.public_port());
     let other = sender(&receiver, &root).to(url).knowing("other.example.com").send(order_event("1")).await;
     let first = sender(&receiver, &root).send(order_event("2")).await;
     assert_eq!((other.status, first.status), (Some(202), Some(202)));

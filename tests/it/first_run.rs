@@ -96,6 +96,18 @@ async fn it_says_what_it_made_and_where_it_listens() {
     assert!(password.len() >= 24 && !introduction.contains(&password), "the password is for its file only");
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_receiver_whose_introduction_cannot_be_written_receives_all_the_same() {
+    let wrapper = ["sh", "-c", "exec \"$0\" \"$@\" >/dev/full"].map(str::to_owned);
+    let mut receiver = empty().inside(wrapper.into());
+
+    receiver.restart();
+
+    assert_eq!(sender(&receiver).send(order_event("1")).await.status, Some(202));
+    assert!(receiver.end().await.success(), "it ends when it is told to");
+}
+
 #[tokio::test]
 async fn a_second_start_keeps_everything() {
     let mut receiver = started();

@@ -2,7 +2,9 @@
 
 mod deliver;
 mod look;
+mod pending;
 mod play;
+mod unread;
 
 use std::process::Output;
 

@@ -1,18 +1,21 @@
 //! `events deliver` and `events discard`.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::sync::Arc;
 
 use anyhow::bail;
 use serde_json::json;
 
+use super::outcome::{Asked, Outcome};
+use super::show::printable;
 use super::{ChangeArgs, DeliverArgs, DiscardArgs, catch_up, pages};
 use crate::cli::WrongUsage;
 use crate::decode;
 use crate::dispatch::Route;
 use crate::inbox::{EventView, Incoming, SharedInbox, State};
 
-/// Has events delivered again; returns whether each could be.
+/// Has events delivered, again or at once; returns whether each could be.
 pub(super) async fn deliver(
     inbox: &SharedInbox,
     DeliverArgs { ids, change: args }: &DeliverArgs,
@@ -26,7 +29,7 @@ pub(super) async fn deliver(
     {
         bail!("there is no handler \"{name}\" in the configuration");
     }
-    let (mut all, mut due) = (true, false);
+    let mut all = true;
     let events = match route {
         Some(route) if ids.is_empty() && !args.all => catch_up::missed(inbox, &args.filter.to_filter(0), route).await?,
         _ => chosen(inbox, ids, args, State::Dead, out, &mut all).await?,
@@ -35,38 +38,38 @@ pub(super) async fn deliver(
         let state = args.filter.state.unwrap_or(State::Dead).as_str();
         match handler {
             Some(name) if !args.all => {
-                writeln!(out, "Nothing to deliver: handler {name} has had every event that it is for.")?;
+                writeln!(
+                    out,
+                    "Nothing to deliver: handler {name} has had every event that it is for, or is to get it."
+                )?;
             }
             _ => writeln!(out, "Nothing to deliver: no event is {state} and matches.")?,
         }
         return Ok(all);
     }
+    let only = args.all.then(|| args.filter.state.unwrap_or(State::Dead));
+    let asked = Asked { handler, only, routes: &routes };
+    let (mut on_their_way, mut due, mut paused) = (HashSet::new(), false, false);
     for event in events {
-        let result = if event.kind.is_none() {
-            accept(inbox, &event, Arc::clone(&routes)).await?
+        let outcome = if event.kind.is_none() {
+            let said = accept(inbox, &event, Arc::clone(&routes)).await?;
+            Outcome { due: said.is_ok(), said, paused: false }
         } else {
-            match inbox.deliver(event.number, handler).await? {
-                0 => Err(match handler {
-                    None => {
-                        "nothing to deliver: no delivery of it is dead or discarded. With `--handler NAME` it goes \
-                             to that handler once more all the same"
-                            .to_owned()
-                    }
-                    Some(name) => format!("nothing to deliver: it waits for handler {name} already"),
-                }),
-                deliveries => Ok(format!("{deliveries} delivery(s) due")),
-            }
+            let changed = inbox.deliver(event.number, handler, only).await?;
+            asked.outcome(changed, inbox.show(&event.id).await?.as_ref(), &on_their_way)
         };
-        due |= result.is_ok();
-        all &= report(args, &event.id, result, out)?;
+        due |= outcome.due;
+        paused |= outcome.paused;
+        let done = report(args, &event.id, outcome.said, out)?;
+        if done {
+            on_their_way.insert(event.id);
+        }
+        all &= done;
     }
     if due && !args.json {
-        let when = if route.is_some_and(|route| route.paused) {
-            "The handler is paused: it gets what is due once `paused` is off in the configuration."
-        } else {
-            "A running receiver delivers what is due within seconds; otherwise the next start does."
-        };
-        writeln!(out, "{when}")?;
+        writeln!(out, "A running receiver delivers what is due within seconds; otherwise the next start does.")?;
+    } else if paused && !args.json {
+        writeln!(out, "The handler is paused: it gets what is due once `paused` is off in the configuration.")?;
     }
     Ok(all)
 }
@@ -145,7 +148,7 @@ fn report(args: &ChangeArgs, id: &str, result: Result<String, String>, out: &mut
     if args.json {
         writeln!(out, "{}", json!({"id": id, "done": done, "what": what}))?;
     } else {
-        writeln!(out, "{id}: {what}")?;
+        writeln!(out, "{}", printable(&format!("{id}: {what}")))?;
     }
     Ok(done)
 }

@@ -3,13 +3,14 @@
 mod catch_up;
 mod change;
 mod export;
+mod outcome;
 mod show;
 
 use std::io::Write;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use jiff::{Timestamp, Zoned};
 
 use super::{ConfigArgs, Failure};
@@ -33,8 +34,8 @@ enum Command {
     List(ListArgs),
     /// Show one event in full, with its attempts
     Show(ShowArgs),
-    /// Deliver events again: dead and discarded deliveries, or refused bodies that can be read now.
-    /// With --handler and no ids: all that the handler wants and has not got
+    /// Deliver events: again what is dead or discarded, at once what waits for its next attempt, and refused bodies
+    /// that can be read now. With --handler and no ids: all that the handler wants and has not got
     Deliver(DeliverArgs),
     /// Set events aside: what is pending, dead or refused of them is not delivered
     Discard(DiscardArgs),
@@ -71,18 +72,20 @@ struct ShowArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").args(["ids", "all", "handler"]).required(true).multiple(true))]
 struct DeliverArgs {
     /// Ids of events
-    #[arg(required_unless_present_any = ["all", "handler"], conflicts_with = "all")]
+    #[arg(value_name = "ID", conflicts_with = "all")]
     ids: Vec<String>,
     #[command(flatten)]
     change: ChangeArgs,
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").args(["ids", "all"]).required(true))]
 struct DiscardArgs {
     /// Ids of events
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    #[arg(value_name = "ID")]
     ids: Vec<String>,
     #[command(flatten)]
     change: ChangeArgs,
@@ -139,6 +142,13 @@ struct FilterArgs {
     until: Option<Timestamp>,
 }
 
+impl EventsArgs {
+    /// Whether the command leaves the inbox as it is.
+    pub(super) fn only_look(&self) -> bool {
+        matches!(self.command, Command::List(_) | Command::Show(_) | Command::Export(_))
+    }
+}
+
 /// Runs one of the `events` commands; returns whether it could do all it was asked for.
 ///
 /// # Errors
@@ -146,13 +156,13 @@ struct FilterArgs {
 pub async fn run(args: &EventsArgs, out: &mut impl Write) -> Result<bool, Failure> {
     match &args.command {
         Command::List(args) => {
-            let (inbox, _) = open(&args.config).await?;
-            show::list(&inbox, &args.filter.to_filter(args.limit), args.json, out).await?;
+            let (inbox, routes) = open(&args.config).await?;
+            show::list(&inbox, &args.filter.to_filter(args.limit), args.json, &routes, out).await?;
             Ok(true)
         }
         Command::Show(args) => {
-            let (inbox, _) = open(&args.config).await?;
-            show::show(&inbox, args, out).await?;
+            let (inbox, routes) = open(&args.config).await?;
+            show::show(&inbox, args, &routes, out).await?;
             Ok(true)
         }
         Command::Deliver(args) => {

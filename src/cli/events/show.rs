@@ -3,13 +3,21 @@
 use std::io::Write;
 
 use anyhow::bail;
+use serde_json::Value;
 
+use crate::dispatch::Route;
 use crate::inbox::{DeliveryView, EventView, Filter, SharedInbox};
 
 use super::ShowArgs;
 
 /// Lists events, one per line.
-pub(super) async fn list(inbox: &SharedInbox, filter: &Filter, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
+pub(super) async fn list(
+    inbox: &SharedInbox,
+    filter: &Filter,
+    json: bool,
+    routes: &[Route],
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     let events = inbox.list(filter).await?;
     if json {
         for event in &events {
@@ -18,7 +26,14 @@ pub(super) async fn list(inbox: &SharedInbox, filter: &Filter, json: bool, out: 
         return Ok(());
     }
     if events.is_empty() {
-        writeln!(out, "No events.")?;
+        match &filter.handler {
+            Some(handler) if route(routes, handler).is_none() && never_had_any(inbox, handler).await? => writeln!(
+                out,
+                "No events: there is no handler \"{}\" in the configuration, nor an event that went to one.",
+                printable(handler)
+            )?,
+            _ => writeln!(out, "No events.")?,
+        }
     }
     for event in &events {
         writeln!(
@@ -34,25 +49,49 @@ pub(super) async fn list(inbox: &SharedInbox, filter: &Filter, json: bool, out: 
     Ok(())
 }
 
+async fn never_had_any(inbox: &SharedInbox, handler: &str) -> anyhow::Result<bool> {
+    let filter = Filter { handler: Some(handler.to_owned()), limit: 1, ..Filter::default() };
+    Ok(inbox.list(&filter).await?.is_empty())
+}
+
 /// Shows one event.
 ///
 /// # Errors
 /// If there is none of that id; `out` is then left alone, which may be a file for the body.
-pub(super) async fn show(inbox: &SharedInbox, args: &ShowArgs, out: &mut impl Write) -> anyhow::Result<()> {
+pub(super) async fn show(
+    inbox: &SharedInbox,
+    args: &ShowArgs,
+    routes: &[Route],
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     let Some(event) = inbox.show(&args.id).await? else {
         bail!("there is no event {} in the inbox", printable(&args.id));
     };
     if args.body {
         out.write_all(&inbox.body(event.number).await?)?;
     } else if args.json {
-        writeln!(out, "{}", serde_json::to_string(&event)?)?;
+        writeln!(out, "{}", with_handlers(&event, routes)?)?;
     } else {
-        text(&event, out)?;
+        text(&event, routes, out)?;
     }
     Ok(())
 }
 
-fn text(event: &EventView, out: &mut impl Write) -> anyhow::Result<()> {
+/// The event with what the configuration says of each delivery's handler.
+fn with_handlers(event: &EventView, routes: &[Route]) -> anyhow::Result<Value> {
+    let mut json = serde_json::to_value(event)?;
+    let deliveries = json.get_mut("deliveries").and_then(Value::as_array_mut).into_iter().flatten();
+    for (delivery, shown) in event.deliveries.iter().zip(deliveries) {
+        let route = route(routes, &delivery.handler);
+        if let Some(fields) = shown.as_object_mut() {
+            fields.insert("configured".to_owned(), route.is_some().into());
+            fields.insert("paused".to_owned(), route.is_some_and(|route| route.paused).into());
+        }
+    }
+    Ok(json)
+}
+
+fn text(event: &EventView, routes: &[Route], out: &mut impl Write) -> anyhow::Result<()> {
     let rows = [
         ("id", Some(event.id.clone())),
         ("state", Some(event.state.as_str().to_owned())),
@@ -74,23 +113,29 @@ fn text(event: &EventView, out: &mut impl Write) -> anyhow::Result<()> {
         }
     }
     for delivery in &event.deliveries {
-        deliver_text(delivery, out)?;
+        deliver_text(delivery, route(routes, &delivery.handler), out)?;
     }
     Ok(())
 }
 
-fn deliver_text(delivery: &DeliveryView, out: &mut impl Write) -> anyhow::Result<()> {
+fn deliver_text(delivery: &DeliveryView, route: Option<&Route>, out: &mut impl Write) -> anyhow::Result<()> {
     let attempts = delivery.attempts;
+    let handler_is = match route {
+        None => " (not in the configuration)",
+        Some(route) if route.paused => " (paused)",
+        Some(_) => "",
+    };
     write!(
         out,
-        "handler {}: {}, {attempts} attempt(s), since {}",
-        delivery.handler,
+        "handler {}{handler_is}: {}, {attempts} attempt(s), since {}",
+        printable(&delivery.handler),
         delivery.state.as_str(),
         delivery.changed
     )?;
-    match delivery.due {
-        Some(due) => writeln!(out, ", next at {due}")?,
-        None => writeln!(out)?,
+    match (delivery.due, &delivery.waits_for) {
+        (Some(due), _) => writeln!(out, ", next at {due}")?,
+        (None, Some(first)) => writeln!(out, ", waits for event {} of its order or shipment", printable(first))?,
+        (None, None) => writeln!(out)?,
     }
     for failure in &delivery.failures {
         writeln!(
@@ -105,11 +150,15 @@ fn deliver_text(delivery: &DeliveryView, out: &mut impl Write) -> anyhow::Result
     Ok(())
 }
 
+fn route<'r>(routes: &'r [Route], handler: &str) -> Option<&'r Route> {
+    routes.iter().find(|route| route.name == handler)
+}
+
 fn name(event: &EventView) -> &str {
     event.event_name.as_deref().unwrap_or(if event.kind.is_some() { "Changed" } else { "-" })
 }
 
 /// Text from outside, without what would steer a terminal.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
 }

@@ -1,4 +1,4 @@
-//! Statements for what people do (deliver again, set aside, accept), and for retention.
+//! Statements for what people do (deliver, set aside, accept), and for retention.
 //!
 //! Each is a transaction of its own that first takes the lock of the lane it changes, as every other that
 //! changes one (see [`super::batch`]).
@@ -6,10 +6,10 @@
 use bytes::Bytes;
 use deadpool_postgres::ClientWrapper;
 use jiff::Timestamp;
-use tokio_postgres::{Error, Row};
+use tokio_postgres::Error;
 
-use super::batch;
-use crate::inbox::Swept;
+use super::{batch, state};
+use crate::inbox::{State, Swept, is_asked_for};
 
 /// Events that one step of a sweep looks at.
 const SWEEP_STEP: i64 = 500;
@@ -23,39 +23,60 @@ async fn lane_of(db: &ClientWrapper, event: i64) -> Result<Option<i64>, Error> {
     Ok(row.and_then(|row| row.get(0)))
 }
 
-/// Has an event delivered again. It takes its place in its lane by the order received.
-pub(super) async fn deliver_again(db: &ClientWrapper, event: i64, handler: Option<&str>) -> Result<usize, Error> {
+/// Has an event delivered; see [`crate::inbox::Inbox::deliver`].
+pub(super) async fn deliver(
+    db: &ClientWrapper,
+    event: i64,
+    handler: Option<&str>,
+    only: Option<State>,
+) -> Result<usize, Error> {
     let Some(lane) = lane_of(db, event).await? else { return Ok(0) };
     batch::begin(db, lane).await?;
     // Or retention could remove it meanwhile.
     let there = db.query_opt("SELECT 1 FROM events WHERE number = $1 FOR SHARE", &[&event]).await?;
-    let wanted = "SELECT handler FROM deliveries WHERE event = $1
-                  AND CASE WHEN $2::text IS NULL THEN state IN (2, 3) ELSE handler = $2 AND state != 0 END";
-    let mut wanted: Vec<String> =
-        db.query(wanted, &[&event, &handler]).await?.iter().map(|row: &Row| row.get(0)).collect();
-    if let Some(handler) = handler
-        && wanted.is_empty()
-        && there.is_some()
+    let statement = "SELECT handler, state FROM deliveries WHERE event = $1";
+    let rows = db.query(statement, &[&event]).await?;
+    let mut deliveries: Vec<(String, State)> = rows.iter().map(|row| (row.get(0), state(row.get(1)))).collect();
+    if let (Some(handler), None, Some(_)) = (handler, only, there)
+        && !deliveries.iter().any(|(name, _)| name == handler)
     {
         // A handler that did not want the event, or was not there when it came.
         let statement = "INSERT INTO deliveries (event, handler, lane, state, since, changed)
-                         VALUES ($1, $2, $3, 3, now(), now()) ON CONFLICT DO NOTHING";
-        if db.execute(statement, &[&event, &handler, &lane]).await? > 0 {
-            wanted.push(handler.to_owned());
-        }
+                         VALUES ($1, $2, $3, 3, now(), now())";
+        db.execute(statement, &[&event, &handler, &lane]).await?;
+        deliveries.push((handler.to_owned(), State::Discarded));
     }
-    for handler in &wanted {
-        let statement = "UPDATE deliveries SET state = 0, attempts = 0, since = now(), changed = now(), due = NULL,
-                                status = NULL WHERE event = $1 AND handler = $2";
-        db.execute(statement, &[&event, &handler]).await?;
-        // A later one that was the first waits for this one from now on.
-        let statement = "UPDATE deliveries SET due = NULL WHERE handler = $1 AND lane = $2 AND state = 0
-                         AND event > $3 AND due IS NOT NULL";
-        db.execute(statement, &[&handler, &lane, &event]).await?;
-        batch::advance(db, handler, lane).await?;
+    let mut changed = 0;
+    for (name, state) in deliveries {
+        if !is_asked_for(&name, state, handler, only) {
+            continue;
+        }
+        changed += match state {
+            State::Pending => hurry(db, event, &name).await?,
+            _ => again(db, event, &name, lane).await?,
+        };
     }
     batch::end(db).await?;
-    Ok(wanted.len())
+    Ok(usize::try_from(changed).unwrap_or_default())
+}
+
+/// Makes a delivery that waits for its next attempt due at once. Only the first of a lane has a due time.
+async fn hurry(db: &ClientWrapper, event: i64, handler: &str) -> Result<u64, Error> {
+    let statement = "UPDATE deliveries SET due = now() WHERE event = $1 AND handler = $2 AND due > now()";
+    db.execute(statement, &[&event, &handler]).await
+}
+
+/// Begins a delivery anew. It takes its place in its lane by the order received.
+async fn again(db: &ClientWrapper, event: i64, handler: &str, lane: i64) -> Result<u64, Error> {
+    let statement = "UPDATE deliveries SET state = 0, attempts = 0, since = now(), changed = now(), due = NULL,
+                            status = NULL WHERE event = $1 AND handler = $2";
+    let changed = db.execute(statement, &[&event, &handler]).await?;
+    // A later one that was the first waits for this one from now on.
+    let statement = "UPDATE deliveries SET due = NULL WHERE handler = $1 AND lane = $2 AND state = 0
+                     AND event > $3 AND due IS NOT NULL";
+    db.execute(statement, &[&handler, &lane, &event]).await?;
+    batch::advance(db, handler, lane).await?;
+    Ok(changed)
 }
 
 /// Sets aside what of an event is not done.

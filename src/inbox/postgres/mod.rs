@@ -222,8 +222,8 @@ impl Inbox for Postgres {
         body.ok_or_else(|| InboxError::Failed("there is no such event any more".to_owned()))
     }
 
-    async fn deliver(&self, event: i64, handler: Option<&str>) -> Result<usize, InboxError> {
-        Ok(on_connection!(self, LIMIT, db => changes::deliver_again(db, event, handler)))
+    async fn deliver(&self, event: i64, handler: Option<&str>, only: Option<State>) -> Result<usize, InboxError> {
+        Ok(on_connection!(self, LIMIT, db => changes::deliver(db, event, handler, only)))
     }
 
     async fn accept(&self, event: i64, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {

@@ -161,8 +161,12 @@ async fn deliveries_of(db: &ClientWrapper, events: &[i64]) -> Result<HashMap<i64
             reason: row.get(5),
         });
     }
-    let statement = "SELECT event, handler, state, attempts, due, changed FROM deliveries WHERE event = ANY ($1)
-                     ORDER BY event, handler";
+    let statement = "SELECT event, handler, state, attempts, due, changed,
+                            CASE state WHEN 0 THEN
+                                (SELECT e.id FROM deliveries first JOIN events e ON e.number = first.event
+                                 WHERE first.handler = d.handler AND first.lane = d.lane AND first.state = 0
+                                   AND first.event < d.event ORDER BY first.event LIMIT 1) END
+                     FROM deliveries d WHERE event = ANY ($1) ORDER BY event, handler";
     let mut found: HashMap<i64, Vec<DeliveryView>> = HashMap::new();
     for row in db.query(statement, &[&events]).await? {
         let (event, handler): (i64, String) = (row.get(0), row.get(1));
@@ -173,6 +177,7 @@ async fn deliveries_of(db: &ClientWrapper, events: &[i64]) -> Result<HashMap<i64
             attempts: count(&row, 3),
             due: row.get(4),
             changed: row.get(5),
+            waits_for: row.get(6),
             failures,
         });
     }

@@ -1,61 +1,71 @@
-//! Statements for what people do to deliveries: deliver again, set aside.
+//! Statements for what people do to deliveries: deliver at once or again, set aside.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{deliveries, micros};
-use crate::inbox::EventKey;
 use crate::inbox::key::lane;
+use crate::inbox::{EventKey, State, is_asked_for};
 use crate::model::Kind;
 
-/// Has an event delivered again. It takes its place in its lane by the order received.
-pub(super) fn deliver_again(
+/// Has an event delivered; see [`crate::inbox::Inbox::deliver`].
+pub(super) fn deliver(
     db: &Connection,
     event: i64,
     handler: Option<&str>,
+    only: Option<State>,
     now: Timestamp,
 ) -> rusqlite::Result<usize> {
-    let mut wanted: Vec<(String, i64)> = db
-        .prepare(
-            "SELECT handler, lane FROM deliveries WHERE event = ?1
-               AND CASE WHEN ?2 IS NULL THEN state IN (2, 3) ELSE handler = ?2 AND state != 0 END",
-        )?
-        .query_map(params![event, handler], |row| Ok((row.get(0)?, row.get(1)?)))?
+    let mut deliveries: Vec<(String, i64, State)> = db
+        .prepare("SELECT handler, lane, state FROM deliveries WHERE event = ?1")?
+        .query_map([event], |row| Ok((row.get(0)?, row.get(1)?, deliveries::state(row.get(2)?))))?
         .collect::<rusqlite::Result<_>>()?;
-    if let Some(handler) = handler
-        && wanted.is_empty()
+    if let (Some(handler), None) = (handler, only)
+        && !deliveries.iter().any(|(name, ..)| name == handler)
         && let Some(lane) = lane_of(db, event)?
-        && !exists(db, event, handler)?
     {
         // A handler that did not want the event, or was not there when it came.
         db.execute(
             "INSERT INTO deliveries (event, handler, lane, state, since, changed) VALUES (?1, ?2, ?3, 3, ?4, ?4)",
             params![event, handler, lane, micros(now)],
         )?;
-        wanted.push((handler.to_owned(), lane));
+        deliveries.push((handler.to_owned(), lane, State::Discarded));
     }
-    for (handler, lane) in &wanted {
-        db.execute(
-            "UPDATE deliveries SET state = 0, attempts = 0, since = ?3, changed = ?3, due = NULL, status = NULL
-             WHERE event = ?1 AND handler = ?2",
-            params![event, handler, micros(now)],
-        )?;
-        // A later one that was the first waits for this one from now on.
-        db.execute(
-            "UPDATE deliveries SET due = NULL WHERE handler = ?1 AND lane = ?2 AND state = 0 AND event > ?3",
-            params![handler, lane, event],
-        )?;
-        deliveries::advance(db, handler, *lane, now)?;
+    let mut changed = 0;
+    for (name, lane, state) in deliveries {
+        if !is_asked_for(&name, state, handler, only) {
+            continue;
+        }
+        changed += match state {
+            State::Pending => hurry(db, event, &name, now)?,
+            _ => again(db, event, &name, lane, now)?,
+        };
     }
-    Ok(wanted.len())
+    Ok(changed)
 }
 
-fn exists(db: &Connection, event: i64, handler: &str) -> rusqlite::Result<bool> {
-    db.query_row(
-        "SELECT EXISTS (SELECT 1 FROM deliveries WHERE event = ?1 AND handler = ?2)",
-        params![event, handler],
-        |row| row.get(0),
+/// Makes a delivery that waits for its next attempt due at once. Only the first of a lane has a due time.
+fn hurry(db: &Connection, event: i64, handler: &str, now: Timestamp) -> rusqlite::Result<usize> {
+    db.execute(
+        "UPDATE deliveries SET due = ?3 WHERE event = ?1 AND handler = ?2 AND due > ?3",
+        params![event, handler, micros(now)],
     )
+}
+
+/// Begins a delivery anew. It takes its place in its lane by the order received.
+fn again(db: &Connection, event: i64, handler: &str, lane: i64, now: Timestamp) -> rusqlite::Result<usize> {
+    let changed = db.execute(
+        "UPDATE deliveries SET state = 0, attempts = 0, since = ?3, changed = ?3, due = NULL, status = NULL
+         WHERE event = ?1 AND handler = ?2",
+        params![event, handler, micros(now)],
+    )?;
+    // A later one that was the first waits for this one from now on.
+    db.execute(
+        "UPDATE deliveries SET due = NULL WHERE handler = ?1 AND lane = ?2 AND state = 0 AND event > ?3",
+        params![handler, lane, event],
+    )?;
+    deliveries::advance(db, handler, lane, now)?;
+    Ok(changed)
 }
 
 /// The lane of an event; `None` for a refused body.

@@ -23,7 +23,7 @@ use jiff::Timestamp;
 
 use super::{
     Claim, Due, EventKey, EventView, Filter, Finish, Inbox, InboxError, Incoming, Open, Purpose, Receipt, RefusedBody,
-    SharedInbox, Standing, Swept,
+    SharedInbox, Standing, State, Swept,
 };
 use crate::config::Section;
 use crate::dispatch::Route;
@@ -166,9 +166,9 @@ impl Inbox for Sqlite {
         self.reader.run(move |db| events::body(db, event)).await
     }
 
-    async fn deliver(&self, event: i64, handler: Option<&str>) -> Result<usize, InboxError> {
+    async fn deliver(&self, event: i64, handler: Option<&str>, only: Option<State>) -> Result<usize, InboxError> {
         let handler = handler.map(str::to_owned);
-        self.writer.run(0, move |db| changes::deliver_again(db, event, handler.as_deref(), Timestamp::now())).await
+        self.writer.run(0, move |db| changes::deliver(db, event, handler.as_deref(), only, Timestamp::now())).await
     }
 
     async fn accept(&self, event: i64, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {

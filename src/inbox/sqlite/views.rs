@@ -139,7 +139,12 @@ fn event(db: &Connection, row: &Row<'_>) -> rusqlite::Result<EventView> {
 
 fn deliveries_of(db: &Connection, event: i64) -> rusqlite::Result<Vec<DeliveryView>> {
     let mut statement = db.prepare_cached(
-        "SELECT handler, state, attempts, due, changed FROM deliveries WHERE event = ?1 ORDER BY handler",
+        "SELECT handler, state, attempts, due, changed,
+                CASE state WHEN 0 THEN
+                    (SELECT e.id FROM deliveries first JOIN events e ON e.number = first.event
+                     WHERE first.handler = d.handler AND first.lane = d.lane AND first.state = 0
+                       AND first.event < d.event ORDER BY first.event LIMIT 1) END
+         FROM deliveries d WHERE event = ?1 ORDER BY handler",
     )?;
     let mut rows = statement.query([event])?;
     let mut found = Vec::new();
@@ -151,6 +156,7 @@ fn deliveries_of(db: &Connection, event: i64) -> rusqlite::Result<Vec<DeliveryVi
             attempts: row.get(2)?,
             due: row.get::<_, Option<i64>>(3)?.map(timestamp),
             changed: timestamp(row.get(4)?),
+            waits_for: row.get(5)?,
             handler,
             failures,
         });

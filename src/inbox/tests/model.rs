@@ -75,9 +75,9 @@ impl Both {
                 let (.., claim) = self.claims.remove(claim);
                 self.runtime.block_on(self.inbox.release(&claim));
             }
-            Step::Deliver { event, handler } => {
+            Step::Deliver { event, handler, only } => {
                 let Some(event) = pick(event, self.events.len()) else { return };
-                self.deliver(event, handler);
+                self.deliver(event, handler, only);
             }
             Step::Discard { event } => {
                 let Some(event) = pick(event, self.events.len()) else { return };
@@ -187,17 +187,21 @@ impl Both {
         }
     }
 
-    fn deliver(&mut self, event: usize, handler: Option<usize>) {
+    fn deliver(&mut self, event: usize, handler: Option<usize>, only: Option<State>) {
         let Some((lane, before)) = self.events[event] else { return };
         let number = self.number(event);
-        let count = self.runtime.block_on(self.inbox.deliver(number, handler.map(|index| HANDLERS[index]))).unwrap();
+        let name = handler.map(|index| HANDLERS[index]);
+        let count = self.runtime.block_on(self.inbox.deliver(number, name, only)).unwrap();
         let mut expected = 0;
         for (index, delivery) in before.iter().enumerate() {
             let wanted = match handler {
-                None => matches!(delivery.state, State::Dead | State::Discarded),
-                Some(one) => one == index && delivery.state != State::Pending,
+                None => delivery.state != State::Done,
+                Some(one) => one == index,
             };
-            if wanted {
+            if !wanted || only.is_some_and(|only| only != delivery.state) {
+                continue;
+            }
+            if delivery.state != State::Pending {
                 expected += 1;
                 for (of, deliveries) in self.events[event + 1..].iter_mut().flatten() {
                     // Those behind it wait for it again.
@@ -205,6 +209,11 @@ impl Both {
                 }
                 if let Some((_, deliveries)) = &mut self.events[event] {
                     deliveries[index] = NEW;
+                }
+            } else if delivery.later {
+                expected += 1;
+                if let Some((_, deliveries)) = &mut self.events[event] {
+                    deliveries[index].later = false;
                 }
             }
         }
@@ -244,7 +253,7 @@ impl Both {
     pub(super) fn compare(&self) {
         for (index, stored) in self.stored.iter().enumerate() {
             let shown = self.runtime.block_on(self.inbox.show(&stored.id)).unwrap();
-            let Some((_, deliveries)) = self.events[index] else {
+            let Some((lane, deliveries)) = self.events[index] else {
                 assert_eq!(shown, None, "swept");
                 continue;
             };
@@ -252,6 +261,13 @@ impl Both {
                 let handler = HANDLERS.iter().position(|name| *name == delivery.handler).unwrap();
                 let expected = deliveries[handler];
                 assert_eq!((delivery.state, delivery.attempts), (expected.state, expected.attempts), "{index}");
+                let is_first = |(_, (of, all)): &(usize, (usize, [Delivery; 2]))| {
+                    *of == lane && all[handler].state == State::Pending
+                };
+                let first = self.live().find(is_first).map_or(index, |(first, _)| first);
+                let waits_for = (expected.state == State::Pending && first < index).then(|| &self.stored[first].id);
+                assert_eq!(delivery.waits_for.as_ref(), waits_for, "{index}");
+                assert!(waits_for.is_none() || delivery.due.is_none(), "{index}");
             }
         }
     }

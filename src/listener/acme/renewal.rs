@@ -34,6 +34,9 @@ pub(crate) async fn keep(settings: Settings, slot: Arc<Slot>) {
         match &current {
             Some(certificate) if certificate.is_for(&settings.domains) => until(certificate.renew_at(chance())).await,
             Some(_) => tracing::info!("the certificate is for other names than server.tls.acme.domains; getting one"),
+            None if slot.get().is_some() => {
+                tracing::info!("getting a certificate from the CA; the one that was in use before serves until then");
+            }
             None => tracing::warn!(
                 "there is no certificate yet; getting one from the CA. Until then nobody can connect, and Tradecloud \
                  tries again"
@@ -61,6 +64,9 @@ async fn get(settings: &Settings, slot: &Slot, current: Option<&Certificate>) ->
         let at = RETRIES.next(failures, now, now, chance()).unwrap_or(now);
         let next = whole_seconds(at);
         match current {
+            None if slot.get().is_some() => {
+                tracing::warn!(%next, "no certificate from the CA yet, the one before it serves on: {error:#}");
+            }
             None => tracing::error!(%next, "no certificate: {error:#}"),
             Some(old) if old.is_late() => {
                 tracing::error!(%next, days_left = days_until(old.expires), "the certificate was not renewed: {error:#}");

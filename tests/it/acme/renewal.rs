@@ -6,18 +6,13 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::{NEW, logged, receiver, sender};
+use super::{NEW, certified, logged, sender};
 use crate::support::eventually;
-use crate::support::pebble::{Pebble, free_port};
 use crate::support::sender::order_event;
 
 #[tokio::test]
 async fn renewals_under_load_cost_no_request() {
-    let port = free_port();
-    let ca = Pebble::start(port, Duration::from_secs(15));
-    let mut receiver = receiver(port, &ca, "");
-    receiver.restart();
-    receiver.logged(NEW).await;
+    let (ca, receiver) = certified(Duration::from_secs(15)).await;
     let root = ca.root().await;
     let stop = Arc::new(AtomicBool::new(false));
     let mut load = JoinSet::new();
@@ -47,11 +42,7 @@ async fn renewals_under_load_cost_no_request() {
 
 #[tokio::test]
 async fn while_the_ca_fails_the_old_certificate_serves_and_the_ca_is_asked_again() {
-    let port = free_port();
-    let mut ca = Pebble::start(port, Duration::from_secs(24));
-    let mut receiver = receiver(port, &ca, "");
-    receiver.restart();
-    receiver.logged(NEW).await;
+    let (mut ca, receiver) = certified(Duration::from_secs(24)).await;
     let old = ca.root().await;
     ca.stop();
 
@@ -69,11 +60,7 @@ async fn while_the_ca_fails_the_old_certificate_serves_and_the_ca_is_asked_again
 
 #[tokio::test]
 async fn a_certificate_that_has_expired_is_renewed_at_the_start() {
-    let port = free_port();
-    let mut ca = Pebble::start(port, Duration::from_secs(8));
-    let mut receiver = receiver(port, &ca, "");
-    receiver.restart();
-    receiver.logged(NEW).await;
+    let (mut ca, mut receiver) = certified(Duration::from_secs(8)).await;
     ca.stop();
     receiver.kill();
     eventually("expired", async || {

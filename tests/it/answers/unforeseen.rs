@@ -18,7 +18,7 @@ use tradecloud_webhook::event::Event;
 use tradecloud_webhook::handlers::{Handler, Outcome};
 use tradecloud_webhook::inbox::{
     Claim, Due, EventKey, EventView, Filter, Finish, Inbox, InboxError, Incoming, Open, Purpose, Receipt, RefusedBody,
-    SharedInbox, Standing, Swept,
+    SharedInbox, Standing, State, Swept,
 };
 
 use crate::support::eventually;
@@ -184,7 +184,7 @@ impl Inbox for OddStore {
     async fn body(&self, _: i64) -> Result<Bytes> {
         panic!("on purpose")
     }
-    async fn deliver(&self, _: i64, _: Option<&str>) -> Result<usize> {
+    async fn deliver(&self, _: i64, _: Option<&str>, _: Option<State>) -> Result<usize> {
         panic!("on purpose")
     }
     async fn accept(&self, _: i64, _: Incoming, _: Arc<[Route]>) -> Result<Receipt> {

@@ -92,6 +92,27 @@ fn nothing_is_taken_before_the_handshake_is_over() {
     assert!(again.early_data().is_none(), "the ticket of the first connection allows it");
 }
 
+/// Anybody can say it as often as they like.
+#[test]
+fn a_handshake_for_a_name_that_is_none_leaves_no_line_in_the_usual_log() {
+    let receiver = Receiver::start();
+    let config = Arc::new(client(&receiver, |_| {}, false));
+    let mut hello = Vec::new();
+    ClientConnection::new(config, "localhost".try_into().unwrap()).unwrap().write_tls(&mut hello).unwrap();
+    let name = hello.windows(9).position(|bytes| bytes == b"localhost").unwrap();
+    hello[name..name + 9].copy_from_slice(b"127.0.0.1");
+    let lines = || receiver.log().into_iter().filter(|line| line["level"] != "DEBUG").count();
+    let before = lines();
+
+    for _ in 0..20 {
+        let mut socket = TcpStream::connect(("127.0.0.1", receiver.public_port())).unwrap();
+        socket.write_all(&hello).unwrap();
+        let _ = socket.read(&mut [0; 16]).unwrap();
+    }
+
+    assert_eq!(lines(), before, "{:?}", receiver.log());
+}
+
 /// Otherwise a small answer waits for the client's delayed acknowledgement: 40 ms.
 #[tokio::test]
 async fn answers_go_out_without_delay() {

@@ -64,23 +64,6 @@ async fn all_dead_letters_are_delivered_at_once_and_nothing_else(#[values(Sqlite
 
 #[rstest]
 #[tokio::test]
-async fn an_event_that_waits_for_its_next_attempt_is_left_to_it(#[values(Sqlite, Postgres)] store: Store) {
-    let erp = Erp::start();
-    let receiver = receiver_for(store, &erp);
-    let event = order_event("1");
-    erp.answer([503]);
-    receiver.sender().send(event.clone()).await;
-    receiver.inbox_until(|events| events[0]["deliveries"][0]["attempts"] == 1).await;
-
-    let output = receiver.run(&["events", "deliver", &message_id(&event)]);
-
-    assert_eq!(output.status.code(), Some(1));
-    assert!(said(&output).contains("nothing to deliver"), "{}", said(&output));
-    assert_eq!(receiver.inbox()[0]["state"], "pending");
-}
-
-#[rstest]
-#[tokio::test]
 async fn a_handler_that_came_later_gets_what_was_there_before(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
     let mut receiver = store.with("");
@@ -225,6 +208,23 @@ fn what_there_is_not_to_deliver_is_said_and_no_delivery_announced() {
 }
 
 #[test]
+fn who_names_no_events_hears_how_to() {
+    let folder = Receiver::bare();
+
+    let deliver = folder.run(&["events", "deliver"]);
+    let discard = folder.run(&["events", "discard"]);
+
+    let said = |output: &std::process::Output| String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!((deliver.status.code(), discard.status.code()), (Some(2), Some(2)));
+    for way in ["ID", "--all", "--handler"] {
+        assert!(said(&deliver).contains(way), "{way}: {}", said(&deliver));
+    }
+    for way in ["ID", "--all"] {
+        assert!(said(&discard).contains(way), "{way}: {}", said(&discard));
+    }
+}
+
+#[test]
 fn wrong_usage_has_an_exit_status_of_its_own_however_late_it_shows() {
     let receiver = Receiver::start();
     let url = receiver.url("/webhooks/tradecloud");
@@ -241,4 +241,21 @@ fn wrong_usage_has_an_exit_status_of_its_own_however_late_it_shows() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
         assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}");
     }
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_is_said_of_an_event_steers_no_terminal(#[values(Sqlite, Postgres)] store: Store) {
+    let erp = Erp::start();
+    let receiver = receiver_for(store, &erp);
+    let mut events = [order_event("1"), order_event("1")];
+    events[0]["meta"]["messageId"] = json!("\u{1b}[2J first");
+    erp.answer([503]);
+    receiver.sender().send(events[0].clone()).await;
+    erp.wait_for(1).await;
+    receiver.sender().send(events[1].clone()).await;
+
+    let output = receiver.run(&["events", "deliver", &message_id(&events[1])]);
+
+    assert!(said(&output).contains("[2J first") && !said(&output).contains('\u{1b}'), "{output:?}");
 }

@@ -104,6 +104,70 @@ async fn one_event_is_shown_in_full(#[values(Sqlite, Postgres)] store: Store) {
 
 #[rstest]
 #[tokio::test]
+async fn what_keeps_an_event_from_being_delivered_is_shown(#[values(Sqlite, Postgres)] store: Store) {
+    let on = "handlers.on = { type = \"exec\", command = [\"false\"] }\n";
+    let off = "handlers.off = { type = \"exec\", command = [\"false\"], paused = true }\n";
+    let gone = "handlers.gone = { type = \"exec\", command = [\"false\"] }\n";
+    let mut receiver = store.with(&format!("delivery.first_retry = \"15m\"\n{on}{off}{gone}"));
+    let (first, second) = (order_event("1"), order_event("1"));
+    receiver.sender().send(first.clone()).await;
+    receiver.sender().send(second.clone()).await;
+    receiver
+        .inbox_until(|events| events[0]["deliveries"].as_array().unwrap().iter().any(|of| of["attempts"] == 1))
+        .await;
+    receiver.end().await;
+    receiver.configure(|text| text.replace(gone, ""));
+    let (first, second) = (message_id(&first), message_id(&second));
+
+    let text = |id: &str| said(&receiver.run(&["events", "show", id]));
+    let json = |id: &str| receiver.events(&["show", id, "--json"]).remove(0)["deliveries"].clone();
+    let (heads, behind) = ((text(&first), json(&first)), (text(&second), json(&second)));
+
+    let line = |text: &str, name: &str| {
+        text.lines().find(|line| line.starts_with(&format!("handler {name}"))).unwrap().to_owned()
+    };
+    assert!(line(&heads.0, "gone").starts_with("handler gone (not in the configuration): pending, "), "{}", heads.0);
+    assert!(line(&heads.0, "off").starts_with("handler off (paused): pending, "), "{}", heads.0);
+    assert!(line(&heads.0, "on").starts_with("handler on: pending, "), "{}", heads.0);
+    assert!(!heads.0.contains("waits for event"), "{}", heads.0);
+    for name in ["gone", "off", "on"] {
+        let line = line(&behind.0, name);
+        assert!(line.ends_with(&format!(", waits for event {first} of its order or shipment")), "{line}");
+    }
+    let facts = |of: &Value| [&of["handler"], &of["configured"], &of["paused"], &of["waitsFor"]].map(Value::clone);
+    for (found, waits_for) in [(&heads.1, Value::Null), (&behind.1, json!(first))] {
+        let found: Vec<_> = found.as_array().unwrap().iter().map(facts).collect();
+        assert_eq!(
+            found,
+            [
+                [json!("gone"), json!(false), json!(false), waits_for.clone()],
+                [json!("off"), json!(true), json!(true), waits_for.clone()],
+                [json!("on"), json!(true), json!(false), waits_for],
+            ]
+        );
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_list_for_a_handler_that_never_was_says_so(#[values(Sqlite, Postgres)] store: Store) {
+    let (receiver, _) = filled(store).await;
+    let list = |more: &[&str]| said(&receiver.run(&[&["events", "list"], more].concat()));
+
+    let unknown = list(&["--handler", "dsik"]);
+    let of_the_past = list(&["--handler", "disk", "--until", "1h"]);
+    receiver.configure(|text| text.replace("[handlers.disk]", "[handlers.other]"));
+    let without_events = list(&["--handler", "other"]);
+    let no_longer_there = list(&["--handler", "disk", "--until", "1h"]);
+    let neither = receiver.run(&["events", "list", "--handler", "dsik", "--json"]);
+
+    assert!(unknown.starts_with("No events: there is no handler \"dsik\""), "{unknown}");
+    assert_eq!([of_the_past, without_events, no_longer_there], ["No events.\n"; 3]);
+    assert!(neither.stdout.is_empty() && neither.stderr.is_empty(), "{neither:?}");
+}
+
+#[rstest]
+#[tokio::test]
 async fn an_event_that_is_not_there_is_told_so(#[values(Sqlite, Postgres)] store: Store) {
     let receiver = store.with("");
 

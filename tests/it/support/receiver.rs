@@ -311,6 +311,13 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
         to_its_end(&mut self.command(arguments))
     }
 
+    /// The same, with a standard output that nobody reads any more.
+    pub fn run_unread(&self, arguments: &[&str]) -> Output {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        wait_for(self.command(arguments).stdout(writer))
+    }
+
     /// The same with another variable of the environment, which need not be a text.
     pub fn run_with_variable(&self, command: &str, name: &str, value: &OsStr) -> Output {
         to_its_end(self.command(&[command]).env(name, value))
@@ -373,7 +380,11 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
 
 /// Runs a program that must end by itself.
 fn to_its_end(command: &mut Command) -> Output {
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for(command.stdout(Stdio::piped()))
+}
+
+fn wait_for(command: &mut Command) -> Output {
+    let child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let (pid, (done, ended)) = (child.id(), mpsc::channel());
     std::thread::spawn(move || done.send(child.wait_with_output()));
     ended.recv_timeout(PATIENCE).map_or_else(
