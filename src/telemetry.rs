@@ -1,5 +1,6 @@
 //! Logging: where it goes, and in which form.
 
+use jiff::Timestamp;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
@@ -59,4 +60,9 @@ impl Settings {
         }
         guard
     }
+}
+
+/// A time as people want to read it: without the parts of its second.
+pub(crate) fn whole_seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }

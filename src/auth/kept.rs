@@ -33,7 +33,7 @@ impl Kept {
             fits(secret.expose_secret()).map_err(|what| section.error(key, what)).ok()?;
             return Some(Self::Sha256(Fingerprint::of(secret.expose_secret().as_bytes())));
         }
-        let digest = Self::parse(section.secret(&key_of_digest)?.expose_secret());
+        let digest = Self::parse(section.digest(&key_of_digest)?.expose_secret());
         digest.map_err(|what| section.error(&key_of_digest, what)).ok()
     }
 

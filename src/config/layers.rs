@@ -7,6 +7,7 @@ use std::rc::Rc;
 use ::config::{Map, Value};
 use zeroize::Zeroizing;
 
+use super::private::Content;
 use super::problems::{Problem, Problems, Severity};
 use super::settings::Kept;
 use super::{Marks, Section, Settings, development, merge, private};
@@ -161,16 +162,23 @@ impl Layers {
         Ok(values)
     }
 
-    /// A warning if the file has secrets in it and everybody may read it.
-    fn open_to_all(&self, secrets: &[String]) -> Option<Problem> {
-        let (path, _) = self.file.as_ref().filter(|(path, _)| private::is_open_to_all(path))?;
-        let key = secrets.iter().find(|key| std::env::var_os(environment_variable(key)).is_none())?;
+    /// A warning if the file has secrets in it and everybody may read it, or digests and everybody may change it.
+    fn open_to_all(&self, secrets: &[(String, Content)]) -> Option<Problem> {
+        let (path, _) = self.file.as_ref()?;
+        let (key, content) = secrets.iter().find(|(key, content)| {
+            std::env::var_os(environment_variable(key)).is_none() && private::is_open_to_all(path, *content)
+        })?;
         let path = path.display();
-        let what = format!(
-            "is a secret in a file that is open to every user of this machine. Run `chmod 600 {path}`, or put it into a \
-             file of its own and name that with `{}_file`",
-            key.rsplit('.').next().unwrap_or(key),
-        );
+        let what = match content {
+            Content::Secret => format!(
+                "is a secret in a file that is open to every user of this machine. Run `chmod 600 {path}`, or put it \
+                 into a file of its own and name that with `{}_file`",
+                key.rsplit('.').next().unwrap_or(key),
+            ),
+            Content::Digest => {
+                format!("stands in a file that every user of this machine can change. Run `chmod o-w {path}`")
+            }
+        };
         Some(Problem::warning(key, what))
     }
 

@@ -8,19 +8,31 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
-/// Whether every user of this machine can read or change the file. What is no file (a pipe) is not asked,
-/// nor is anything on Windows, where permissions are inherited and seldom wrong.
-pub(crate) fn is_open_to_all(path: &Path) -> bool {
+/// What is in a file, and so what others must not do with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// A secret: neither read nor change.
+    Secret,
+    /// What a secret is recognised by, such as its digest: not change. Whoever could would put their own there.
+    Digest,
+}
+
+/// Whether every user of this machine can do with the file what must not be. What is no file (a pipe) is not
+/// asked, nor is anything on Windows, where permissions are inherited and seldom wrong.
+pub(crate) fn is_open_to_all(path: &Path, content: Content) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        /// Reading and writing, of those who are neither the owner nor in the group.
-        const OTHERS: u32 = 0o006;
-        std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & OTHERS != 0)
+        // Of those who are neither the owner nor in the group: reading is 4, writing 2.
+        let forbidden = match content {
+            Content::Secret => 0o006,
+            Content::Digest => 0o002,
+        };
+        std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & forbidden != 0)
     }
     #[cfg(not(unix))]
     {
-        let _ = path;
+        let _ = (path, content);
         false
     }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::marks::MarkedFile;
+use super::private::Content;
 
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -68,8 +69,8 @@ impl fmt::Display for Problem {
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
     found: RefCell<Vec<Problem>>,
-    /// The keys of secrets that stand in the configuration itself.
-    secrets: RefCell<Vec<String>>,
+    /// The keys of secrets and digests that stand in the configuration itself.
+    secrets: RefCell<Vec<(String, Content)>>,
     files: RefCell<Vec<MarkedFile>>,
 }
 
@@ -79,13 +80,14 @@ impl Problems {
         self.found.borrow_mut().push(problem);
     }
 
-    /// Notes that a secret stands in the configuration itself, which not everybody should read then.
-    pub(crate) fn note_secret(&self, key: String) {
-        self.secrets.borrow_mut().push(key);
+    /// Notes that a secret or a digest stands in the configuration itself, which not everybody should read or
+    /// change then.
+    pub(super) fn note_secret(&self, key: String, content: Content) {
+        self.secrets.borrow_mut().push((key, content));
     }
 
     /// The keys of such secrets.
-    pub(crate) fn secrets(&self) -> Vec<String> {
+    pub(super) fn secrets(&self) -> Vec<(String, Content)> {
         self.secrets.borrow().clone()
     }
 

@@ -10,12 +10,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ::config::{Map, Value, ValueKind};
-use secrecy::{ExposeSecret as _, SecretString};
-use zeroize::Zeroizing;
+
+mod placeholder;
+mod secret;
 
 use super::marks::MarkedFile;
+use super::merge;
+use super::private::{self, Content};
 use super::problems::{Problem, Problems};
-use super::{merge, private};
 
 /// One table of the configuration. Its methods take a key out; what is absent is `None` or the
 /// default without a word, what is wrong is noted in the shared list of problems.
@@ -60,7 +62,7 @@ impl Section {
 
     /// Notes a warning at `key` if every user of this machine can read or change the file at `path`.
     pub fn warn_if_open_to_all(&self, key: &str, path: &Path) {
-        if private::is_open_to_all(path) {
+        if private::is_open_to_all(path, Content::Secret) {
             let path = path.display();
             self.warning(key, format!("is open to every user of this machine: {path}. Run `chmod 600 {path}`"));
         }
@@ -81,8 +83,13 @@ impl Section {
         self.values.get(key).is_some_and(|value| matches!(value.kind, ValueKind::String(_)))
     }
 
-    /// A text.
+    /// A text. One that still has a placeholder such as `<tenant id>` in it is an error.
     pub fn text(&self, key: &str) -> Option<String> {
+        self.text_as_it_is(key).filter(|text| self.is_filled_in(key, text))
+    }
+
+    /// A text that may be anything.
+    fn text_as_it_is(&self, key: &str) -> Option<String> {
         let value = self.take(key)?;
         match value.kind {
             ValueKind::String(text) => Some(text),
@@ -158,8 +165,14 @@ impl Section {
         }
     }
 
-    /// A list of texts; from the environment, a text with commas.
+    /// A list of texts; from the environment, a text with commas. One with a placeholder is an error, as in
+    /// [`Section::text`].
     pub fn texts(&self, key: &str) -> Option<Vec<String>> {
+        self.words(key).filter(|texts| texts.iter().all(|text| self.is_filled_in(key, text)))
+    }
+
+    /// The same for texts that may be anything, such as `<` and `>` of a shell.
+    pub fn words(&self, key: &str) -> Option<Vec<String>> {
         let value = self.take(key)?;
         match value.kind {
             ValueKind::Array(entries) => {
@@ -196,59 +209,6 @@ impl Section {
     /// A path of the file system.
     pub fn file(&self, key: &str) -> Option<PathBuf> {
         self.text(key).map(PathBuf::from)
-    }
-
-    /// Whether there is a secret at `key`, or in the file that `<key>_file` names.
-    pub fn has_secret(&self, key: &str) -> bool {
-        let key_of_file = format!("{key}_file");
-        let has = self.has(key) || self.has(&key_of_file);
-        self.asked.borrow_mut().extend([key.to_owned(), key_of_file]);
-        has
-    }
-
-    /// A secret: at `key` itself, or in the file that `<key>_file` names (a trailing newline is not
-    /// part of it). A secret that is missing or empty is an error.
-    pub fn secret(&self, key: &str) -> Option<SecretString> {
-        let key_of_file = format!("{key}_file");
-        let given = self.text(key).map(SecretString::from);
-        let in_file = self.text(&key_of_file);
-        if let Some(path) = &in_file {
-            self.depends_on(&key_of_file, Path::new(path));
-        }
-        let (at, secret) = match (given, in_file) {
-            (Some(_), Some(_)) => {
-                self.error(key, format!("is given twice, here and by `{key_of_file}`. Remove one"));
-                return None;
-            }
-            (None, None) => {
-                if !self.has(key) && !self.has(&key_of_file) {
-                    self.error(
-                        key,
-                        format!("is missing. Add `{key_of_file} = \"/path/to/file\"` (or `{key} = \"…\"`)"),
-                    );
-                }
-                return None;
-            }
-            (Some(secret), None) => {
-                self.problems.note_secret(self.key(key));
-                (key, secret)
-            }
-            (None, Some(path)) => match std::fs::read_to_string(&path).map(Zeroizing::new) {
-                Ok(text) => {
-                    self.warn_if_open_to_all(&key_of_file, Path::new(&path));
-                    (key_of_file.as_str(), SecretString::from(text.trim_end_matches(['\r', '\n'])))
-                }
-                Err(error) => {
-                    self.error(&key_of_file, format!("cannot be read: {path}: {error}"));
-                    return None;
-                }
-            },
-        };
-        if secret.expose_secret().is_empty() {
-            self.error(at, "is empty");
-            return None;
-        }
-        Some(secret)
     }
 
     /// A table below this one.
@@ -323,6 +283,16 @@ impl Section {
     fn take(&self, key: &str) -> Option<Value> {
         self.asked.borrow_mut().push(key.to_owned());
         self.values.get(key).cloned()
+    }
+
+    /// Whether `text` is more than an example from the documentation; notes an error if not.
+    fn is_filled_in(&self, key: &str, text: &str) -> bool {
+        let is_example = placeholder::is_in(text);
+        if is_example {
+            // Not shown: it may be a part of more than a name.
+            self.error(key, "still has a placeholder in it, `<…>`. Put in its place what it stands for");
+        }
+        !is_example
     }
 
     fn wrong<T>(&self, key: &str, wanted: &str) -> Option<T> {

@@ -14,6 +14,7 @@ use crate::budget::Budget;
 use crate::event::Event;
 use crate::handlers::{Outcome, SharedHandler};
 use crate::inbox::{Claim, Finish, SharedInbox};
+use crate::telemetry::whole_seconds;
 
 /// How often to look without having been told: for deliveries that the `events` command made due.
 const POLL: Duration = Duration::from_secs(1);
@@ -188,7 +189,8 @@ impl Attempts {
                     return Finish::Retry { at: Timestamp::now(), reason };
                 }
                 if let Some(at) = self.job.schedule.next(attempt, since, Timestamp::now(), chance()) {
-                    tracing::warn!(?id, handler, attempt, ?reason, next = %at, "not delivered; it is tried again");
+                    let next = whole_seconds(at);
+                    tracing::warn!(?id, handler, attempt, ?reason, %next, "not delivered; it is tried again");
                     return Finish::Retry { at, reason };
                 }
                 tracing::error!(

@@ -36,7 +36,7 @@ pub struct Settings {
 
 impl Readable for Settings {
     fn read(section: &Section, common: &Common) -> Option<Self> {
-        let command = section.texts("command");
+        let command = section.words("command");
         if command.is_none() && !section.has("command") {
             section.error("command", "is missing. Add `command = [\"/path/to/program\", \"argument\"]`");
         }
@@ -45,6 +45,11 @@ impl Readable for Settings {
             section.error("command", "names no program. Its first entry is the program, the others are arguments");
             return None;
         };
+        // No error: what the receiver takes must be kept even if the ERP's program is yet to come.
+        if let Err(what) = look_for(&program) {
+            let meanwhile = "Until it can, its deliveries fail and are tried again";
+            section.warning("command", format!("names a program that cannot be started: {what}. {meanwhile}"));
+        }
         Some(Self { program, arguments: words.collect(), timeout: common.timeout })
     }
 }
@@ -81,13 +86,7 @@ impl Handler for Program {
     }
 
     async fn probe(&self) -> Result<String, String> {
-        match find(Path::new(&self.0.program)) {
-            Some(path) => Ok(format!("found {}", path.display())),
-            None if Path::new(&self.0.program).is_file() => {
-                Err(format!("{} may not be run: make it executable (chmod +x)", self.0.program))
-            }
-            None => Err(format!("{} is not found", self.0.program)),
-        }
+        look_for(&self.0.program).map(|path| format!("found {}", path.display()))
     }
 }
 
@@ -201,12 +200,33 @@ async fn listen(stderr: Option<impl AsyncRead + Unpin>, said: &mut Vec<u8>) {
     }
 }
 
+/// Where the program is, or why it cannot be started.
+fn look_for(program: &str) -> Result<PathBuf, String> {
+    let path = Path::new(program);
+    find(path).ok_or_else(|| {
+        if path.is_absolute() && !path.is_file() {
+            format!("{program} is not found")
+        } else if !has_folder(path) {
+            format!("{program} is not found in any folder of PATH")
+        } else if path.is_file() {
+            format!("{program} may not be run: make it executable (chmod +x)")
+        } else {
+            format!("{program} is not found, seen from the working directory")
+        }
+    })
+}
+
 /// Where the program is: at its path, or by its name in one of the directories of `PATH`.
 fn find(program: &Path) -> Option<PathBuf> {
-    if program.components().count() > 1 {
+    if has_folder(program) {
         return runnable(program);
     }
     std::env::split_paths(&std::env::var_os("PATH")?).find_map(|directory| runnable(&directory.join(program)))
+}
+
+/// Whether it is given by a path and not by its name alone.
+fn has_folder(program: &Path) -> bool {
+    program.components().count() > 1
 }
 
 #[cfg(unix)]

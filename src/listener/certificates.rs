@@ -19,6 +19,9 @@ use super::slot::{CHALLENGE, Slot};
 use super::tls::Settings;
 use super::turns::Turns;
 
+/// Nobody counts the days of a certificate that ends so much later, such as the one for development.
+const FAR_OFF_DAYS: i64 = 3650;
+
 /// What the handshakes of a receiver are made with. Clones belong to the same receiver.
 #[derive(Clone)]
 pub(crate) struct Certificates {
@@ -57,7 +60,8 @@ impl Certificates {
         held.slot = Arc::clone(&settings.slot);
         self.tls.reload_from_config(Arc::clone(&settings.config));
         if let Some(expires) = settings.expires {
-            tracing::info!(%expires, days_left = super::tls::days_until(expires), "the certificate in use");
+            let days_left = Some(super::tls::days_until(expires)).filter(|days| *days < FAR_OFF_DAYS);
+            tracing::info!(%expires, days_left, "the certificate in use");
         }
         if let Some(acme) = &settings.acme {
             let renewal = tokio::spawn(acme::keep(acme.clone(), Arc::clone(&settings.slot)));

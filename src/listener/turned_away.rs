@@ -33,9 +33,10 @@ impl TurnedAway {
     }
 
     /// Notes that somebody was asked to come again though its credentials are wrong (`auth_grace`), for so
-    /// much longer.
+    /// much longer; `detail` may be empty.
     pub(crate) fn note_delay(&self, address: IpAddr, path: &str, reason: &str, detail: &str, left: Duration) {
         let Some(unsaid) = self.delayed.speak(Instant::now()) else { return };
+        let detail = Some(detail).filter(|detail| !detail.is_empty());
         let left = Duration::from_secs(left.as_secs());
         tracing::error!(
             reason,
@@ -54,6 +55,7 @@ impl TurnedAway {
         let is_tradecloud = self.known.contains(address);
         let sparing = if is_tradecloud { &self.tradecloud } else { &self.others };
         let Some(unsaid) = sparing.speak(Instant::now()) else { return };
+        let detail = Some(detail).filter(|detail| !detail.is_empty());
         let path = shortened(path);
         if is_tradecloud {
             tracing::error!(

@@ -26,6 +26,7 @@ use crate::handlers::SharedHandler;
 use crate::listener::certificates::Certificates;
 use crate::listener::receive::Reception;
 use crate::listener::table::Table;
+use crate::telemetry::whole_seconds;
 
 /// Tables that are read only at the start: addresses, limits that are built into the listener, the store,
 /// the log.
@@ -152,7 +153,7 @@ impl Reloader {
 
     /// Has the admin address say that the last settings are not those that are in place.
     fn note_refusal(&self) {
-        self.0.reception.refused.store(Some(Arc::new(Timestamp::now())));
+        self.0.reception.refused.store(Some(Arc::new(whole_seconds(Timestamp::now()))));
     }
 }
 
@@ -252,8 +253,17 @@ fn job(route: Route, handler: SharedHandler, delivery: &Delivery) -> Job {
     Job { route, handler, schedule: delivery.schedule.clone(), lanes: delivery.lanes }
 }
 
+/// The settings that differ, each once: a list without its entries, a table that has become something else
+/// without its keys.
 fn keys(old: &Marks, new: &Marks, which: impl Fn(&str) -> bool) -> Vec<String> {
-    old.changed(new).into_iter().filter(|key| which(key)).map(str::to_owned).collect()
+    let mut keys: Vec<&str> = Vec::new();
+    for key in old.changed(new).into_iter().filter(|key| which(key)) {
+        let setting = key.strip_suffix(']').and_then(|key| key.rsplit_once('[')).map_or(key, |(list, _)| list);
+        if !keys.iter().any(|known| is_below(setting, known)) {
+            keys.push(setting);
+        }
+    }
+    keys.into_iter().map(str::to_owned).collect()
 }
 
 fn only_at_start(key: &str) -> bool {

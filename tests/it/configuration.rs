@@ -3,7 +3,9 @@
 mod certificates;
 mod layers;
 mod online;
+mod placeholders;
 mod problems;
+mod programs;
 
 use std::process::Output;
 

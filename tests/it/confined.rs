@@ -62,10 +62,69 @@ fn the_unit_leaves_as_little_as_systemd_can_take_away() {
     let said = String::from_utf8_lossy(&exposure.stdout).into_owned();
     assert!(exposure.status.success(), "more is exposed than 1.1 of 10: {said}");
     // It knows every word of the unit, too. That the program is not installed here is no news.
-    let verified = Command::new("systemd-analyze").args(["verify", "--man=no", UNIT]).output().unwrap();
+    assert_eq!(troubles(UNIT), [""; 0]);
+}
+
+/// systemd shows what `LoadCredential` hands over to `ExecStart` only (tried with 252): a `check` in `ExecReload`
+/// would refuse every reload of a receiver whose password came that way.
+#[test]
+fn a_reload_asks_the_receiver_itself_which_alone_sees_its_secrets() {
+    let unit = std::fs::read_to_string(UNIT).unwrap();
+
+    let reloads: Vec<_> = unit.lines().filter_map(|line| line.strip_prefix("ExecReload=")).collect();
+
+    assert_eq!(reloads, ["/bin/kill -HUP $MAINPID"]);
+}
+
+/// What systemd does not understand of a unit.
+fn troubles(unit: &str) -> Vec<String> {
+    let verified = Command::new("systemd-analyze").args(["verify", "--man=no", unit]).output().unwrap();
     let said = String::from_utf8_lossy(&verified.stderr).into_owned();
-    let troubles: Vec<_> = said.lines().filter(|line| !line.contains("is not executable")).collect();
-    assert!(troubles.is_empty(), "{troubles:?}");
+    said.lines().filter(|line| !line.contains("is not executable")).map(str::to_owned).collect()
+}
+
+/// The steps that the README has for systemd, as far as they go without systemd itself: what it hands over is what
+/// the configuration names, and with that the configuration is good.
+#[test]
+fn the_steps_for_systemd_lead_to_a_configuration_that_is_good() {
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let section = readme.split_once("### systemd").unwrap().1.split_once("\n### ").unwrap().0;
+    let block = |language: &str| {
+        let (_, rest) = section.split_once(&format!("```{language}\n")).unwrap();
+        rest.split_once("```").unwrap().0.lines().map(|line| line.trim_start().to_owned() + "\n").collect::<String>()
+    };
+    let (drop_in, configuration) = (block("ini"), block("toml"));
+    let handed_over: BTreeMap<_, _> =
+        drop_in.lines().filter_map(|line| line.strip_prefix("LoadCredential=")?.split_once(':')).collect();
+    let named: BTreeSet<_> = configuration
+        .lines()
+        .filter_map(|line| line.split_once("/run/credentials/tradecloud-webhook.service/")?.1.split_once('"'))
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(handed_over.keys().copied().collect::<BTreeSet<_>>(), named);
+
+    // The steps, in a folder that stands for the machine.
+    let receiver = Receiver::prepared("");
+    let secret = section.lines().find_map(|line| line.trim_start().strip_prefix("tradecloud-webhook secret ")).unwrap();
+    assert_eq!(handed_over["portal-password"], secret, "the password that was made is the one that is handed over");
+    assert!(receiver.run(&["secret", "run/portal-password"]).status.success());
+    for name in ["fullchain.pem", "privkey.pem"] {
+        std::fs::rename(receiver.path("certs").join(name), receiver.path("run").join(name)).unwrap();
+    }
+    let configuration = configuration.replace("/run/credentials/tradecloud-webhook.service/", "run/");
+    std::fs::write(receiver.path("config/receiver.toml"), configuration).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    std::fs::set_permissions(receiver.path("config/receiver.toml"), mode).unwrap();
+    let checked = receiver.run(&["check"]);
+    let said = String::from_utf8(checked.stdout).unwrap();
+    assert_eq!(said, "The configuration is valid.\n");
+
+    // And systemd understands what was entered.
+    let unit = receiver.path("tradecloud-webhook.service");
+    std::fs::copy(UNIT, &unit).unwrap();
+    std::fs::create_dir(receiver.path("tradecloud-webhook.service.d")).unwrap();
+    std::fs::write(receiver.path("tradecloud-webhook.service.d/override.conf"), &drop_in).unwrap();
+    assert_eq!(troubles(unit.to_str().unwrap()), [""; 0]);
 }
 
 /// Every system call, of the exec handler's program as well, is one that the unit allows, and none makes memory

@@ -170,3 +170,12 @@ fn check_says_what_a_first_start_would_make_and_makes_nothing() {
     assert!(said.contains("development set-up"), "{said}");
     assert!(!receiver.path("certs").exists());
 }
+
+#[tokio::test]
+async fn nobody_is_told_the_days_of_a_certificate_that_lasts_for_ages() {
+    let receiver = started();
+
+    let line = receiver.logged("the certificate in use").await;
+
+    assert!(line["expires"].is_string() && line["days_left"].is_null(), "{line}");
+}

@@ -226,6 +226,38 @@ async fn what_is_wrong_with_a_certificate_is_said_in_words() {
     assert!(plain.starts_with("will retry") && plain.contains("https://"), "{plain}");
 }
 
+/// The port of a TLS server that never has a certificate, like a receiver that waits for its CA, and takes
+/// only these versions.
+async fn without_certificate(versions: &[&'static rustls::SupportedProtocolVersion]) -> u16 {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let config = rustls::ServerConfig::builder_with_protocol_versions(versions)
+        .with_no_client_auth()
+        .with_cert_resolver(std::sync::Arc::new(rustls::server::ResolvesServerCertUsingSni::new()));
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(acceptor.accept(stream));
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn a_handshake_that_the_receiver_refuses_is_said_in_words() {
+    let (tls_12, tls_13) = (&rustls::version::TLS12, &rustls::version::TLS13);
+    for versions in [&[tls_12][..], &[tls_13]] {
+        let url = format!("https://localhost:{}/", without_certificate(versions).await);
+
+        let (delivered, out) = send(&["--sample", "order", "--url", &url]).await;
+
+        assert!(!delivered && out.starts_with("will retry    -  "), "{out}");
+        assert!(out.contains("refused the TLS handshake (AccessDenied)"), "{out}");
+        assert!(out.contains("no certificate yet") && out.contains("its log"), "{out}");
+    }
+}
+
 #[tokio::test]
 async fn a_receiver_without_tls_is_named_as_such() {
     let receiver = Scripted::start(&[(202, "{}")]).await;

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 
 use reqwest::Url;
-use rustls::{CertificateError, InvalidMessage};
+use rustls::{AlertDescription, CertificateError, InvalidMessage};
 
 /// The reason for a failed request to `url`; `extra_ca` says that `--ca` was given.
 pub(super) fn in_words(error: &reqwest::Error, url: &Url, extra_ca: bool) -> String {
@@ -34,7 +34,7 @@ pub(super) fn in_words(error: &reqwest::Error, url: &Url, extra_ca: bool) -> Str
 }
 
 fn tls_in_words(error: &rustls::Error, host: &str, extra_ca: bool) -> String {
-    use rustls::Error::{InvalidCertificate, InvalidMessage as Invalid};
+    use rustls::Error::{AlertReceived, InvalidCertificate, InvalidMessage as Invalid};
     match error {
         InvalidCertificate(CertificateError::UnknownIssuer) if extra_ca => {
             "the certificate was not issued by the one in --ca, or its chain is incomplete: \
@@ -65,8 +65,33 @@ fn tls_in_words(error: &rustls::Error, host: &str, extra_ca: bool) -> String {
         Invalid(InvalidMessage::InvalidContentType) => {
             "the other side does not speak TLS: is it an http:// address?".to_owned()
         }
+        AlertReceived(alert) => alert_in_words(*alert, host),
         other => format!("TLS failed: {other}"),
     }
+}
+
+/// What the other side may mean by ending the handshake.
+fn alert_in_words(alert: AlertDescription, host: &str) -> String {
+    let why = match alert {
+        // What a receiver says as long as a CA has not given it a certificate.
+        AlertDescription::AccessDenied => {
+            "it may have no certificate yet (if it gets one by ACME: its log says why it has none), or a firewall \
+             between ended the connection"
+                .to_owned()
+        }
+        AlertDescription::UnrecognisedName => {
+            format!("it has no certificate for the name {host}: is that spelled right?")
+        }
+        AlertDescription::HandshakeFailure
+        | AlertDescription::ProtocolVersion
+        | AlertDescription::InsufficientSecurity => {
+            "it may have no certificate for this name, or speak no TLS 1.2 or 1.3: is there something else than the \
+             receiver at this address?"
+                .to_owned()
+        }
+        _ => "its log may say why; is there something else than the receiver at this address?".to_owned(),
+    };
+    format!("the other side refused the TLS handshake ({alert:?}): {why}")
 }
 
 /// The innermost cause, which is the one that says what happened.

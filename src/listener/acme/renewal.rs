@@ -12,6 +12,7 @@ use super::{Certificate, Settings, order};
 use crate::dispatch::Schedule;
 use crate::listener::slot::Slot;
 use crate::listener::tls::days_until;
+use crate::telemetry::whole_seconds;
 
 /// The pauses after failures: five attempts in the first hour, then one an hour. Let's Encrypt lets five
 /// fail in an hour.
@@ -60,7 +61,8 @@ async fn get(settings: &Settings, slot: &Slot, current: Option<&Certificate>) ->
         };
         failures += 1;
         let now = Timestamp::now();
-        let next = RETRIES.next(failures, now, now, chance()).unwrap_or(now);
+        let at = RETRIES.next(failures, now, now, chance()).unwrap_or(now);
+        let next = whole_seconds(at);
         match current {
             None if slot.get().is_some() => {
                 tracing::warn!(%next, "no certificate from the CA yet, the one before it serves on: {error:#}");
@@ -73,7 +75,7 @@ async fn get(settings: &Settings, slot: &Slot, current: Option<&Certificate>) ->
                 tracing::warn!(%next, days_left = days_until(old.expires), "the certificate was not renewed: {error:#}");
             }
         }
-        until(next).await;
+        until(at).await;
     }
 }
 

@@ -105,7 +105,10 @@ fn the_examples_in_the_shipped_file_are_valid() {
         .filter(|line| !line.ends_with("     # the default"))
         .map(|line| line.strip_prefix("# ").filter(|line| is_toml(line)).unwrap_or(line).to_owned() + "\n")
         .collect();
-    let receiver = with_file(&uncommented.replace("/run/secrets/", "secrets/"));
+    // What an operator fills in.
+    let filled_in = uncommented.replace("<tenant>", "tenant").replace("<application id>", "application");
+    let filled_in = filled_in.replace("/usr/local/bin/import-order", "/bin/cat");
+    let receiver = with_file(&filled_in.replace("/run/secrets/", "secrets/"));
     std::fs::create_dir(receiver.path("secrets")).unwrap();
     for secret in ["portal", "token", "erp", "kafka", "nats"] {
         write_private(&receiver.path("secrets").join(secret), "secret\n");

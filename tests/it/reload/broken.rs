@@ -26,6 +26,7 @@ async fn refused(receiver: &Receiver, change: impl Fn(&Receiver), error: &str) {
     assert_eq!(new.send(order_event("1")).await.status, Some(401), "{error}");
     let (status, text_of_admin) = receiver.admin("/readyz").await;
     assert!(status == 200 && text_of_admin.contains("refused"), "{text_of_admin}");
+    assert!(!text_of_admin.contains('.'), "nobody wants the parts of a second: {text_of_admin}");
 
     receiver.replace("config/receiver.toml", &text);
     receiver.replace("certs/privkey.pem", &pem);

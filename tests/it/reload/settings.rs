@@ -102,6 +102,32 @@ async fn what_cannot_change_under_way_is_said_and_kept() {
 }
 
 #[tokio::test]
+async fn each_setting_that_has_changed_is_named_once() {
+    let receiver = Receiver::with(
+        "endpoints = [{ path = \"/a\" }]\nhandlers.script = { type = \"exec\", command = [\"true\"], timeout = \"9s\" }",
+    );
+
+    receiver.configure(|text| {
+        let text = text.replace("[{ path = \"/a\" }]", "[{ path = \"/a\" }, { path = \"/b\" }]");
+        text.replace("[\"true\"]", "[\"sh\", \"-c\", \"true\"]").replace("9s", "8s")
+    });
+    assert!(receiver.hang_up().await.contains(RELOADED));
+    let changed = receiver.logged(RELOADED).await["changed"].clone();
+    assert_eq!(changed, "endpoints, handlers.script.command, handlers.script.timeout");
+
+    // A table in whose place a text stands.
+    receiver.configure(|text| format!("server.tls = \"off\"\n{text}"));
+    receiver.hang_up().await;
+    let log = receiver.log();
+    let restarts: Vec<_> = log
+        .iter()
+        .filter_map(|line| line["message"].as_str()?.split_once(" has changed, but takes effect only after a restart"))
+        .map(|(key, _)| key)
+        .collect();
+    assert_eq!(restarts, ["`server.tls`"]);
+}
+
+#[tokio::test]
 async fn a_file_that_is_still_being_written_is_not_read() {
     let receiver = Receiver::start();
     let text = std::fs::read_to_string(receiver.path("config/receiver.toml")).unwrap();

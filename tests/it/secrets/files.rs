@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use crate::support::receiver::{Receiver, write_private};
 
-/// A configuration with secrets in four files besides its own.
+/// A configuration with secrets in three files besides its own, and a digest in one.
 const CONFIGURATION: &str = r#"
 auth.file = { type = "basic", username = "u", password_file = "portal" }
 auth.digest = { type = "bearer", token_digest_file = "digest" }
@@ -14,9 +14,8 @@ url = "https://erp.example/"
 auth = { type = "bearer", token_file = "erp" }
 "#;
 
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 4] = [
     ("portal", "auth.file.password_file"),
-    ("digest", "auth.digest.token_digest_file"),
     ("erp", "handlers.erp.auth.token_file"),
     ("certs/privkey.pem", "server.tls.private_key"),
     ("config/receiver.toml", "auth.portal.password"),
@@ -32,6 +31,15 @@ fn prepared() -> Receiver {
 
 fn set_mode(receiver: &Receiver, file: &str, mode: u32) {
     std::fs::set_permissions(receiver.path(file), std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Takes the secrets that every test receiver has out of its configuration.
+fn without_secrets(receiver: &Receiver) {
+    let file = receiver.path("config/receiver.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let without: Vec<_> =
+        text.lines().filter(|line| !line.starts_with("auth.portal") && !line.starts_with("auth.token ")).collect();
+    std::fs::write(&file, without.join("\n")).unwrap();
 }
 
 /// The keys that `check` warns of, each with what it says.
@@ -68,6 +76,33 @@ fn each_secret_that_every_user_can_read_or_change_is_a_warning() {
     }
 }
 
+#[test]
+fn a_digest_is_no_secret_but_nobody_else_may_put_another_there() {
+    let receiver = prepared();
+    let inline = Receiver::prepared(&format!(
+        "auth.argon = {{ type = \"basic\", username = \"u\", password_digest = \"{}\" }}\n\
+         auth.sha = {{ type = \"bearer\", token_digest = \"sha256:{}\" }}\n\
+         handlers.disk = {{ type = \"file\", directory = \"events\" }}",
+        super::CHEAP,
+        super::SHA256
+    ));
+    without_secrets(&inline);
+
+    for mode in [0o644, 0o604, 0o600] {
+        set_mode(&receiver, "digest", mode);
+        set_mode(&inline, "config/receiver.toml", mode);
+        assert_eq!((warnings(&receiver), warnings(&inline)), (vec![], vec![]), "mode {mode:o}");
+    }
+    for mode in [0o666, 0o602] {
+        set_mode(&receiver, "digest", mode);
+        set_mode(&inline, "config/receiver.toml", mode);
+        let warned = [warnings(&receiver), warnings(&inline)].concat();
+        let keys: Vec<_> = warned.iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(keys, ["auth.digest.token_digest_file", "auth.argon.password_digest"], "mode {mode:o}");
+        assert!(warned.iter().all(|(_, what)| what.contains("`chmod o-w ")), "{warned:?}");
+    }
+}
+
 #[tokio::test]
 async fn it_starts_all_the_same_and_says_so_in_the_log() {
     let mut receiver = prepared();
@@ -82,11 +117,7 @@ async fn it_starts_all_the_same_and_says_so_in_the_log() {
 #[test]
 fn a_configuration_without_secrets_may_be_read_by_everybody() {
     let receiver = prepared();
-    let file = receiver.path("config/receiver.toml");
-    let text = std::fs::read_to_string(&file).unwrap();
-    let without: Vec<_> =
-        text.lines().filter(|line| !line.starts_with("auth.portal") && !line.starts_with("auth.token ")).collect();
-    std::fs::write(&file, without.join("\n")).unwrap();
+    without_secrets(&receiver);
     set_mode(&receiver, "config/receiver.toml", 0o644);
 
     assert_eq!(warnings(&receiver), []);

@@ -1,0 +1,84 @@
+//! Secrets of a [`Section`]: where they stand, and who else can read them there.
+
+use std::path::Path;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use zeroize::Zeroizing;
+
+use super::Section;
+use crate::config::private::{self, Content};
+
+impl Section {
+    /// Whether there is a secret at `key`, or in the file that `<key>_file` names.
+    pub fn has_secret(&self, key: &str) -> bool {
+        let key_of_file = format!("{key}_file");
+        let has = self.has(key) || self.has(&key_of_file);
+        self.asked.borrow_mut().extend([key.to_owned(), key_of_file]);
+        has
+    }
+
+    /// A secret: at `key` itself, or in the file that `<key>_file` names (a trailing newline is not
+    /// part of it). A secret that is missing or empty is an error.
+    pub fn secret(&self, key: &str) -> Option<SecretString> {
+        self.confidential(key, Content::Secret)
+    }
+
+    /// As [`Section::secret`], for what a secret is recognised by, such as its digest. Everybody may read it, but
+    /// not change it.
+    pub fn digest(&self, key: &str) -> Option<SecretString> {
+        self.confidential(key, Content::Digest)
+    }
+
+    fn confidential(&self, key: &str, content: Content) -> Option<SecretString> {
+        let key_of_file = format!("{key}_file");
+        let given = self.text_as_it_is(key).map(SecretString::from);
+        let in_file = self.text(&key_of_file);
+        if let Some(path) = &in_file {
+            self.depends_on(&key_of_file, Path::new(path));
+        }
+        let (at, secret) = match (given, in_file) {
+            (Some(_), Some(_)) => {
+                self.error(key, format!("is given twice, here and by `{key_of_file}`. Remove one"));
+                return None;
+            }
+            (None, None) => {
+                if !self.has(key) && !self.has(&key_of_file) {
+                    self.error(
+                        key,
+                        format!("is missing. Add `{key_of_file} = \"/path/to/file\"` (or `{key} = \"…\"`)"),
+                    );
+                }
+                return None;
+            }
+            (Some(secret), None) => {
+                self.problems.note_secret(self.key(key), content);
+                (key, secret)
+            }
+            (None, Some(path)) => match std::fs::read_to_string(&path).map(Zeroizing::new) {
+                Ok(text) => {
+                    match content {
+                        Content::Secret => self.warn_if_open_to_all(&key_of_file, Path::new(&path)),
+                        Content::Digest => self.warn_if_all_may_change(&key_of_file, Path::new(&path)),
+                    }
+                    (key_of_file.as_str(), SecretString::from(text.trim_end_matches(['\r', '\n'])))
+                }
+                Err(error) => {
+                    self.error(&key_of_file, format!("cannot be read: {path}: {error}"));
+                    return None;
+                }
+            },
+        };
+        if secret.expose_secret().is_empty() {
+            self.error(at, "is empty");
+            return None;
+        }
+        Some(secret)
+    }
+
+    fn warn_if_all_may_change(&self, key: &str, path: &Path) {
+        if private::is_open_to_all(path, Content::Digest) {
+            let path = path.display();
+            self.warning(key, format!("can be changed by every user of this machine: {path}. Run `chmod o-w {path}`"));
+        }
+    }
+}
