@@ -165,9 +165,11 @@ impl Layers {
     /// A warning if the file has secrets in it and everybody may read it, or digests and everybody may change it.
     fn open_to_all(&self, secrets: &[(String, Content)]) -> Option<Problem> {
         let (path, _) = self.file.as_ref()?;
-        let (key, content) = secrets.iter().find(|(key, content)| {
+        let open = secrets.iter().filter(|(key, content)| {
             std::env::var_os(environment_variable(key)).is_none() && private::is_open_to_all(path, *content)
-        })?;
+        });
+        // A secret matters more, and what is to be done for it is enough for a digest.
+        let (key, content) = open.min_by_key(|(_, content)| matches!(content, Content::Digest))?;
         let path = path.display();
         let what = match content {
             Content::Secret => format!(

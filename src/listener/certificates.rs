@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use axum_server::accept::Accept;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
+use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
 use super::acme;
-use super::guard::Guard;
+use super::guard::{Guard, GuardedStream};
 use super::slot::{CHALLENGE, Slot};
 use super::tls::Settings;
 use super::turns::Turns;
@@ -82,34 +84,37 @@ impl Certificates {
     }
 
     /// Makes handshakes on what `guard` lets in, each within `limit`.
-    pub(crate) fn acceptor(&self, limit: Duration, guard: Guard) -> Handshakes<RustlsAcceptor<Guard>> {
-        let acceptor = RustlsAcceptor::new(self.tls.clone()).handshake_timeout(limit).acceptor(guard);
-        Handshakes { acceptor, turns: Turns::new() }
+    pub(crate) fn acceptor(&self, limit: Duration, guard: Guard) -> Handshakes {
+        let tls = RustlsAcceptor::new(self.tls.clone()).handshake_timeout(limit);
+        Handshakes { guard, tls, limit, turns: Turns::new() }
     }
 }
 
 /// Makes handshakes in turns, and ends connections that were made for a challenge: nothing may be sent over
 /// them.
 #[derive(Clone)]
-pub(crate) struct Handshakes<A> {
-    acceptor: A,
+pub(crate) struct Handshakes {
+    guard: Guard,
+    tls: RustlsAcceptor,
+    limit: Duration,
     turns: Turns,
 }
 
-impl<A, I, T, S> Accept<I, S> for Handshakes<A>
-where
-    A: Accept<I, S, Stream = TlsStream<T>, Future: Send + 'static, Service: Send>,
-    T: AsyncRead + AsyncWrite + Unpin + Send,
-{
-    type Stream = TlsStream<T>;
-    type Service = A::Service;
+impl<S: Send + 'static> Accept<TcpStream, S> for Handshakes {
+    type Stream = TlsStream<GuardedStream>;
+    type Service = <Guard as Accept<TcpStream, S>>::Service;
     type Future = Pin<Box<dyn Future<Output = io::Result<(Self::Stream, Self::Service)>> + Send>>;
 
-    fn accept(&self, stream: I, service: S) -> Self::Future {
-        let (accepted, turns) = (self.acceptor.accept(stream, service), self.turns.clone());
+    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
+        // Whoever waits to be let in needs no turn.
+        let entered = self.guard.accept(stream, service);
+        let (tls, limit, turns) = (self.tls.clone(), self.limit, self.turns.clone());
         Box::pin(async move {
-            let accepted = turns.take(accepted).await;
-            let (mut stream, service) = accepted.inspect_err(|error| tracing::debug!(%error, "a handshake failed"))?;
+            let (stream, service) = entered.await?;
+            let late = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "it took too long"));
+            // With the time that it waits for its turns.
+            let made = timeout(limit, turns.take(tls.accept(stream, service))).await.unwrap_or_else(late);
+            let (mut stream, service) = made.inspect_err(|error| tracing::debug!(%error, "a handshake failed"))?;
             if stream.get_ref().1.alpn_protocol() == Some(CHALLENGE) {
                 tracing::debug!("a CA has looked at the answer to a challenge");
                 // It is over for both sides, however the goodbye goes.

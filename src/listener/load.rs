@@ -11,10 +11,10 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::sparing::Sparing;
 
@@ -62,9 +62,9 @@ impl Load {
     }
 
     /// Stores an event by `work` when it is its turn, and notes how long that takes. `None` if its turn does not
-    /// come in time; then nothing was done.
-    pub(crate) async fn storing<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        let _turn = self.turn().await?;
+    /// come in time for an answer that is `due`; then nothing was done.
+    pub(crate) async fn storing<T>(&self, due: Instant, work: impl Future<Output = T>) -> Option<T> {
+        let _turn = self.turn(due).await?;
         let begun = Instant::now();
         let mut work = pin!(work);
         let early = timeout(self.0.within / 2, &mut work).await;
@@ -77,9 +77,10 @@ impl Load {
     }
 
     /// A turn, if it comes while there is still time to store an event.
-    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+    async fn turn(&self, due: Instant) -> Option<SemaphorePermit<'_>> {
         let storing = Duration::from_micros(self.0.storing.load(Ordering::Relaxed));
-        let patience = self.0.within.saturating_sub(storing * 2).min(self.0.within / 2);
+        let left = due.saturating_duration_since(Instant::now());
+        let patience = left.saturating_sub(storing * 2).min(self.0.within / 2);
         if patience.is_zero() {
             // Those that find a free one show when it has recovered.
             return self.0.turns.try_acquire().ok();
@@ -89,7 +90,7 @@ impl Load {
 
     /// Tells the log that a request was told to come again.
     pub(crate) fn shed(&self) {
-        if let Some(unsaid) = self.0.log.speak(Instant::now()) {
+        if let Some(unsaid) = self.0.log.speak(Instant::now().into_std()) {
             tracing::warn!(
                 unsaid,
                 "there is more to do than can be done (server.limits, or a slow disk): some are told to come again"
@@ -121,11 +122,15 @@ mod tests {
 
     const WITHIN: Duration = Duration::from_secs(4);
 
+    fn due() -> Instant {
+        Instant::now() + WITHIN
+    }
+
     /// Events that are being stored without end; the rest is told to come again.
     async fn begin(load: &Load, events: usize) -> Vec<std::pin::Pin<Box<impl Future<Output = Option<()>>>>> {
         let mut begun = Vec::new();
         for _ in 0..events {
-            let mut event = Box::pin(load.storing(pending()));
+            let mut event = Box::pin(load.storing(due(), pending()));
             if poll_fn(|cx| Poll::Ready(event.as_mut().poll(cx))).await.is_pending() {
                 begun.push(event);
             }
@@ -146,11 +151,13 @@ mod tests {
     async fn an_event_waits_for_its_turn_but_not_for_long() {
         let load = Load::new(1000, WITHIN);
         let mut stored = begin(&load, AT_ONCE).await;
-        let begun = tokio::time::Instant::now();
-        assert_eq!(load.storing(async {}).await, None);
+        let begun = Instant::now();
+        assert_eq!(load.storing(due(), async {}).await, None);
         assert_eq!(begun.elapsed().as_secs(), 2);
+        assert_eq!(load.storing(Instant::now() + WITHIN / 4, async {}).await, None);
+        assert_eq!(begun.elapsed().as_secs(), 3, "there was less time left");
 
-        let waiting = load.storing(async {});
+        let waiting = load.storing(due(), async {});
         let (turn, ()) = tokio::join!(waiting, async { drop(stored.pop()) });
         assert_eq!(turn, Some(()));
     }
@@ -164,6 +171,6 @@ mod tests {
 
         drop(stored);
         (0..50).for_each(|_| load.stored_in(Duration::from_millis(1)));
-        assert_eq!(load.storing(async {}).await, Some(()), "it has recovered");
+        assert_eq!(load.storing(due(), async {}).await, Some(()), "it has recovered");
     }
 }

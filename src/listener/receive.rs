@@ -84,10 +84,11 @@ pub(crate) async fn receive(
     reception.grace.worked(&endpoint);
     let arrival = Arrival::new(&head, &caller.credential, address);
     let (received, place) = read(&reception, &head, body).await;
+    let due = Instant::now() + left;
     in_time(left, async move {
         let _place = place;
         match received {
-            Ok(received) => take(&reception, endpoint.acknowledge, arrival, received).await,
+            Ok(received) => take(&reception, endpoint.acknowledge, arrival, received, due).await,
             Err(error) => unread(&reception, arrival, error).await,
         }
     })
@@ -202,7 +203,13 @@ impl Arrival {
 }
 
 /// Decodes and stores a body, and waits for the handlers if the endpoint says so.
-async fn take(reception: &Reception, acknowledge: Acknowledge, arrival: Arrival, body: Received) -> Answer {
+async fn take(
+    reception: &Reception,
+    acknowledge: Acknowledge,
+    arrival: Arrival,
+    body: Received,
+    due: Instant,
+) -> Answer {
     let Received { bytes, share } = body;
     let envelope = match decode_envelope(arrival.content_type.clone(), bytes.clone()).await {
         Ok(Ok(envelope)) => envelope,
@@ -214,7 +221,7 @@ async fn take(reception: &Reception, acknowledge: Acknowledge, arrival: Arrival,
     let watch = (acknowledge == Acknowledge::Handled).then(|| reception.dispatch.watch(key));
     let routes = reception.dispatch.routes();
     let unwanted = !routes.iter().any(|route| route.wants(&incoming.envelope));
-    let Some(stored) = reception.load.storing(reception.inbox.store(incoming, routes)).await else {
+    let Some(stored) = reception.load.storing(due, reception.inbox.store(incoming, routes)).await else {
         reception.load.shed();
         return Answer::ComeAgain(ComeAgain::Overload);
     };
