@@ -276,6 +276,15 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_place_is_asked_for_now_and_then_only() {
+        let asked = Asked::default();
+        assert!(asked.ask() && !asked.ask());
+        tokio::time::advance(ASK_PAUSE).await;
+        assert!(asked.ask());
+        assert!(asked.settle() && asked.settle() && !asked.settle());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn only_that_of_a_stranger_is_revoked() {
         let (stranger, known, checked) = (
             Lease::new(TERMS, Asked::default()),

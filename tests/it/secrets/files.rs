@@ -103,6 +103,19 @@ fn a_digest_is_no_secret_but_nobody_else_may_put_another_there() {
     }
 }
 
+#[test]
+fn beside_a_digest_it_is_the_secret_that_is_warned_of() {
+    let digest = format!("auth.first = {{ type = \"bearer\", token_digest = \"sha256:{}\" }}", super::SHA256);
+    let receiver = Receiver::prepared(&format!("{digest}\nhandlers.disk = {{ type = 'file', directory = 'events' }}"));
+    set_mode(&receiver, "config/receiver.toml", 0o666);
+
+    let warned = warnings(&receiver);
+
+    assert_eq!(warned.len(), 1, "{warned:?}");
+    assert_eq!(warned[0].0, "auth.portal.password");
+    assert!(warned[0].1.contains("`chmod 600 "), "{warned:?}");
+}
+
 #[tokio::test]
 async fn it_starts_all_the_same_and_says_so_in_the_log() {
     let mut receiver = prepared();
