@@ -24,6 +24,8 @@ pub struct Event {
     pub received: Timestamp,
     /// 1 for the first attempt of this handler, 2 for the second, …
     pub attempt: u32,
+    /// 1, and one more each time that somebody has begun the delivery anew by hand.
+    pub round: u32,
     /// The media type as received, if the sender named one.
     pub content_type: Option<String>,
     /// The body as received.

@@ -158,6 +158,30 @@ pub struct Unavailability {
     pub reason: String,
     /// Which kind of fault.
     pub fault: Fault,
+    /// Whether it concerns this event alone: the back end is there, and may take others. If not, several in
+    /// a row mean that the handler is down.
+    pub of_one: bool,
+    /// How long the back end asks to be left alone.
+    pub pause: Option<Duration>,
+}
+
+impl Unavailability {
+    /// For this reason, whatever the event is; the back end has not said for how long.
+    pub fn new(fault: Fault, reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), fault, of_one: false, pause: None }
+    }
+
+    /// It concerns this event alone.
+    #[must_use]
+    pub fn of_one(self) -> Self {
+        Self { of_one: true, ..self }
+    }
+
+    /// The back end asks to be left alone for so long.
+    #[must_use]
+    pub fn pause(self, pause: Option<Duration>) -> Self {
+        Self { pause, ..self }
+    }
 }
 
 /// The kinds of technical fault.
@@ -193,7 +217,7 @@ impl Outcome {
     }
 
     fn unavailable(fault: Fault, reason: impl Into<String>) -> Self {
-        Self::Unavailable(Unavailability { reason: reason.into(), fault })
+        Self::Unavailable(Unavailability::new(fault, reason))
     }
 }
 

@@ -120,6 +120,7 @@ mod tests {
             },
             received: jiff::Timestamp::UNIX_EPOCH,
             attempt: 1,
+            round: 1,
             content_type: None,
             body: bytes::Bytes::new(),
         }

@@ -23,7 +23,7 @@ pub use view::{DeliveryView, EventView, Filter, State};
 
 use crate::config::Section;
 use crate::dispatch::Route;
-use crate::model::Envelope;
+use crate::model::{Envelope, Format};
 
 /// An inbox as the rest of the program holds it.
 pub type SharedInbox = Arc<dyn Inbox>;
@@ -184,6 +184,12 @@ pub struct Claim {
     pub since: Timestamp,
     /// Size of the body in bytes.
     pub size: usize,
+    /// The encoding of the body.
+    pub format: Format,
+    /// 1, and one more each time that somebody has begun the delivery anew.
+    pub round: u32,
+    /// How many attempts, one after the other, the process did not survive.
+    pub ends: u32,
 }
 
 /// Work that is due, and when the next is.
@@ -264,6 +270,12 @@ pub trait Inbox: Send + Sync {
     /// The event of a claim, for its next attempt.
     async fn load(&self, claim: &Claim) -> Result<crate::event::Event, InboxError>;
 
+    /// Notes that an attempt begins: should the process not survive it, [`Claim::ends`] of the next claim
+    /// says so. Outlives the process, but not a power cut.
+    async fn begin(&self, _claim: &Claim) -> Result<(), InboxError> {
+        Ok(())
+    }
+
     /// Notes how an attempt ended, and lets the next event of the same order or shipment be claimed.
     async fn finish(&self, claim: &Claim, finish: Finish, took: Duration) -> Result<(), InboxError>;
 
@@ -301,6 +313,18 @@ pub trait Inbox: Send + Sync {
     /// Sets an event aside: what is dead, pending or refused of it is discarded. Returns how many
     /// deliveries (or bodies) that are.
     async fn discard(&self, event: i64) -> Result<usize, InboxError>;
+
+    /// Looks for lanes whose first pending delivery can never become due, which no way through this program
+    /// leads to, and makes it due. Returns the ids of their events, with the handlers' names.
+    async fn mend(&self) -> Result<Vec<(String, String)>, InboxError> {
+        Ok(Vec::new())
+    }
+
+    /// Notes a time under a name, to be known after a restart and to other receivers on this inbox.
+    async fn note(&self, name: &str, at: Timestamp) -> Result<(), InboxError>;
+
+    /// The time that was noted under a name.
+    async fn noted(&self, name: &str) -> Result<Option<Timestamp>, InboxError>;
 
     /// Names of handlers that have unfinished deliveries, with their number (counted up to `most`).
     async fn backlog(&self, most: usize) -> Result<Vec<(String, usize)>, InboxError>;

@@ -168,6 +168,9 @@ impl Events {
                 since: known.incoming.received,
                 // It is in memory already, and counted.
                 size: 0,
+                format: known.incoming.envelope.format,
+                round: 1,
+                ends: 0,
             });
         }
         due
@@ -228,6 +231,7 @@ impl Inbox for Memory {
             id: known.incoming.id.clone(),
             received: known.incoming.received,
             attempt: claim.attempts + 1,
+            round: claim.round,
             content_type: known.incoming.content_type.clone(),
             body: known.incoming.body.clone(),
         })
@@ -296,6 +300,14 @@ impl Inbox for Memory {
 
     async fn discard(&self, _: i64) -> Result<usize, InboxError> {
         Ok(0)
+    }
+
+    async fn note(&self, _: &str, _: Timestamp) -> Result<(), InboxError> {
+        Ok(())
+    }
+
+    async fn noted(&self, _: &str) -> Result<Option<Timestamp>, InboxError> {
+        Ok(None)
     }
 
     async fn backlog(&self, _: usize) -> Result<Vec<(String, usize)>, InboxError> {

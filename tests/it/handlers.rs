@@ -42,6 +42,7 @@ fn event(id: &str) -> Event {
         },
         received: "2026-11-21T01:38:12.123456Z".parse().unwrap(),
         attempt: 1,
+        round: 1,
         content_type: Some("application/json; charset=utf-8".to_owned()),
         body: BODY.into(),
     }

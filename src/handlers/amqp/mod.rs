@@ -99,7 +99,7 @@ impl Exchange {
                     Ok(Err(error)) => (tls::cause(&error.to_string()), Fault::Unreachable),
                     Err(_) => (format!("no answer within {}", humantime::format_duration(within)), Fault::Late),
                 };
-                Err(Unavailability { reason: format!("cannot connect to {}: {reason}", self.settings.place), fault })
+                Err(Unavailability::new(fault, format!("cannot connect to {}: {reason}", self.settings.place)))
             })
             .await
     }

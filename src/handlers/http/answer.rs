@@ -85,18 +85,15 @@ pub(crate) fn failed(url: &Url, error: &reqwest::Error) -> Unavailability {
     if error.is_connect() {
         let hint =
             if cause.contains("UnknownIssuer") { " (the certificate of a private CA goes into `ca_file`)" } else { "" };
-        return Unavailability {
-            reason: format!("cannot connect to {place}: {cause}{hint}"),
-            fault: Fault::Unreachable,
-        };
+        return Unavailability::new(Fault::Unreachable, format!("cannot connect to {place}: {cause}{hint}"));
     }
-    Unavailability { reason: format!("{place} gave no answer: {cause}"), fault: Fault::Unreachable }
+    Unavailability::new(Fault::Unreachable, format!("{place} gave no answer: {cause}"))
 }
 
 /// No answer in time.
 pub(super) fn late(url: &Url, timeout: Duration) -> Unavailability {
     let reason = format!("{} gave no answer within {}", place(url), humantime::format_duration(timeout));
-    Unavailability { reason, fault: Fault::Late }
+    Unavailability::new(Fault::Late, reason)
 }
 
 /// The innermost error, which says what happened; the outer ones only where.

@@ -114,14 +114,14 @@ impl Tokens {
         let status = response.status();
         if !status.is_success() {
             let reason = answer::describe(response).await;
-            return Ok(Err((status, no_token(&Unavailability { reason, fault: Fault::Unreachable }))));
+            return Ok(Err((status, no_token(&Unavailability::new(Fault::Unreachable, reason)))));
         }
         let body = answer::beginning(response).await;
         let granted = serde_json::from_slice::<Granted>(&body).ok();
         let header = granted.as_ref().and_then(|granted| bearer(&granted.access_token));
         let Some(header) = header else {
             let reason = format!("{} answered {status}, but without an `access_token`", answer::place(url));
-            return Ok(Err((status, no_token(&Unavailability { reason, fault: Fault::Unreachable }))));
+            return Ok(Err((status, no_token(&Unavailability::new(Fault::Unreachable, reason)))));
         };
         let lifetime = granted.and_then(|granted| seconds(granted.expires_in.as_ref()));
         Ok(Ok(Token { header, until: lifetime.and_then(|lifetime| asked.checked_add(usable(lifetime))) }))
@@ -129,7 +129,7 @@ impl Tokens {
 }
 
 fn no_token(why: &Unavailability) -> Unavailability {
-    Unavailability { reason: format!("no access token: {}", why.reason), fault: why.fault }
+    Unavailability { reason: format!("no access token: {}", why.reason), ..why.clone() }
 }
 
 fn seconds(expires_in: Option<&serde_json::Value>) -> Option<Duration> {

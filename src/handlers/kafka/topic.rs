@@ -217,7 +217,7 @@ impl Topic {
     }
 
     fn unavailable(&self, fault: Fault, what: &str) -> Unavailability {
-        Unavailability { reason: format!("{} {what}", self.place()), fault }
+        Unavailability::new(fault, format!("{} {what}", self.place()))
     }
 
     fn place(&self) -> String {

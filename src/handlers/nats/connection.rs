@@ -72,9 +72,9 @@ impl Connection {
                 options.credentials(text.expose_secret()).map_err(|error| unreachable_server(settings, &error))?
             }
         };
-        let late = || Unavailability {
-            reason: format!("{} took no connection within {}", place(settings), humantime::format_duration(within)),
-            fault: Fault::Late,
+        let late = || {
+            let within = humantime::format_duration(within);
+            Unavailability::new(Fault::Late, format!("{} took no connection within {within}", place(settings)))
         };
         let client = timeout(within, options.connect(settings.servers.as_slice())).await.map_err(|_| late())?.map_err(
             |error| match error.kind() {
@@ -158,7 +158,7 @@ impl Connection {
 /// The server took no connection: why.
 fn unreachable_server(settings: &Settings, error: &dyn std::error::Error) -> Unavailability {
     let reason = format!("cannot connect to {}: {}", place(settings), tls::cause(&error.to_string()));
-    Unavailability { reason, fault: Fault::Unreachable }
+    Unavailability::new(Fault::Unreachable, reason)
 }
 
 fn note(seen: &watch::Sender<Seen>, event: Event) {

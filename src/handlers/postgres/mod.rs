@@ -164,12 +164,12 @@ impl Rows {
             code if code.starts_with("28") => ". Look at user and password of the URL",
             _ => "",
         };
-        Unavailability { reason: format!("{}: {failure}{hint}", self.place), fault: Fault::Unreachable }
+        Unavailability::new(Fault::Unreachable, format!("{}: {failure}{hint}", self.place))
     }
 
     fn late(&self) -> Unavailability {
         let limit = humantime::format_duration(self.settings.timeout);
-        Unavailability { reason: format!("{}: no answer within {limit}", self.place), fault: Fault::Late }
+        Unavailability::new(Fault::Late, format!("{}: no answer within {limit}", self.place))
     }
 }
 

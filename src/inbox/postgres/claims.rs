@@ -24,8 +24,9 @@ const CLAIM: &str = "\
 const CLAIMED: &str = "\
     WITH heads AS (
         SELECT first.event, e.key, e.id, first.attempts,
-               (extract(epoch FROM now() - first.since) * 1000000)::bigint AS age, octet_length(e.body) AS size, c.lane
-        FROM claims c, LATERAL (SELECT d.event, d.attempts, d.since, d.due FROM deliveries d
+               (extract(epoch FROM now() - first.since) * 1000000)::bigint AS age, octet_length(e.body) AS size, c.lane,
+               e.format, first.round, first.ends
+        FROM claims c, LATERAL (SELECT d.event, d.attempts, d.since, d.due, d.round, d.ends FROM deliveries d
                                 WHERE d.handler = c.handler AND d.lane = c.lane AND d.state = 0
                                 ORDER BY d.event LIMIT 1) AS first
         JOIN events e ON e.number = first.event
@@ -84,6 +85,9 @@ fn read_claim(handler: &str, row: &Row, now: Timestamp) -> Claim {
         since: now.saturating_sub(SignedDuration::from_micros(row.get(4))).unwrap_or(now),
         size: usize::try_from(row.get::<_, i32>(5)).unwrap_or_default(),
         lane: row.get(6),
+        format: Format::from_name(row.get(7)).unwrap_or(Format::Json),
+        round: u32::try_from(row.get::<_, i32>(8)).unwrap_or(1),
+        ends: u32::try_from(row.get::<_, i32>(9)).unwrap_or_default(),
     }
 }
 
@@ -108,6 +112,7 @@ pub(super) async fn load(db: &ClientWrapper, claim: &Claim, token: i64) -> Resul
         id: row.get(9),
         received: row.get(10),
         attempt: claim.attempts + 1,
+        round: claim.round,
         content_type: row.get(11),
         body: bytes::Bytes::from(row.get::<_, Vec<u8>>(12)),
     }))

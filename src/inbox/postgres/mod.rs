@@ -13,6 +13,7 @@ mod batch;
 mod changes;
 mod claims;
 mod held;
+mod notes;
 mod open;
 mod presence;
 mod views;
@@ -235,6 +236,15 @@ impl Inbox for Postgres {
 
     async fn discard(&self, event: i64) -> Result<usize, InboxError> {
         Ok(on_connection!(self, LIMIT, db => changes::discard(db, event)))
+    }
+
+    async fn note(&self, name: &str, at: Timestamp) -> Result<(), InboxError> {
+        on_connection!(self, LIMIT, db => notes::write(db, name, at));
+        Ok(())
+    }
+
+    async fn noted(&self, name: &str) -> Result<Option<Timestamp>, InboxError> {
+        Ok(on_connection!(self, LIMIT, db => notes::read(db, name)))
     }
 
     async fn backlog(&self, most: usize) -> Result<Vec<(String, usize)>, InboxError> {

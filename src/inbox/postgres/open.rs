@@ -8,10 +8,10 @@ use crate::inbox::{NoInbox, Purpose};
 use crate::postgres::{Failure, Pool, within};
 
 /// The version of the schema this program works with.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 
 /// What leads from each version to the next; the first starts from nothing.
-const MIGRATIONS: [&str; VERSION as usize] = [include_str!("schema.sql")];
+const MIGRATIONS: [&str; VERSION as usize] = [include_str!("schema.sql"), include_str!("schema2.sql")];
 
 /// The oldest server that this was made for, as it writes its version.
 const OLDEST: i32 = 130_000;

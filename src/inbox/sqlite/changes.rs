@@ -55,7 +55,7 @@ fn hurry(db: &Connection, event: i64, handler: &str, now: Timestamp) -> rusqlite
 /// Begins a delivery anew. It takes its place in its lane by the order received.
 fn again(db: &Connection, event: i64, handler: &str, lane: i64, now: Timestamp) -> rusqlite::Result<usize> {
     let changed = db.execute(
-        "UPDATE deliveries SET state = 0, attempts = 0, since = ?3, changed = ?3, due = NULL, status = NULL
+        "UPDATE deliveries SET state = 0, attempts = 0, ends = 0, round = round + 1, since = ?3, changed = ?3, due = NULL, status = NULL
          WHERE event = ?1 AND handler = ?2",
         params![event, handler, micros(now)],
     )?;

@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{micros, timestamp};
 use crate::inbox::{Claim, Due, EventKey, Finish, Standing, State};
+use crate::model::Format;
 
 pub(super) const PENDING: i64 = 0;
 pub(super) const DONE: i64 = 1;
@@ -51,7 +52,8 @@ pub(super) fn due(
     now: Timestamp,
 ) -> rusqlite::Result<Due> {
     let mut statement = db.prepare_cached(
-        "SELECT d.event, e.key, e.id, d.attempts, d.since, length(e.body), d.due, d.lane
+        "SELECT d.event, e.key, e.id, d.attempts, d.since, length(e.body), d.due, d.lane,
+                e.format, d.round, d.ends
          FROM deliveries d JOIN events e ON e.number = d.event
          WHERE d.handler = ?1 AND d.due IS NOT NULL ORDER BY d.due LIMIT ?2",
     )?;
@@ -76,6 +78,9 @@ pub(super) fn due(
             attempts: row.get(3)?,
             since: timestamp(row.get(4)?),
             size: row.get(5)?,
+            format: Format::from_name(&row.get::<_, String>(8)?).unwrap_or(Format::Json),
+            round: row.get(9)?,
+            ends: row.get(10)?,
         });
     }
     Ok(due)

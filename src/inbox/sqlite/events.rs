@@ -102,6 +102,7 @@ pub(super) fn load(db: &Connection, claim: &Claim) -> rusqlite::Result<Event> {
             id: row.get(9)?,
             received: timestamp(row.get(10)?),
             attempt: claim.attempts + 1,
+            round: claim.round,
             content_type: row.get(11)?,
             body: Bytes::from(row.get::<_, Vec<u8>>(12)?),
         })

@@ -8,6 +8,7 @@ mod checkpoint;
 mod clock;
 mod deliveries;
 mod events;
+mod notes;
 mod open;
 mod reader;
 mod views;
@@ -178,6 +179,16 @@ impl Inbox for Sqlite {
 
     async fn discard(&self, event: i64) -> Result<usize, InboxError> {
         self.writer.run(0, move |db| changes::discard(db, event, Timestamp::now())).await
+    }
+
+    async fn note(&self, name: &str, at: Timestamp) -> Result<(), InboxError> {
+        let name = name.to_owned();
+        self.writer.run(0, move |db| notes::write(db, &name, at)).await
+    }
+
+    async fn noted(&self, name: &str) -> Result<Option<Timestamp>, InboxError> {
+        let name = name.to_owned();
+        self.reader.run(move |db| notes::read(db, &name)).await
     }
 
     async fn backlog(&self, most: usize) -> Result<Vec<(String, usize)>, InboxError> {

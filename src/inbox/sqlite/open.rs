@@ -14,10 +14,10 @@ use crate::config::private;
 use crate::inbox::{NoInbox, Purpose};
 
 /// The version of the schema this program works with.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// What leads from each version to the next; the first starts from an empty file.
-const MIGRATIONS: [&str; VERSION as usize] = [include_str!("schema.sql")];
+const MIGRATIONS: [&str; VERSION as usize] = [include_str!("schema.sql"), include_str!("schema2.sql")];
 
 /// How long to wait for another process (the `events` command, a backup) that is writing.
 pub(super) const BUSY: Duration = Duration::from_secs(5);

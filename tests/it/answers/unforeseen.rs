@@ -196,6 +196,12 @@ impl Inbox for OddStore {
     async fn backlog(&self, _: usize) -> Result<Vec<(String, usize)>> {
         Ok(Vec::new())
     }
+    async fn note(&self, _: &str, _: Timestamp) -> Result<()> {
+        Ok(())
+    }
+    async fn noted(&self, _: &str) -> Result<Option<Timestamp>> {
+        Ok(None)
+    }
     async fn probe(&self) -> Result<()> {
         panic!("on purpose")
     }

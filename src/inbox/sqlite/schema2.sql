@@ -1,0 +1,24 @@
+-- Version 2 of the inbox. `events` stays as it is: its bodies are last, so that large ones are written
+-- without a copy, and a column that is added comes behind them.
+
+-- When the attempt began that goes on, and how many attempts the process did not survive, one after the other.
+ALTER TABLE deliveries ADD COLUMN begun INTEGER;
+ALTER TABLE deliveries ADD COLUMN ends INTEGER NOT NULL DEFAULT 0;
+-- 1, and one more each time that somebody begins the delivery anew.
+ALTER TABLE deliveries ADD COLUMN round INTEGER NOT NULL DEFAULT 1;
+CREATE INDEX deliveries_begun ON deliveries (event) WHERE begun IS NOT NULL;
+
+-- What is known of a refused body besides, so that equal ones are kept once and all of them within bounds.
+CREATE TABLE refused (
+    event  INTEGER PRIMARY KEY,
+    digest BLOB NOT NULL,           -- of the body and of where it was sent
+    copies INTEGER NOT NULL DEFAULT 1,
+    size   INTEGER NOT NULL         -- bytes that are kept of it
+);
+CREATE UNIQUE INDEX refused_digest ON refused (digest);
+
+-- Times that are to outlive a restart, by name.
+CREATE TABLE notes (
+    name TEXT PRIMARY KEY,
+    at   INTEGER NOT NULL
+) WITHOUT ROWID;
