@@ -60,7 +60,7 @@ impl Section {
                         Content::Secret => self.warn_if_open_to_all(&key_of_file, Path::new(&path)),
                         Content::Digest => self.warn_if_all_may_change(&key_of_file, Path::new(&path)),
                     }
-                    (key_of_file.as_str(), SecretString::from(text.trim_end_matches(['\r', '\n'])))
+                    (key_of_file.as_str(), SecretString::from(content_of(&text)))
                 }
                 Err(error) => {
                     self.error(&key_of_file, format!("cannot be read: {path}: {error}"));
@@ -72,6 +72,12 @@ impl Section {
             self.error(at, "is empty");
             return None;
         }
+        if has_odd_ends(secret.expose_secret()) {
+            self.warning(
+                at,
+                "begins or ends with a blank or a control character, which counts. Remove it if it is none",
+            );
+        }
         Some(secret)
     }
 
@@ -81,4 +87,15 @@ impl Section {
             self.warning(key, format!("can be changed by every user of this machine: {path}. Run `chmod o-w {path}`"));
         }
     }
+}
+
+/// What a file says: editors end it with a line break, and those of Windows begin it with a byte order mark.
+fn content_of(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text).trim_end_matches(['\r', '\n'])
+}
+
+/// Whether a text has something at its ends that nobody sees, and that is seldom meant.
+fn has_odd_ends(text: &str) -> bool {
+    let is_odd = |c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}';
+    text.starts_with(is_odd) || text.ends_with(is_odd)
 }

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use crate::support::receiver::{Receiver, write_private};
+use crate::support::sender::order_event;
 
 /// A configuration with secrets in three files besides its own, and a digest in one.
 const CONFIGURATION: &str = r#"
@@ -144,5 +145,32 @@ fn the_inbox_is_made_for_its_owner_only() {
     for file in ["inbox.db", "inbox.db-wal", "inbox.db-shm"] {
         let mode = receiver.path(file).metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{file}");
+    }
+}
+
+#[tokio::test]
+async fn what_editors_put_around_a_secret_is_no_part_of_it() {
+    for around in [("\u{feff}", "\r\n"), ("\u{feff}", ""), ("", "\n"), ("", "\r\n")] {
+        let mut receiver = prepared();
+        write_private(&receiver.path("portal"), &format!("{}pw-of-the-portal{}", around.0, around.1));
+        receiver.restart();
+
+        let answer = receiver.sender().basic("u", "pw-of-the-portal").send(order_event("1")).await;
+
+        assert_eq!((answer.status, warnings(&receiver)), (Some(202), vec![]), "{around:?}");
+    }
+}
+
+#[test]
+fn a_secret_that_ends_in_what_nobody_sees_is_a_warning() {
+    for odd in ["secret ", " secret", "secret\t\n", "\u{feff}\u{feff}secret", "secret\0", "secret\u{a0}"] {
+        let receiver = prepared();
+        write_private(&receiver.path("portal"), odd);
+
+        let warnings = warnings(&receiver);
+
+        assert_eq!(warnings.len(), 1, "{odd:?}: {warnings:?}");
+        assert_eq!(warnings[0].0, "auth.file.password_file");
+        assert!(warnings[0].1.contains("begins or ends with a blank"), "{warnings:?}");
     }
 }
