@@ -64,6 +64,27 @@ pub struct Verified {
     _through_the_gate: (),
 }
 
+impl Verified {
+    /// Nobody behind the gate needs the secret, so nobody can keep or show it.
+    fn new(caller: Caller, request: Request) -> Self {
+        let (mut head, body) = request.into_parts();
+        head.headers.remove(AUTHORIZATION);
+        Self { caller, head, body, _through_the_gate: () }
+    }
+}
+
+/// The only `Authorization` header.
+fn sole(headers: &HeaderMap) -> Result<(&HeaderValue, Authorization<'_>), &'static str> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = match (values.next(), values.next()) {
+        (Some(value), None) => value,
+        (None, _) => return Err("credentials are missing"),
+        (Some(_), Some(_)) => return Err("there is more than one Authorization header"),
+    };
+    let authorization = Authorization::parse(value.as_bytes()).ok_or("the Authorization header cannot be read")?;
+    Ok((value, authorization))
+}
+
 impl Gate {
     /// Whether events are taken from `address`.
     pub fn allows(&self, address: IpAddr) -> bool {
@@ -79,41 +100,57 @@ impl Gate {
     /// # Errors
     /// [`Denied`], which says how to answer.
     pub async fn admit(&self, request: Request) -> Result<Verified, Denied> {
-        let (mut head, body) = request.into_parts();
-        let verified = |caller, head, body| Verified { caller, head, body, _through_the_gate: () };
-        let who = self.who(&head.headers).await?;
-        // Nobody behind the gate needs the secret, so nobody can keep or show it.
-        head.headers.remove(AUTHORIZATION);
-        match who {
-            (caller, None) => Ok(verified(caller, head, body)),
+        match self.who(request.headers()).await? {
+            (caller, None) => Ok(Verified::new(caller, request)),
             (caller, Some(reason)) => {
-                Err(Denied::Forbidden { verified: Box::new(verified(caller, head, body)), reason })
+                Err(Denied::Forbidden { verified: Box::new(Verified::new(caller, request)), reason })
             }
         }
     }
 
+    /// Lets a request through if its caller is known by what costs nothing: digests that are compared, verdicts
+    /// that are remembered, keys that are in memory. For addresses that events are not taken from, where anybody
+    /// may be: nothing is computed for them, and nobody is asked. Who may not call is known, too: what it sent
+    /// is refused anyway, and is to be kept.
+    ///
+    /// # Errors
+    /// The request, if that does not say who sent it.
+    pub fn glance(&self, request: Request) -> Result<Verified, Box<Request>> {
+        let caller = sole(request.headers()).ok().and_then(|(_, authorization)| self.seen(&authorization));
+        match caller {
+            Some(caller) => Ok(Verified::new(caller, request)),
+            None => Err(Box::new(request)),
+        }
+    }
+
+    /// The caller, by what is known at the moment.
+    fn seen(&self, authorization: &Authorization<'_>) -> Option<Caller> {
+        self.compared(authorization).or_else(|| {
+            let proves = |finding| matches!(finding, Finding::Right | Finding::Forbidden(_) | Finding::TooEarly(_));
+            let found = self.credentials.iter().find(|(_, credential)| proves(credential.examine(authorization)));
+            found.map(|(name, _)| Caller { credential: name.clone() })
+        })
+    }
+
     /// The caller, and why it may not call.
     async fn who(&self, headers: &HeaderMap) -> Result<(Caller, Option<String>), Denied> {
-        let mut values = headers.get_all(AUTHORIZATION).iter();
-        let value = match (values.next(), values.next()) {
-            (Some(value), None) => value,
-            (None, _) => return Err(self.denied("credentials are missing")),
-            (Some(_), Some(_)) => return Err(self.denied("there is more than one Authorization header")),
-        };
-        let Some(authorization) = Authorization::parse(value.as_bytes()) else {
-            return Err(self.denied("the Authorization header cannot be read"));
-        };
+        let (value, authorization) = sole(headers).map_err(|what| self.denied(what))?;
+        match self.compared(&authorization) {
+            Some(caller) => Ok((caller, None)),
+            None => self.examined(value, &authorization).await,
+        }
+    }
+
+    /// The first step: every credential compares.
+    fn compared(&self, authorization: &Authorization<'_>) -> Option<Caller> {
         // Every credential is tried, so that the time tells nothing about which one came close.
         let mut found = None;
         for (name, credential) in &self.credentials {
-            if credential.accepts(&authorization) {
+            if credential.accepts(authorization) {
                 found = Some(name);
             }
         }
-        match found {
-            Some(name) => Ok((Caller { credential: name.clone() }, None)),
-            None => self.examined(value, &authorization).await,
-        }
+        found.map(|name| Caller { credential: name.clone() })
     }
 
     /// The second step: every credential takes a closer look.
