@@ -101,7 +101,9 @@ impl Attempts {
         let due = match self.source.inbox.claim(&self.job.route.name, free).await {
             Ok(due) => due,
             Err(error) => {
-                tracing::error!(%error, handler = self.job.route.name, "cannot look for work");
+                if !error.is_told() {
+                    tracing::error!(%error, handler = self.job.route.name, "cannot look for work");
+                }
                 return PAUSE;
             }
         };
@@ -127,7 +129,9 @@ impl Attempts {
         let event = match self.source.inbox.load(&claim).await {
             Ok(event) => event,
             Err(error) => {
-                tracing::error!(%error, id = ?claim.id, "cannot load an event; it is tried again");
+                if !error.is_told() {
+                    tracing::error!(%error, id = ?claim.id, "cannot load an event; it is tried again");
+                }
                 sleep(PAUSE).await;
                 self.source.inbox.release(&claim).await;
                 return;
@@ -142,7 +146,9 @@ impl Attempts {
         let finish = self.finish(&claim, since.unwrap_or(claim.since), &outcome, took);
         while let Err(error) = self.source.inbox.finish(&claim, finish.clone(), took).await {
             // Not noting it would mean doing it again; as long as we live, we try.
-            tracing::error!(%error, id = ?claim.id, "cannot note how a delivery ended; trying again");
+            if !error.is_told() {
+                tracing::error!(%error, id = ?claim.id, "cannot note how a delivery ended; trying again");
+            }
             sleep(PAUSE).await;
         }
         self.source.dispatch.announce(claim.key, &outcome);

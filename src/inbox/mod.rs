@@ -103,9 +103,19 @@ pub enum InboxError {
     /// The store failed: full, read-only, broken, or not to be reached.
     #[error("the store failed: {0}")]
     Failed(String),
+    /// The store is not where it was, or another one is in its place.
+    #[error("the inbox is not there: {0}")]
+    Gone(String),
     /// The inbox is closed.
     #[error("the inbox is closed")]
     Closed,
+}
+
+impl InboxError {
+    /// Whether the inbox itself has said so to the log, once for all whom it concerns.
+    pub fn is_told(&self) -> bool {
+        matches!(self, Self::Gone(_))
+    }
 }
 
 /// An event to be stored.

@@ -1,6 +1,7 @@
 //! Every inbox against a model of it: whatever happens in whatever sequence, the events of an order are
 //! claimed one at a time, in the order received, and none is forgotten.
 
+mod begun;
 mod model;
 mod place;
 

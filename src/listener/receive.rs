@@ -228,7 +228,9 @@ async fn take(
     let receipt = match stored {
         Ok(receipt) => receipt,
         Err(error) => {
-            tracing::error!(%error, ?id, "an event could not be stored; the sender will repeat it");
+            if !error.is_told() {
+                tracing::error!(%error, ?id, "an event could not be stored; the sender will repeat it");
+            }
             return Answer::ComeAgain(ComeAgain::Store);
         }
     };
@@ -271,7 +273,9 @@ async fn handled(reception: &Reception, watch: Watch, id: String, duplicate: boo
         }
         Ok(Settled::Unavailable(why)) => Answer::ComeAgain(ComeAgain::Handler(why.fault, why.reason)),
         Err(error) => {
-            tracing::error!(%error, ?id, "the inbox does not say what became of an event; the sender will repeat it");
+            if !error.is_told() {
+                tracing::error!(%error, ?id, "the inbox does not say what became of an event; the sender will repeat it");
+            }
             Answer::ComeAgain(ComeAgain::Store)
         }
     }
@@ -339,7 +343,9 @@ async fn keep_refused(reception: &Reception, arrival: Arrival, body: Bytes, mut 
             Answer::Refused(refusal)
         }
         Err(error) => {
-            tracing::error!(%error, "a refused body could not be kept; the sender will repeat it");
+            if !error.is_told() {
+                tracing::error!(%error, "a refused body could not be kept; the sender will repeat it");
+            }
             Answer::ComeAgain(ComeAgain::Store)
         }
     }

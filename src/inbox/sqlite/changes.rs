@@ -55,7 +55,8 @@ fn hurry(db: &Connection, event: i64, handler: &str, now: Timestamp) -> rusqlite
 /// Begins a delivery anew. It takes its place in its lane by the order received.
 fn again(db: &Connection, event: i64, handler: &str, lane: i64, now: Timestamp) -> rusqlite::Result<usize> {
     let changed = db.execute(
-        "UPDATE deliveries SET state = 0, attempts = 0, ends = 0, round = round + 1, since = ?3, changed = ?3, due = NULL, status = NULL
+        "UPDATE deliveries SET state = 0, attempts = 0, begun = NULL, ends = 0, round = round + 1, since = ?3,
+                changed = ?3, due = NULL, status = NULL
          WHERE event = ?1 AND handler = ?2",
         params![event, handler, micros(now)],
     )?;
@@ -82,8 +83,8 @@ fn lane_of(db: &Connection, event: i64) -> rusqlite::Result<Option<i64>> {
 pub(super) fn discard(db: &Connection, event: i64, now: Timestamp) -> rusqlite::Result<usize> {
     let lanes: Vec<(String, i64)> = db
         .prepare(
-            "UPDATE deliveries SET state = 3, due = NULL, changed = ?2 WHERE event = ?1 AND state IN (0, 2)
-             RETURNING handler, lane",
+            "UPDATE deliveries SET state = 3, due = NULL, begun = NULL, changed = ?2
+             WHERE event = ?1 AND state IN (0, 2) RETURNING handler, lane",
         )?
         .query_map(params![event, micros(now)], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;

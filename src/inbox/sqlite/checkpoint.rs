@@ -103,13 +103,19 @@ impl Checkpoints {
 /// waits for another program that reads.
 pub(super) fn start_over(db: &Connection, failed: bool) -> Result<(), String> {
     let patience = if failed { BUSY } else { Duration::ZERO };
-    let busy: bool = db
-        .busy_timeout(patience)
-        .and_then(|()| db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)))
-        .and_then(|busy| db.busy_timeout(BUSY).map(|()| busy))
-        .map_err(|error| format!("its log cannot be moved into the database: {error}"))?;
+    let busy =
+        empty_log(db, patience).map_err(|error| format!("its log cannot be moved into the database: {error}"))?;
     if busy && failed {
         return Err("another program uses it, so that it cannot be set right after a failure".to_owned());
     }
     Ok(())
+}
+
+/// Moves all of the log into the database, and leaves it empty. Returns whether somebody else is in the way,
+/// after so long.
+pub(super) fn empty_log(db: &Connection, patience: Duration) -> rusqlite::Result<bool> {
+    db.busy_timeout(patience)?;
+    let busy = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+    db.busy_timeout(BUSY)?;
+    busy
 }

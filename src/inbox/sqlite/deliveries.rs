@@ -105,7 +105,7 @@ pub(super) fn finish(
     // this one waits for that.
     let standing = db
         .prepare_cached(
-            "UPDATE deliveries SET state = ?3, status = ?5, attempts = ?6, changed = ?7,
+            "UPDATE deliveries SET state = ?3, status = ?5, attempts = ?6, changed = ?7, begun = NULL, ends = 0,
                     due = CASE WHEN EXISTS (SELECT 1 FROM deliveries WHERE handler = ?2 AND lane = ?8 AND state = 0
                                             AND event < ?1) THEN NULL ELSE ?4 END
              WHERE event = ?1 AND handler = ?2 AND state = 0

@@ -3,24 +3,27 @@
 //! `writer` commits whatever is waiting in one transaction and one sync. `events` and
 //! `deliveries` are the statements, `changes` and `views` what people do and look at.
 
+mod attempts;
 mod changes;
 mod checkpoint;
 mod clock;
 mod deliveries;
 mod events;
+mod known;
 mod notes;
 mod open;
 mod reader;
 mod views;
 mod writer;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use rusqlite::Connection;
 
 use super::{
     Claim, Due, EventKey, EventView, Filter, Finish, Inbox, InboxError, Incoming, Open, Purpose, Receipt, RefusedBody,
@@ -30,6 +33,7 @@ use crate::config::Section;
 use crate::dispatch::Route;
 use crate::event::Event;
 use clock::Clock;
+use known::Known;
 use reader::Reader;
 use writer::Writer;
 
@@ -59,30 +63,36 @@ impl Open for Settings {
 
 /// The open database.
 struct Sqlite {
+    known: Arc<Known>,
     writer: Writer,
     reader: Reader,
-    /// Lanes, by handler, that somebody works on. Kept here, not in the database: they end with the
-    /// process. Lanes and not events: an attempt that was discarded meanwhile still goes on.
-    claimed: Mutex<HashSet<(String, i64)>>,
+    /// Lanes, by handler, that somebody works on, and whether an attempt was noted as begun. Kept here, not in
+    /// the database: they end with the process. Lanes and not events: an attempt that was discarded meanwhile
+    /// still goes on.
+    claimed: Mutex<HashMap<(String, i64), bool>>,
     /// Where the next sweep goes on.
     swept_to: Mutex<i64>,
     clock: Clock,
-    _lock: Option<std::fs::File>,
 }
 
 impl Sqlite {
     fn open(path: PathBuf, purpose: Purpose) -> anyhow::Result<Self> {
-        let lock = open::prepare(&path, purpose)?;
-        let reader = Reader::new(path.clone());
-        let writer = Writer::start(path, reader.clone(), purpose)?;
-        Ok(Self {
-            writer,
-            reader,
-            claimed: Mutex::default(),
-            swept_to: Mutex::new(0),
-            clock: Clock::default(),
-            _lock: lock,
-        })
+        let known = Arc::new(Known::open(path, purpose)?);
+        let reader = Reader::new(Arc::clone(&known));
+        let writer = Writer::start(Arc::clone(&known), reader.clone())?;
+        Ok(Self { known, writer, reader, claimed: Mutex::default(), swept_to: Mutex::new(0), clock: Clock::default() })
+    }
+
+    /// Reads. If the inbox is away, the writer is told: it is the one who looks for it, and knows why.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, InboxError> {
+        let read = self.reader.run(work).await;
+        if matches!(read, Err(InboxError::Gone(_))) {
+            self.writer.run(0, |_| Ok(())).await?;
+        }
+        read
     }
 
     /// Does what is to be done if the clock was set.
@@ -95,7 +105,7 @@ impl Sqlite {
         moved.map(drop).inspect_err(|_| self.clock.forget())
     }
 
-    fn claimed(&self) -> std::sync::MutexGuard<'_, HashSet<(String, i64)>> {
+    fn claimed(&self) -> std::sync::MutexGuard<'_, HashMap<(String, i64), bool>> {
         self.claimed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -115,31 +125,46 @@ impl Inbox for Sqlite {
     async fn claim(&self, handler: &str, most: usize) -> Result<Due, InboxError> {
         self.follow_clock().await?;
         let taken: HashSet<i64> =
-            self.claimed().iter().filter(|(by, _)| by == handler).map(|(_, lane)| *lane).collect();
+            self.claimed().keys().filter(|(by, _)| by == handler).map(|(_, lane)| *lane).collect();
         let name = handler.to_owned();
-        let due = self.reader.run(move |db| deliveries::due(db, &name, most, &taken, Timestamp::now())).await?;
-        self.claimed().extend(due.claims.iter().map(|claim| (claim.handler.clone(), claim.lane)));
+        let due = self.read(move |db| deliveries::due(db, &name, most, &taken, Timestamp::now())).await?;
+        self.claimed().extend(due.claims.iter().map(|claim| (place(claim), false)));
         Ok(due)
     }
 
     async fn load(&self, claim: &Claim) -> Result<Event, InboxError> {
         let claim = claim.clone();
-        self.reader.run(move |db| events::load(db, &claim)).await
+        self.read(move |db| events::load(db, &claim)).await
+    }
+
+    async fn begin(&self, claim: &Claim) -> Result<(), InboxError> {
+        // Whether it is noted or not is not known if nobody waits for the answer any more.
+        self.claimed().entry(place(claim)).and_modify(|begun| *begun = true);
+        let claim = claim.clone();
+        self.writer.jot(move |db| attempts::begin(db, &claim, Timestamp::now())).await
     }
 
     async fn finish(&self, claim: &Claim, finish: Finish, took: Duration) -> Result<(), InboxError> {
         let finished = claim.clone();
         self.writer.run(0, move |db| deliveries::finish(db, &finished, &finish, took, Timestamp::now())).await?;
-        self.release(claim).await;
+        self.claimed().remove(&place(claim));
         Ok(())
     }
 
     async fn release(&self, claim: &Claim) {
-        self.claimed().remove(&(claim.handler.clone(), claim.lane));
+        let begun = self.claimed().get(&place(claim)).copied().unwrap_or_default();
+        if begun {
+            let claim = claim.clone();
+            // If that fails, the worst is that an attempt counts as one that the process did not survive.
+            if let Err(error) = self.writer.jot(move |db| attempts::take_back(db, &claim)).await {
+                tracing::warn!(%error, "cannot note in the inbox that an attempt was broken off");
+            }
+        }
+        self.claimed().remove(&place(claim));
     }
 
     async fn standing(&self, key: EventKey) -> Result<Vec<Standing>, InboxError> {
-        self.reader.run(move |db| deliveries::standing(db, key)).await
+        self.read(move |db| deliveries::standing(db, key)).await
     }
 
     async fn hurry(&self, key: EventKey) -> Result<(), InboxError> {
@@ -155,16 +180,16 @@ impl Inbox for Sqlite {
 
     async fn list(&self, filter: &Filter) -> Result<Vec<EventView>, InboxError> {
         let filter = filter.clone();
-        self.reader.run(move |db| views::list(db, &filter)).await
+        self.read(move |db| views::list(db, &filter)).await
     }
 
     async fn show(&self, id: &str) -> Result<Option<EventView>, InboxError> {
         let key = EventKey::of_id(id);
-        self.reader.run(move |db| views::show(db, key)).await
+        self.read(move |db| views::show(db, key)).await
     }
 
     async fn body(&self, event: i64) -> Result<Bytes, InboxError> {
-        self.reader.run(move |db| events::body(db, event)).await
+        self.read(move |db| events::body(db, event)).await
     }
 
     async fn deliver(&self, event: i64, handler: Option<&str>, only: Option<State>) -> Result<usize, InboxError> {
@@ -188,11 +213,11 @@ impl Inbox for Sqlite {
 
     async fn noted(&self, name: &str) -> Result<Option<Timestamp>, InboxError> {
         let name = name.to_owned();
-        self.reader.run(move |db| notes::read(db, &name)).await
+        self.read(move |db| notes::read(db, &name)).await
     }
 
     async fn backlog(&self, most: usize) -> Result<Vec<(String, usize)>, InboxError> {
-        self.reader.run(move |db| deliveries::backlog(db, most)).await
+        self.read(move |db| deliveries::backlog(db, most)).await
     }
 
     async fn probe(&self) -> Result<(), InboxError> {
@@ -201,8 +226,19 @@ impl Inbox for Sqlite {
     }
 
     async fn close(&self) {
+        // Whatever still goes on did not bring the process down.
+        if self.known.purpose() == Purpose::Serve
+            && let Err(error) = self.writer.jot(attempts::take_all_back).await
+        {
+            tracing::warn!(%error, "cannot note in the inbox that this receiver ended as it was told to");
+        }
         self.writer.close().await;
     }
+}
+
+/// What is worked on one event at a time.
+fn place(claim: &Claim) -> (String, i64) {
+    (claim.handler.clone(), claim.lane)
 }
 
 /// A time as the database keeps it.

@@ -10,6 +10,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::attempts;
 use crate::config::private;
 use crate::inbox::{NoInbox, Purpose};
 
@@ -26,8 +27,9 @@ pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// their place. Normally the checkpointer has done it by then.
 const PAGES_IN_LOG: c_int = 8192;
 
-/// Makes sure that the database is there in the right version, and takes the lock of a receiver.
-pub(super) fn prepare(path: &Path, purpose: Purpose) -> anyhow::Result<Option<File>> {
+/// Makes sure that the database is there in the right version, and takes the lock of a receiver. What the last
+/// one has left begun is noted as not survived.
+pub(super) fn prepare(path: &Path, purpose: Purpose) -> anyhow::Result<(Option<File>, Connection)> {
     if purpose == Purpose::Look && !path.exists() {
         bail!(NoInbox::NotYet { place: path.display().to_string() });
     }
@@ -47,8 +49,11 @@ pub(super) fn prepare(path: &Path, purpose: Purpose) -> anyhow::Result<Option<Fi
     }
     let mut db = connect(path).with_context(|| format!("cannot open the inbox {}", path.display()))?;
     migrate(&mut db).with_context(|| format!("cannot prepare the inbox {}", path.display()))?;
+    if purpose == Purpose::Serve {
+        attempts::count_ends(&db).with_context(|| format!("cannot prepare the inbox {}", path.display()))?;
+    }
     sync_names(path)?;
-    Ok(lock)
+    Ok((lock, db))
 }
 
 /// Makes the names of the database and of its log durable. SQLite syncs the files themselves, and takes no
@@ -64,10 +69,9 @@ pub(super) fn sync_names(path: &Path) -> anyhow::Result<()> {
 
 /// A connection that writes, with every commit on disk before it returns.
 pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let mut db = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
+    // Who makes the file is `prepare`, and nobody else.
+    let mut db =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     db.busy_timeout(BUSY)?;
     let mode: String = db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if mode != "wal" {
@@ -136,9 +140,7 @@ fn migrate(db: &mut Connection) -> anyhow::Result<()> {
 
 /// Two receivers on one file would deliver everything twice.
 fn lock(path: &Path) -> anyhow::Result<File> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let lock_path = PathBuf::from(name);
+    let lock_path = beside(path, ".lock");
     let file = File::create(&lock_path).with_context(|| format!("cannot write {}", lock_path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
@@ -150,6 +152,13 @@ fn lock(path: &Path) -> anyhow::Result<File> {
         }
         Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", lock_path.display())),
     }
+}
+
+/// The file beside the database whose name ends so.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
 }
 
 fn directory(path: &Path) -> PathBuf {

@@ -1,11 +1,12 @@
 //! Reading, beside the writer: never waits for it, never makes it wait.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 
+use super::known::Known;
 use super::open;
+use super::writer::failed;
 use crate::inbox::InboxError;
 
 /// A connection that only reads, used by one at a time.
@@ -13,7 +14,7 @@ use crate::inbox::InboxError;
 pub(super) struct Reader(Arc<Shared>);
 
 struct Shared {
-    path: PathBuf,
+    known: Arc<Known>,
     connection: Mutex<Option<Connection>>,
 }
 
@@ -21,9 +22,9 @@ struct Shared {
 pub(super) type Closed<'a> = MutexGuard<'a, Option<Connection>>;
 
 impl Reader {
-    /// A reader of the database at `path`, which is opened when it is needed.
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self(Arc::new(Shared { path, connection: Mutex::default() }))
+    /// A reader of the inbox, which is opened when it is needed.
+    pub(super) fn new(known: Arc<Known>) -> Self {
+        Self(Arc::new(Shared { known, connection: Mutex::default() }))
     }
 
     /// Closes the connection, once nobody reads. The next one who reads opens one anew.
@@ -39,24 +40,30 @@ impl Reader {
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, InboxError> {
         let shared = Arc::clone(&self.0);
-        tokio::task::spawn_blocking(move || shared.read(work))
-            .await
-            .map_err(|panic| InboxError::Failed(panic.to_string()))?
-            .map_err(|error| InboxError::Failed(error.to_string()))
+        tokio::task::spawn_blocking(move || shared.read(work)).await.map_err(failed)?
     }
 }
 
 impl Shared {
-    fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, InboxError> {
         let mut connection = self.lock();
+        self.known.here()?;
         // Taken out while it is used: one that failed is not put back.
         let db = match connection.take() {
             Some(db) => db,
-            None => open::connect_to_read(&self.path)?,
+            None => self.connect()?,
         };
-        let result = work(&db)?;
+        let result = work(&db).map_err(failed)?;
         *connection = Some(db);
         Ok(result)
+    }
+
+    /// Opened by its name, which may lead elsewhere by now.
+    fn connect(&self) -> Result<Connection, InboxError> {
+        let db = open::connect_to_read(self.known.path()).map_err(failed)?;
+        self.known.judge(&db)?;
+        self.known.here()?;
+        Ok(db)
     }
 
     fn lock(&self) -> Closed<'_> {

@@ -22,3 +22,11 @@ CREATE TABLE notes (
     name TEXT PRIMARY KEY,
     at   INTEGER NOT NULL
 ) WITHOUT ROWID;
+
+-- What this inbox is recognised by wherever its file goes, and how often it was written to: a copy from before
+-- something was acknowledged has a lower number.
+CREATE TABLE identity (
+    id      BLOB NOT NULL,
+    commits INTEGER NOT NULL
+);
+INSERT INTO identity VALUES (randomblob(16), 0);

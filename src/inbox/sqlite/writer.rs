@@ -6,7 +6,6 @@
 //! repeat it, and nothing is said to be safe that is not.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
@@ -15,6 +14,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::checkpoint::{self, Checkpoints};
+use super::known::Known;
 use super::open;
 use super::reader::Reader;
 use crate::inbox::{InboxError, Purpose};
@@ -29,15 +29,20 @@ const QUEUE: usize = 4096;
 /// Pause between two attempts to open the database anew.
 const REOPEN_PAUSE: Duration = Duration::from_millis(250);
 
+/// How long the log hears nothing more of a failure that goes on.
+const TELL_AGAIN: Duration = Duration::from_secs(600);
+
 /// Tells the one who waits for a job how its transaction ended.
 type Reply = Box<dyn FnOnce(Result<(), InboxError>) + Send>;
 
-/// What is to be done, and how to tell the one who waits for it.
-type Task = Box<dyn FnOnce(&Connection) -> (rusqlite::Result<()>, Reply) + Send>;
+/// What is to be done, or not if there is no connection, and how to tell the one who waits for it.
+type Task = Box<dyn FnOnce(Option<&Connection>) -> (rusqlite::Result<()>, Reply) + Send>;
 
-/// Something to do within a transaction. If it is dropped undone, the one who waits learns of it.
+/// Something to do within a transaction. If it is dropped, the one who waits learns of it.
 struct Job {
     weight: usize,
+    /// Whether it is to outlive a power cut. If not, it costs no sync.
+    durable: bool,
     work: Task,
 }
 
@@ -48,8 +53,8 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the writer and the checkpointer on the database at `path`.
-    pub(super) fn start(path: PathBuf, reader: Reader, purpose: Purpose) -> anyhow::Result<Self> {
+    /// Starts the writer and the checkpointer.
+    pub(super) fn start(known: Arc<Known>, reader: Reader) -> anyhow::Result<Self> {
         let (sender, jobs) = mpsc::channel(QUEUE);
         let checkpoints = Arc::new(Checkpoints::default());
         let checkpointer = {
@@ -59,9 +64,9 @@ impl Writer {
         let mut work = Work {
             database: None,
             last_failure: None,
-            path,
+            told: None,
+            known,
             reader,
-            purpose,
             checkpoints,
             checkpointer: checkpointer.thread().clone(),
         };
@@ -76,19 +81,40 @@ impl Writer {
         weight: usize,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, InboxError> {
+        self.add(weight, true, work).await
+    }
+
+    /// The same for what need not outlive a power cut, only the process: nobody waits for the disk.
+    pub(super) async fn jot<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, InboxError> {
+        self.add(0, false, work).await
+    }
+
+    async fn add<T: Send + 'static>(
+        &self,
+        weight: usize,
+        durable: bool,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, InboxError> {
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(InboxError::Closed)?;
         let (sender, receiver) = oneshot::channel();
-        let work = Box::new(move |db: &Connection| match work(db) {
+        let work = Box::new(move |db: Option<&Connection>| match db.map(work).transpose() {
             Ok(value) => {
-                (Ok(()), Box::new(move |ended: Result<(), _>| drop(sender.send(ended.map(|()| value)))) as Reply)
+                let tell = move |ended: Result<(), InboxError>| {
+                    let value = ended.and_then(|()| value.ok_or_else(|| failed("it was not done")));
+                    drop(sender.send(value));
+                };
+                (Ok(()), Box::new(tell) as Reply)
             }
             Err(error) => {
-                let failure = InboxError::Failed(error.to_string());
+                let failure = failed(error.to_string());
                 (Err(error), Box::new(move |_| drop(sender.send(Err(failure)))) as Reply)
             }
         });
-        jobs.send(Job { weight, work }).await.map_err(|_| InboxError::Closed)?;
-        receiver.await.unwrap_or_else(|_| Err(InboxError::Failed("it could not be opened; see the log".to_owned())))
+        jobs.send(Job { weight, durable, work }).await.map_err(|_| InboxError::Closed)?;
+        receiver.await.unwrap_or_else(|_| Err(failed("it was not done; see the log")))
     }
 
     /// Does what is waiting, moves the log into the database, and ends.
@@ -106,17 +132,38 @@ impl Writer {
 struct Work {
     database: Option<Database>,
     last_failure: Option<Instant>,
-    path: PathBuf,
+    /// What the log was last told about a failure, and when.
+    told: Option<(String, Instant)>,
+    known: Arc<Known>,
     reader: Reader,
-    purpose: Purpose,
     checkpoints: Arc<Checkpoints>,
     checkpointer: Thread,
 }
 
-/// An open connection, and which file it is.
+/// An open connection.
 struct Database {
     connection: Connection,
-    file: Option<FileId>,
+    /// Whether a commit waits for the disk.
+    durable: bool,
+}
+
+impl Database {
+    /// Has the next commit wait for the disk, or not. The first that does takes along what those before it
+    /// have left, because it syncs the log as a whole.
+    fn make_durable(&mut self, durable: bool) -> rusqlite::Result<()> {
+        if self.durable != durable {
+            // Not known until it has worked.
+            self.durable = false;
+            let (mode, number) = if durable { ("FULL", 2) } else { ("NORMAL", 1) };
+            self.connection.pragma_update(None, "synchronous", mode)?;
+            let now: i64 = self.connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
+            if now != number {
+                return Err(rusqlite::Error::InvalidQuery);
+            }
+            self.durable = durable;
+        }
+        Ok(())
+    }
 }
 
 impl Work {
@@ -136,18 +183,19 @@ impl Work {
     }
 
     fn commit(&mut self, batch: Vec<Job>) {
-        let jobs = batch.len();
-        let mut replies = Vec::with_capacity(jobs);
+        let mut replies = Vec::with_capacity(batch.len());
         // A panic must not leave a receiver that can never store anything again.
         let ended = catch_unwind(AssertUnwindSafe(|| self.transaction(batch, &mut replies)))
-            .unwrap_or_else(|_| Err("a panic in the writer".to_owned()));
-        let ended = ended.map_err(|reason| {
-            tracing::error!(reason, jobs, "the inbox cannot write; everything that comes is answered 503 until it can");
-            self.checkpoints.distrust();
-            self.database = None;
+            .unwrap_or_else(|_| Err(failed("a panic in the writer")));
+        if let Err(error) = &ended {
+            self.tell(error);
             self.last_failure = Some(Instant::now());
-            InboxError::Failed(reason)
-        });
+            // One that is away has not failed, and what is only in its log may be for this connection to save.
+            if !matches!(error, InboxError::Gone(_)) {
+                self.checkpoints.distrust();
+                self.database = None;
+            }
+        }
         for reply in replies {
             reply(ended.clone());
         }
@@ -155,35 +203,64 @@ impl Work {
         self.checkpointer.unpark();
     }
 
-    fn transaction(&mut self, batch: Vec<Job>, replies: &mut Vec<Reply>) -> Result<(), String> {
-        let database = self.database()?;
-        let transaction = database
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(|error| error.to_string())?;
-        for job in batch {
-            let (done, reply) = (job.work)(&transaction);
-            replies.push(reply);
-            done.map_err(|error| error.to_string())?;
+    /// Says to the log why nothing can be written: once, and now and then as long as it stays so.
+    fn tell(&mut self, error: &InboxError) {
+        let reason = error.to_string();
+        if self.told.as_ref().is_some_and(|(told, at)| *told == reason && at.elapsed() < TELL_AGAIN) {
+            return;
         }
-        transaction.commit().map_err(|error| error.to_string())
+        if matches!(error, InboxError::Gone(_)) {
+            tracing::error!(
+                reason,
+                "the inbox is gone, or something else is in its place; everything that comes is answered 503 until \
+                 the known one is back"
+            );
+        } else {
+            tracing::error!(reason, "the inbox cannot write; everything that comes is answered 503 until it can");
+        }
+        self.told = Some((reason, Instant::now()));
     }
 
-    /// The open database. Opened anew after a failure, and if its file was moved or removed: a commit
-    /// into a file that has no name any more would be gone with the process.
-    fn database(&mut self) -> Result<&mut Database, String> {
-        if let Some(database) = &self.database
-            && database.file != FileId::of(&self.path)
+    fn transaction(&mut self, batch: Vec<Job>, replies: &mut Vec<Reply>) -> Result<(), InboxError> {
+        let mut batch = batch.into_iter();
+        let ended = self.attempt(&mut batch, replies);
+        // Who waits for the rest is to hear why it is not done.
+        replies.extend(batch.map(|job| (job.work)(None).1));
+        ended
+    }
+
+    fn attempt(&mut self, batch: &mut std::vec::IntoIter<Job>, replies: &mut Vec<Reply>) -> Result<(), InboxError> {
+        let durable = batch.as_slice().iter().any(|job| job.durable);
+        let known = Arc::clone(&self.known);
+        let database = self.database()?;
+        database.make_durable(durable).map_err(failed)?;
+        let before = database.connection.total_changes();
+        let transaction =
+            database.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        for job in batch {
+            let (done, reply) = (job.work)(Some(&transaction));
+            replies.push(reply);
+            done.map_err(failed)?;
+        }
+        // What a power cut may take is not counted: without it, the inbox is still the one we know.
+        let counts = durable && transaction.total_changes() != before;
+        let commits = counts.then(|| Known::count(&transaction)).transpose().map_err(failed)?;
+        transaction.commit().map_err(failed)?;
+        if let Some(commits) = commits {
+            known.committed(commits);
+        }
+        Ok(())
+    }
+
+    /// The open database. Opened anew after a failure, and if the names lead to other files: what is written
+    /// to one that has no name any more would be gone with the process.
+    fn database(&mut self) -> Result<&mut Database, InboxError> {
+        let mut why = None;
+        if self.database.is_some()
+            && let Err(gone) = self.known.here()
         {
-            tracing::error!(
-                path = %self.path.display(),
-                "the inbox was moved or removed; going on with a new one. What was to be delivered is in the old one"
-            );
-            // Its log has no name that leads to the moved file: what is only there has to go over now.
-            if let Err(error) = database.connection.query_row("PRAGMA wal_checkpoint(FULL)", [], |_| Ok(())) {
-                tracing::error!(%error, "the last events could not be written to the inbox that was moved");
-            }
-            self.database = None;
+            self.leave(&gone)?;
+            why = Some(gone);
         }
         if self.checkpoints.is_distrusted() {
             self.database = None;
@@ -192,47 +269,60 @@ impl Work {
             Some(database) => database,
             None => self.reopen()?,
         };
+        if let Some(why) = why {
+            tracing::warn!(%why, "something has touched the inbox's files; it is opened anew, and nothing is lost");
+        }
         Ok(self.database.insert(database))
     }
 
-    fn reopen(&mut self) -> Result<Database, String> {
+    /// Closes everything, the lock included: the volume may be about to be taken off. The log may have stayed
+    /// behind, or be gone: what is only there goes over to the database first.
+    fn leave(&mut self, why: &InboxError) -> Result<(), InboxError> {
+        drop(self.reader.close());
+        if let Some(database) = &self.database {
+            match checkpoint::empty_log(&database.connection, Duration::ZERO) {
+                Ok(false) => {}
+                // Somebody else reads. Nothing is stored meanwhile, and the next who comes tries again.
+                Ok(true) => return Err(why.clone()),
+                Err(error) => tracing::error!(%error, "the last events may be in the log of the inbox only"),
+            }
+        }
+        self.database = None;
+        drop(self.checkpoints.close());
+        self.known.left();
+        Ok(())
+    }
+
+    fn reopen(&mut self) -> Result<Database, InboxError> {
         if let Some(failure) = self.last_failure {
             thread::sleep(REOPEN_PAUSE.saturating_sub(failure.elapsed()));
         }
         // Nobody else has it open from here on, so that SQLite learns anew from the log what is in it.
         let (moving, _reading) = (self.checkpoints.close(), self.reader.close());
-        open::prepare(&self.path, Purpose::Tool).map_err(|error| format!("{error:#}"))?;
-        let connection = open::connect(&self.path).map_err(|error| error.to_string())?;
-        if self.purpose == Purpose::Serve {
-            let failed = self.last_failure.is_some() || self.checkpoints.is_distrusted();
-            checkpoint::start_over(&connection, failed)?;
-        }
+        let path = self.known.path();
+        self.known.find()?;
+        let connection = open::connect(path).map_err(failed)?;
+        self.known.judge(&connection)?;
         // The log has its name since this connection, if it was the first.
-        open::sync_names(&self.path).map_err(|error| format!("{error:#}"))?;
-        let file = FileId::of(&self.path);
-        let other = open::connect(&self.path).map_err(|error| error.to_string())?;
+        open::sync_names(path).map_err(|error| failed(format!("{error:#}")))?;
+        if self.known.purpose() == Purpose::Serve {
+            let failed_before = self.last_failure.is_some() || self.checkpoints.is_distrusted();
+            checkpoint::start_over(&connection, failed_before).map_err(failed)?;
+        }
+        let other = open::connect(path).map_err(failed)?;
+        self.known.judge(&other)?;
+        self.known.opened()?;
         self.checkpoints.trust(moving, other);
         if self.last_failure.take().is_some() {
-            tracing::info!(path = %self.path.display(), "the inbox is open again");
+            tracing::info!(path = %path.display(), "the inbox is open again");
         }
-        Ok(Database { connection, file })
+        self.told = None;
+        Ok(Database { connection, durable: true })
     }
 }
 
-/// Which file a path leads to.
-#[derive(Debug, PartialEq, Eq)]
-struct FileId(u64, u64);
-
-impl FileId {
-    #[cfg(unix)]
-    fn of(path: &Path) -> Option<Self> {
-        use std::os::unix::fs::MetadataExt as _;
-        path.metadata().ok().map(|metadata| Self(metadata.dev(), metadata.ino()))
-    }
-
-    /// An open file cannot be removed on Windows.
-    #[cfg(not(unix))]
-    fn of(_path: &Path) -> Option<Self> {
-        None
-    }
+/// What failed, for those who wait for it.
+#[expect(clippy::needless_pass_by_value, reason = "made for `map_err`, which gives the error away")]
+pub(super) fn failed(error: impl ToString) -> InboxError {
+    InboxError::Failed(error.to_string())
 }

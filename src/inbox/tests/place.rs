@@ -62,9 +62,14 @@ impl Place for InPostgres {
 
 /// Opens a store by its settings.
 pub(super) async fn open(store: &str, settings: &str, purpose: Purpose) -> SharedInbox {
+    try_open(store, settings, purpose).await.unwrap()
+}
+
+/// The same for one that may not be to be had.
+pub(super) async fn try_open(store: &str, settings: &str, purpose: Purpose) -> anyhow::Result<SharedInbox> {
     let (_, read) = STORES.iter().find(|(name, _)| *name == store).unwrap();
     let source = File::from_str(settings, FileFormat::Toml);
     let values = ::config::Config::builder().add_source(source).build().unwrap().try_deserialize().unwrap();
     let section = Section::new("inbox", values, Rc::default());
-    read(&section).unwrap().open(purpose).await.unwrap()
+    read(&section).unwrap().open(purpose).await
 }

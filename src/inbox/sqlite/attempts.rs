@@ -1,0 +1,37 @@
+//! Statements on attempts that go on: which the process may not survive.
+//!
+//! A note that one begins need not outlive a power cut, since that is nobody's attempt's doing. So it costs
+//! no sync.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::micros;
+use crate::inbox::Claim;
+
+/// Notes that an attempt begins.
+pub(super) fn begin(db: &Connection, claim: &Claim, now: Timestamp) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE deliveries SET begun = ?3 WHERE event = ?1 AND handler = ?2 AND state = 0
+           AND EXISTS (SELECT 1 FROM events WHERE number = ?1 AND key = ?4)",
+    )?
+    .execute(params![claim.event, claim.handler, micros(now), claim.key.0])
+    .map(drop)
+}
+
+/// Takes that back: it did not end, and the process lives.
+pub(super) fn take_back(db: &Connection, claim: &Claim) -> rusqlite::Result<()> {
+    db.prepare_cached("UPDATE deliveries SET begun = NULL WHERE event = ?1 AND handler = ?2 AND begun IS NOT NULL")?
+        .execute(params![claim.event, claim.handler])
+        .map(drop)
+}
+
+/// Takes all of them back: the process ends because it is told to.
+pub(super) fn take_all_back(db: &Connection) -> rusqlite::Result<()> {
+    db.execute("UPDATE deliveries SET begun = NULL WHERE begun IS NOT NULL", []).map(drop)
+}
+
+/// Counts what the last process has left begun as attempts that it did not survive.
+pub(super) fn count_ends(db: &Connection) -> rusqlite::Result<()> {
+    db.execute("UPDATE deliveries SET ends = ends + (state = 0), begun = NULL WHERE begun IS NOT NULL", []).map(drop)
+}
