@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use ::config::{Map, Value, ValueKind};
 
+mod authorities;
 mod placeholder;
 mod secret;
 

@@ -1,32 +1,9 @@
 //! TLS towards back ends that speak another protocol than HTTP.
 
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::reason::printable;
-use crate::config::Section;
-
-/// The certificates of `ca_file`, which are trusted besides those of the system; none without the key.
-/// `None` if a problem was noted.
-pub(super) fn roots(section: &Section) -> Option<Vec<CertificateDer<'static>>> {
-    if !section.has("ca_file") {
-        // Asked for all the same, so that the key is known.
-        let _ = section.file("ca_file");
-        return Some(Vec::new());
-    }
-    let path = section.file("ca_file")?;
-    let pem = std::fs::read(&path)
-        .map_err(|error| section.error("ca_file", format!("cannot be read: {}: {error}", path.display())))
-        .ok()?;
-    match CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>() {
-        Ok(roots) if !roots.is_empty() => Some(roots),
-        _ => {
-            section.error("ca_file", format!("holds no certificate in PEM form: {}", path.display()));
-            None
-        }
-    }
-}
 
 /// A client that trusts `roots` and the roots of the system. A system without any is no fault: the
 /// connection may need none.

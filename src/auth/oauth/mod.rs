@@ -70,7 +70,7 @@ pub(super) fn read(section: &Section) -> Option<SharedCredential> {
         ),
         _ => {}
     }
-    let roots = if section.has("ca_file") { http::roots(section) } else { Some(Vec::new()) };
+    let roots = http::roots(section);
     let cache = section.file("cache").unwrap_or_else(|| PathBuf::from(CACHE));
     let ((issuer, _), (_, document)) = (issuer?, document?);
     let source = Source { issuer, document, roots: roots? };

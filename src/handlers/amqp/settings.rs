@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::config::Section;
 use crate::handlers::template::Template;
-use crate::handlers::{Common, Readable, tls};
+use crate::handlers::{Common, Readable};
 
 /// The longest name of an exchange and the longest routing key, in bytes (AMQP 0-9-1, shortstr).
 const LONGEST: usize = 255;
@@ -45,7 +45,7 @@ impl Readable for Settings {
             }
             fits
         });
-        let roots = tls::roots(section);
+        let roots = section.authorities().map(|authorities| authorities.certificates);
         let ((place, url), timeout) = (url?, common.timeout);
         Some(Self { url, place, exchange: exchange?, routing_key: routing_key?, timeout, roots: roots? })
     }

@@ -36,7 +36,7 @@ impl Readable for Settings {
             auth
         });
         let auth = or_default(section, "auth", auth, Auth::None);
-        let roots = or_default(section, "ca_file", roots(section), Vec::new());
+        let roots = roots(section);
         if let (Some(url), Some(auth)) = (&url, &auth)
             && !matches!(auth, Auth::None)
         {
@@ -94,24 +94,11 @@ pub(crate) fn on_loopback(url: &Url) -> bool {
     address.map_or_else(|_| host == "localhost", |address| address.is_loopback())
 }
 
-/// The certificates of `ca_file`.
+/// The certificates of `ca_file`; none without the key, and `None` if a problem was noted.
 pub(crate) fn roots(section: &Section) -> Option<Vec<Certificate>> {
-    let path = section.file("ca_file")?;
-    section.depends_on("ca_file", &path);
-    let pem = match std::fs::read(&path) {
-        Ok(pem) => pem,
-        Err(error) => {
-            section.error("ca_file", format!("cannot be read: {}: {error}", path.display()));
-            return None;
-        }
-    };
-    match Certificate::from_pem_bundle(&pem) {
-        Ok(roots) if !roots.is_empty() => Some(roots),
-        _ => {
-            section.error("ca_file", format!("holds no certificate in PEM form: {}", path.display()));
-            None
-        }
-    }
+    let authorities = section.authorities()?;
+    let roots = authorities.certificates.iter().map(|der| Certificate::from_der(der)).collect::<Result<_, _>>();
+    roots.map_err(|error| section.error("ca_file", format!("has a certificate that cannot be used: {error}"))).ok()
 }
 
 #[cfg(test)]

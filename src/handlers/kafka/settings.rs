@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use secrecy::SecretString;
 
 use crate::config::Section;
@@ -94,31 +92,16 @@ fn topic(section: &Section) -> Option<String> {
 }
 
 fn tls(section: &Section) -> Option<Tls> {
-    let (on, file) = (section.boolean("tls"), section.file("ca_file"));
+    let on = section.boolean("tls");
     let on = if section.has("tls") { on? } else { false };
-    if !section.has("ca_file") {
-        return Some(if on { Tls::On(None) } else { Tls::Off });
-    }
-    let path = file?;
-    section.depends_on("ca_file", &path);
-    if !on {
+    if section.has("ca_file") && !on {
+        // Asked for all the same, so that the key is known.
+        let _ = section.file("ca_file");
         section.error("ca_file", "is of no use without TLS. Add `tls = true`");
         return None;
     }
-    let pem = match std::fs::read_to_string(&path) {
-        Ok(pem) => pem,
-        Err(error) => {
-            section.error("ca_file", format!("cannot be read: {}: {error}", path.display()));
-            return None;
-        }
-    };
-    match CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>() {
-        Ok(roots) if !roots.is_empty() => Some(Tls::On(Some(pem))),
-        _ => {
-            section.error("ca_file", format!("holds no certificate in PEM form: {}", path.display()));
-            None
-        }
-    }
+    let authorities = section.authorities()?;
+    Some(if on { Tls::On(authorities.pem) } else { Tls::Off })
 }
 
 fn login(table: Section) -> Option<Login> {

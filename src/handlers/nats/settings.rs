@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::config::Section;
 use crate::handlers::template::Template;
-use crate::handlers::{Common, Readable, tls};
+use crate::handlers::{Common, Readable};
 
 /// The keys of `type = "nats"`, checked.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Readable for Settings {
         });
         let create_stream = if section.has("create_stream") { section.boolean("create_stream") } else { Some(false) };
         let auth = auth(section);
-        let roots = tls::roots(section);
+        let roots = section.authorities().map(|authorities| authorities.certificates);
         if let (Some(servers), Some(Auth::Password(..) | Auth::Token(_))) = (&servers, &auth)
             && servers.iter().any(|server| !server.tls_required() && !on_loopback(server))
         {

@@ -69,7 +69,7 @@ impl Settings {
         let domains = read_domains(&section);
         let contact = section.texts("contact").unwrap_or_default();
         let directory = if section.has("directory") { read_directory(&section) } else { DIRECTORY.parse().ok() };
-        let roots = if section.has("ca_file") { http::roots(&section) } else { Some(Vec::new()) };
+        let roots = http::roots(&section);
         let cache = section.file("cache").unwrap_or_else(|| PathBuf::from(CACHE));
         let external = read_external(&section);
         let contact: Vec<_> = contact.iter().filter_map(|address| read_contact(&section, address)).collect();

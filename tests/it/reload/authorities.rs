@@ -1,0 +1,117 @@
+//! A `ca_file` that is renewed, for everything that has one: what was set up with the old one is set up anew.
+
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::support::erp::{Answer, Erp};
+use crate::support::eventually;
+use crate::support::issuer::{Key, now};
+use crate::support::nats::Nats;
+use crate::support::postgres::{Postgres, ROLE};
+use crate::support::rabbitmq::RabbitMq;
+use crate::support::receiver::Receiver;
+use crate::support::sender::order_event;
+use crate::support::server::in_background;
+
+/// A handler with these keys, which include `back-end.pem`, fails as long as that is the certificate of some other
+/// authority, and delivers once it is `right`.
+async fn is_taken_over(keys: &str, changed: &str, right: &str) {
+    let mut receiver = Receiver::prepared(&format!(
+        "delivery = {{ first_retry = '50ms', max_retry = '500ms' }}\n[handlers.back-end]\n{keys}"
+    ));
+    std::fs::copy(receiver.path("ca.pem"), receiver.path("back-end.pem")).unwrap();
+    receiver.restart();
+    assert!(receiver.sender().send(order_event("1")).await.is_delivered());
+    receiver.inbox_until(|events| events[0]["deliveries"][0]["attempts"].as_u64().unwrap() > 0).await;
+
+    receiver.replace("back-end.pem", right);
+
+    assert_eq!(receiver.logged("configuration reloaded").await["changed"], changed);
+    receiver.inbox_until(|events| events[0]["state"] == "done").await;
+}
+
+#[tokio::test]
+async fn a_renewed_authority_of_http_is_taken_over() {
+    let (erp, ca) = Erp::start_with_tls();
+    let keys = format!("type = 'http'\nurl = '{}'\nca_file = 'back-end.pem'", erp.url("/"));
+
+    is_taken_over(&keys, "handlers.back-end.ca_file", &ca).await;
+}
+
+#[tokio::test]
+async fn a_renewed_authority_of_nats_is_taken_over() {
+    let nats = Nats::with("tls { cert_file: '%/certs/fullchain.pem', key_file: '%/certs/privkey.pem' }");
+    let url = nats.url("tls");
+    let keys = format!("type = 'nats'\nurl = '{url}'\nstream = 'S'\ncreate_stream = true\nca_file = 'back-end.pem'");
+
+    is_taken_over(&keys, "handlers.back-end.ca_file", &std::fs::read_to_string(nats.ca()).unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renewed_authority_of_amqp_is_taken_over() {
+    let (broker, name) = (in_background(RabbitMq::shared).await, format!("tradecloud-{}", Uuid::new_v4()));
+    broker.set_up(&name).await;
+    let keys = format!("type = 'amqp'\nurl = '{}'\nexchange = '{name}'\nca_file = 'back-end.pem'", broker.tls_url());
+
+    is_taken_over(&keys, "handlers.back-end.ca_file", &std::fs::read_to_string(broker.ca()).unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renewed_authority_of_a_table_in_postgresql_is_taken_over() {
+    let (server, database) = in_background(|| {
+        let server = Postgres::shared();
+        let database = server.database();
+        (server, database)
+    })
+    .await;
+    let url = server.url_with("localhost", &database, "sslmode=verify-full&sslrootcert=back-end.pem");
+    let table = format!("type = 'postgres'\nurl = '{url}'\ntable = 'tradecloud_events'");
+    let unencrypted = table.replace(&url, &server.url(&database));
+    let statement = Receiver::prepared(&format!("[handlers.rows]\n{unencrypted}")).run(&["check", "--json"]).stdout;
+    let said: serde_json::Value = serde_json::from_slice(&statement).unwrap();
+    let statement = said["preparations"][0]["statement"].as_str().unwrap();
+    server.sql(&database, &format!("SET ROLE {ROLE}; {statement}"));
+
+    is_taken_over(&table, "handlers.back-end.url", &std::fs::read_to_string(server.ca()).unwrap()).await;
+}
+
+/// The cluster of the tests speaks no TLS: that the handler is set up anew is all that can be seen.
+#[cfg(feature = "kafka")]
+#[tokio::test]
+async fn a_renewed_authority_of_kafka_is_taken_over() {
+    let mut receiver = Receiver::prepared(
+        "handlers.log = { type = 'kafka', brokers = ['127.0.0.1:9'], topic = 't', tls = true, ca_file = 'back-end.pem' }",
+    );
+    std::fs::copy(receiver.path("ca.pem"), receiver.path("back-end.pem")).unwrap();
+    receiver.restart();
+    let renewed = crate::support::certificates::issue(receiver.folder()).chain;
+
+    receiver.replace("back-end.pem", &renewed);
+
+    assert_eq!(receiver.logged("configuration reloaded").await["changed"], "handlers.log.ca_file");
+}
+
+#[tokio::test]
+async fn a_renewed_authority_of_an_issuer_is_taken_over() {
+    let key = Key::p256("k");
+    let (server, ca) = Erp::start_with_tls();
+    let (name, keys) = (server.url(""), json!({"keys": [key.jwk()]}).to_string());
+    let document = json!({"issuer": name, "jwks_uri": server.url("/keys")}).to_string();
+    server.answer_by(move |request| {
+        let body = if request.uri.path() == "/keys" { &keys } else { &document };
+        Answer::status(200).body("application/json", body.clone())
+    });
+    let mut receiver = Receiver::prepared(&format!(
+        "auth.adfs = {{ type = 'oauth', issuer = '{name}', audience = ['x'], clients = ['y'], ca_file = 'back-end.pem' }}"
+    ));
+    std::fs::copy(receiver.path("ca.pem"), receiver.path("back-end.pem")).unwrap();
+    receiver.restart();
+    let claims = json!({"iss": name, "aud": "x", "iat": now(), "exp": now() + 3600, "azp": "y"});
+    let token = key.token(&json!({"typ": "JWT", "alg": "ES256", "kid": key.id}), &claims);
+    let sender = receiver.sender().bearer(&token);
+    assert_eq!(sender.send(order_event("1")).await.status, Some(503), "its keys cannot be had");
+
+    receiver.replace("back-end.pem", &ca);
+
+    eventually("its keys are had", async || sender.send(order_event("1")).await.status == Some(202)).await;
+}
