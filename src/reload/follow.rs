@@ -1,11 +1,13 @@
 //! Reloading by itself: at SIGHUP, and when a file of the configuration has changed.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::files::Files;
+use super::files::{Files, WRITTEN};
 use super::{ReloadError, Reloader};
 use crate::config::layers::Checked;
 use crate::config::{Layers, Marks, Problem, Settings};
@@ -14,55 +16,89 @@ use crate::signal::Hangups;
 /// How often to look without having heard of a change: some file systems do not tell.
 const POLL: Duration = Duration::from_secs(60);
 
-/// How long a change that was not heard of has to stay as it is.
-const QUIET: Duration = Duration::from_millis(300);
+/// How soon to look again when a change may not have been heard.
+const SOON: Duration = Duration::from_millis(300);
 
 /// Reloads whenever SIGHUP comes (`hangups`) or a file has changed that the configuration was read from.
 /// `read` reads it anew. Never returns; dropped, it stops.
 ///
-/// A configuration that is not valid is refused as a whole, with an error in the log for each of its
-/// problems, and the receiver goes on with the one it has.
+/// It is read once it is whole: a file that somebody writes into, when it is closed. A configuration that is
+/// not valid is refused as a whole, with an error in the log for each of its problems, and the receiver goes
+/// on with the one it has.
 pub async fn follow(
     reloader: Reloader,
     mut hangups: Hangups,
     read: impl Fn() -> Result<Layers, Problem> + Send + Sync + 'static,
 ) {
-    let read = Arc::new(read);
-    let mut files = Files::new();
     // What was last acted upon, and what was found since that may not be complete yet.
     let mut seen = reloader.marks().await;
     let mut found = None;
-    let mut watched = seen.files().clone();
-    files.watch(&watched);
+    let mut sources = Sources { read: Arc::new(read), watched: seen.files().clone(), files: Files::new() };
+    sources.files.watch(&sources.watched);
     // Something may have changed between reading and watching.
-    let mut pause = QUIET;
+    let mut pause = SOON;
     loop {
-        let (told, complete) = tokio::select! {
-            () = hangups.next() => (true, true),
-            () = files.changed() => (false, true),
+        let (mut told, heard) = tokio::select! {
+            () = hangups.next() => (true, false),
+            () = sources.files.changed() => (false, true),
             () = sleep(pause) => (false, false),
         };
-        // A directory may have been exchanged.
-        let mut again = files.watch(&watched);
-        let reading = Arc::clone(&read);
-        let checked = tokio::task::spawn_blocking(move || check(&*reading)).await;
-        let (marks, checked) = checked.unwrap_or_else(|panic| {
-            let what = format!("could not be checked: {panic}");
-            (Marks::default(), Err(vec![Problem::error("configuration", what)]))
-        });
-        if !marks.has_no_keys() && watched != *marks.files() {
-            watched.clone_from(marks.files());
-            again |= files.watch(&watched);
+        if heard {
+            tokio::select! {
+                () = hangups.next() => told = true,
+                () = sources.files.quiet() => {}
+            }
         }
+        let (marks, checked, again) = sources.look(told).await;
         let is_new = marks != seen;
-        if told || is_new && (complete || found.as_ref() == Some(&marks)) {
+        // What was not heard has to be found twice.
+        let is_whole = !sources.files.are_restless() && (heard || found.as_ref() == Some(&marks));
+        if told || is_new && is_whole {
             apply(&reloader, checked).await;
             seen = marks;
             found = None;
         } else {
             found = is_new.then_some(marks);
         }
-        pause = if again || found.is_some() { QUIET } else { POLL };
+        pause = match &found {
+            Some(_) => WRITTEN,
+            None if again => SOON,
+            None => POLL,
+        };
+    }
+}
+
+/// What the configuration is read from.
+struct Sources<R> {
+    read: Arc<R>,
+    watched: BTreeSet<PathBuf>,
+    files: Files,
+}
+
+impl<R: Fn() -> Result<Layers, Problem> + Send + Sync + 'static> Sources<R> {
+    /// What it says now, and whether a change just before may not have been heard. If somebody `told` us to look,
+    /// it is what it says when no writer has a file open any more.
+    async fn look(&mut self, told: bool) -> (Marks, Checked<Settings>, bool) {
+        let waited = told && self.files.closed().await;
+        let look = self.look_once().await;
+        // Of a writer that was there already, one may hear only in the meantime.
+        if told && !waited && self.files.closed().await { self.look_once().await } else { look }
+    }
+
+    async fn look_once(&mut self) -> (Marks, Checked<Settings>, bool) {
+        // A directory may have been exchanged.
+        let mut again = self.files.watch(&self.watched);
+        let reading = Arc::clone(&self.read);
+        let checked = tokio::task::spawn_blocking(move || check(&*reading)).await;
+        let (marks, checked) = checked.unwrap_or_else(|panic| {
+            let what = format!("could not be checked: {panic}");
+            (Marks::default(), Err(vec![Problem::error("configuration", what)]))
+        });
+        if !marks.has_no_keys() && self.watched != *marks.files() {
+            self.watched.clone_from(marks.files());
+            again |= self.files.watch(&self.watched);
+        }
+        (marks, checked, again)
     }
 }
 

@@ -1,7 +1,5 @@
 //! Certificates that are renewed while events come in.
 
-use std::time::{Duration, Instant};
-
 use crate::support::certificates::{Pair, issue};
 use crate::support::eventually;
 use crate::support::load::Load;
@@ -154,9 +152,7 @@ async fn a_key_that_does_not_fit_is_refused_and_the_pair_is_taken_once_it_is_com
     let (status, text) = receiver.admin("/readyz").await;
     assert!(status == 200 && text.contains("refused"), "{text}");
 
-    let begun = Instant::now();
     receiver.replace("certs/privkey.pem", &pair.key);
     served(&receiver, &pair).await;
-    assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?}", begun.elapsed());
     assert_eq!(receiver.admin("/readyz").await, (200, "ready\n".to_owned()));
 }

@@ -1,5 +1,6 @@
 //! Credentials, addresses and endpoints that change under way, and what cannot.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use reqwest::Method;
@@ -134,10 +135,12 @@ async fn a_file_that_is_still_being_written_is_not_read() {
     let text = text + "auth.new = { type = \"bearer\", token = \"new-token\" }\n";
 
     // Every beginning of it is broken, or lacks something.
+    let mut file = std::fs::File::create(receiver.path("config/receiver.toml")).unwrap();
     for part in 1..=8 {
-        std::fs::write(receiver.path("config/receiver.toml"), &text[..text.len() * part / 8]).unwrap();
+        file.write_all(&text.as_bytes()[text.len() * (part - 1) / 8..text.len() * part / 8]).unwrap();
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+    drop(file);
 
     answered(&receiver.sender().bearer("new-token"), 202).await;
     let log = receiver.log();
