@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::private::Content;
 use super::problems::{Problem, Problems, Severity};
-use super::settings::Kept;
+use super::settings::{Kept, Written};
 use super::{Marks, Section, Settings, development, merge, private};
 
 /// The file that is read when none is named.
@@ -95,7 +95,13 @@ impl Layers {
             }
             Settings::read(root)
         });
-        let checked = checked.map(|(settings, warnings)| (Settings { marks: marks.clone(), ..settings }, warnings));
+        let checked = checked.map(|(settings, warnings)| {
+            let written = Written {
+                endpoints: self.place("endpoints").is_some(),
+                handlers: self.stand_in.is_none() && !settings.handlers.is_empty(),
+            };
+            (Settings { written, marks: marks.clone(), ..settings }, warnings)
+        });
         (marks, checked)
     }
 

@@ -32,8 +32,19 @@ pub struct Settings {
     pub admin: SocketAddr,
     /// `[log]`
     pub log: telemetry::Settings,
+    /// What of it an operator has written.
+    pub written: Written,
     /// What all of this was read from, to tell at the next reading what has changed.
     pub marks: Marks,
+}
+
+/// What an operator has written, and has to take away with intent. For the rest, something stands in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Whether there are `[[endpoints]]` besides the default one.
+    pub endpoints: bool,
+    /// Whether there is a handler, other than that of a development set-up.
+    pub handlers: bool,
 }
 
 /// `[server]`
@@ -134,6 +145,7 @@ impl Settings {
             handlers,
             admin: admin?,
             log: log?,
+            written: Written::default(),
             marks: Marks::default(),
         })
     }

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use axum_server::accept::Accept;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use jiff::Timestamp;
+use rustls::sign::CertifiedKey;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
@@ -48,12 +50,15 @@ impl Certificates {
     }
 
     /// Goes on with other settings. Connections that are there stay. If they bring no certificate yet,
-    /// the old one serves on until the first comes.
+    /// or one of a CA that has expired, the old one serves on until the next comes.
     pub(crate) fn exchange(&self, settings: &Settings) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if settings.slot.get().is_none()
-            && let Some(old) = held.slot.get()
-        {
+        let brought = settings.slot.get();
+        // Where a CA is to give one anyway, the old one may be the better until then.
+        let waits = brought.is_none() || settings.acme.is_some() && !brought.as_deref().is_some_and(is_good);
+        let stays = held.slot.get().filter(|old| waits && (brought.is_none() || is_good(old)));
+        let expires = settings.expires.filter(|_| stays.is_none());
+        if let Some(old) = stays {
             settings.slot.put(old);
         }
         if let Some(renewal) = held.renewal.take() {
@@ -61,7 +66,7 @@ impl Certificates {
         }
         held.slot = Arc::clone(&settings.slot);
         self.tls.reload_from_config(Arc::clone(&settings.config));
-        if let Some(expires) = settings.expires {
+        if let Some(expires) = expires {
             let days_left = Some(super::tls::days_until(expires)).filter(|days| *days < FAR_OFF_DAYS);
             tracing::info!(%expires, days_left, "the certificate in use");
         }
@@ -76,6 +81,12 @@ impl Certificates {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).slot.get().is_none()
     }
 
+    /// Whether the certificate in use is one that has not expired.
+    pub(crate) fn are_good(&self) -> bool {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.slot.get().as_deref().is_some_and(is_good)
+    }
+
     /// Renews no more. Handshakes go on.
     pub(crate) fn stop(&self) {
         if let Some(renewal) = self.held.lock().unwrap_or_else(PoisonError::into_inner).renewal.take() {
@@ -88,6 +99,12 @@ impl Certificates {
         let tls = RustlsAcceptor::new(self.tls.clone()).handshake_timeout(limit);
         Handshakes { guard, tls, limit, turns: Turns::new() }
     }
+}
+
+/// Whether it has not expired.
+fn is_good(key: &CertifiedKey) -> bool {
+    let end = key.cert.first().and_then(super::tls::end);
+    end.is_some_and(|end| end > Timestamp::now())
 }
 
 /// Makes handshakes in turns, and ends connections that were made for a challenge: nothing may be sent over

@@ -44,6 +44,19 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// When the certificate expired, if it did.
+    pub(crate) fn expired(&self) -> Option<Timestamp> {
+        self.expires.filter(|expires| *expires < Timestamp::now())
+    }
+}
+
+/// When this certificate ends.
+pub(crate) fn end(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
+}
+
 /// Whole days that are left.
 pub(crate) fn days_until(expires: Timestamp) -> i64 {
     expires.duration_since(Timestamp::now()).as_hours().max(0) / 24

@@ -19,13 +19,14 @@ pub use follow::follow;
 use crate::auth::SharedCredential;
 use crate::config::Settings;
 use crate::config::marks::{Marks, is_below};
-use crate::config::settings::{Delivery, Handler};
+use crate::config::settings::{Delivery, Handler, Written};
 use crate::dispatch::worker::Job;
 use crate::dispatch::{Route, Staff};
 use crate::handlers::SharedHandler;
 use crate::listener::certificates::Certificates;
 use crate::listener::receive::Reception;
 use crate::listener::table::Table;
+use crate::listener::tls;
 use crate::telemetry::whole_seconds;
 
 /// Tables that are read only at the start: addresses, limits that are built into the listener, the store,
@@ -57,7 +58,9 @@ struct State {
     staff: Staff,
     handlers: BTreeMap<String, SharedHandler>,
     credentials: Vec<(String, SharedCredential)>,
-    /// Of the settings that were last put in place.
+    /// What of the settings that were last put in place an operator has written,
+    written: Written,
+    /// and their marks.
     marks: Marks,
     /// Of those of the start: what is read only then is still as they say.
     at_start: Marks,
@@ -84,6 +87,24 @@ pub enum ReloadError {
     /// They rely on another kind of store than the one that is open.
     #[error("`inbox.store` is another one, and the rest of the settings may rely on it. Restart the receiver")]
     OtherStore,
+    /// There is no handler any more.
+    #[error(
+        "`handlers` has no handler any more: events would go nowhere. If the file is not complete, complete it; if that \
+         is what you want, restart the receiver"
+    )]
+    LastHandler,
+    /// There are no endpoints any more.
+    #[error(
+        "`endpoints` has no endpoint any more, and the default one would take its place, for every address. If the file \
+         is not complete, complete it; if that is what you want, restart the receiver"
+    )]
+    LastEndpoint,
+    /// In the place of a good certificate comes one that has expired, at that time.
+    #[error(
+        "`server.tls.certificate` has expired on {0}, while the one in use is good: Tradecloud would refuse it. Put a \
+         valid one there, with its key; if it is to be used all the same, restart the receiver"
+    )]
+    ExpiredCertificate(Timestamp),
     /// The receiver is shutting down.
     #[error("the receiver is shutting down")]
     Draining,
@@ -102,6 +123,7 @@ impl Reloader {
             staff,
             handlers: BTreeMap::new(),
             credentials: Vec::new(),
+            written: Written::default(),
             marks: Marks::default(),
             at_start: settings.marks.clone(),
         };
@@ -114,7 +136,8 @@ impl Reloader {
     /// effect at once, the rest only after a restart. Says both to the log.
     ///
     /// # Errors
-    /// [`ReloadError`] if they cannot be put in place as a whole. Nothing has changed then.
+    /// [`ReloadError`] if they cannot be put in place as a whole, or take away the last handler, the last endpoint
+    /// or a good certificate. Nothing has changed then.
     pub async fn reload(&self, settings: Settings) -> Result<Changes, ReloadError> {
         let live = &self.0;
         let mut state = live.state.lock().await;
@@ -128,6 +151,7 @@ impl Reloader {
             needs_restart: keys(&state.at_start, &settings.marks, only_at_start),
         };
         let tls = settings.server.tls.clone().filter(|_| !state.marks.same_below(&settings.marks, TLS));
+        live.refuse_a_loss(&settings, tls.as_ref(), &state)?;
         live.exchange(settings, &mut state).await?;
         if let (Some(certificates), Some(tls)) = (&live.certificates, tls) {
             certificates.exchange(&tls);
@@ -158,6 +182,24 @@ impl Reloader {
 }
 
 impl Live {
+    /// What is most likely a slip, and would cost every event, takes a restart.
+    fn refuse_a_loss(&self, new: &Settings, tls: Option<&tls::Settings>, state: &State) -> Result<(), ReloadError> {
+        if state.written.handlers && !new.written.handlers && self.own.is_empty() {
+            return Err(ReloadError::LastHandler);
+        }
+        if state.written.endpoints && !new.written.endpoints {
+            return Err(ReloadError::LastEndpoint);
+        }
+        let (Some(certificates), Some(tls)) = (&self.certificates, tls) else { return Ok(()) };
+        match tls.expired() {
+            // That of a CA is renewed; until then the good one serves on.
+            Some(expired) if tls.acme.is_none() && certificates.are_good() => {
+                Err(ReloadError::ExpiredCertificate(expired))
+            }
+            _ => Ok(()),
+        }
+    }
+
     async fn exchange(&self, mut settings: Settings, state: &mut State) -> Result<(), ReloadError> {
         let reception = &self.reception;
         // From "put in place" on, nothing can fail.
@@ -181,6 +223,7 @@ impl Live {
         state.credentials.clone_from(&settings.anywhere.credentials);
         let table = Table::new(settings.endpoints, settings.anywhere, settings.server.trusted_proxies);
         reception.table.store(Arc::new(table));
+        state.written = settings.written;
         state.marks = settings.marks;
         self.warn_of_orphans(&state.handlers).await;
         Ok(())

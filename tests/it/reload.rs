@@ -1,7 +1,10 @@
 //! Change without loss: what a reload takes over, what it refuses, and that nobody notices it.
 
+mod authorities;
 mod broken;
 mod certificates;
 mod grace;
 mod handlers;
+mod losses;
 mod settings;
+mod whole;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 
 use super::receiver::write_private;
 
@@ -28,11 +28,21 @@ pub fn make(folder: &Path) {
 
 /// Another certificate of that authority for localhost, with a key of its own.
 pub fn issue(folder: &Path) -> Pair {
+    issue_by(folder, |_| {})
+}
+
+/// One that ends with that year's beginning.
+pub fn issue_until(folder: &Path, year: i32) -> Pair {
+    issue_by(folder, |certificate| certificate.not_after = date_time_ymd(year, 1, 1))
+}
+
+fn issue_by(folder: &Path, change: impl FnOnce(&mut CertificateParams)) -> Pair {
     let key_of_ca = std::fs::read_to_string(folder.join("ca-key.pem")).unwrap();
     let ca = Issuer::new(authority(), KeyPair::from_pem(&key_of_ca).unwrap());
     let key = KeyPair::generate().unwrap();
     let mut certificate = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
     certificate.distinguished_name.push(DnType::CommonName, "localhost");
+    change(&mut certificate);
     let certificate = certificate.signed_by(&key, &ca).unwrap();
     let chain = certificate.pem() + &std::fs::read_to_string(folder.join("ca.pem")).unwrap();
     Pair { chain, key: key.serialize_pem(), der: certificate.der().to_vec() }

@@ -69,6 +69,11 @@ impl Connection {
         self.stream.conn.peer_certificates().expect("the handshake has failed")[0].to_vec()
     }
 
+    /// How many certificates it showed.
+    pub fn chain_length(&self) -> usize {
+        self.stream.conn.peer_certificates().map_or(0, <[_]>::len)
+    }
+
     /// Writes these bytes.
     pub fn write(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).unwrap();
