@@ -35,3 +35,4 @@ mod shared_inbox;
 mod stateless;
 mod support;
 mod txml;
+mod upgrade;
