@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::ChildStdin;
 
 use super::reason::first_line;
-use super::{BuildError, Common, Configured, Handler, Outcome, Readable, SharedHandler, render};
+use super::{BuildError, Common, Configured, Fault, Handler, Outcome, Readable, SharedHandler, Unavailability, render};
 use crate::config::{Layers, Section};
 use crate::event::Event;
 
@@ -122,7 +122,11 @@ impl Program {
             Some(REJECTED) => Outcome::rejected(
                 said.unwrap_or_else(|| format!("{} rejected it without a word on standard error", self.0.program)),
             ),
-            _ => Outcome::unreachable(format!("{} ended with {status}{}", self.0.program, colon(said))),
+            // It could be started, and may do better with another event.
+            _ => {
+                let reason = format!("{} ended with {status}{}", self.0.program, colon(said));
+                Outcome::Unavailable(Unavailability::new(Fault::Unreachable, reason).of_one())
+            }
         }
     }
 }

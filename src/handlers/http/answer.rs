@@ -6,6 +6,7 @@ use std::time::Duration;
 use reqwest::header::{CONTENT_TYPE, LOCATION};
 use reqwest::{Response, StatusCode, Url};
 
+use super::pause::retry_after;
 use crate::handlers::reason::{first_line, printable};
 use crate::handlers::{Fault, Outcome, Rejection, Unavailability};
 
@@ -14,8 +15,28 @@ const READ: usize = 64 * 1024;
 /// How long the body may take once the head is there; the status has said what matters.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Which answers refuse an event for good.
+#[derive(Debug)]
+pub(super) struct Refusals {
+    /// Statuses.
+    pub(super) reject_on: Vec<u16>,
+    /// In lower case: an answer that has one of these in it refuses the event for now only.
+    pub(super) retry_on_text: Vec<String>,
+}
+
+impl Refusals {
+    /// The text of `retry_on_text` that is in a body.
+    fn passing(&self, body: &[u8]) -> Option<&str> {
+        if self.retry_on_text.is_empty() {
+            return None;
+        }
+        let body = String::from_utf8_lossy(body).to_lowercase();
+        self.retry_on_text.iter().map(String::as_str).find(|text| body.contains(text))
+    }
+}
+
 /// 2xx is done, `reject_on` is rejected, everything else is worth another try.
-pub(super) async fn judge(response: Response, reject_on: &[u16]) -> Outcome {
+pub(super) async fn judge(response: Response, refusals: &Refusals) -> Outcome {
     let status = response.status();
     if status.is_success() {
         // Read on only to keep the connection. Were this waited for, a dawdling body could turn an
@@ -23,35 +44,70 @@ pub(super) async fn judge(response: Response, reject_on: &[u16]) -> Outcome {
         tokio::spawn(beginning(response));
         return Outcome::Done;
     }
-    let reason = describe(response).await;
-    if reject_on.contains(&status.as_u16()) {
+    let pause = retry_after(response.headers());
+    let (reason, beginning) = say(response).await;
+    let (reason, rejected) = if !refusals.reject_on.contains(&status.as_u16()) {
+        (reason, false)
+    } else if let Some(text) = refusals.passing(&beginning.body) {
+        (format!("{reason} (it says \"{text}\", which `retry_on_text` takes for passing)"), false)
+    } else if !beginning.whole && !refusals.retry_on_text.is_empty() {
+        // The text may stand in what did not come. An event that is sent again is better than one set aside.
+        (format!("{reason} (the answer broke off before `retry_on_text` could be looked for)"), false)
+    } else {
+        (reason, true)
+    };
+    if rejected {
         return Outcome::Rejected(Rejection { reason, status: Some(status.as_u16()) });
     }
-    Outcome::unreachable(match status {
+    let reason = match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => format!("{reason} (look at `auth` of this handler)"),
         _ => reason,
-    })
+    };
+    let why = Unavailability::new(Fault::Unreachable, reason).pause(pause);
+    // Whatever else it answers, it is there, and may take other events.
+    Outcome::Unavailable(if concerns_all(status) { why } else { why.of_one() })
 }
 
-/// `<host> answered <status>: <what it says about it>`.
-pub(super) async fn describe(response: Response) -> String {
-    let answered = format!("{} answered {}", place(response.url()), response.status());
-    if response.status().is_redirection() {
+/// Whether a status says that nobody is there to take any event.
+fn concerns_all(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT
+            | StatusCode::TOO_MANY_REQUESTS
+    )
+}
+
+/// `<host> answered <status>: <what it says about it>`, as a reason, with the time it asks for.
+pub(super) async fn describe(response: Response) -> Unavailability {
+    let pause = retry_after(response.headers());
+    Unavailability::new(Fault::Unreachable, say(response).await.0).pause(pause)
+}
+
+/// The words for an answer, and the beginning of its body.
+async fn say(response: Response) -> (String, Beginning) {
+    let mut answered = format!("{} answered {}", place(response.url()), response.status());
+    let redirects = response.status().is_redirection();
+    if redirects {
         let location =
             response.headers().get(LOCATION).map(|value| printable(&String::from_utf8_lossy(value.as_bytes())));
         let to = location.map(|location| format!(" to {location}")).unwrap_or_default();
-        return format!("{answered}{to}; redirects are not followed, give the final address");
+        answered = format!("{answered}{to}; redirects are not followed, give the final address");
     }
     let is_html = response
         .headers()
         .get(CONTENT_TYPE)
         .is_some_and(|media_type| media_type.as_bytes().to_ascii_lowercase().starts_with(b"text/html"));
-    let body = beginning(response).await;
+    let beginning = beginning(response).await;
     // The first line of a web page says nothing.
-    match if is_html { None } else { detail(&body) } {
-        Some(detail) => format!("{answered}: {detail}"),
-        None => answered,
+    if !redirects
+        && !is_html
+        && let Some(detail) = detail(&beginning.body)
+    {
+        answered = format!("{answered}: {detail}");
     }
+    (answered, beginning)
 }
 
 /// What an error answer says: the members where problem documents, OData, OAuth and most others put
@@ -64,19 +120,27 @@ fn detail(body: &[u8]) -> Option<String> {
     first_line(member.map_or(body, str::as_bytes))
 }
 
+/// The first part of a body.
+pub(super) struct Beginning {
+    pub(super) body: Vec<u8>,
+    /// Whether that is all that was to be read of it.
+    whole: bool,
+}
+
 /// The first part of the body, as far as it comes.
-pub(super) async fn beginning(mut response: Response) -> Vec<u8> {
+pub(super) async fn beginning(mut response: Response) -> Beginning {
     let mut body = Vec::new();
-    let _ = tokio::time::timeout(PATIENCE, async {
-        while let Ok(Some(chunk)) = response.chunk().await {
+    let read = tokio::time::timeout(PATIENCE, async {
+        while let Some(chunk) = response.chunk().await? {
             body.extend_from_slice(&chunk[..chunk.len().min(READ - body.len())]);
             if body.len() == READ {
                 break;
             }
         }
+        Ok::<_, reqwest::Error>(())
     })
     .await;
-    body
+    Beginning { body, whole: matches!(read, Ok(Ok(()))) }
 }
 
 /// No answer at all.

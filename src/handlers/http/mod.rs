@@ -6,63 +6,48 @@
 
 mod answer;
 mod binding;
+mod caller;
 mod credentials;
 mod oauth;
+mod pause;
 mod settings;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
-use reqwest::{Certificate, Client, Method, Request, Response, StatusCode, Url, redirect};
+use reqwest::{Method, Request, Response, StatusCode, Url};
 
 pub use self::settings::Settings;
 
 // Whoever else has to call somebody over HTTP does it the same way.
 pub(crate) use self::answer::{cause, failed, place};
+pub(crate) use self::caller::{Caller, client};
 pub(crate) use self::settings::{on_loopback, roots, url};
 
+use self::answer::Refusals;
 use self::binding::Format;
 use self::credentials::Credentials;
 use super::{BuildError, Configured, Handler, Outcome, SharedHandler, Unavailability};
 use crate::event::Event;
 
-/// A machine that does not even take the connection within this time is not there.
-const CONNECT: Duration = Duration::from_secs(10);
-
 struct Erp {
     url: Url,
     format: Format,
     timeout: Duration,
-    reject_on: Vec<u16>,
+    refusals: Refusals,
     credentials: Credentials,
-    client: Client,
+    caller: Caller,
 }
 
 impl Configured for Settings {
     fn build(self: Box<Self>, name: &str) -> Result<SharedHandler, BuildError> {
         let failed = |error: reqwest::Error| BuildError { name: name.to_owned(), what: cause(&error) };
-        let client = client(&self.url, &self.roots).map_err(failed)?;
+        let caller = Caller::new(&self.url, &self.roots).map_err(failed)?;
         let credentials = Credentials::new(self.auth, &self.roots).map_err(failed)?;
-        let (url, format, timeout, reject_on) = (self.url, self.format, self.timeout, self.reject_on);
-        Ok(Arc::new(Erp { url, format, timeout, reject_on, credentials, client }))
+        let (url, format, timeout, refusals) = (self.url, self.format, self.timeout, self.refusals);
+        Ok(Arc::new(Erp { url, format, timeout, refusals, credentials, caller }))
     }
-}
-
-/// A client for what is at `url`, which trusts `roots` besides the roots of the system.
-pub(crate) fn client(url: &Url, roots: &[Certificate]) -> Result<Client, reqwest::Error> {
-    // reqwest takes the process's TLS provider and panics if there is none. If a program that embeds
-    // us has installed one, this changes nothing.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let client = Client::builder()
-        .user_agent(concat!("tradecloud-webhook/", env!("CARGO_PKG_VERSION")))
-        .redirect(redirect::Policy::none())
-        .connect_timeout(CONNECT);
-    let client = if on_loopback(url) { client.no_proxy() } else { client };
-    // Without TLS no roots are needed; a slim container has none, and should not fail for that.
-    let client =
-        if url.scheme() == "http" { client.tls_certs_only([]) } else { client.tls_certs_merge(roots.iter().cloned()) };
-    client.build()
 }
 
 impl Handler for Erp {
@@ -76,7 +61,7 @@ impl Handler for Erp {
         request.headers_mut().insert(CONTENT_TYPE, message.content_type);
         *request.body_mut() = Some(message.body.into());
         match self.send(request).await {
-            Ok(response) => answer::judge(response, &self.reject_on).await,
+            Ok(response) => answer::judge(response, &self.refusals).await,
             Err(unavailability) => Outcome::Unavailable(unavailability),
         }
     }
@@ -118,6 +103,6 @@ impl Erp {
         if let Some(authorization) = authorization {
             request.headers_mut().insert(AUTHORIZATION, authorization.clone());
         }
-        self.client.execute(request).await.map_err(|error| failed(&self.url, &error))
+        self.caller.execute(request).await.map_err(|error| failed(&self.url, &error))
     }
 }

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderValue};
-use reqwest::{Certificate, Client, StatusCode, Url};
+use reqwest::{Certificate, StatusCode, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use tokio::sync::Mutex;
@@ -27,7 +27,7 @@ pub(super) struct ClientCredentials {
 /// The current access token, and the way to the next one.
 pub(super) struct Tokens {
     us: ClientCredentials,
-    client: Client,
+    caller: super::Caller,
     /// Locked while a token is fetched: whoever comes meanwhile waits for it and uses it too.
     current: Mutex<Option<Token>>,
     /// How this token endpoint wants the secret, once it has taken it.
@@ -57,8 +57,8 @@ struct Granted {
 
 impl Tokens {
     pub(super) fn new(us: ClientCredentials, roots: &[Certificate]) -> Result<Self, reqwest::Error> {
-        let client = super::client(&us.token_url, roots)?;
-        Ok(Self { us, client, current: Mutex::default(), way: OnceLock::new() })
+        let caller = super::Caller::new(&us.token_url, roots)?;
+        Ok(Self { us, caller, current: Mutex::default(), way: OnceLock::new() })
     }
 
     /// The `Authorization` header with a token that is still good and is not the `refused` one.
@@ -100,23 +100,25 @@ impl Tokens {
         let (id, secret) = (self.us.client_id.as_str(), self.us.client_secret.expose_secret());
         let mut form = vec![("grant_type", "client_credentials")];
         form.extend(self.us.scope.as_deref().map(|scope| ("scope", scope)));
-        let mut request = self.client.post(url.clone()).header("accept", "application/json");
+        let mut authorization = None;
         match way {
-            Way::Header => {
-                if let Some(header) = basic(&encode(id), &encode(secret)) {
-                    request = request.header(AUTHORIZATION, header);
-                }
-            }
+            Way::Header => authorization = basic(&encode(id), &encode(secret)),
             Way::Body => form.extend([("client_id", id), ("client_secret", secret)]),
         }
         let asked = Instant::now();
-        let response = request.form(&form).send().await.map_err(|error| no_token(&answer::failed(url, &error)))?;
+        let answered = self.caller.send(|client| {
+            let request = client.post(url.clone()).header("accept", "application/json").form(&form);
+            match authorization {
+                Some(authorization) => request.header(AUTHORIZATION, authorization),
+                None => request,
+            }
+        });
+        let response = answered.await.map_err(|error| no_token(&answer::failed(url, &error)))?;
         let status = response.status();
         if !status.is_success() {
-            let reason = answer::describe(response).await;
-            return Ok(Err((status, no_token(&Unavailability::new(Fault::Unreachable, reason)))));
+            return Ok(Err((status, no_token(&answer::describe(response).await))));
         }
-        let body = answer::beginning(response).await;
+        let body = answer::beginning(response).await.body;
         let granted = serde_json::from_slice::<Granted>(&body).ok();
         let header = granted.as_ref().and_then(|granted| bearer(&granted.access_token));
         let Some(header) = header else {

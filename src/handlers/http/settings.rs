@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::{Certificate, Url};
 
+use super::answer::Refusals;
 use super::binding::Format;
 use super::credentials::Auth;
 use crate::config::Section;
@@ -18,7 +19,7 @@ pub struct Settings {
     pub(super) url: Url,
     pub(super) format: Format,
     pub(super) timeout: Duration,
-    pub(super) reject_on: Vec<u16>,
+    pub(super) refusals: Refusals,
     pub(super) auth: Auth,
     pub(super) roots: Vec<Certificate>,
 }
@@ -30,6 +31,7 @@ impl Readable for Settings {
         let format = or_default(section, "format", section.choice("format", &Format::NAMES), Format::CloudEvents);
         let reject_on = section.numbers("reject_on", 400..=599);
         let reject_on = or_default(section, "reject_on", reject_on, REJECT_ON.to_vec());
+        let retry_on_text = or_default(section, "retry_on_text", retry_on_text(section), Vec::new());
         let auth = section.table("auth").and_then(|table| {
             let auth = Auth::read(&table);
             table.finish();
@@ -46,7 +48,7 @@ impl Readable for Settings {
             url: url?,
             format: format?,
             timeout: common.timeout,
-            reject_on: reject_on?,
+            refusals: Refusals { reject_on: reject_on?, retry_on_text: retry_on_text? },
             auth: auth?,
             roots: roots?,
         })
@@ -56,6 +58,16 @@ impl Readable for Settings {
 /// The default where there is no such key; a key whose value is wrong stays `None`.
 fn or_default<T>(section: &Section, key: &str, value: Option<T>, default: T) -> Option<T> {
     value.or_else(|| (!section.has(key)).then_some(default))
+}
+
+/// Parts of texts, in lower case: case does not matter.
+fn retry_on_text(section: &Section) -> Option<Vec<String>> {
+    let texts = section.words("retry_on_text")?;
+    if texts.iter().any(|text| text.trim().is_empty()) {
+        section.error("retry_on_text", "has an empty text in it, which stands in every answer. Take it out");
+        return None;
+    }
+    Some(texts.iter().map(|text| text.to_lowercase()).collect())
 }
 
 /// An address to send to. Credentials in it would end up in logs.

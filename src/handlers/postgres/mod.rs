@@ -149,6 +149,8 @@ impl Rows {
             // Data, constraints, and what is too large for a column or its index: the same again would
             // fail again.
             Some("22" | "23" | "54") => Outcome::rejected(format!("{}: {failure}{why}", self.place)),
+            // Rows that others hold, and what a trigger of the table says: it concerns this row.
+            Some("38" | "39" | "40" | "55" | "P0") => Outcome::Unavailable(self.unavailable(failure).of_one()),
             _ => Outcome::Unavailable(self.unavailable(failure)),
         }
     }

@@ -1,6 +1,7 @@
 //! The HTTP below ACME: the same as for every other server, with its proxies, private CAs and bounds.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::header::{CONTENT_TYPE, USER_AGENT};
@@ -8,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, Request, Response};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
-use reqwest::{Client, Url};
+use reqwest::Url;
 
 use super::Settings;
 use crate::handlers::http;
@@ -21,7 +22,7 @@ const LARGEST: usize = 1 << 20;
 const PROBLEM: &str = "application/problem+json";
 
 /// How the CA is spoken to.
-pub(super) struct Http(Client);
+pub(super) struct Http(Arc<http::Caller>);
 
 impl Http {
     /// As the settings say.
@@ -29,8 +30,8 @@ impl Http {
     /// # Errors
     /// If there is nothing to trust.
     pub(super) fn new(settings: &Settings) -> anyhow::Result<Self> {
-        let client = http::client(&settings.directory, &settings.roots);
-        Ok(Self(client.map_err(|error| anyhow::anyhow!(http::cause(&error)))?))
+        let caller = http::Caller::new(&settings.directory, &settings.roots);
+        Ok(Self(caller.map(Arc::new).map_err(|error| anyhow::anyhow!(http::cause(&error)))?))
     }
 }
 
@@ -39,16 +40,18 @@ impl HttpClient for Http {
         &self,
         request: Request<BodyWrapper<Bytes>>,
     ) -> Pin<Box<dyn Future<Output = Result<BytesResponse, Error>> + Send>> {
-        let client = self.0.clone();
+        let caller = Arc::clone(&self.0);
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
             let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
             let url: Url = parts.uri.to_string().parse().map_err(other("the CA gave an address that is none"))?;
             // Ours says who we are.
             parts.headers.remove(USER_AGENT);
-            let request = client.request(parts.method, url.clone()).headers(parts.headers).body(body);
             let failed = |error| Error::Other(http::failed(&url, &error).reason.into());
-            let mut answer = request.timeout(PATIENCE).send().await.map_err(failed)?;
+            let answered = caller.send(|client| {
+                client.request(parts.method, url.clone()).headers(parts.headers).body(body).timeout(PATIENCE)
+            });
+            let mut answer = answered.await.map_err(failed)?;
             if !answer.status().is_success() && !is_problem(answer.headers()) {
                 return Err(Error::Other(format!("{} answered {}", http::place(&url), answer.status()).into()));
             }
