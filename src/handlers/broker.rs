@@ -1,5 +1,10 @@
 //! What the handlers for message brokers share: one connection that lives as long as it works, and the
-//! id by which a broker or its consumers recognise a message that comes twice.
+//! ids by which a broker or its consumers recognise a message that comes twice.
+//!
+//! There are two of them, because there are two who ask. A consumer asks whether it has seen the *event*: that is
+//! [`message_id`], the same for every handler and every time. A broker that drops what it has seen must only do so
+//! with what is the same *delivery*, tried again: that is [`delivery_id`]. Were it the event's, the message of a
+//! second handler, or one that somebody has asked for anew, would be acknowledged and dropped.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +13,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use tokio::sync::Mutex;
 
 use super::Unavailability;
+use crate::event::Event;
 
 /// The media type of what every handler gets: one CloudEvents JSON object.
 pub(super) const MEDIA_TYPE: &str = "application/cloudevents+json";
@@ -57,10 +63,31 @@ impl<C: Connection> Link<C> {
 /// The event's id as it fits into a header or property of any broker: itself, or a digest of one that
 /// has other characters than printable ASCII or is too long.
 pub(super) fn message_id(id: &str) -> String {
-    if !id.is_empty() && id.len() <= 200 && id.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return id.to_owned();
+    if fits(id) { id.to_owned() } else { digest_of(id.as_bytes()) }
+}
+
+/// The id of one delivery: the event's, the handler's name, and how often somebody has begun it, by hand anew or
+/// not. A repeated attempt has the same.
+pub(super) fn delivery_id(event: &Event, handler: &str) -> String {
+    let round = event.round.to_string();
+    // Read from the end, the parts can be told apart.
+    if fits(&event.id) && fits(handler) && !handler.contains('/') {
+        return format!("{}/{handler}/{round}", event.id);
     }
-    digest(&SHA256, id.as_bytes()).as_ref().iter().fold("sha256-".to_owned(), |hex, byte| format!("{hex}{byte:02x}"))
+    let mut parts = Vec::new();
+    for part in [&event.id, handler, &round] {
+        parts.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        parts.extend_from_slice(part.as_bytes());
+    }
+    digest_of(&parts)
+}
+
+fn fits(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 200 && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn digest_of(text: &[u8]) -> String {
+    digest(&SHA256, text).as_ref().iter().fold("sha256-".to_owned(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
 #[cfg(test)]
@@ -80,5 +107,30 @@ mod tests {
         let different: std::collections::BTreeSet<_> = ids.iter().collect();
         assert_eq!(different.len(), ids.len());
         assert!(ids.iter().all(|id| id.len() <= 200 && id.bytes().all(|byte| byte.is_ascii_graphic())), "{ids:?}");
+    }
+
+    #[test]
+    fn deliveries_have_different_ids_whatever_is_in_their_parts() {
+        let of = |id: &str, handler: &str, round| {
+            let event = Event { round, ..crate::handlers::template::tests::event_with(id) };
+            delivery_id(&event, handler)
+        };
+
+        let ids = [
+            of("m-1", "bus", 1),
+            of("m-1", "bus", 2),
+            of("m-1", "other", 1),
+            of("m-1/bus", "1", 1),
+            of("m-1", "bus/1", 1),
+            of("m 1", "bus", 1),
+            of("m 1", "bus", 11),
+            of("m", " 1bus", 1),
+            of("", "bus", 1),
+        ];
+
+        let different: std::collections::BTreeSet<_> = ids.iter().collect();
+        assert_eq!(different.len(), ids.len(), "{ids:?}");
+        assert_eq!(ids[0], "m-1/bus/1");
+        assert!(ids.iter().all(|id| id.bytes().all(|byte| byte.is_ascii_graphic())), "{ids:?}");
     }
 }

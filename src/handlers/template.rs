@@ -100,9 +100,14 @@ fn clean(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::model::{Envelope, Format, Kind};
+
+    /// An event with that id.
+    pub(in crate::handlers) fn event_with(id: &str) -> Event {
+        Event { id: id.to_owned(), ..event(None, None) }
+    }
 
     fn event(name: Option<&str>, company: Option<&str>) -> Event {
         Event {

@@ -2,7 +2,8 @@
 //!
 //! It is done once the broker has confirmed it, which for a persistent message in a durable queue means
 //! that it is on disk. A message that no queue is bound for comes back and is tried again. RabbitMQ does
-//! not recognise repeated messages; a consumer does, by `message_id`.
+//! not recognise repeated messages and drops none; a consumer does, by `message_id`, which is the event's id,
+//! whichever handler sent it.
 
 mod connection;
 mod settings;
@@ -115,9 +116,9 @@ impl Exchange {
         match connection.publish(&self.settings.exchange, &key, json, properties).await {
             Ok(Confirmation::Ack(None)) => Outcome::Done,
             Ok(Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_))) => {
-                Outcome::unreachable(format!("{place}: {exchange} has no queue for the routing key {key}. Bind one"))
+                refused(format!("{place}: {exchange} has no queue for the routing key {key}. Bind one"))
             }
-            Ok(Confirmation::Nack(None)) => Outcome::unreachable(format!(
+            Ok(Confirmation::Nack(None)) => refused(format!(
                 "{place} refused the message to {exchange} with the routing key {key} (a queue may be full)"
             )),
             Ok(Confirmation::NotRequested) => Outcome::ours("a fault of this program: a channel without confirmations"),
@@ -142,6 +143,11 @@ impl Exchange {
             name => format!("the exchange {name}"),
         }
     }
+}
+
+/// The broker is there and has not taken this message; others it may take.
+fn refused(reason: String) -> Outcome {
+    Outcome::Unavailable(Unavailability::new(Fault::Unreachable, reason).of_one())
 }
 
 /// Whether the same message would be refused again: the broker says 406 to one that is too large.

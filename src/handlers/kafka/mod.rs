@@ -2,7 +2,8 @@
 //!
 //! The value is the JSON object that every handler gets (the structured mode of the CloudEvents binding
 //! for Kafka), the key is the id of the order or shipment. One key is always in one partition, which
-//! keeps the order.
+//! keeps the order. A consumer recognises an event that it has by the header `ce_id`, whichever handler sent it;
+//! Kafka itself drops nothing because of that.
 //!
 //! # Order, and what a lost acknowledgement costs
 //!

@@ -184,6 +184,10 @@ impl Topic {
             Some(Code::InvalidRecord) => {
                 Outcome::rejected(format!("{} does not take the event: {error}", self.place()))
             }
+            // The cluster is there and refuses this message; others it may take.
+            Some(Code::PolicyViolation | Code::InvalidTimestamp) => {
+                Outcome::Unavailable(self.failed(error, self.settings.timeout).of_one())
+            }
             _ => {
                 self.connection.doubt();
                 Outcome::Unavailable(self.failed(error, self.settings.timeout))

@@ -188,6 +188,16 @@ pub(super) fn covers(filter: &str, pattern: &str) -> bool {
     }
 }
 
+/// Whether the stream is there and refuses this message; others it may take.
+pub(super) fn concerns_one(error: &PublishError) -> bool {
+    let refused = std::error::Error::source(error).and_then(|source| source.downcast_ref::<jetstream::Error>());
+    match error.kind() {
+        PublishErrorKind::WrongLastMessageId | PublishErrorKind::WrongLastSequence => true,
+        // As in HTTP, 503 says that nobody is there to take it.
+        _ => refused.is_some_and(|error| error.code() != 503),
+    }
+}
+
 /// Whether the same message would fail again: it is too large for the server or for the stream.
 pub(super) fn too_large(error: &PublishError) -> bool {
     let refused = std::error::Error::source(error).and_then(|source| source.downcast_ref::<jetstream::Error>());

@@ -1,7 +1,8 @@
 //! Handler `nats`: every event is one message in a JetStream stream.
 //!
 //! It is done once the stream named in the settings has acknowledged it. A repeated attempt has the same
-//! `Nats-Msg-Id`, by which the stream recognises it within its `duplicate_window`.
+//! `Nats-Msg-Id`, by which the stream recognises it within its `duplicate_window`. What it drops it acknowledges
+//! too, so the id tells apart all that is not the same: handlers, and deliveries that somebody has begun anew.
 
 mod connection;
 mod settings;
@@ -15,13 +16,15 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 pub use self::settings::Settings;
 
-use self::connection::{Connection, covers, too_large};
-use super::broker::{Link, MEDIA_TYPE, message_id};
+use self::connection::{Connection, concerns_one, covers, too_large};
+use super::broker::{Link, MEDIA_TYPE, delivery_id};
 use super::reason::printable;
-use super::{BuildError, Configured, Handler, Outcome, SharedHandler, Unavailability, render, tls};
+use super::{BuildError, Configured, Fault, Handler, Outcome, SharedHandler, Unavailability, render, tls};
 use crate::event::Event;
 
 struct Stream {
+    /// The name the user gave the handler.
+    name: String,
     settings: Settings,
     tls: rustls::ClientConfig,
     link: Link<Connection>,
@@ -31,7 +34,7 @@ impl Configured for Settings {
     fn build(self: Box<Self>, name: &str) -> Result<SharedHandler, BuildError> {
         let failed = |error: rustls::Error| BuildError { name: name.to_owned(), what: error.to_string() };
         let tls = tls::client(&self.roots).map_err(failed)?;
-        Ok(Arc::new(Stream { settings: *self, tls, link: Link::new() }))
+        Ok(Arc::new(Stream { name: name.to_owned(), settings: *self, tls, link: Link::new() }))
     }
 }
 
@@ -103,11 +106,16 @@ impl Stream {
         let message = PublishMessage::build()
             .payload(json)
             .header("content-type", MEDIA_TYPE)
-            .message_id(message_id(&event.id))
+            .message_id(delivery_id(event, &self.name))
             // Another stream that takes the same subject must not acknowledge in its place.
             .expected_stream(&settings.stream);
         match connection.publish(subject.clone(), message).await {
-            Ok(ack) if ack.stream == settings.stream => Outcome::Done,
+            Ok(ack) if ack.stream == settings.stream => {
+                if ack.duplicate && event.attempt == 1 {
+                    self.warn_of_duplicate(event);
+                }
+                Outcome::Done
+            }
             Ok(ack) => Outcome::unreachable(format!(
                 "{}: {subject} went to the stream {}, not to {}",
                 self.place(),
@@ -116,6 +124,19 @@ impl Stream {
             )),
             Err(error) => self.judge(connection, &subject, size, &error),
         }
+    }
+
+    /// The stream has dropped what we have not sent it before, as far as we know.
+    fn warn_of_duplicate(&self, event: &Event) {
+        tracing::warn!(
+            id = ?event.id,
+            handler = self.name,
+            stream = self.settings.stream,
+            "the first attempt was acknowledged as a duplicate: the stream has had this delivery before. Either it is \
+             from this receiver, which was ended before it could note that; or another program sends with this \
+             `Nats-Msg-Id`, such as a receiver with an inbox of its own and a handler of that name, and what the \
+             stream has is that one's message"
+        );
     }
 
     fn judge(&self, connection: &Connection, subject: &str, size: usize, error: &PublishError) -> Outcome {
@@ -137,7 +158,9 @@ impl Stream {
                 "{place}: no stream takes {subject}. Make the stream {stream}, or set `create_stream = true`"
             ));
         }
-        Outcome::unreachable(format!("{place} has not taken {subject} into the stream {stream}: {words}"))
+        let reason = format!("{place} has not taken {subject} into the stream {stream}: {words}");
+        let why = Unavailability::new(Fault::Unreachable, reason);
+        Outcome::Unavailable(if concerns_one(error) { why.of_one() } else { why })
     }
 
     fn late(&self, complaint: Option<String>) -> Outcome {

@@ -1,13 +1,18 @@
 //! What only `nats` promises: the message it makes, the stream it makes, and how it is let in.
 
+use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::Config;
+use tradecloud_webhook::event::Event;
 use tradecloud_webhook::handlers::{Fault, Outcome, SharedHandler};
 
 use super::back_ends::{BackEnd as _, NatsStream};
-use super::{assert_not_stuck, event, handler, rejection, unavailable};
+use super::{assert_not_stuck, event, handler, handler_named, rejection, unavailable};
+use crate::support::eventually;
 use crate::support::nats::{Nats, messages};
 use crate::support::nats_accounts;
 use crate::support::proxy::Proxy;
+use crate::support::receiver::Receiver;
+use crate::support::sender::{message_id, order_event};
 
 /// The user NKey of NATS's own documentation.
 const SEED: &str = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY";
@@ -31,7 +36,7 @@ async fn a_message_has_subject_id_and_media_type() {
     assert_eq!(outcomes, [Outcome::Done, Outcome::Done]);
     let messages = back_end.0.messages("TRADECLOUD").await;
     assert_eq!(messages[0].subject.as_str(), "tradecloud.company-1.order.OrderIssuedByBuyer");
-    assert_eq!(messages[0].headers.get("Nats-Msg-Id").unwrap().as_str(), "m-1");
+    assert_eq!(messages[0].headers.get("Nats-Msg-Id").unwrap().as_str(), "m-1/erp/1");
     assert_eq!(messages[0].headers.get("content-type").unwrap().as_str(), "application/cloudevents+json");
     assert_eq!(messages[1].subject.as_str(), "tradecloud._.order.a_b______X__y");
 }
@@ -46,6 +51,72 @@ async fn a_repeated_event_is_done_and_stored_once() {
     }
 
     assert_eq!(back_end.taken().await.len(), 1);
+}
+
+#[tokio::test]
+async fn two_handlers_on_one_stream_are_two_messages_of_every_event() {
+    let back_end = NatsStream::start().await;
+    let table = format!("type = 'nats'\nurl = '{}'\nstream = 'TRADECLOUD'", back_end.0.url("nats"));
+    let handlers = ["kind", "company"]
+        .map(|name| handler_named(name, &format!("{table}\nsubject = 'tradecloud.by-{name}.{{{name}}}'")));
+
+    for number in 0..5 {
+        for handler in &handlers {
+            assert_eq!(handler.deliver(&event(&format!("m-{number}"))).await, Outcome::Done);
+        }
+    }
+
+    assert_eq!(back_end.0.messages("TRADECLOUD").await.len(), 10);
+}
+
+#[tokio::test]
+async fn a_delivery_begun_anew_is_another_message_and_its_repeated_attempt_is_not() {
+    let back_end = NatsStream::start().await;
+    let handler = handler_for(&back_end.0, "");
+
+    for (round, attempt) in [(1, 1), (1, 2), (2, 1), (2, 2), (2, 3)] {
+        let event = Event { round, attempt, ..event("m-1") };
+        assert_eq!(handler.deliver(&event).await, Outcome::Done);
+    }
+
+    let messages = back_end.0.messages("TRADECLOUD").await;
+    let ids: Vec<_> = messages.iter().map(|message| message.headers.get("Nats-Msg-Id").unwrap().as_str()).collect();
+    assert_eq!(ids, ["m-1/erp/1", "m-1/erp/2"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_person_delivers_again_is_in_the_stream_again() {
+    let back_end = NatsStream::start().await;
+    let receiver = Receiver::with(&format!("[handlers.bus]\n{}", back_end.table()));
+    let sent = order_event("order-1");
+    assert_eq!(receiver.sender().send(sent.clone()).await.status, Some(202));
+    eventually("the event is in the stream", async || back_end.taken().await.len() == 1).await;
+    receiver.inbox_until(|events| events[0]["deliveries"][0]["state"] == "done").await;
+
+    receiver.events(&["deliver", &message_id(&sent), "--handler", "bus", "--json"]);
+
+    eventually("it is there again", async || back_end.taken().await.len() == 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_attempt_that_the_stream_takes_for_a_repeated_one_is_said() {
+    let back_end = NatsStream::start().await;
+    let sent = order_event("order-1");
+    let (subject, id) = ("tradecloud.order.OrderIssuedByBuyer", format!("{}/bus/1", message_id(&sent)));
+    let message = PublishMessage::build().message_id(id).payload("of somebody else".into());
+    back_end.0.jetstream().await.send_publish(subject, message).await.unwrap().await.unwrap();
+    let receiver = Receiver::with(&format!("[handlers.bus]\n{}", back_end.table()));
+
+    assert_eq!(receiver.sender().send(sent.clone()).await.status, Some(202));
+
+    receiver.logged("delivered").await;
+    let log = receiver.log();
+    let said = log.iter().find(|line| line.to_string().contains("acknowledged as a duplicate"));
+    let said = said.unwrap_or_else(|| panic!("nothing is said of it: {log:#?}"));
+    assert_eq!(said["level"], "WARN");
+    for word in [message_id(&sent).as_str(), "bus", "TRADECLOUD"] {
+        assert!(said.to_string().contains(word), "{word}: {said}");
+    }
 }
 
 #[tokio::test]
