@@ -59,6 +59,8 @@ struct Memory(Mutex<Events>);
 struct Events {
     last: i64,
     numbers: HashMap<EventKey, i64>,
+    /// When the last one was received: that never goes back, whatever the clock does.
+    latest: Timestamp,
     /// In the order received.
     known: BTreeMap<i64, Known>,
     /// Those of them that a handler has to be given, or works on.
@@ -98,7 +100,7 @@ impl Memory {
 }
 
 impl Events {
-    fn store(&mut self, incoming: Incoming, routes: &[Route]) -> Receipt {
+    fn store(&mut self, mut incoming: Incoming, routes: &[Route]) -> Receipt {
         let known = self.numbers.get(&incoming.key).and_then(|number| self.known.remove(number));
         let duplicate = known.is_some();
         let deliveries = match known {
@@ -109,8 +111,15 @@ impl Events {
                 self.known.insert(number, Known { deliveries: failed, ..known });
                 return Receipt { duplicate };
             }
-            Some(known) => known.deliveries.into_iter().map(Delivery::again).collect(),
+            Some(known) => {
+                // A handler knows it again by that.
+                incoming.received = known.incoming.received;
+                known.deliveries.into_iter().map(Delivery::again).collect()
+            }
             None => {
+                incoming.received =
+                    incoming.received.max(self.latest.saturating_add(Duration::from_micros(1)).unwrap_or(self.latest));
+                self.latest = incoming.received;
                 let wanted = routes.iter().filter(|route| route.wants(&incoming.envelope));
                 wanted.map(|route| Delivery::new(&route.name)).collect()
             }

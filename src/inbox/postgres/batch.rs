@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use deadpool_postgres::ClientWrapper;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::{Error, Statement};
 
 use crate::dispatch::Route;
@@ -126,9 +126,23 @@ pub(super) fn storable(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 
-/// Does all of it in one transaction; returns for each row whether it is new, and for each end whether its
-/// claim still was ours. Durable on return.
-pub(super) async fn commit(db: &ClientWrapper, rows: &[&Row], ends: &[&End]) -> Result<(Vec<bool>, Vec<bool>), Error> {
+/// What a transaction has done.
+pub(super) struct Done {
+    /// For each row whether it is new.
+    pub(super) stored: Vec<bool>,
+    /// For each end whether its claim still was ours.
+    pub(super) ended: Vec<bool>,
+    /// When the last event of this receiver was received, as it is noted.
+    pub(super) latest: Option<Timestamp>,
+}
+
+/// Does all of it in one transaction. Durable on return. `latest` is as in [`Done`].
+pub(super) async fn commit(
+    db: &ClientWrapper,
+    rows: &[&Row],
+    ends: &[&End],
+    latest: Option<Timestamp>,
+) -> Result<Done, Error> {
     let lanes = rows.iter().filter_map(|row| row.lane).chain(ends.iter().map(|end| end.claim.lane));
     let [lock, store, deliver, finish, forget, advance] = [
         db.prepare_cached(LOCK).await?,
@@ -139,11 +153,11 @@ pub(super) async fn commit(db: &ClientWrapper, rows: &[&Row], ends: &[&End]) -> 
         db.prepare_cached(ADVANCE).await?,
     ];
     // Sent in this order, and all of it before the first answer is there.
-    let ((), (), stored, (), ended, (), (), (), ()) = tokio::try_join!(
+    let ((), (), (stored, latest), (), ended, (), (), (), ()) = tokio::try_join!(
         biased;
         db.batch_execute("BEGIN"),
         lock_lanes(db, &lock, lanes.collect()),
-        store_rows(db, &store, rows),
+        store_rows(db, &store, rows, latest),
         add_deliveries(db, &deliver, rows),
         finish_attempts(db, &finish, ends),
         forget_failures(db, &forget, ends),
@@ -152,7 +166,7 @@ pub(super) async fn commit(db: &ClientWrapper, rows: &[&Row], ends: &[&End]) -> 
         db.batch_execute("SET LOCAL statement_timeout = 0"),
         db.batch_execute("COMMIT"),
     )?;
-    Ok((stored, ended))
+    Ok(Done { stored, ended, latest })
 }
 
 const LOCK: &str = "SELECT count(pg_advisory_xact_lock(lane)) FROM unnest($1::bigint[]) AS lane";
@@ -167,24 +181,43 @@ pub(super) async fn lock_lanes(db: &ClientWrapper, lock: &Statement, mut lanes: 
     db.query_one(lock, &[&lanes]).await.map(drop)
 }
 
+/// When an event was received never goes back, within its order or shipment and from one event of this receiver to
+/// the next, whatever the clocks do: files are named after it. `$20` is that of this receiver's last one, if it is
+/// known; else the last of all are asked.
 const STORE: &str = "\
-    WITH batch AS MATERIALIZED (SELECT nextval('batches') * 1024 AS number)
+    WITH batch AS MATERIALIZED (SELECT nextval('batches') * 1024 AS number),
+    floor AS MATERIALIZED (
+        SELECT greatest(
+            $20::timestamptz,
+            (SELECT max(received) FROM (SELECT received FROM events WHERE $20::timestamptz IS NULL
+                                        ORDER BY number DESC LIMIT 1024) AS newest),
+            (SELECT max(newest.received)
+             FROM unnest($16::bigint[]) AS of (lane),
+                  LATERAL (SELECT e.received FROM events e WHERE e.lane = of.lane ORDER BY e.number DESC LIMIT 1)
+                      AS newest)
+        ) AS at)
     INSERT INTO events (number, key, id, received, path, content_type, kind, format, event_name, message_id,
                         subject, document, company, companies, created, lane, reason, status, body)
-    SELECT batch.number + place, key, id, received, path, content_type, kind, format, event_name, message_id,
+    SELECT batch.number + place, key, id, greatest(received, floor.at + (place + 1) * interval '1 microsecond'), path, content_type, kind, format, event_name, message_id,
            subject, document, company, companies, created, lane, reason, status, body
-    FROM batch, unnest($1::int[], $2::bytea[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
+    FROM batch, floor, unnest($1::int[], $2::bytea[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
                        $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
                        $15::text[], $16::bigint[], $17::text[], $18::int[], $19::bytea[])
          AS row (place, key, id, received, path, content_type, kind, format, event_name, message_id, subject,
                  document, company, companies, created, lane, reason, status, body)
-    ON CONFLICT (key) DO NOTHING RETURNING (number % 1024)::int";
+    ON CONFLICT (key) DO NOTHING RETURNING (number % 1024)::int, received";
 
-async fn store_rows(db: &ClientWrapper, store: &Statement, rows: &[&Row]) -> Result<Vec<bool>, Error> {
+async fn store_rows(
+    db: &ClientWrapper,
+    store: &Statement,
+    rows: &[&Row],
+    latest: Option<Timestamp>,
+) -> Result<(Vec<bool>, Option<Timestamp>), Error> {
     let mut new = vec![false; rows.len()];
     if rows.is_empty() {
-        return Ok(new);
+        return Ok((new, latest));
     }
+    let received = one_after_the_other(rows);
     let mut places: Vec<usize> = (0..rows.len()).collect();
     places.sort_by_key(|place| (rows[*place].key.0, *place));
     let sorted = || places.iter().map(|place| rows[*place]);
@@ -196,7 +229,7 @@ async fn store_rows(db: &ClientWrapper, store: &Statement, rows: &[&Row]) -> Res
                 &places.iter().map(|place| i32::try_from(*place).unwrap_or(i32::MAX)).collect::<Vec<_>>(),
                 &sorted().map(|row| row.key.0.as_slice()).collect::<Vec<_>>(),
                 &sorted().map(|row| row.id.as_str()).collect::<Vec<_>>(),
-                &sorted().map(|row| row.received).collect::<Vec<_>>(),
+                &places.iter().map(|place| received[*place]).collect::<Vec<_>>(),
                 &sorted().map(|row| row.path.as_str()).collect::<Vec<_>>(),
                 &text(|row| row.content_type.as_deref()),
                 &text(|row| row.kind),
@@ -212,15 +245,29 @@ async fn store_rows(db: &ClientWrapper, store: &Statement, rows: &[&Row]) -> Res
                 &text(|row| row.reason.as_deref()),
                 &sorted().map(|row| row.status).collect::<Vec<_>>(),
                 &sorted().map(|row| row.body.as_ref()).collect::<Vec<_>>(),
+                &latest,
             ],
         )
         .await?;
+    let mut latest = latest;
     for row in stored {
+        latest = latest.max(Some(row.get(1)));
         if let Some(new) = usize::try_from(row.get::<_, i32>(0)).ok().and_then(|place| new.get_mut(place)) {
             *new = true;
         }
     }
-    Ok(new)
+    Ok((new, latest))
+}
+
+/// When each of them was received, so that none is before or with the one that is stored before it.
+fn one_after_the_other(rows: &[&Row]) -> Vec<Timestamp> {
+    let mut latest = Timestamp::MIN;
+    let next = |row: &&Row| {
+        let least = latest.checked_add(SignedDuration::from_micros(1)).unwrap_or(Timestamp::MAX);
+        latest = row.received.max(least);
+        latest
+    };
+    rows.iter().map(next).collect()
 }
 
 /// Of the events that are new: those that were there keep the deliveries they have.

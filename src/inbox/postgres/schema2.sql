@@ -21,3 +21,6 @@ CREATE TABLE notes (
     name text PRIMARY KEY,
     at   timestamptz NOT NULL
 );
+
+-- The newest event of an order or shipment.
+CREATE INDEX events_lane ON events (lane, number);

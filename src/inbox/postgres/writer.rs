@@ -8,6 +8,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -83,8 +84,16 @@ impl Writer {
     }
 }
 
+/// The way to the database, and what is known from the last time.
+#[derive(Default)]
+struct Line {
+    connection: Option<Connection>,
+    /// See [`batch::Done::latest`]. Not known after a failure, which may have come behind the commit.
+    latest: Option<Timestamp>,
+}
+
 async fn run(pool: Pool, mut jobs: mpsc::Receiver<Job>) {
-    let (mut connection, mut held_over, mut failed) = (None, None, false);
+    let (mut line, mut held_over, mut failed) = (Line::default(), None, false);
     loop {
         let first = match held_over.take() {
             Some(job) => job,
@@ -106,7 +115,7 @@ async fn run(pool: Pool, mut jobs: mpsc::Receiver<Job>) {
             batch.push(job);
         }
         let works: Vec<&Work> = batch.iter().map(|job| &job.work).collect();
-        let answers = write(&pool, &mut connection, &works).await;
+        let answers = write(&pool, &mut line, &works).await;
         let failure = answers.iter().find_map(|answer| answer.as_ref().err()).cloned();
         for (job, answer) in batch.into_iter().zip(answers) {
             // Who has left does not need to hear it.
@@ -122,19 +131,19 @@ async fn run(pool: Pool, mut jobs: mpsc::Receiver<Job>) {
         } else if failed {
             tracing::info!("the inbox can write again");
         }
-        failed = connection.is_none();
+        failed = line.connection.is_none();
     }
 }
 
 /// Writes all of it, in one transaction if that can be; an answer for each.
-async fn write(pool: &Pool, connection: &mut Option<Connection>, works: &[&Work]) -> Vec<Result<bool, Failure>> {
-    match transaction(pool, connection, works).await {
+async fn write(pool: &Pool, line: &mut Line, works: &[&Work]) -> Vec<Result<bool, Failure>> {
+    match transaction(pool, line, works).await {
         Ok(new) => new.into_iter().map(Ok).collect(),
         Err(failure) if works.len() > 1 && is_of_one(&failure) => {
             let (begun, mut stopped, mut answers) = (Instant::now(), None, Vec::new());
             for work in works {
                 let alone = match &stopped {
-                    None => transaction(pool, connection, &[work]).await,
+                    None => transaction(pool, line, &[work]).await,
                     Some(failure) => Err(Failure::clone(failure)),
                 };
                 // Those behind it have waited long enough, or would fare no better.
@@ -147,9 +156,9 @@ async fn write(pool: &Pool, connection: &mut Option<Connection>, works: &[&Work]
     }
 }
 
-async fn transaction(pool: &Pool, connection: &mut Option<Connection>, works: &[&Work]) -> Result<Vec<bool>, Failure> {
+async fn transaction(pool: &Pool, line: &mut Line, works: &[&Work]) -> Result<Vec<bool>, Failure> {
     // A closed one has to go first, or the pool, which is for one, would wait for its place.
-    let open = connection.take().filter(|db| !db.is_closed());
+    let (open, latest) = (line.connection.take().filter(|db| !db.is_closed()), line.latest.take());
     let db = match open {
         Some(db) => db,
         None => pool.get().await?,
@@ -162,9 +171,9 @@ async fn transaction(pool: &Pool, connection: &mut Option<Connection>, works: &[
         }
     }
     // All its statements are under way at once: too much for a stack.
-    let (stored, ended) = within(LIMIT, Box::pin(batch::commit(&db, &rows, &ends))).await?;
-    *connection = Some(db);
-    let (mut stored, mut ended) = (stored.into_iter(), ended.into_iter());
+    let done = within(LIMIT, Box::pin(batch::commit(&db, &rows, &ends, latest))).await?;
+    *line = Line { connection: Some(db), latest: done.latest };
+    let (mut stored, mut ended) = (done.stored.into_iter(), done.ended.into_iter());
     let answer = |work: &&Work| match work {
         Work::Store(_) => stored.next(),
         Work::Finish(_) => ended.next(),

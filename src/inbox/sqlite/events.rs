@@ -19,14 +19,15 @@ const LARGE: usize = 64 << 10;
 /// Events that one step of a sweep looks at.
 const SWEEP_STEP: i64 = 500;
 
-/// Stores an event with its deliveries, unless the same message is there already.
+/// Stores an event with its deliveries, unless the same message is there already. When it was received never goes
+/// back from one event to the next, whatever the clock does: files are named after it.
 pub(super) fn store(db: &Connection, incoming: &Incoming, routes: &[Route]) -> rusqlite::Result<Receipt> {
     let envelope = &incoming.envelope;
     let stored = db
         .prepare_cached(
             "INSERT INTO events (key, id, received, path, content_type, kind, format, event_name, message_id,
                                  subject, document, company, companies, created, body)
-             VALUES (:key, :id, :received, :path, :content_type, :kind, :format, :event_name, :message_id,
+             VALUES (:key, :id, max(:received, coalesce((SELECT received + 1 FROM events ORDER BY number DESC LIMIT 1), 0)), :path, :content_type, :kind, :format, :event_name, :message_id,
                      :subject, :document, :company, :companies, :created, coalesce(:body, zeroblob(:size)))
              ON CONFLICT (key) DO NOTHING",
         )?
@@ -65,7 +66,7 @@ pub(super) fn refuse(db: &Connection, refused: &RefusedBody) -> rusqlite::Result
     let (key, id) = EventKey::random();
     db.prepare_cached(
         "INSERT INTO events (key, id, received, path, content_type, reason, status, body)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, coalesce(?8, zeroblob(?9)))",
+         VALUES (?1, ?2, max(?3, coalesce((SELECT received + 1 FROM events ORDER BY number DESC LIMIT 1), 0)), ?4, ?5, ?6, ?7, coalesce(?8, zeroblob(?9)))",
     )?
     .execute(params![
         key.0,
