@@ -63,6 +63,7 @@ pub mod cli;
 pub mod config;
 pub mod decode;
 pub mod dispatch;
+mod durable;
 pub mod event;
 pub mod handlers;
 pub mod inbox;

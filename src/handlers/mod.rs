@@ -241,6 +241,12 @@ pub trait Handler: Send + Sync + 'static {
     fn probe(&self) -> impl Future<Output = Result<String, String>> + Send {
         std::future::ready(Ok("nothing to try".to_owned()))
     }
+
+    /// Called once when the receiver begins to work with the handler, beside the first deliveries: to put in
+    /// order what a process before may have left, and to warn of what will not work.
+    fn start(&self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
 }
 
 /// A future on the heap, so that handlers of different types fit into one list.
@@ -253,6 +259,9 @@ pub trait DynHandler: Send + Sync + 'static {
 
     /// As [`Handler::probe`].
     fn probe(&self) -> Boxed<'_, Result<String, String>>;
+
+    /// As [`Handler::start`].
+    fn start(&self) -> Boxed<'_, ()>;
 }
 
 impl<H: Handler> DynHandler for H {
@@ -262,6 +271,10 @@ impl<H: Handler> DynHandler for H {
 
     fn probe(&self) -> Boxed<'_, Result<String, String>> {
         Box::pin(Handler::probe(self))
+    }
+
+    fn start(&self) -> Boxed<'_, ()> {
+        Box::pin(Handler::start(self))
     }
 }
 

@@ -129,6 +129,7 @@ impl Reloader {
         };
         let live = Arc::new(Live { reception, certificates, own, state: Mutex::new(state) });
         live.exchange(settings, &mut *live.state.lock().await).await?;
+        live.own.iter().for_each(|(_, handler)| begin(handler));
         Ok(Self(live))
     }
 
@@ -216,7 +217,15 @@ impl Live {
 
         // Put in place.
         let routes = handlers.iter().chain(&self.own).map(|(route, _)| route.clone()).collect();
-        state.handlers = handlers.iter().map(|(route, handler)| (route.name.clone(), Arc::clone(handler))).collect();
+        let of_before = std::mem::replace(
+            &mut state.handlers,
+            handlers.iter().map(|(route, handler)| (route.name.clone(), Arc::clone(handler))).collect(),
+        );
+        for (name, handler) in &state.handlers {
+            if !of_before.get(name).is_some_and(|old| Arc::ptr_eq(old, handler)) {
+                begin(handler);
+            }
+        }
         let jobs = handlers.into_iter().chain(self.own.iter().cloned());
         state.staff.assign(jobs.map(|(route, handler)| job(route, handler, &settings.delivery)).collect());
         reception.dispatch.reroute(routes);
@@ -290,6 +299,12 @@ fn keep_unchanged(settings: &mut Settings, state: &State) {
             }
         }
     }
+}
+
+/// Has a handler begin, without waiting for a back end that may hang.
+fn begin(handler: &SharedHandler) {
+    let handler = Arc::clone(handler);
+    tokio::spawn(async move { handler.start().await });
 }
 
 fn job(route: Route, handler: SharedHandler, delivery: &Delivery) -> Job {

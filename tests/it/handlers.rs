@@ -6,7 +6,10 @@ mod back_ends;
 mod dying;
 mod exec;
 mod file;
+mod file_faults;
+mod file_names;
 mod http;
+mod http_answers;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod nats;
@@ -49,7 +52,11 @@ fn event(id: &str) -> Event {
 }
 
 fn handler(table: &str) -> SharedHandler {
-    from_toml("erp", table).unwrap()
+    handler_named("erp", table)
+}
+
+fn handler_named(name: &str, table: &str) -> SharedHandler {
+    from_toml(name, table).unwrap()
 }
 
 /// The handler for a back end; an attempt may take three seconds.
@@ -117,7 +124,9 @@ async fn a_refusal_for_now_is_worth_another_try() {
         back_end.set(Mood::Accepts).await;
         let second = handler.deliver(&event("m-1")).await;
 
-        let reason = unavailable(first).reason;
+        let Unavailability { reason, of_one, .. } = unavailable(first);
+        // A program that fails, and a key that no queue is bound for, say nothing about other events.
+        assert_eq!(of_one, ["exec", "amqp"].contains(&back_end.name()), "{reason}");
         assert!(reason.contains(back_end.reason(Mood::RefusesForNow).unwrap()), "{reason}");
         assert_eq!(second, Outcome::Done, "{}", back_end.name());
         assert_eq!(back_end.taken().await.len(), 1, "{}", back_end.name());
@@ -141,6 +150,7 @@ async fn a_back_end_that_hangs_is_late_and_not_given_up() {
         let why = unavailable(outcome);
         assert_eq!(why.fault, Fault::Late, "{}", why.reason);
         assert!(why.reason.contains("3s"), "{}", why.reason);
+        assert!(!why.of_one, "nobody knows of any event that it would take: {}", why.reason);
         back_end.set(Mood::Accepts).await;
         assert_eq!(handler.deliver(&event("m-2")).await, Outcome::Done, "{}", back_end.name());
     }
@@ -181,6 +191,7 @@ async fn a_back_end_that_vanished_is_noticed_and_welcome_when_it_comes_back() {
         let first = unavailable(first);
         assert_eq!(first.fault, fault, "{}", first.reason);
         assert!(first.reason.contains(back_end.reason(Mood::Vanished).unwrap()), "{}", first.reason);
+        assert!(!first.of_one, "it takes no other event either: {}", first.reason);
         assert!(probe_of_nothing.is_err(), "{probe_of_nothing:?}");
         assert!(probe.is_ok(), "{probe:?}");
         assert_eq!(second, Outcome::Done, "{}", back_end.name());
@@ -204,6 +215,13 @@ fn every_mistake_in_a_table_is_named_with_its_key() {
         ("type = 'ftp'", "erp.type", "\"file\""),
         ("type = 'file'", "erp.directory", "is missing"),
         ("type = 'file'\ndirectory = 'x'\ndirectroy = 'y'", "erp.directroy", "Did you mean `directory`?"),
+        ("type = 'file'\ndirectory = 'x'\nmode = 640", "erp.mode", "in quotes: mode = \"0640\""),
+        ("type = 'file'\ndirectory = 'x'\nmode = 0o640", "erp.mode", "is a number"),
+        ("type = 'file'\ndirectory = 'x'\nmode = 'rw-r-----'", "erp.mode", "octal digits"),
+        ("type = 'file'\ndirectory = 'x'\nmode = '0648'", "erp.mode", "octal digits"),
+        ("type = 'file'\ndirectory = 'x'\nmode = '6'", "erp.mode", "octal digits"),
+        ("type = 'file'\ndirectory = 'x'\nmode = '4640'", "erp.mode", "more than the bits"),
+        ("type = 'file'\ndirectory = 'x'\nmode = '0300'", "erp.mode", "nobody read"),
         ("type = 'exec'", "erp.command", "is missing"),
         ("type = 'exec'\ncommand = []", "erp.command", "names no program"),
         ("type = 'http'", "erp.url", "is missing"),
@@ -213,6 +231,8 @@ fn every_mistake_in_a_table_is_named_with_its_key() {
         ("type = 'http'\nurl = 'https://erp.example'\nformat = 'xml'", "erp.format", "\"original\""),
         ("type = 'http'\nurl = 'https://erp.example'\nreject_on = [200]", "erp.reject_on", "400 to 599"),
         ("type = 'http'\nurl = 'https://erp.example'\nca_file = '/none'", "erp.ca_file", "cannot be read"),
+        ("type = 'http'\nurl = 'https://erp.example'\nretry_on_text = ['']", "erp.retry_on_text", "empty text"),
+        ("type = 'http'\nurl = 'https://erp.example'\nretry_on_text = 7", "erp.retry_on_text", "a list of texts"),
         ("type = 'http'\nurl = 'https://erp.example'\nauth = {}", "erp.auth.type", "is missing"),
         (
             "type = 'http'\nurl = 'https://erp.example'\n[auth]\ntype = 'basic'\nusername = 'a'",

@@ -1,6 +1,7 @@
 //! `events`, `send` and `replay` as somebody at a terminal uses them, against the real receiver.
 
 mod deliver;
+mod export;
 mod look;
 mod pending;
 mod play;

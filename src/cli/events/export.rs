@@ -1,7 +1,9 @@
-//! `events export`: JSON lines that `replay` and any script can read.
+//! `events export`: JSON lines that `replay` and any script can read. A file is for its owner only, as the inbox
+//! is, and there whole or not at all.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::fs::OpenOptions;
+use std::io::{BufWriter, ErrorKind, Write};
+use std::path::Path;
 
 use anyhow::Context as _;
 use base64::Engine as _;
@@ -9,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use super::{ExportArgs, pages};
+use crate::durable::{Folder, Part};
 use crate::inbox::{EventView, SharedInbox};
 
 /// One line: the event with its deliveries, and its body as text, or in Base64 if it is no UTF-8.
@@ -23,18 +26,49 @@ struct Line<'a> {
     body_base64: Option<String>,
 }
 
+/// For the owner only: it holds what the inbox holds.
+const MODE: u32 = 0o600;
+
 /// Writes every event that matches, the oldest first.
 pub(super) async fn run(inbox: &SharedInbox, args: &ExportArgs, out: &mut impl Write) -> anyhow::Result<()> {
-    match &args.output {
-        None => write(inbox, args, out).await,
-        Some(path) => {
-            let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-            let mut out = BufWriter::new(file);
-            write(inbox, args, &mut out).await?;
-            let file = out.into_inner().with_context(|| format!("cannot write {}", path.display()))?;
-            file.sync_all().with_context(|| format!("cannot write {}", path.display()))
+    let Some(path) = &args.output else { return write(inbox, args, out).await };
+    let failed = || format!("cannot write {}", path.display());
+    match path.metadata() {
+        Ok(there) if !there.is_file() => {
+            // A device or a pipe, which has nothing to be replaced.
+            let file = OpenOptions::new().write(true).open(path).with_context(failed)?;
+            return write(inbox, args, &mut BufWriter::new(file)).await;
         }
+        Ok(_) if !args.force => return Err(is_there(path)),
+        _ => {}
     }
+    // By way of a link, it is the file behind that which is meant.
+    let target = path.canonicalize().unwrap_or_else(|_| path.clone());
+    let folder_at = match target.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let folder = Folder::open(folder_at).with_context(failed)?;
+    let mut part = Part::create(folder_at, Some(MODE)).with_context(failed)?;
+    let mut out = BufWriter::new(part.file().with_context(failed)?);
+    write(inbox, args, &mut out).await.with_context(failed)?;
+    drop(out);
+    part.sync().with_context(failed)?;
+    if args.force {
+        part.put(&target).with_context(failed)?;
+    } else if let Err(error) = part.put_new(&target) {
+        // Somebody has made one meanwhile.
+        return Err(if error.kind() == ErrorKind::AlreadyExists {
+            is_there(path)
+        } else {
+            anyhow::Error::new(error).context(failed())
+        });
+    }
+    folder.sync().map(drop).with_context(failed)
+}
+
+fn is_there(path: &Path) -> anyhow::Error {
+    anyhow::anyhow!("{} is there already. Name another file, or replace it with --force", path.display())
 }
 
 async fn write(inbox: &SharedInbox, args: &ExportArgs, out: &mut impl Write) -> anyhow::Result<()> {

@@ -115,6 +115,9 @@ struct ExportArgs {
     /// Write to that file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<std::path::PathBuf>,
+    /// Replace that file if it is there
+    #[arg(long, requires = "output")]
+    force: bool,
 }
 
 #[derive(Debug, Clone, Args)]

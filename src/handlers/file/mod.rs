@@ -1,109 +1,256 @@
 //! Handler `file`: every event becomes a file in a directory, complete or not at all.
 //!
 //! The event is written under a temporary name (`.<random>.part`), synced, and renamed; so whoever
-//! picks up `*.json` never sees half an event. A temporary file that a power cut leaves behind may be
-//! deleted: its event is written again. A repeated attempt replaces the file of the first.
+//! picks up `*.json` never sees half an event. A temporary file that a power cut leaves behind is removed at
+//! the next start: its event is written again. A repeated attempt replaces the file of the first, and never one
+//! that is another's.
+//!
+//! The file that appears is a fact: an ERP may have taken it a moment later. So whatever can fail is tried
+//! before. What fails all the same behind that point is no reason to write the event once more.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+mod mode;
+mod name;
+
+use std::collections::HashMap;
+use std::io::{self, BufReader, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
-use aws_lc_rs::digest::{SHA256, digest};
+use serde::Deserialize;
 
-use super::{BuildError, Common, Configured, Handler, Outcome, Readable, SharedHandler};
+use self::mode::Mode;
+use super::{BuildError, Common, Configured, Fault, Handler, Outcome, Readable, SharedHandler, Unavailability};
 use crate::config::Section;
+use crate::durable::{self, Folder, Names, Part};
 use crate::event::Event;
 
 /// The keys of `type = "file"`, checked.
 #[derive(Debug)]
 pub struct Settings {
     directory: PathBuf,
+    mode: Mode,
 }
 
 impl Readable for Settings {
     fn read(section: &Section, _common: &Common) -> Option<Self> {
-        let directory = section.required_text("directory", "\"data/events\"")?;
+        let (directory, mode) = (section.required_text("directory", "\"data/events\""), Mode::read(section));
+        let directory = directory?;
         if directory.is_empty() {
             section.error("directory", "is empty. Name the directory that the events go to");
             return None;
         }
-        Some(Self { directory: directory.into() })
+        Some(Self { directory: directory.into(), mode: mode? })
     }
 }
 
 impl Configured for Settings {
-    fn build(self: Box<Self>, _name: &str) -> Result<SharedHandler, BuildError> {
-        Ok(std::sync::Arc::new(Files { directory: self.directory }))
+    fn build(self: Box<Self>, name: &str) -> Result<SharedHandler, BuildError> {
+        Ok(Arc::new(Files(Arc::new(Directory {
+            handler: name.to_owned(),
+            path: self.directory,
+            mode: self.mode.0,
+            placed: Mutex::default(),
+            trusted: AtomicBool::new(false),
+            warned: AtomicBool::new(false),
+        }))))
     }
 }
 
-struct Files {
-    directory: PathBuf,
-}
+struct Files(Arc<Directory>);
 
 impl Handler for Files {
     async fn deliver(&self, event: &Event) -> Outcome {
-        let (directory, event) = (self.directory.clone(), event.clone());
+        let (directory, event) = (Arc::clone(&self.0), event.clone());
         let written = tokio::task::spawn_blocking(move || match event.cloud_event() {
-            Ok(json) => write(&directory, &file_name(&event), &json).map_or_else(Outcome::ours, |()| Outcome::Done),
+            Ok(json) => match directory.write(&event, &json) {
+                Ok(()) => Outcome::Done,
+                Err(why) => Outcome::Unavailable(why),
+            },
             Err(error) => Outcome::rejected(format!("the body cannot be passed on: {error}")),
         });
         written.await.unwrap_or_else(|_| Outcome::ours("a fault of this program: writing the file panicked"))
     }
 
     async fn probe(&self) -> Result<String, String> {
-        let directory = self.directory.clone();
-        let tried = tokio::task::spawn_blocking(move || try_writing(&directory));
+        let directory = Arc::clone(&self.0);
+        let tried = tokio::task::spawn_blocking(move || directory.try_writing().map(|tried| tried.words));
         tried.await.unwrap_or_else(|error| Err(error.to_string()))
     }
-}
 
-/// `<received>-<event name>-<id>.json`. The last two come from outside: what is not safe in a file
-/// name of Linux and Windows is replaced, what is too long is cut, and then a digest keeps different
-/// events apart. The dash counts as unsafe in the event name only, so that the parts can be told apart.
-fn file_name(event: &Event) -> String {
-    let (name, id) = (event.envelope.event_name_or_changed(), event.id.as_str());
-    let safe_name = clean(name, 80, |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_'));
-    let safe_id = clean(id, 100, |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
-    let received = event.received.strftime("%Y%m%dT%H%M%S.%6fZ");
-    if safe_name == name && safe_id == id {
-        return format!("{received}-{safe_name}-{safe_id}.json");
+    async fn start(&self) {
+        let directory = Arc::clone(&self.0);
+        let _ = tokio::task::spawn_blocking(move || directory.begin()).await;
     }
-    let mut both = (name.len() as u64).to_le_bytes().to_vec();
-    both.extend_from_slice(name.as_bytes());
-    both.extend_from_slice(id.as_bytes());
-    let digest = digest(&SHA256, &both).as_ref().iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte));
-    format!("{received}-{safe_name}-{safe_id}~{digest:016x}.json")
 }
 
-fn clean(text: &str, longest: usize, safe: fn(char) -> bool) -> String {
-    text.chars().take(longest).map(|c| if safe(c) { c } else { '_' }).collect()
+/// By name and round, the folder that a file is in.
+type Placed = HashMap<(String, u32), Option<(u64, u64)>>;
+
+/// Where the files go.
+struct Directory {
+    /// The name the user gave the handler.
+    handler: String,
+    path: PathBuf,
+    /// Permission bits of the files.
+    mode: Option<u32>,
+    /// Files that have appeared although the last step failed behind that.
+    placed: Mutex<Placed>,
+    /// Whether the directory could be synced last time.
+    trusted: AtomicBool,
+    /// Whether it has been said that it cannot be synced.
+    warned: AtomicBool,
 }
 
-/// Writes the file durably; the error says which step failed on what.
-fn write(directory: &Path, name: &str, json: &[u8]) -> Result<(), String> {
-    make_directory(directory).map_err(at("the directory cannot be made", directory))?;
-    let temporary = directory.join(format!(".{}.part", uuid::Uuid::new_v4()));
-    let target = directory.join(name);
-    let written = write_synced(&temporary, json)
-        .map_err(at("the event cannot be written", directory))
-        .and_then(|()| fs::rename(&temporary, &target).map_err(at("the file cannot be renamed", &target)));
-    if let Err(error) = written {
-        // After a failed sync the same file is never to be trusted; the next attempt makes a new one.
-        let _ = fs::remove_file(&temporary);
-        return Err(error);
+/// What came of a trial.
+struct Tried {
+    words: String,
+    /// When it was, by the clock of the file system.
+    at: Option<SystemTime>,
+}
+
+impl Directory {
+    /// Writes the file durably; the reason says which step failed on what.
+    fn write(&self, event: &Event, json: &[u8]) -> Result<(), Unavailability> {
+        let ours = |reason: String| Unavailability::new(Fault::Ours, reason);
+        make_directory(&self.path).map_err(at("the directory cannot be made", &self.path)).map_err(ours)?;
+        let folder = Folder::open(&self.path).map_err(at(NOT_OPENED, &self.path)).map_err(ours)?;
+        let name = name::file_name(event);
+        let (target, key) = (self.path.join(&name), (name, event.round));
+        if self.placed().get(&key).is_some_and(|placed| *placed == folder.identity()) {
+            // It has appeared already. An ERP that takes the files away would get it twice.
+            self.sync(&folder).map_err(ours)?;
+            self.placed().remove(&key);
+            return Ok(());
+        }
+        let mut part = self.write_part(json).map_err(at("the event cannot be written", &self.path)).map_err(ours)?;
+        if !self.trusted.load(Ordering::Relaxed) {
+            self.sync(&folder).map_err(ours)?;
+        }
+        match part.put_new(&target) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                if !holds(&target, &event.id) {
+                    let what =
+                        "is there already, and what is in it is not this event. It is not replaced; move it away";
+                    return Err(ours(format!("{} {what}", target.display())).of_one());
+                }
+                part.put(&target)
+            }
+            put => put,
+        }
+        .map_err(at("the file cannot be renamed", &target))
+        .map_err(ours)?;
+        self.sync(&folder).map_err(|reason| {
+            self.placed().insert(key, folder.identity());
+            ours(format!("{reason}. The file is there, and is not written again"))
+        })
     }
-    sync_directory(directory).map_err(at("the directory cannot be synced", directory))
+
+    fn write_part(&self, content: &[u8]) -> io::Result<Part> {
+        let mut part = Part::create(&self.path, self.mode)?;
+        part.file()?.write_all(content)?;
+        part.sync()?;
+        Ok(part)
+    }
+
+    fn sync(&self, folder: &Folder) -> Result<(), String> {
+        let synced = folder.sync();
+        self.trusted.store(synced.is_ok(), Ordering::Relaxed);
+        if synced.map_err(at("the directory cannot be synced", &self.path))? == Names::NotItsToSync
+            && !self.warned.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(
+                handler = self.handler,
+                directory = %self.path.display(),
+                "this file system cannot sync a directory: events count as delivered, but whether the last files are \
+                 still there after a power cut is its own affair"
+            );
+        }
+        Ok(())
+    }
+
+    /// What is to be done before the first event.
+    fn begin(&self) {
+        match self.try_writing() {
+            Ok(Tried { at: Some(since), .. }) => {
+                // A folder that may not be listed shows nobody what was left in it.
+                if let Ok(removed @ 1..) = durable::remove_left_behind(&self.path, since) {
+                    tracing::info!(
+                        handler = self.handler,
+                        removed,
+                        "removed what was left half-written; those events are written again"
+                    );
+                }
+            }
+            Ok(_) => {}
+            Err(reason) => tracing::warn!(
+                handler = self.handler,
+                reason,
+                "event files cannot be written for now; until they can, events wait in the inbox"
+            ),
+        }
+    }
+
+    /// Whether events could be written: goes the whole way with a file of another name, in the directory or in
+    /// the nearest one above it that is there.
+    fn try_writing(&self) -> Result<Tried, String> {
+        let there = self.path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
+        let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
+        let failed = |what| at(what, there);
+        let folder = Folder::open(there).map_err(failed(NOT_OPENED))?;
+        let mut part = Part::create(there, self.mode).map_err(failed("event files cannot be made"))?;
+        let file = part.file().and_then(|file| file.write_all(b"{}"));
+        file.and_then(|()| part.sync()).map_err(failed("the event files cannot be written"))?;
+        let metadata = part.path().metadata().map_err(failed("the event files cannot be looked at"))?;
+        let named = part.path().with_extension("trial");
+        part.put_new(&named).map_err(failed("the event files cannot be renamed"))?;
+        let synced = folder.sync().map_err(failed("the directory cannot be synced"));
+        let _ = std::fs::remove_file(&named);
+        let unsynced = match synced? {
+            Names::Synced => "",
+            Names::NotItsToSync => "; its file system cannot sync a directory (power cuts are its own affair)",
+        };
+        let what = if there == self.path { "is writable" } else { "can be made" };
+        let words = format!("{} {what}{}{unsynced}", self.path.display(), rights(&metadata));
+        Ok(Tried { words, at: (there == self.path).then(|| metadata.modified().ok()).flatten() })
+    }
+
+    fn placed(&self) -> MutexGuard<'_, Placed> {
+        self.placed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is wrong where files may be put into a directory, but not listed.
+const NOT_OPENED: &str = "the directory cannot be opened, which it takes to make a file in it safe (right to read)";
+
+#[cfg(unix)]
+fn rights(metadata: &std::fs::Metadata) -> String {
+    use std::os::unix::fs::PermissionsExt as _;
+    format!(", its files get {}", mode::shown(metadata.permissions().mode()))
+}
+
+#[cfg(not(unix))]
+fn rights(_metadata: &std::fs::Metadata) -> String {
+    String::new()
+}
+
+/// Whether the file is one of ours with the event `id` in it. An empty one holds nothing.
+fn holds(path: &Path, id: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Known {
+        id: String,
+    }
+    let Ok(metadata) = path.symlink_metadata() else { return false };
+    if !metadata.is_file() {
+        return false;
+    }
+    let known = |file| serde_json::from_reader::<_, Known>(BufReader::new(file)).ok();
+    metadata.len() == 0 || std::fs::File::open(path).ok().and_then(known).is_some_and(|known| known.id == id)
 }
 
 fn at(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> String {
     move |error| format!("{what}: {}: {error}", path.display())
-}
-
-fn write_synced(path: &Path, json: &[u8]) -> io::Result<()> {
-    let mut file = File::create_new(path)?;
-    file.write_all(json)?;
-    file.sync_all()
 }
 
 /// Makes the directory and those above it, each durably: a file is only as safe as the way to it.
@@ -113,26 +260,11 @@ fn make_directory(directory: &Path) -> io::Result<()> {
     }
     let parent = directory.parent().unwrap_or(Path::new(""));
     make_directory(parent)?;
-    match fs::create_dir(directory) {
+    let folder = Folder::open(parent)?;
+    match std::fs::create_dir(directory) {
         // Another lane was quicker.
         Err(_) if directory.is_dir() => Ok(()),
         made => made,
     }?;
-    sync_directory(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
-}
-
-/// Makes new names in a directory durable. Windows has no such call and needs none.
-fn sync_directory(directory: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
-}
-
-/// Whether events could be written: makes and removes a file in the directory, or in the nearest one
-/// above it that is there.
-fn try_writing(directory: &Path) -> Result<String, String> {
-    let there = directory.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
-    let temporary = there.join(format!(".{}.part", uuid::Uuid::new_v4()));
-    let written = write_synced(&temporary, b"{}");
-    let _ = fs::remove_file(&temporary);
-    written.map_err(at("the event files cannot be written", there))?;
-    Ok(format!("{} {}", directory.display(), if there == directory { "is writable" } else { "can be made" }))
+    folder.sync().map(drop)
 }

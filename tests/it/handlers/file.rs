@@ -55,6 +55,36 @@ async fn a_repeated_attempt_replaces_the_file_of_the_first() {
 }
 
 #[tokio::test]
+async fn a_file_of_that_name_that_is_not_this_events_is_left_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let target = home.path().join("20261121T013812.123456Z-OrderIssuedByBuyer-m-1.json");
+    let handler = handler(&format!("type = 'file'\ndirectory = '{}'", home.path().display()));
+    for other in ["a note of somebody else", r#"{"id":"m-2","data":{}}"#, r#"{"ID":"m-1"}"#] {
+        std::fs::write(&target, other).unwrap();
+
+        let why = unavailable(handler.deliver(&event("m-1")).await);
+
+        assert!(why.reason.contains("is not this event") && why.of_one, "{}", why.reason);
+        assert_eq!(std::fs::read_to_string(&target).unwrap(), other);
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1, "nothing is left behind");
+    }
+    std::fs::remove_file(&target).unwrap();
+    assert_eq!(handler.deliver(&event("m-1")).await, Outcome::Done);
+}
+
+#[tokio::test]
+async fn an_empty_file_of_that_name_holds_nothing_and_is_replaced() {
+    let home = tempfile::tempdir().unwrap();
+    let target = home.path().join("20261121T013812.123456Z-OrderIssuedByBuyer-m-1.json");
+    std::fs::write(&target, "").unwrap();
+
+    let handler = handler(&format!("type = 'file'\ndirectory = '{}'", home.path().display()));
+
+    assert_eq!(handler.deliver(&event("m-1")).await, Outcome::Done);
+    assert!(std::fs::read_to_string(&target).unwrap().contains("m-1"));
+}
+
+#[tokio::test]
 async fn hostile_names_stay_in_the_directory() {
     let long = "x".repeat(300);
     for hostile in ["../../x", "..", "a/b", "a\\b", "a\0b", "CON", "con.json", "a:b", "tr.", "ü\n", "", long.as_str()]

@@ -26,9 +26,20 @@ impl FailingCalls {
         Self::inject(process, calls, &format!("error={error}:when={number}"))
     }
 
+    /// Lets `calls` fail that are on the file or folder at `path`, and no others.
+    pub fn on(path: &Path, process: u32, calls: &str, error: &str) -> Self {
+        let path = path.to_str().unwrap();
+        Self::inject_with(&["--trace-path", path], process, calls, &format!("error={error}"))
+    }
+
     fn inject(process: u32, calls: &str, fault: &str) -> Self {
+        Self::inject_with(&[], process, calls, fault)
+    }
+
+    fn inject_with(arguments: &[&str], process: u32, calls: &str, fault: &str) -> Self {
         let record = tempfile::NamedTempFile::new().unwrap();
         let started = Command::new("strace")
+            .args(arguments)
             .args(["--follow-forks", "--attach", &process.to_string(), "--output"])
             .arg(record.path())
             .args(["-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:{fault}")])
@@ -53,18 +64,25 @@ impl FailingCalls {
     }
 }
 
-/// One system call of a process fails, counted from its start.
+/// System calls of a process fail from its start on.
 pub struct FailingStart {
     record: tempfile::NamedTempFile,
     inject: String,
     calls: String,
+    path: Option<PathBuf>,
 }
 
 impl FailingStart {
     /// Lets one of `calls` fail: of each thread the one with this number.
     pub fn one(calls: &str, error: &str, number: usize) -> Self {
         let inject = format!("inject={calls}:error={error}:when={number}");
-        Self { record: tempfile::NamedTempFile::new().unwrap(), inject, calls: format!("trace={calls}") }
+        Self { record: tempfile::NamedTempFile::new().unwrap(), inject, calls: format!("trace={calls}"), path: None }
+    }
+
+    /// Lets `calls` fail that are on the file or folder at `path`, and no others.
+    pub fn on(path: &Path, calls: &str, error: &str) -> Self {
+        let (record, path) = (tempfile::NamedTempFile::new().unwrap(), Some(path.to_owned()));
+        Self { record, inject: format!("inject={calls}:error={error}"), calls: format!("trace={calls}"), path }
     }
 
     /// The programs to run another one under, so that this happens to it.
@@ -73,6 +91,7 @@ impl FailingStart {
         ["strace", "--daemonize", "--follow-forks", "--seccomp-bpf", "--quiet=all", "--output"]
             .into_iter()
             .chain([self.record.path().to_str().unwrap(), "-e", &self.calls, "-e", &self.inject])
+            .chain(self.path.iter().flat_map(|path| ["--trace-path", path.to_str().unwrap()]))
             .map(str::to_owned)
             .collect()
     }

@@ -1,0 +1,66 @@
+//! `mode`: who may read the files.
+
+use crate::config::Section;
+
+/// Permission bits; none for those that the umask leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mode(pub(super) Option<u32>);
+
+impl Mode {
+    /// Reads `mode`; `None` if a problem was noted.
+    pub(super) fn read(section: &Section) -> Option<Self> {
+        if !section.has("mode") {
+            // Asked for all the same, so that the key is known.
+            let _ = section.text("mode");
+            return Some(Self(None));
+        }
+        let text = section.text("mode")?;
+        let wrong = |what: &str| {
+            section.error("mode", format!("{what}. Write it as chmod does, in quotes: mode = \"0640\""));
+            None
+        };
+        if !section.is_text("mode") {
+            // A number in TOML is a decimal one, and 640 would be other rights than it looks like.
+            return wrong("is a number");
+        }
+        let digits = text.strip_prefix("0o").unwrap_or(&text);
+        let octal = digits.len() >= 3 && digits.bytes().all(|digit| matches!(digit, b'0'..=b'7'));
+        let Some(mode) = octal.then(|| u32::from_str_radix(digits, 8).ok()).flatten() else {
+            return wrong("is no permissions of three or four octal digits");
+        };
+        if mode > 0o777 {
+            return wrong("has more than the bits for reading, writing and executing");
+        }
+        if mode & 0o444 == 0 {
+            return wrong("lets nobody read the files");
+        }
+        if !cfg!(unix) {
+            section.error("mode", "has no meaning on this system. Take it out, and set the rights of the directory");
+            return None;
+        }
+        if mode & 0o002 != 0 {
+            section.warning("mode", "lets every user of this machine change the files");
+        }
+        Some(Self(Some(mode)))
+    }
+}
+
+/// As `ls` and chmod show it: `rw-r----- (0640)`.
+pub(super) fn shown(mode: u32) -> String {
+    let mode = mode & 0o777;
+    let letters: String =
+        (0..9).map(|place| if mode & (0o400 >> place) == 0 { '-' } else { ['r', 'w', 'x'][place % 3] }).collect();
+    format!("{letters} (0{mode:03o})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn rights_are_shown_as_ls_and_chmod_do() {
+        assert_eq!(shown(0o100_640), "rw-r----- (0640)");
+        assert_eq!(shown(0o755), "rwxr-xr-x (0755)");
+        assert_eq!(shown(0o004), "------r-- (0004)");
+    }
+}

@@ -1,0 +1,80 @@
+//! `events export --output`: a file for its owner, whole or not there, that replaces nothing unasked.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::support::faults::FailingStart;
+use crate::support::receiver::Receiver;
+use crate::support::sender::order_event;
+
+/// A receiver that has an event.
+async fn receiver_with_an_event() -> Receiver {
+    let receiver = Receiver::start();
+    assert_eq!(receiver.sender().send(order_event("order-1")).await.status, Some(202));
+    receiver
+}
+
+/// Names in its folder that are or were to become the export.
+fn exports(receiver: &Receiver) -> Vec<String> {
+    let names = receiver.folder().read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.contains("export") || name.ends_with(".part")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_is_for_its_owner_only() {
+    let receiver = receiver_with_an_event().await;
+
+    let output = receiver.run(&["events", "export", "-o", "export.jsonl"]);
+
+    assert!(output.status.success(), "{output:?}");
+    let mode = receiver.path("export.jsonl").metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "{mode:o}");
+    assert_eq!(std::fs::read_to_string(receiver.path("export.jsonl")).unwrap().lines().count(), 1);
+    assert_eq!(exports(&receiver), ["export.jsonl"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_there_is_replaced_only_by_force() {
+    let receiver = receiver_with_an_event().await;
+    let file = receiver.path("export.jsonl");
+    std::fs::write(&file, "what matters").unwrap();
+
+    let asked = receiver.run(&["events", "export", "--output", "export.jsonl"]);
+    let kept = std::fs::read_to_string(&file).unwrap();
+    let forced = receiver.run(&["events", "export", "--output", "export.jsonl", "--force"]);
+
+    let said = String::from_utf8_lossy(&asked.stderr).into_owned();
+    assert_eq!(asked.status.code(), Some(1), "{said}");
+    assert!(said.contains("export.jsonl is there already") && said.contains("--force"), "{said}");
+    assert_eq!(kept, "what matters");
+    assert!(forced.status.success(), "{forced:?}");
+    assert!(std::fs::read_to_string(&file).unwrap().contains("order-1"));
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_that_fails_leaves_nothing_and_the_old_file_as_it_was() {
+    let mut receiver = receiver_with_an_event().await;
+    let file = receiver.path("export.jsonl");
+
+    receiver.run_inside(FailingStart::one("fsync", "EIO", 1).inside());
+    let new = receiver.run(&["events", "export", "-o", "export.jsonl"]);
+    let left = exports(&receiver);
+    std::fs::write(&file, "of yesterday").unwrap();
+    receiver.run_inside(FailingStart::one("fsync", "EIO", 1).inside());
+    let forced = receiver.run(&["events", "export", "-o", "export.jsonl", "--force"]);
+
+    assert_eq!((new.status.code(), forced.status.code()), (Some(1), Some(1)), "{new:?} {forced:?}");
+    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "of yesterday");
+    assert_eq!(exports(&receiver), ["export.jsonl"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_is_written_to_without_force() {
+    let receiver = receiver_with_an_event().await;
+
+    let output = receiver.run(&["events", "export", "-o", "/dev/stdout"]);
+
+    assert!(output.status.success(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("order-1"));
+}
