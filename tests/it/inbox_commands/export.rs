@@ -16,7 +16,7 @@ async fn receiver_with_an_event() -> Receiver {
 /// Names in its folder that are or were to become the export.
 fn exports(receiver: &Receiver) -> Vec<String> {
     let names = receiver.folder().read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter(|name| name.contains("export") || name.ends_with(".part")).collect()
+    names.filter(|name| name.contains("export") || name.starts_with('.')).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
