@@ -54,6 +54,13 @@ impl AddressList {
         Self(texts.filter_map(|text| text.parse::<IpAddr>().ok()).map(IpNet::from).collect())
     }
 
+    /// All of both.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        self.0.extend(&other.0);
+        self
+    }
+
     /// Whether `address` is in one of the networks. An IPv4 address that arrives at an IPv6 socket
     /// (`::ffff:10.0.0.1`) counts as what it is.
     pub fn contains(&self, address: IpAddr) -> bool {

@@ -2,11 +2,11 @@
 //!
 //! Argon2id is slow and takes memory, on purpose. So a password that was right is remembered, and costs
 //! no more than a comparison from then on. Only what is new is computed, and there anybody may
-//! come with anything: it is done for one caller at a time, off the threads that serve the others, with
-//! a pause after each wrong one, and no more than a few may wait. Whoever finds no place is asked to come
-//! again, because it may be the right one.
+//! come with anything: it is done in turn, off the threads that serve the others, with a pause after each wrong
+//! one. Whoever is not served is asked to come again, because it may be the right one.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -14,13 +14,11 @@ use argon2::password_hash::PasswordVerifier as _;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params};
 use aws_lc_rs::{constant_time, hmac, rand};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
-/// Whoever holds it computes.
-static TURN: Semaphore = Semaphore::const_new(1);
-/// Callers that compute or wait for it.
-static PLACES: Semaphore = Semaphore::const_new(16);
+use super::turns;
+
 /// Passwords that are remembered as wrong: somebody forgot to change one, and it comes with each event.
 const MOST_WRONG: usize = 64;
 /// The largest memory of a digest, in KiB.
@@ -80,13 +78,12 @@ impl Argon2id {
         self.0.wrong().iter().any(|wrong| is_same(wrong, &tag))
     }
 
-    /// Computes the digest of `presented` and remembers whether it is right.
+    /// Computes the digest of `presented`, which came from that address, and remembers whether it is right.
     ///
     /// # Errors
     /// If too many wait for that already.
-    pub(super) async fn check(&self, presented: &[u8]) -> Result<(), &'static str> {
-        let place = PLACES.try_acquire().map_err(|_| BUSY)?;
-        let turn = TURN.acquire().await.map_err(|_| BUSY)?;
+    pub(super) async fn check(&self, presented: &[u8], from: IpAddr) -> Result<(), &'static str> {
+        let turn = turns::wait(from).await.ok_or(BUSY)?;
         if self.remembers(presented) || self.remembers_as_wrong(presented) {
             // Somebody else has come with it meanwhile.
             return Ok(());
@@ -96,13 +93,12 @@ impl Argon2id {
         // The turn goes along: whoever leaves does not make room for another computation.
         tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            let _place = place;
             let begun = Instant::now();
             let is_right = known.compute(&presented);
             let pause = begun.elapsed();
             let _ = tell.send(());
             if !is_right {
-                // However many come with wrong ones, they take half of one processor at the most.
+                // However many come with wrong ones, they take half of a processor at the most.
                 std::thread::sleep(pause);
             }
         });

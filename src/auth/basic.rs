@@ -1,5 +1,6 @@
 //! User name and password (RFC 7617).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use aws_lc_rs::constant_time;
@@ -81,10 +82,10 @@ impl Credential for Basic {
         }
     }
 
-    async fn learn(&self, authorization: &Authorization<'_>) -> Result<(), &'static str> {
+    async fn learn(&self, authorization: &Authorization<'_>, from: IpAddr) -> Result<(), &'static str> {
         let pair = presented(authorization);
         match pair.as_ref().and_then(|pair| self.password_of(pair)) {
-            Some(password) => self.password.check(password).await,
+            Some(password) => self.password.check(password, from).await,
             None => Ok(()),
         }
     }

@@ -1,5 +1,6 @@
 //! A static token (RFC 6750).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::kept::Kept;
@@ -38,9 +39,9 @@ impl Credential for Bearer {
         }
     }
 
-    async fn learn(&self, authorization: &Authorization<'_>) -> Result<(), &'static str> {
+    async fn learn(&self, authorization: &Authorization<'_>, from: IpAddr) -> Result<(), &'static str> {
         match authorization.of_scheme("Bearer") {
-            Some(token) => self.0.check(token.as_bytes()).await,
+            Some(token) => self.0.check(token.as_bytes(), from).await,
             None => Ok(()),
         }
     }

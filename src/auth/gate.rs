@@ -9,7 +9,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, HeaderValue, request};
 use tokio::task::JoinSet;
 
-use super::{AddressList, Authorization, Finding, SharedCredential};
+use super::{AddressList, Authorization, Finding, SharedCredential, turns};
 
 /// Who may call: any of the credentials, from any of the addresses.
 #[derive(Debug, Clone)]
@@ -91,17 +91,19 @@ impl Gate {
         self.allow_from.as_ref().is_none_or(|list| list.contains(address))
     }
 
-    /// Lets a request through if its caller proves who it is, from whatever address: what somebody known
-    /// sends from the wrong one is refused, but kept. Looks at the head only.
+    /// Lets a request from that address through if its caller proves who it is. Looks at the head only.
     ///
-    /// Takes long only if something must be learnt of others first; whoever has no time to wait may drop
-    /// it and have the sender come again.
+    /// Takes long only if something must be learnt first, which is done for the addresses that events are
+    /// taken from only; whoever has no time to wait may drop it and have the sender come again.
     ///
     /// # Errors
     /// [`Denied`], which says how to answer.
-    pub async fn admit(&self, request: Request) -> Result<Verified, Denied> {
-        match self.who(request.headers()).await? {
-            (caller, None) => Ok(Verified::new(caller, request)),
+    pub async fn admit(&self, request: Request, from: IpAddr) -> Result<Verified, Denied> {
+        match self.who(request.headers(), from).await? {
+            (caller, None) => {
+                turns::know(from);
+                Ok(Verified::new(caller, request))
+            }
             (caller, Some(reason)) => {
                 Err(Denied::Forbidden { verified: Box::new(Verified::new(caller, request)), reason })
             }
@@ -133,11 +135,11 @@ impl Gate {
     }
 
     /// The caller, and why it may not call.
-    async fn who(&self, headers: &HeaderMap) -> Result<(Caller, Option<String>), Denied> {
+    async fn who(&self, headers: &HeaderMap, from: IpAddr) -> Result<(Caller, Option<String>), Denied> {
         let (value, authorization) = sole(headers).map_err(|what| self.denied(what))?;
         match self.compared(&authorization) {
             Some(caller) => Ok((caller, None)),
-            None => self.examined(value, &authorization).await,
+            None => self.examined(value, &authorization, from).await,
         }
     }
 
@@ -158,10 +160,18 @@ impl Gate {
         &self,
         header: &HeaderValue,
         authorization: &Authorization<'_>,
+        from: IpAddr,
     ) -> Result<(Caller, Option<String>), Denied> {
         let mut findings: Vec<_> =
             self.credentials.iter().map(|(_, credential)| credential.examine(authorization)).collect();
-        if !findings.contains(&Finding::Right) {
+        if !self.allows(from) {
+            // Anybody may be there. Nothing is computed for them, and nobody is asked.
+            for finding in &mut findings {
+                if let Finding::Unsure(what) = finding {
+                    *finding = Finding::Wrong(Some((what, String::new())));
+                }
+            }
+        } else if !findings.contains(&Finding::Right) {
             // All of them at once: one issuer that hangs must not hold up the token of another.
             let mut learning = JoinSet::new();
             for (index, finding) in findings.iter().enumerate() {
@@ -169,7 +179,7 @@ impl Gate {
                     let (credential, header) = (Arc::clone(&self.credentials[index].1), header.clone());
                     learning.spawn(async move {
                         match Authorization::parse(header.as_bytes()) {
-                            Some(authorization) => (index, credential.learn(&authorization).await),
+                            Some(authorization) => (index, credential.learn(&authorization, from).await),
                             None => (index, Ok(())),
                         }
                     });

@@ -10,7 +10,9 @@ mod bearer;
 mod gate;
 mod kept;
 mod oauth;
+mod turns;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use address::AddressList;
@@ -35,12 +37,13 @@ pub trait Credential: Send + Sync + std::fmt::Debug {
         Finding::Wrong(None)
     }
 
-    /// Finds out what was missing for [`Finding::Unsure`]. Whoever gets tired of waiting may leave.
+    /// Finds out what was missing for [`Finding::Unsure`], for a caller at that address. Whoever gets tired of
+    /// waiting may leave.
     ///
     /// # Errors
     /// If it could not be found out now: why, to be told to the caller. The next examination may still have
     /// changed.
-    async fn learn(&self, _authorization: &Authorization<'_>) -> Result<(), &'static str> {
+    async fn learn(&self, _authorization: &Authorization<'_>, _from: IpAddr) -> Result<(), &'static str> {
         Ok(())
     }
 

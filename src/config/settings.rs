@@ -138,8 +138,11 @@ impl Settings {
         root.finish();
         Some(Self {
             server: server?,
+            anywhere: Gate {
+                allow_from: allowed_somewhere(&endpoints),
+                credentials: credentials.into_iter().collect(),
+            },
             endpoints,
-            anywhere: Gate { credentials: credentials.into_iter().collect(), allow_from: None },
             inbox: inbox?,
             delivery: delivery?,
             handlers,
@@ -322,6 +325,13 @@ fn read_credentials(root: &Section) -> BTreeMap<String, SharedCredential> {
         }
     }
     credentials
+}
+
+/// The addresses that events are taken from at one endpoint or another.
+fn allowed_somewhere(endpoints: &[Endpoint]) -> Option<AddressList> {
+    let mut lists = endpoints.iter().map(|endpoint| endpoint.gate.allow_from.as_ref());
+    let first = lists.next()??.clone();
+    lists.try_fold(first, |all, list| Some(all.and(list?)))
 }
 
 fn read_endpoints(root: &Section, credentials: &BTreeMap<String, SharedCredential>) -> Vec<Endpoint> {

@@ -66,7 +66,7 @@ pub(crate) async fn receive(
         return misdirected(reception, &endpoint.gate, address, request, refusal).await;
     }
     let path = request.uri().path().to_owned();
-    let (Verified { caller, head, body, .. }, left) = match admit(&reception, &endpoint.gate, request).await {
+    let (Verified { caller, head, body, .. }, left) = match admit(&reception, &endpoint.gate, request, address).await {
         Ok(admitted) => admitted,
         Err(Denied::Credentials { reason, detail, challenges }) => {
             if let Some(left) = reception.grace.left(&endpoint, address, &*reception.inbox).await {
@@ -79,7 +79,10 @@ pub(crate) async fn receive(
         Err(Denied::Forbidden { verified, reason }) => {
             return keep_all(reception, *verified, address, refuse(Why::Caller, reason)).await;
         }
-        Err(Denied::Unsure { reason }) => return Answer::ComeAgain(ComeAgain::Credentials(reason)),
+        Err(Denied::Unsure { reason }) => {
+            reception.turned_away.note_doubt(address, &path, reason);
+            return Answer::ComeAgain(ComeAgain::Credentials(reason));
+        }
     };
     reception.grace.worked(&endpoint);
     let arrival = Arrival::new(&head, &caller.credential, address);
@@ -97,10 +100,15 @@ pub(crate) async fn receive(
 
 /// Has the gate look at a request; says how much of the time for the answer is left after that. Half of it is
 /// for the work that comes then.
-async fn admit(reception: &Reception, gate: &Gate, request: Request) -> Result<(Verified, Duration), Denied> {
+async fn admit(
+    reception: &Reception,
+    gate: &Gate,
+    request: Request,
+    from: IpAddr,
+) -> Result<(Verified, Duration), Denied> {
     let (begun, within) = (Instant::now(), reception.server.answer_within);
     let lease = request.extensions().get::<Lease>().cloned();
-    let admitted = timeout(within / 2, gate.admit(request)).await;
+    let admitted = timeout(within / 2, gate.admit(request, from)).await;
     let admitted = admitted
         .map_err(|_| Denied::Unsure { reason: "whether the credentials are right is not found out in time" })?;
     if matches!(admitted, Ok(_) | Err(Denied::Forbidden { .. })) {
@@ -150,7 +158,7 @@ pub(crate) async fn misdirected(
     refusal: Refusal,
 ) -> Answer {
     let (path, tries) = (request.uri().path().to_owned(), request.headers().contains_key(AUTHORIZATION));
-    match admit(&reception, gate, request).await {
+    match admit(&reception, gate, request, address).await {
         Ok((verified, _)) => keep_all(reception, verified, address, refusal).await,
         Err(Denied::Forbidden { verified, .. }) => keep_all(reception, *verified, address, refusal).await,
         Err(Denied::Unsure { reason }) => Answer::ComeAgain(ComeAgain::Credentials(reason)),

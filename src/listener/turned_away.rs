@@ -19,6 +19,7 @@ pub(crate) struct TurnedAway {
     tradecloud: Sparing,
     others: Sparing,
     delayed: Sparing,
+    unsure: [Sparing; 2],
 }
 
 impl TurnedAway {
@@ -29,6 +30,7 @@ impl TurnedAway {
             tradecloud: Sparing::default(),
             others: Sparing::default(),
             delayed: Sparing::default(),
+            unsure: Default::default(),
         }
     }
 
@@ -47,6 +49,19 @@ impl TurnedAway {
             left = %humantime::format_duration(left),
             "credentials that worked lately do not work any more: the sender is asked to come again (auth_grace), but \
              when that is over, its events are gone; correct the portal's settings or the credentials here"
+        );
+    }
+
+    /// Notes that somebody was asked to come again because nobody can say whether its credentials are right.
+    pub(crate) fn note_doubt(&self, address: IpAddr, path: &str, reason: &str) {
+        let sparing = &self.unsure[usize::from(self.known.contains(address))];
+        let Some(unsaid) = sparing.speak(Instant::now()) else { return };
+        tracing::warn!(
+            reason,
+            from = %address,
+            path = ?shortened(path),
+            unsaid,
+            "whether credentials are right cannot be said now: the sender is asked to come again"
         );
     }
 

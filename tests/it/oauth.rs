@@ -4,7 +4,9 @@ mod forged;
 mod forgeries;
 mod good;
 mod keys;
+mod late;
 mod settings;
+mod unnamed;
 
 use serde_json::{Value, json};
 
@@ -21,9 +23,12 @@ fn configuration(issuer: &Issuer) -> String {
     )
 }
 
+/// With time enough to ask an issuer, however busy the machine is.
+const PATIENT: &str = "server.answer_within = \"60s\"\n";
+
 /// A receiver that takes the tokens of an issuer, and has asked it for its keys.
 async fn receiver_of(issuer: &Issuer) -> Receiver {
-    let receiver = Receiver::with(&configuration(issuer));
+    let receiver = Receiver::with(&format!("{PATIENT}{}", configuration(issuer)));
     receiver.logged("the keys of an issuer are known").await;
     receiver
 }

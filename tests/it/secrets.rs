@@ -4,6 +4,7 @@ mod command;
 mod digests;
 mod files;
 mod flood;
+mod guessing;
 mod leaks;
 mod memory;
 

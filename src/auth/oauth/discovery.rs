@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use reqwest::{Certificate, Client, StatusCode, Url};
 use serde::Deserialize;
+use tokio::time::Instant;
 
+use super::clock::Clock;
 use super::keys::Keys;
 use crate::handlers::http;
 
@@ -33,6 +35,8 @@ pub(super) struct Published {
     pub(super) key_set: Vec<u8>,
     /// The keys in it.
     pub(super) keys: Keys,
+    /// What its clock says, if it told.
+    pub(super) clock: Option<Clock>,
 }
 
 #[derive(Deserialize)]
@@ -54,7 +58,7 @@ impl Source {
 
     async fn ask_at_leisure(&self) -> Result<Published, String> {
         let client = http::client(&self.document, &self.roots).map_err(|error| http::cause(&error))?;
-        let document = get(&client, &self.document).await?;
+        let (document, clock) = get(&client, &self.document).await?;
         let document: Document = serde_json::from_slice(&document)
             .map_err(|_| format!("{} is no discovery document (issuer, jwks_uri)", self.document))?;
         if document.issuer != self.issuer {
@@ -67,9 +71,10 @@ impl Source {
         if !is_safe(&key_set_at) {
             return Err(format!("{} names keys at {key_set_at}, which is not https", self.document));
         }
-        let key_set = get(&client, &key_set_at).await?;
+        let (key_set, later_clock) = get(&client, &key_set_at).await?;
         let keys = Keys::parse(&key_set).map_err(|what| format!("{key_set_at} {what}"))?;
-        Ok(Published { access_token_issuer: document.access_token_issuer, key_set, keys })
+        let clock = Clock::latest(clock, later_clock);
+        Ok(Published { access_token_issuer: document.access_token_issuer, key_set, keys, clock })
     }
 }
 
@@ -78,12 +83,15 @@ pub(super) fn is_safe(url: &Url) -> bool {
     url.scheme() == "https" || (url.scheme() == "http" && http::on_loopback(url))
 }
 
-async fn get(client: &Client, url: &Url) -> Result<Vec<u8>, String> {
+/// What is there, and what the clock of whoever gave it says.
+async fn get(client: &Client, url: &Url) -> Result<(Vec<u8>, Option<Clock>), String> {
+    let asked = Instant::now();
     let request = client.get(url.clone()).header("accept", "application/json");
     let mut response = request.send().await.map_err(|error| http::failed(url, &error).reason)?;
     if response.status() != StatusCode::OK {
         return Err(format!("{url} answered {}", response.status()));
     }
+    let clock = Clock::read(response.headers(), asked);
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| http::failed(url, &error).reason)? {
         if body.len() + chunk.len() > LARGEST {
@@ -91,5 +99,5 @@ async fn get(client: &Client, url: &Url) -> Result<Vec<u8>, String> {
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
+    Ok((body, clock))
 }

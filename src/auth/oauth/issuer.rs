@@ -10,9 +10,11 @@ use serde_json::value::RawValue;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
+use super::clock::Clock;
 use super::discovery::{Published, Source};
 use super::keys::Keys;
 use super::stored::{self, Stored};
+use super::unknown::Unknown;
 
 /// Pause between two times that the issuer is asked by itself.
 const PERIOD: Duration = Duration::from_secs(3600);
@@ -31,6 +33,9 @@ pub(super) struct Issuer {
     file: PathBuf,
     known: RwLock<Option<Arc<Known>>>,
     asking: Mutex<Asking>,
+    keeping: tokio::sync::Mutex<()>,
+    /// Keys that tokens of it name, and that it does not have.
+    pub(super) unknown: Unknown,
 }
 
 /// What the issuer said when it was last asked.
@@ -39,6 +44,8 @@ pub(super) struct Known {
     pub(super) access_token_issuer: Option<String>,
     /// Its keys.
     pub(super) keys: Keys,
+    /// Its clock, if it has been asked since the start and told.
+    pub(super) clock: Option<Clock>,
     fetched: Timestamp,
 }
 
@@ -48,8 +55,27 @@ struct Asking {
     running: Option<watch::Receiver<()>>,
     last: Option<Instant>,
     last_on_demand: Option<Instant>,
-    /// Why the last time failed.
-    trouble: Option<String>,
+    /// The last time failed.
+    trouble: bool,
+}
+
+/// What the issuer said, for the disk and the log.
+struct News {
+    /// The ids of the keys, if they are others than before.
+    ids: Option<Vec<String>>,
+    access_token_issuer: Option<String>,
+    fetched: Timestamp,
+    key_set: Vec<u8>,
+}
+
+/// Why nothing was learnt of an issuer that counts for a token which is here now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotLearnt {
+    /// It was asked a moment ago, or somebody else had it asked just then: what it said may be older than the
+    /// token.
+    TooEarly,
+    /// It cannot be asked.
+    Trouble,
 }
 
 /// Who wants the issuer to be asked.
@@ -63,7 +89,8 @@ impl Issuer {
     /// An issuer of whom nothing is known yet; what is known is kept below `directory`.
     pub(super) fn new(source: Source, directory: &std::path::Path) -> Self {
         let file = stored::file(directory, &source.issuer, &source.document);
-        Self { source, file, known: RwLock::default(), asking: Mutex::default() }
+        let (known, asking, keeping) = (RwLock::default(), Mutex::default(), tokio::sync::Mutex::default());
+        Self { source, file, known, asking, keeping, unknown: Unknown::default() }
     }
 
     /// The issuer's name.
@@ -87,14 +114,14 @@ impl Issuer {
         {
             let (access_token_issuer, fetched) = (stored.access_token_issuer, stored.fetched);
             tracing::debug!(issuer = self.name(), %fetched, "keys of an issuer read from disk");
-            self.set(Known { access_token_issuer, keys, fetched });
+            self.set(Known { access_token_issuer, keys, clock: None, fetched });
         }
         let issuer = Arc::downgrade(self);
         tokio::spawn(async move {
             while let Some(issuer) = issuer.upgrade() {
                 let asked = issuer.ask(Occasion::Clock).await;
                 drop(issuer);
-                sleep(if asked.is_ok() { PERIOD } else { PERIOD_OF_TROUBLE }).await;
+                sleep(if asked == Err(NotLearnt::Trouble) { PERIOD_OF_TROUBLE } else { PERIOD }).await;
             }
         });
     }
@@ -103,8 +130,12 @@ impl Issuer {
     ///
     /// # Errors
     /// If it was not asked anew, or could not be: then nobody knows whether the key is the issuer's.
-    pub(super) async fn learn(self: &Arc<Self>) -> Result<(), String> {
-        self.ask(Occasion::Demand).await
+    pub(super) async fn learn(self: &Arc<Self>) -> Result<(), NotLearnt> {
+        match self.ask(Occasion::Demand).await {
+            // At a start, for example, it is asked anyway. That may be repeated, unless somebody has done so.
+            Err(NotLearnt::TooEarly) => self.ask(Occasion::Demand).await,
+            asked => asked,
+        }
     }
 
     /// Asks and keeps nothing; how many keys there are.
@@ -113,20 +144,20 @@ impl Issuer {
         Ok(format!("{} publishes {} key(s) of use", self.source.document, published.keys.ids().len()))
     }
 
-    async fn ask(self: &Arc<Self>, occasion: Occasion) -> Result<(), String> {
+    async fn ask(self: &Arc<Self>, occasion: Occasion) -> Result<(), NotLearnt> {
         let (mut answered, is_mine) = self.begin(occasion)?;
         // An error says that whoever asked is gone, which is an answer as well.
         let _ = answered.changed().await;
-        if let Some(trouble) = &self.asking().trouble {
-            return Err(trouble.clone());
+        if self.asking().trouble {
+            return Err(NotLearnt::Trouble);
         }
         // What others began may have been answered before the token was made.
-        if is_mine { Ok(()) } else { Err("its keys were asked for a moment too early".to_owned()) }
+        if is_mine { Ok(()) } else { Err(NotLearnt::TooEarly) }
     }
 
     /// Has somebody ask, unless somebody does already: what to wait for, and whether it began just now. Or
     /// why it is too early to ask.
-    fn begin(self: &Arc<Self>, occasion: Occasion) -> Result<(watch::Receiver<()>, bool), String> {
+    fn begin(self: &Arc<Self>, occasion: Occasion) -> Result<(watch::Receiver<()>, bool), NotLearnt> {
         let mut asking = self.asking();
         // Without its sender, whoever asked has ended in a panic.
         if let Some(running) = asking.running.as_ref().filter(|running| running.has_changed().is_ok()) {
@@ -135,8 +166,7 @@ impl Issuer {
         let (last, pause) =
             if self.known().is_some() { (asking.last_on_demand, PAUSE) } else { (asking.last, PAUSE_WITHOUT_KEYS) };
         if occasion == Occasion::Demand && last.is_some_and(|last| last.elapsed() < pause) {
-            let early = || format!("it was asked for its keys less than {pause:?} ago");
-            return Err(asking.trouble.clone().unwrap_or_else(early));
+            return Err(if asking.trouble { NotLearnt::Trouble } else { NotLearnt::TooEarly });
         }
         let (done, running) = watch::channel(());
         asking.running = Some(running.clone());
@@ -147,48 +177,59 @@ impl Issuer {
         // On a task of its own, which nobody who leaves can stop.
         let issuer = Arc::clone(self);
         tokio::spawn(async move {
-            let trouble = issuer.refresh().await.err();
-            let mut asking = issuer.asking();
-            asking.running = None;
-            asking.trouble = trouble;
-            drop(asking);
+            let news = match issuer.source.ask().await {
+                Ok(published) => Some(issuer.take(published)),
+                Err(trouble) => {
+                    issuer.complain(&trouble);
+                    None
+                }
+            };
+            issuer.end(news.is_none());
             done.send_replace(());
+            // Whoever waits for a key need not wait for the disk, too.
+            if let Some(news) = news {
+                issuer.keep(news).await;
+            }
         });
         Ok((running, true))
     }
 
-    async fn refresh(&self) -> Result<(), String> {
-        match self.source.ask().await {
-            Ok(published) => {
-                self.take(published).await;
-                Ok(())
-            }
-            Err(trouble) => {
-                self.complain(&trouble);
-                Err(trouble)
-            }
-        }
+    fn end(&self, trouble: bool) {
+        let mut asking = self.asking();
+        asking.running = None;
+        asking.trouble = trouble;
     }
 
-    /// Uses what the issuer said, and keeps it on disk.
-    async fn take(&self, published: Published) {
-        let Published { access_token_issuer, key_set, keys } = published;
-        let fetched = Timestamp::now();
-        let news = self.known().is_none_or(|known| known.keys.ids() != keys.ids());
-        if news {
-            tracing::info!(issuer = self.name(), keys = ?keys.ids(), "the keys of an issuer are known");
+    /// Uses what the issuer said.
+    fn take(&self, published: Published) -> News {
+        let Published { access_token_issuer, key_set, keys, clock } = published;
+        let (fetched, ids) = (Timestamp::now(), keys.ids().into_iter().map(str::to_owned).collect::<Vec<_>>());
+        let others = self.known().is_none_or(|known| known.keys.ids() != ids);
+        if others {
+            self.unknown.forget();
         }
-        self.set(Known { access_token_issuer: access_token_issuer.clone(), keys, fetched });
-        let Ok(key_set) = String::from_utf8(key_set).map(RawValue::from_string) else { return };
-        let Ok(key_set) = key_set else { return };
-        let (issuer, document) = (self.source.issuer.clone(), self.source.document.to_string());
-        let stored = Stored { issuer, document, access_token_issuer, fetched, key_set };
-        let file = self.file.clone();
-        let saved = tokio::task::spawn_blocking(move || {
-            stored::save(&file, &stored).map_err(|error| format!("{}: {error}", file.display()))
-        });
-        if let Ok(Err(error)) = saved.await {
-            tracing::warn!(error, "the keys of an issuer cannot be kept on disk; a restart will need the issuer");
+        self.set(Known { access_token_issuer: access_token_issuer.clone(), keys, clock, fetched });
+        News { ids: others.then_some(ids), access_token_issuer, fetched, key_set }
+    }
+
+    /// Keeps on disk what the issuer said, for the next start, and tells the log.
+    async fn keep(&self, news: News) {
+        let _one_after_the_other = self.keeping.lock().await;
+        let News { ids, access_token_issuer, fetched, key_set } = news;
+        let key_set = String::from_utf8(key_set).ok().and_then(|text| RawValue::from_string(text).ok());
+        if let Some(key_set) = key_set {
+            let (issuer, document) = (self.source.issuer.clone(), self.source.document.to_string());
+            let stored = Stored { issuer, document, access_token_issuer, fetched, key_set };
+            let file = self.file.clone();
+            let saved = tokio::task::spawn_blocking(move || {
+                stored::save(&file, &stored).map_err(|error| format!("{}: {error}", file.display()))
+            });
+            if let Ok(Err(error)) = saved.await {
+                tracing::warn!(error, "the keys of an issuer cannot be kept on disk; a restart will need the issuer");
+            }
+        }
+        if let Some(keys) = ids {
+            tracing::info!(issuer = self.name(), ?keys, "the keys of an issuer are known");
         }
     }
 

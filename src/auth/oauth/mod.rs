@@ -1,27 +1,34 @@
 //! Access tokens (JWT) of an issuer with OpenID discovery: Entra ID v1.0 and v2.0, ADFS, B2C and others.
 //!
 //! `token` takes apart what was presented, `keys` checks who signed it, `issuer` knows the keys and
-//! learns new ones (`discovery` asks, `stored` keeps them on disk). Whether the token is good is decided
+//! learns new ones (`discovery` asks, `stored` keeps them on disk, `unknown` are those that it does not have),
+//! and `clock` is what it goes by. Whether the token is good is decided
 //! here. Until its signature is checked, what a token says of itself is used to refuse it only.
 
+mod clock;
 mod discovery;
 mod issuer;
 mod keys;
 mod stored;
 mod token;
+mod unknown;
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::Timestamp;
 
+use self::clock::Clock;
 use self::discovery::{Source, is_safe};
-use self::issuer::Issuer;
+use self::issuer::{Issuer, NotLearnt};
 use self::keys::Signed;
 use self::token::{Claims, Token};
 use super::{Authorization, Credential, Finding, SharedCredential};
 use crate::config::Section;
 use crate::handlers::http;
+use crate::listener::sparing::Sparing;
 
 /// How far our clock and the issuer's may be apart, in seconds.
 const LEEWAY: f64 = 60.0;
@@ -31,6 +38,8 @@ const CACHE: &str = "data/issuer-keys";
 const WELL_KNOWN: &str = "/.well-known/openid-configuration";
 /// Of a text from outside, so much is shown.
 const SHOWN: usize = 100;
+/// Why nobody can say.
+const OUT_OF_REACH: &str = "the keys of the token's issuer cannot be had now";
 
 /// Who may come with a token of the issuer.
 #[derive(Debug)]
@@ -43,6 +52,33 @@ struct Wanted {
 struct OAuth {
     issuer: Arc<Issuer>,
     wanted: Wanted,
+    /// Of alarms that our clock is wrong.
+    alarm: Sparing,
+}
+
+/// What is to be learnt of the issuer before a token can be judged.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Open {
+    /// Its keys: none are known.
+    Keys,
+    /// Whether it has the key that the token names.
+    Key,
+    /// Whether it has other keys than those known: the token names none, and is by none of them.
+    OtherKey,
+    /// What time it is: by our clock the token has expired, and is good otherwise; so many seconds of that are
+    /// ours alone, as far as is known.
+    Time(Option<f64>),
+}
+
+impl Open {
+    /// What is wrong with the token if nothing new is learnt.
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Keys => "the keys of the issuer are not known",
+            Self::Key | Self::OtherKey => "the access token is signed by a key that the issuer does not have",
+            Self::Time(_) => "the access token has expired",
+        }
+    }
 }
 
 /// Reads `issuer`, `audience`, `clients`, `roles`, `discovery`, `ca_file` and `cache`.
@@ -74,7 +110,8 @@ pub(super) fn read(section: &Section) -> Option<SharedCredential> {
     let cache = section.file("cache").unwrap_or_else(|| PathBuf::from(CACHE));
     let ((issuer, _), (_, document)) = (issuer?, document?);
     let source = Source { issuer, document, roots: roots? };
-    Some(Arc::new(OAuth { issuer: Arc::new(Issuer::new(source, &cache)), wanted: Wanted { audience, clients, roles } }))
+    let issuer = Arc::new(Issuer::new(source, &cache));
+    Some(Arc::new(OAuth { issuer, wanted: Wanted { audience, clients, roles }, alarm: Sparing::default() }))
 }
 
 /// An address that nobody can listen in on, as it was written and as it was understood.
@@ -110,13 +147,15 @@ impl Credential for OAuth {
     fn examine(&self, authorization: &Authorization<'_>) -> Finding {
         let Some(token) = authorization.of_scheme("Bearer") else { return Finding::Wrong(None) };
         match Token::parse(token) {
-            Ok(token) => self.judge(&token, seconds(Timestamp::now())),
+            Ok(token) => self.judge(&token).unwrap_or_else(|open| Finding::Unsure(open.reason())),
             Err(what) => Finding::Wrong(Some((what, String::new()))),
         }
     }
 
-    async fn learn(&self, _: &Authorization<'_>) -> Result<(), &'static str> {
-        self.issuer.learn().await.map_err(|_| "the keys of the token's issuer cannot be had now")
+    async fn learn(&self, authorization: &Authorization<'_>, _: IpAddr) -> Result<(), &'static str> {
+        let asked = self.issuer.learn().await;
+        let Some(Ok(token)) = authorization.of_scheme("Bearer").map(Token::parse) else { return Ok(()) };
+        self.judge(&token).map_or_else(|open| self.conclude(open, &token, asked), |_| Ok(()))
     }
 
     async fn start(&self) {
@@ -129,29 +168,58 @@ impl Credential for OAuth {
 }
 
 impl OAuth {
-    /// Whether the token is good at the time `now`, in seconds of Unix time.
-    fn judge(&self, token: &Token<'_>, now: f64) -> Finding {
-        let claims = &token.claims;
+    /// Whether the token is good.
+    fn judge(&self, token: &Token<'_>) -> Result<Finding, Open> {
+        let (claims, known, now) = (&token.claims, self.issuer.known(), seconds(Timestamp::now()));
+        let issuers_clock = known.as_ref().and_then(|known| known.clock.as_ref()).map(Clock::now);
+        let has_expired = |now: f64| now >= claims.exp + LEEWAY;
         if !claims.aud.as_slice().iter().any(|audience| self.wanted.audience.contains(audience)) {
             let detail = format!("aud is {}", all_shown(claims.aud.as_slice()));
-            return wrong("the access token is for another audience", detail);
+            return Ok(wrong("the access token is for another audience", detail));
         }
-        if now >= claims.exp + LEEWAY {
+        if has_expired(now) && issuers_clock.is_some_and(has_expired) {
             let ago = now - claims.exp;
-            return wrong("the access token has expired", format!("{ago:.0} s ago; see the clock of this machine too"));
+            return Ok(wrong("the access token has expired", format!("{ago:.0} s ago")));
         }
-        let Some(known) = self.issuer.known() else {
-            return Finding::Unsure("the keys of the issuer are not known");
-        };
+        let known = known.ok_or(Open::Keys)?;
         if claims.iss != self.issuer.name() && Some(&claims.iss) != known.access_token_issuer.as_ref() {
             let detail = format!("iss is {}, and not {}", shown(&claims.iss), shown(self.issuer.name()));
-            return wrong("the access token is of another issuer", detail);
+            return Ok(wrong("the access token is of another issuer", detail));
         }
         match known.keys.signed(token) {
-            Signed::Yes => self.permit(claims, now),
-            Signed::No => wrong("the signature of the access token is wrong", String::new()),
-            Signed::ByUnknown => Finding::Unsure("the access token is signed by a key that the issuer does not have"),
+            Signed::Yes if has_expired(now) => Err(Open::Time(issuers_clock.map(|issuers| now - issuers))),
+            Signed::Yes => Ok(self.permit(claims, now)),
+            Signed::No => Ok(wrong("the signature of the access token is wrong", String::new())),
+            Signed::ByNone => Err(Open::OtherKey),
+            Signed::ByUnknown => Err(Open::Key),
         }
+    }
+
+    /// What follows if something is still open after the issuer was asked: nothing, so that the token is wrong,
+    /// or why the sender is to come again.
+    fn conclude(&self, open: Open, token: &Token<'_>, asked: Result<(), NotLearnt>) -> Result<(), &'static str> {
+        match (open, asked) {
+            (Open::Time(Some(fast_by)), _) => {
+                self.warn_of_fast_clock(fast_by);
+                Err("the access token has expired by the clock of this machine, but not by its issuer's")
+            }
+            (_, Err(NotLearnt::Trouble)) | (Open::Keys, _) => Err(OUT_OF_REACH),
+            (Open::Key, _) if token.key_name().is_some_and(|name| self.issuer.unknown.may_come(name)) => {
+                Err("the access token is signed by a key that the issuer does not have, or not yet")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn warn_of_fast_clock(&self, by: f64) {
+        let Some(unsaid) = self.alarm.speak(Instant::now()) else { return };
+        tracing::error!(
+            seconds = by.round(),
+            issuer = self.issuer.name(),
+            unsaid,
+            "the clock of this machine is fast: good access tokens have expired by it, but not by their issuer's. The \
+             sender is asked to come again; set the clock"
+        );
     }
 
     /// Whether the token, which is the issuer's, lets its bearer in.
@@ -179,7 +247,8 @@ impl OAuth {
 
 impl std::fmt::Debug for OAuth {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OAuth").field("issuer", &self.issuer.name()).field("wanted", &self.wanted).finish()
+        let mut shown = f.debug_struct("OAuth");
+        shown.field("issuer", &self.issuer.name()).field("wanted", &self.wanted).finish_non_exhaustive()
     }
 }
 

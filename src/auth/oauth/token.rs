@@ -6,6 +6,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::Algorithm;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 /// No issuer makes longer ones, and nobody should have us read them.
 const LONGEST: usize = 32 << 10;
@@ -30,6 +31,8 @@ pub(super) struct Token<'a> {
     pub(super) algorithm: Algorithm,
     /// The key its header names.
     pub(super) key_id: Option<String>,
+    /// The certificates of the key its header names, by their thumbprints: ADFS names keys by nothing else.
+    pub(super) thumbprints: Thumbprints,
     /// What was signed.
     pub(super) message: &'a str,
     /// The signature, in base64.
@@ -38,12 +41,25 @@ pub(super) struct Token<'a> {
     pub(super) claims: Claims,
 }
 
+/// The SHA-1 and the SHA-256 digest of a certificate, in base64 (`x5t` and `x5t#S256`).
+#[derive(Debug, Default)]
+pub(super) struct Thumbprints {
+    /// `x5t`
+    pub(super) sha1: Option<String>,
+    /// `x5t#S256`
+    pub(super) sha256: Option<String>,
+}
+
 /// The members of the header that mean something here. Keys in it (`jwk`, `jku`, `x5c`, `x5u`) are
 /// whatever the sender wanted, and are not looked at.
 #[derive(Deserialize)]
 struct Header {
     alg: String,
     kid: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    x5t: Option<String>,
+    #[serde(rename = "x5t#S256", default, deserialize_with = "lenient")]
+    x5t_s256: Option<String>,
     typ: Option<String>,
     /// Extensions that must be understood. None is.
     #[serde(default, deserialize_with = "is_there")]
@@ -115,7 +131,14 @@ impl<'a> Token<'a> {
         }
         let algorithm = ALGORITHMS.iter().find(|(name, _)| *name == header.alg).map(|(_, algorithm)| *algorithm);
         let algorithm = algorithm.ok_or("the access token is signed by an algorithm that is not taken")?;
-        Ok(Self { algorithm, key_id: header.kid, message, signature, claims: part(claims)? })
+        let thumbprints = Thumbprints { sha1: header.x5t, sha256: header.x5t_s256 };
+        Ok(Self { algorithm, key_id: header.kid, thumbprints, message, signature, claims: part(claims)? })
+    }
+
+    /// What its header calls the key, if anything.
+    pub(super) fn key_name(&self) -> Option<&str> {
+        let Thumbprints { sha1, sha256 } = &self.thumbprints;
+        self.key_id.as_deref().or(sha1.as_deref()).or(sha256.as_deref())
     }
 }
 
@@ -125,6 +148,14 @@ fn part<T: for<'de> Deserialize<'de>>(base64: &str) -> Result<T, &'static str> {
     let json = BASE64_URL_SAFE_NO_PAD.decode(base64).map_err(|_| NO_JWT)?;
     serde_json::from_slice(&json)
         .map_err(|_| "the access token lacks a claim (iss, aud, exp), or has one of a wrong form")
+}
+
+/// A text; what is none is as good as nothing.
+fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => Some(text),
+        _ => None,
+    })
 }
 
 fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
