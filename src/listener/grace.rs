@@ -2,12 +2,12 @@
 //!
 //! Somebody changes a password on one side and slips: every event would be answered 401 and be gone.
 //! Where credentials have worked lately, it is more likely a slip than an attack, and a 503 gives as
-//! little away. When they worked last is known from memory, or else from the inbox, which holds only what
-//! came with good ones: so it outlives a restart, and several receivers on one inbox know it of each other.
+//! little away. When they worked last is known from memory, or else from the inbox, where it is noted for each
+//! path: so it outlives a restart, and several receivers on one inbox know it of each other.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -15,13 +15,17 @@ use tokio::time::timeout;
 
 use crate::auth::AddressList;
 use crate::config::settings::Endpoint;
-use crate::inbox::{Filter, Inbox};
+use crate::inbox::{Filter, Inbox, InboxError, SharedInbox};
 
 /// The inbox is asked about an endpoint at most once in that time,
-const ASK_PAUSE: Duration = Duration::from_secs(30);
+const ASK_PAUSE: Duration = Duration::from_secs(2);
 /// and has so long to answer.
 const ASK_TIME: Duration = Duration::from_secs(1);
-/// The newest events that are looked at: more paths than a receiver has.
+/// If it does not answer, the grace is taken to go on for so long.
+const PERHAPS: Duration = Duration::from_secs(30);
+/// That credentials have worked is noted in the inbox at most once in that time.
+const NOTE_PAUSE: Duration = Duration::from_secs(60);
+/// The newest events that are looked at where nothing is noted: more paths than a receiver has.
 const NEWEST: usize = 100;
 
 /// When credentials worked last.
@@ -36,6 +40,7 @@ pub(crate) struct Grace {
 struct Known {
     last: Option<Success>,
     asked: Option<Instant>,
+    noted: Option<Instant>,
 }
 
 /// The clock may be set meanwhile, so only its own time is measured by it.
@@ -57,12 +62,25 @@ impl Grace {
         Self { tradecloud: AddressList::tradecloud(), paths: Mutex::default(), asking: tokio::sync::Mutex::default() }
     }
 
-    /// Notes that credentials have worked at this endpoint.
-    pub(crate) fn worked(&self, endpoint: &Endpoint) {
-        if endpoint.auth_grace.is_some() {
-            let last = Some(Success { known: Instant::now(), age_then: Duration::ZERO });
-            self.paths().entry(endpoint.path.clone()).or_default().last = last;
+    /// Notes that credentials have worked at this endpoint; in the inbox too, but not now. That is done
+    /// whether it has a grace or not: it may get one with the change that brings the slip.
+    pub(crate) fn worked(&self, endpoint: &Endpoint, inbox: &SharedInbox) {
+        let now = Instant::now();
+        let mut paths = self.paths();
+        let known = paths.entry(endpoint.path.clone()).or_default();
+        known.last = Some(Success { known: now, age_then: Duration::ZERO });
+        if known.noted.is_some_and(|noted| noted.elapsed() < NOTE_PAUSE) {
+            return;
         }
+        known.noted = Some(now);
+        drop(paths);
+        let (inbox, name, at) = (Arc::clone(inbox), name_of(&endpoint.path), Timestamp::now());
+        // No answer waits for it. Should it fail, the next minute brings another one.
+        tokio::spawn(async move {
+            if let Err(error) = inbox.note(&name, at).await {
+                tracing::debug!(%error, name, "that credentials have worked could not be noted");
+            }
+        });
     }
 
     /// How long wrong credentials from `address` are still to be answered with a delay; `None` if not, or
@@ -77,7 +95,7 @@ impl Grace {
             return Some(left);
         }
         // Nobody can say in time: a delay costs less than an order.
-        timeout(ASK_TIME, self.ask(&endpoint.path, grace, inbox)).await.unwrap_or(Some(ASK_PAUSE))
+        timeout(ASK_TIME, self.ask(&endpoint.path, grace, inbox)).await.unwrap_or(Some(PERHAPS))
     }
 
     async fn ask(&self, path: &str, grace: Duration, inbox: &dyn Inbox) -> Option<Duration> {
@@ -88,16 +106,15 @@ impl Grace {
         if remembered.is_some() || asked.is_some_and(|asked| asked.elapsed() < ASK_PAUSE) {
             return remembered;
         }
-        let filter = Filter { limit: NEWEST, ..Filter::default() };
-        let Ok(newest) = inbox.list(&filter).await else { return Some(ASK_PAUSE) };
-        let stored = newest.iter().find(|event| event.path == path);
+        let Ok(at) = stored(path, inbox).await else { return Some(PERHAPS) };
         let age = |at: Timestamp| Timestamp::now().duration_since(at).try_into().unwrap_or_default();
-        let last = stored.map(|event| Success { known: Instant::now(), age_then: age(event.received) });
+        let last = at.map(|at| Success { known: Instant::now(), age_then: age(at) });
         {
             let mut paths = self.paths();
             let known = paths.entry(path.to_owned()).or_default();
             known.asked = Some(Instant::now());
-            known.last = last.or(known.last);
+            // Unless they have worked here meanwhile, or the inbox knows less.
+            known.last = last.into_iter().chain(known.last).min_by_key(|last| last.age());
         }
         self.remembered(path, grace)
     }
@@ -109,4 +126,20 @@ impl Grace {
     fn paths(&self) -> MutexGuard<'_, HashMap<String, Known>> {
         self.paths.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// When credentials worked last at that path, as far as the inbox knows.
+async fn stored(path: &str, inbox: &dyn Inbox) -> Result<Option<Timestamp>, InboxError> {
+    let noted = inbox.noted(&name_of(path)).await?;
+    if noted.is_some() {
+        return Ok(noted);
+    }
+    // A version that noted nothing may have worked on this inbox: it holds only what came with good credentials.
+    let newest = inbox.list(&Filter { limit: NEWEST, ..Filter::default() }).await?;
+    Ok(newest.iter().find(|event| event.path == path).map(|event| event.received))
+}
+
+/// Under which name it is noted.
+fn name_of(path: &str) -> String {
+    format!("credentials {path}")
 }

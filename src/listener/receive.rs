@@ -84,7 +84,7 @@ pub(crate) async fn receive(
             return Answer::ComeAgain(ComeAgain::Credentials(reason));
         }
     };
-    reception.grace.worked(&endpoint);
+    reception.grace.worked(&endpoint, &reception.inbox);
     let arrival = Arrival::new(&head, &caller.credential, address);
     let (received, place) = read(&reception, &head, body).await;
     let due = Instant::now() + left;

@@ -1,9 +1,13 @@
 //! `auth_grace`: a slip in a rotation costs a delay and an alarm, not orders.
 
+use rstest::rstest;
+
 use crate::support::eventually;
+use crate::support::postgres::Postgres;
 use crate::support::raw::{Connection, content_length, head};
 use crate::support::receiver::{PASSWORD, Receiver};
-use crate::support::sender::{Answer, Sender, order_event};
+use crate::support::sender::{Answer, Message, Sender, order_event};
+use crate::support::store::Store;
 
 const TRADECLOUD: &str = "35.204.224.107";
 
@@ -100,6 +104,70 @@ async fn it_outlives_a_restart_with_the_wrong_password() {
     for answer in sending {
         assert_eq!(answer.await.unwrap(), 503);
     }
+}
+
+/// Three paths that have a grace.
+const PATHS: &str = r#"endpoints = [
+    { path = "/webhooks/tradecloud", allow_from = ["127.0.0.0/8"], auth_grace = "1h" },
+    { path = "/shipments", allow_from = ["127.0.0.0/8"], auth_grace = "1h" },
+    { path = "/refused", allow_from = ["127.0.0.0/8"], auth_grace = "1h" },
+]"#;
+
+/// More events of one path than are ever looked at for what came last.
+async fn many_orders(receiver: &Receiver) {
+    let sender = receiver.sender();
+    for number in 0..120 {
+        assert_eq!(sender.send(order_event(&number.to_string())).await.status, Some(202));
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn it_outlives_a_restart_for_each_path_however_many_events_came_to_the_others(
+    #[values(Store::Sqlite, Store::Postgres)] store: Store,
+) {
+    let mut receiver = store.with(PATHS);
+    assert_eq!(status(receiver.sender().to(receiver.url("/shipments"))).await, 202);
+    let refused = receiver.sender().to(receiver.url("/refused")).send(Message::json("{}")).await;
+    assert_eq!(refused.status, Some(400), "the body was wrong, the credentials were right");
+    many_orders(&receiver).await;
+
+    receiver.end().await;
+    receiver.restart();
+
+    for path in ["/shipments", "/refused", "/webhooks/tradecloud"] {
+        assert_eq!(status(wrong(&receiver).to(receiver.url(path))).await, 503, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn receivers_on_one_inbox_know_of_each_other_where_credentials_worked() {
+    let server = Postgres::shared();
+    let url = server.url(&server.database());
+    let [mut one, mut other] = [PATHS; 2].map(|paths| Receiver::prepared(paths).inbox_at(&url));
+    one.restart();
+    other.restart();
+    assert_eq!(status(wrong(&other).to(other.url("/shipments"))).await, 401, "nothing has worked yet");
+
+    assert_eq!(status(one.sender().to(one.url("/shipments"))).await, 202);
+    many_orders(&one).await;
+
+    eventually("the other one knows", async || status(wrong(&other).to(other.url("/shipments"))).await == 503).await;
+}
+
+#[tokio::test]
+async fn it_begins_with_a_restart_that_turns_it_on_where_nothing_but_refused_bodies_came() {
+    let mut receiver = Receiver::with(&PATHS.replace(", auth_grace = \"1h\"", ""));
+    let refused = receiver.sender().to(receiver.url("/refused")).send(Message::json("{}")).await;
+    assert_eq!(refused.status, Some(400));
+    many_orders(&receiver).await;
+
+    receiver.end().await;
+    receiver.configure(|text| text.replace("\"127.0.0.0/8\"]", "\"127.0.0.0/8\"], auth_grace = \"1h\""));
+    receiver.restart();
+
+    assert_eq!(status(wrong(&receiver).to(receiver.url("/refused"))).await, 503);
+    assert_eq!(status(wrong(&receiver).to(receiver.url("/shipments"))).await, 401);
 }
 
 #[tokio::test]
