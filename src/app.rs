@@ -10,11 +10,10 @@ use anyhow::Context as _;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use axum_server::{Handle, Server};
 use hyper_util::rt::TokioTimer;
-use jiff::Timestamp;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::admin;
 use crate::budget::Budget;
@@ -22,7 +21,9 @@ use crate::config::{Settings, settings};
 use crate::dispatch::worker::Source;
 use crate::dispatch::{Dispatch, Route, Staff};
 use crate::handlers::{DynHandler, Handler, SharedHandler};
-use crate::inbox::{Purpose, SharedInbox};
+use crate::inbox::Purpose;
+use crate::inbox::retention::Upkeep;
+use crate::inbox::trusted::TrustedClock;
 use crate::listener::certificates::Certificates;
 use crate::listener::grace::Grace;
 use crate::listener::guard::Guard;
@@ -47,10 +48,6 @@ const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
 /// Ping on an HTTP/2 connection where nothing moves.
 const PING: Duration = Duration::from_secs(20);
-/// Pause between two times of clearing the inbox.
-const SWEEP_PAUSE: Duration = Duration::from_secs(3600);
-/// Pause between two steps of clearing it.
-const SWEEP_STEP_PAUSE: Duration = Duration::from_millis(100);
 
 /// A receiver that is not started yet.
 pub struct Receiver {
@@ -68,7 +65,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     workers: JoinSet<()>,
     serving: JoinSet<std::io::Result<()>>,
-    sweeper: JoinSet<()>,
+    upkeep: JoinSet<()>,
     certificates: Option<Certificates>,
 }
 
@@ -100,7 +97,14 @@ impl Receiver {
 
         let budget = Budget::new(settings.server.limits.bodies_in_memory);
         let dispatch = Dispatch::new(Vec::new());
-        let source = Source { inbox: Arc::clone(&inbox), dispatch: dispatch.clone(), budget: budget.clone() };
+        let clock = TrustedClock::default();
+        clock.recall(&*inbox).await.context("cannot read the inbox")?;
+        let source = Source {
+            inbox: Arc::clone(&inbox),
+            dispatch: dispatch.clone(),
+            budget: budget.clone(),
+            clock: clock.clone(),
+        };
         let (stop, stopped) = watch::channel(false);
         let (staff, work) = Staff::new(source, stopped);
         let certificates = settings.server.tls.as_ref().map(Certificates::start);
@@ -122,12 +126,13 @@ impl Receiver {
             turned_away: TurnedAway::new(),
             grace: Grace::new(),
         });
-        let keep = settings.inbox.keep;
+        let (keep, keep_unwanted) = (settings.inbox.keep, settings.inbox.keep_unwanted);
+        let upkeep = Upkeep::new(inbox, clock, reception.dispatch.clone(), keep, keep_unwanted);
         let reloader = Reloader::start(settings, self.own, Arc::clone(&reception), certificates.clone(), staff).await?;
         let mut workers = JoinSet::new();
         workers.spawn(work);
-        let mut sweeper = JoinSet::new();
-        sweeper.spawn(sweep(inbox, keep));
+        let mut at_upkeep = JoinSet::new();
+        at_upkeep.spawn(upkeep.run());
 
         let router = router::router(Arc::clone(&reception));
         let servers = vec![Handle::new(), Handle::new()];
@@ -157,7 +162,7 @@ impl Receiver {
             stop,
             workers,
             serving,
-            sweeper,
+            upkeep: at_upkeep,
             certificates,
         })
     }
@@ -217,7 +222,7 @@ impl Running {
             server.graceful_shutdown(Some(grace));
         }
         let _ = self.stop.send(true);
-        self.sweeper.abort_all();
+        self.upkeep.abort_all();
         if let Some(certificates) = &self.certificates {
             certificates.stop();
         }
@@ -287,31 +292,4 @@ fn speaking<A>(mut server: Server<SocketAddr, A>, limits: &settings::Limits) -> 
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(LARGEST_HEAD.into());
     server
-}
-
-/// Removes finished events after their time.
-async fn sweep(inbox: SharedInbox, keep: Duration) {
-    loop {
-        let before = Timestamp::now().saturating_sub(keep).unwrap_or(Timestamp::MIN);
-        let mut removed = 0;
-        loop {
-            match inbox.sweep(before).await {
-                Ok(swept) => {
-                    removed += swept.removed;
-                    if swept.complete {
-                        break;
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "old events could not be removed; trying again later");
-                    break;
-                }
-            }
-            sleep(SWEEP_STEP_PAUSE).await;
-        }
-        if removed > 0 {
-            tracing::info!(removed, "finished events removed after their time (inbox.keep)");
-        }
-        sleep(SWEEP_PAUSE).await;
-    }
 }

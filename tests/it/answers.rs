@@ -7,5 +7,6 @@ mod connections;
 mod handled;
 mod limits;
 mod refused;
+mod refused_often;
 mod turned_away;
 mod unforeseen;
