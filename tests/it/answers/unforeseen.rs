@@ -17,8 +17,8 @@ use tradecloud_webhook::dispatch::Route;
 use tradecloud_webhook::event::Event;
 use tradecloud_webhook::handlers::{Handler, Outcome};
 use tradecloud_webhook::inbox::{
-    Claim, Due, EventKey, EventView, Filter, Finish, Inbox, InboxError, Incoming, Open, Purpose, Receipt, RefusedBody,
-    SharedInbox, Standing, State, Swept,
+    Claim, Due, EventKey, EventView, Filter, Finish, Inbox, InboxError, Incoming, Open, Overdue, Purpose, Receipt,
+    RefusedBody, SharedInbox, Standing, State, Swept,
 };
 
 use crate::support::eventually;
@@ -172,8 +172,8 @@ impl Inbox for OddStore {
     async fn hurry(&self, _: EventKey) -> Result<()> {
         panic!("on purpose")
     }
-    async fn sweep(&self, _: Timestamp) -> Result<Swept> {
-        Ok(Swept { removed: 0, complete: true })
+    async fn sweep(&self, _: Overdue) -> Result<Swept> {
+        Ok(Swept { complete: true, ..Swept::default() })
     }
     async fn list(&self, _: &Filter) -> Result<Vec<EventView>> {
         panic!("on purpose")
