@@ -176,7 +176,7 @@ impl Inbox for OddStore {
         Ok(Swept { complete: true, ..Swept::default() })
     }
     async fn list(&self, _: &Filter) -> Result<Vec<EventView>> {
-        panic!("on purpose")
+        Ok(Vec::new())
     }
     async fn show(&self, _: &str) -> Result<Option<EventView>> {
         panic!("on purpose")
