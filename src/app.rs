@@ -10,11 +10,10 @@ use anyhow::Context as _;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use axum_server::{Handle, Server};
 use hyper_util::rt::TokioTimer;
-use jiff::Timestamp;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::admin;
 use crate::budget::Budget;
@@ -22,10 +21,14 @@ use crate::config::{Settings, settings};
 use crate::dispatch::worker::Source;
 use crate::dispatch::{Dispatch, Route, Staff};
 use crate::handlers::{DynHandler, Handler, SharedHandler};
-use crate::inbox::{Purpose, SharedInbox};
+use crate::inbox::Purpose;
+use crate::inbox::retention::Upkeep;
+use crate::inbox::trusted::TrustedClock;
+use crate::listener::aside::Aside;
 use crate::listener::certificates::Certificates;
 use crate::listener::grace::Grace;
 use crate::listener::guard::Guard;
+use crate::listener::http2::Versions;
 use crate::listener::lease::Terms;
 use crate::listener::load::Load;
 use crate::listener::receive::Reception;
@@ -40,17 +43,6 @@ const LISTEN_BACKLOG: u32 = 1024;
 const LARGEST_HEAD: u16 = 32 << 10;
 /// Headers of a request.
 const MOST_HEADERS: usize = 100;
-/// Requests at once on one HTTP/2 connection.
-const STREAMS: u32 = 100;
-/// How much a client may send ahead on an HTTP/2 stream and connection.
-const STREAM_WINDOW: u32 = 1 << 20;
-const CONNECTION_WINDOW: u32 = 4 << 20;
-/// Ping on an HTTP/2 connection where nothing moves.
-const PING: Duration = Duration::from_secs(20);
-/// Pause between two times of clearing the inbox.
-const SWEEP_PAUSE: Duration = Duration::from_secs(3600);
-/// Pause between two steps of clearing it.
-const SWEEP_STEP_PAUSE: Duration = Duration::from_millis(100);
 
 /// A receiver that is not started yet.
 pub struct Receiver {
@@ -68,7 +60,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     workers: JoinSet<()>,
     serving: JoinSet<std::io::Result<()>>,
-    sweeper: JoinSet<()>,
+    upkeep: JoinSet<()>,
     certificates: Option<Certificates>,
 }
 
@@ -100,9 +92,16 @@ impl Receiver {
 
         let budget = Budget::new(settings.server.limits.bodies_in_memory);
         let dispatch = Dispatch::new(Vec::new());
-        let source = Source { inbox: Arc::clone(&inbox), dispatch: dispatch.clone(), budget: budget.clone() };
+        let clock = TrustedClock::default();
+        clock.recall(&*inbox).await.context("cannot read the inbox")?;
+        let source = Source {
+            inbox: Arc::clone(&inbox),
+            dispatch: dispatch.clone(),
+            budget: budget.clone(),
+            clock: clock.clone(),
+        };
         let (stop, stopped) = watch::channel(false);
-        let (staff, work) = Staff::new(source, stopped);
+        let (staff, work) = Staff::new(source, stopped.clone());
         let certificates = settings.server.tls.as_ref().map(Certificates::start);
         // HTTP/2 must not multiply what the number of connections bounds.
         let load = Load::new(settings.server.limits.connections, settings.server.answer_within);
@@ -111,7 +110,7 @@ impl Receiver {
             table: ArcSwap::from_pointee(Table::new(
                 Vec::new(),
                 settings.anywhere.clone(),
-                settings.server.trusted_proxies.clone(),
+                settings.server.proxies.clone(),
             )),
             budget,
             load,
@@ -121,13 +120,15 @@ impl Receiver {
             refused: ArcSwapOption::empty(),
             turned_away: TurnedAway::new(),
             grace: Grace::new(),
+            aside: Aside::new(),
         });
-        let keep = settings.inbox.keep;
+        let (keep, keep_unwanted) = (settings.inbox.keep, settings.inbox.keep_unwanted);
+        let upkeep = Upkeep::new(inbox, clock, reception.dispatch.clone(), keep, keep_unwanted);
         let reloader = Reloader::start(settings, self.own, Arc::clone(&reception), certificates.clone(), staff).await?;
         let mut workers = JoinSet::new();
         workers.spawn(work);
-        let mut sweeper = JoinSet::new();
-        sweeper.spawn(sweep(inbox, keep));
+        let mut at_upkeep = JoinSet::new();
+        at_upkeep.spawn(upkeep.run());
 
         let router = router::router(Arc::clone(&reception));
         let servers = vec![Handle::new(), Handle::new()];
@@ -137,11 +138,13 @@ impl Receiver {
         let server = Server::<SocketAddr>::from_listener(public);
         if let Some(certificates) = &certificates {
             let acceptor = certificates.acceptor(reception.server.limits.tls_handshake, guard);
+            let acceptor = Versions::new(acceptor, LARGEST_HEAD.into(), stopped);
             let server = speaking(server.acceptor(acceptor), &reception.server.limits).handle(servers[0].clone());
             serving.spawn(server.serve(service));
         } else {
             tracing::warn!("TLS is off (server.tls): something in front of this address has to terminate it");
-            let server = speaking(server.acceptor(guard), &reception.server.limits).handle(servers[0].clone());
+            let acceptor = Versions::new(guard, LARGEST_HEAD.into(), stopped);
+            let server = speaking(server.acceptor(acceptor), &reception.server.limits).handle(servers[0].clone());
             serving.spawn(server.serve(service));
         }
         let http = Server::<SocketAddr>::from_listener(admin).handle(servers[1].clone());
@@ -157,7 +160,7 @@ impl Receiver {
             stop,
             workers,
             serving,
-            sweeper,
+            upkeep: at_upkeep,
             certificates,
         })
     }
@@ -217,13 +220,14 @@ impl Running {
             server.graceful_shutdown(Some(grace));
         }
         let _ = self.stop.send(true);
-        self.sweeper.abort_all();
+        self.upkeep.abort_all();
         if let Some(certificates) = &self.certificates {
             certificates.stop();
         }
         let finished = timeout_at(end, async {
             while self.serving.join_next().await.is_some() {}
             while self.workers.join_next().await.is_some() {}
+            self.reception.aside.settled().await;
         })
         .await
         .is_ok();
@@ -270,48 +274,18 @@ fn guard(reception: &Arc<Reception>) -> Guard {
     Guard::new(limits.connections, limits.tls_handshake, terms, Arc::clone(reception))
 }
 
-/// HTTP/1.1 and HTTP/2 with their limits.
-fn speaking<A>(mut server: Server<SocketAddr, A>, limits: &settings::Limits) -> Server<SocketAddr, A> {
-    let http = server.http_builder();
-    http.http1()
+/// HTTP/1.1 with its limits: HTTP/2 does not get so far (see [`Versions`]).
+fn speaking<A>(server: Server<SocketAddr, A>, limits: &settings::Limits) -> Server<SocketAddr, A> {
+    let mut server = server.http1_only();
+    server
+        .http_builder()
+        .http1()
         // Without a timer the time-out would not work.
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_read)
+        // A client may have closed its side right behind the request, and still wants the answer (RFC 9112, §9.6).
+        .half_close(true)
         .max_buf_size(LARGEST_HEAD.into())
         .max_headers(MOST_HEADERS);
-    http.http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(PING)
-        .max_concurrent_streams(STREAMS)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_header_list_size(LARGEST_HEAD.into());
     server
-}
-
-/// Removes finished events after their time.
-async fn sweep(inbox: SharedInbox, keep: Duration) {
-    loop {
-        let before = Timestamp::now().saturating_sub(keep).unwrap_or(Timestamp::MIN);
-        let mut removed = 0;
-        loop {
-            match inbox.sweep(before).await {
-                Ok(swept) => {
-                    removed += swept.removed;
-                    if swept.complete {
-                        break;
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "old events could not be removed; trying again later");
-                    break;
-                }
-            }
-            sleep(SWEEP_STEP_PAUSE).await;
-        }
-        if removed > 0 {
-            tracing::info!(removed, "finished events removed after their time (inbox.keep)");
-        }
-        sleep(SWEEP_PAUSE).await;
-    }
 }

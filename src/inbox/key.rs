@@ -30,9 +30,16 @@ impl EventKey {
         Self(Uuid::parse_str(id).map_or_else(|_| digest_of(id.as_bytes()), Uuid::into_bytes))
     }
 
-    /// A key that no other body has.
-    pub fn random() -> (Self, String) {
-        let uuid = Uuid::new_v4();
+    /// The key of a refused body, and the id it goes by: equal ones, sent to the same path and answered with the
+    /// same status, are one.
+    pub fn of_refused(path: &str, status: u16, body: &[u8]) -> (Self, String) {
+        let mut context = digest::Context::new(&digest::SHA256);
+        // Neither a path nor an id has such a character, so that it never is the key of an event.
+        for part in [b"refused", path.as_bytes(), &status.to_be_bytes(), body] {
+            context.update(part);
+            context.update(b"\0");
+        }
+        let uuid = Uuid::new_v8(beginning(&context.finish()));
         (Self(*uuid.as_bytes()), uuid.to_string())
     }
 }
@@ -58,7 +65,10 @@ pub(super) fn lane(kind: Kind, subject: Option<&str>, key: EventKey) -> i64 {
 }
 
 fn digest_of(bytes: &[u8]) -> [u8; 16] {
-    let digest = digest::digest(&digest::SHA256, bytes);
+    beginning(&digest::digest(&digest::SHA256, bytes))
+}
+
+fn beginning(digest: &digest::Digest) -> [u8; 16] {
     let mut key = [0; 16];
     key.copy_from_slice(&digest.as_ref()[..16]);
     key

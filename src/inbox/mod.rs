@@ -7,9 +7,12 @@
 mod key;
 pub mod none;
 pub mod postgres;
+mod refused;
+pub(crate) mod retention;
 pub mod sqlite;
 #[cfg(test)]
 mod tests;
+pub(crate) mod trusted;
 pub mod view;
 
 use std::sync::Arc;
@@ -40,19 +43,21 @@ pub struct Settings {
     pub store: Box<dyn Open>,
     /// How long a finished event stays.
     pub keep: Duration,
+    /// How long an event stays that no handler wanted.
+    pub keep_unwanted: Duration,
 }
 
 impl Settings {
     /// Reads and checks the section.
     pub(crate) fn read(section: Section) -> Option<Self> {
-        let keep = section.duration("keep");
+        let (keep, keep_unwanted) = (section.duration("keep"), section.duration("keep_unwanted"));
         // Without a store nobody knows which keys belong here.
         let read = section.choice("store", STORES)?;
         let store = read(&section);
         // The defaults name the file of the embedded database; with another store it is not asked for.
         let _ = section.has("path").then(|| section.text("path"));
         section.finish();
-        Some(Self { store: store?, keep: keep? })
+        Some(Self { store: store?, keep: keep?, keep_unwanted: keep_unwanted? })
     }
 }
 
@@ -175,6 +180,13 @@ pub struct RefusedBody {
     pub body: Bytes,
 }
 
+impl RefusedBody {
+    /// What an equal one is recognised by, and the id it goes by.
+    fn key(&self) -> (EventKey, String) {
+        EventKey::of_refused(&self.path, self.status, &self.body)
+    }
+}
+
 /// A delivery that was claimed: it is the caller's until it is finished or given back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
@@ -243,11 +255,31 @@ pub struct Standing {
     pub status: Option<u16>,
 }
 
-/// How many deliveries and bodies are in which state.
+/// What has been kept for long enough.
+#[derive(Debug, Clone, Copy)]
+pub struct Overdue {
+    /// What was finished before that time.
+    pub finished: Timestamp,
+    /// What no handler wanted, and was there before that time. None of that if there is no such time.
+    pub unwanted: Option<Timestamp>,
+    /// Of what no handler wanted, this is the next to go: what was there before that time.
+    pub soon: Timestamp,
+}
+
+impl Overdue {
+    /// Whatever is younger is not to be looked at.
+    fn latest(&self) -> Timestamp {
+        if self.unwanted.is_some() { self.finished.max(self.soon) } else { self.finished }
+    }
+}
+
+/// What a step of a sweep has done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
     /// Events that were removed.
     pub removed: usize,
+    /// Events that no handler wanted and that go next (see [`Overdue::soon`]).
+    pub soon: usize,
     /// Whether the whole inbox has been looked through.
     pub complete: bool,
 }
@@ -298,9 +330,9 @@ pub trait Inbox: Send + Sync {
     /// Makes the event's waiting deliveries due at once: its sender asks for it again.
     async fn hurry(&self, key: EventKey) -> Result<(), InboxError>;
 
-    /// Removes some of the events that were finished before `before`. To be called until it says that
-    /// it is complete.
-    async fn sweep(&self, before: Timestamp) -> Result<Swept, InboxError>;
+    /// Removes some of the events that have been kept for long enough. To be called until it says that it is
+    /// complete.
+    async fn sweep(&self, overdue: Overdue) -> Result<Swept, InboxError>;
 
     /// Events that match, the newest first, without their bodies.
     async fn list(&self, filter: &Filter) -> Result<Vec<EventView>, InboxError>;

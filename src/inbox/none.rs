@@ -18,8 +18,8 @@ use jiff::Timestamp;
 
 use super::key::lane;
 use super::{
-    Claim, Due, EventKey, EventView, Filter, Finish, Inbox, InboxError, Incoming, NoInbox, Open, Purpose, Receipt,
-    RefusedBody, SharedInbox, Standing, State, Swept,
+    Claim, Due, EventKey, EventView, Filter, Finish, Inbox, InboxError, Incoming, NoInbox, Open, Overdue, Purpose,
+    Receipt, RefusedBody, SharedInbox, Standing, State, Swept,
 };
 use crate::config::Section;
 use crate::dispatch::Route;
@@ -32,9 +32,10 @@ const SETTLED_KEPT: usize = 10_000;
 #[derive(Debug)]
 struct Settings;
 
-/// Reads nothing.
+/// Reads nothing. The defaults say what is for the other stores.
 #[expect(clippy::unnecessary_wraps, reason = "as the register of stores asks for")]
-pub(super) fn read(_: &Section) -> Option<Box<dyn Open>> {
+pub(super) fn read(section: &Section) -> Option<Box<dyn Open>> {
+    let _ = section.size("refused_space");
     Some(Box::new(Settings))
 }
 
@@ -283,8 +284,8 @@ impl Inbox for Memory {
         Ok(())
     }
 
-    async fn sweep(&self, _: Timestamp) -> Result<Swept, InboxError> {
-        Ok(Swept { removed: 0, complete: true })
+    async fn sweep(&self, _: Overdue) -> Result<Swept, InboxError> {
+        Ok(Swept { complete: true, ..Swept::default() })
     }
 
     async fn list(&self, _: &Filter) -> Result<Vec<EventView>, InboxError> {

@@ -2,8 +2,10 @@
 //! claimed one at a time, in the order received, and none is forgotten.
 
 mod begun;
+mod kept;
 mod model;
 mod place;
+mod standing;
 
 use proptest::prelude::*;
 

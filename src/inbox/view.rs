@@ -85,6 +85,9 @@ pub struct EventView {
     /// The status a refused body was answered with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
+    /// How often a refused body has come that is equal to the byte.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copies: Option<u32>,
     /// One for each handler that wanted it.
     pub deliveries: Vec<DeliveryView>,
 }

@@ -4,8 +4,10 @@
 
 mod accepted;
 mod connections;
+mod early;
 mod handled;
 mod limits;
 mod refused;
+mod refused_often;
 mod turned_away;
 mod unforeseen;

@@ -30,6 +30,9 @@ pub(super) async fn deliver(
         bail!("there is no handler \"{name}\" in the configuration");
     }
     let mut all = true;
+    for (id, handler) in inbox.mend().await? {
+        report(args, &id, Ok(format!("for handler {handler} it waited for nothing; set right, and due now")), out)?;
+    }
     let events = match route {
         Some(route) if ids.is_empty() && !args.all => catch_up::missed(inbox, &args.filter.to_filter(0), route).await?,
         _ => chosen(inbox, ids, args, State::Dead, out, &mut all).await?,

@@ -106,6 +106,10 @@ fn text(event: &EventView, routes: &[Route], out: &mut impl Write) -> anyhow::Re
         ("size", Some(format!("{} bytes (see `events show {} --body`)", event.size, event.id))),
         ("answered", event.status.map(|status| status.to_string())),
         ("reason", event.reason.clone()),
+        (
+            "copies",
+            event.copies.filter(|copies| *copies > 1).map(|copies| format!("came {copies} times, equal to the byte")),
+        ),
     ];
     for (what, value) in rows {
         if let Some(value) = value {

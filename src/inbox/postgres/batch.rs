@@ -7,7 +7,7 @@
 //! events go in by their keys in order, for the same reason: a message that two receivers store at once
 //! makes the second wait for the first, and never each for the other.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -79,12 +79,11 @@ impl Row {
         }
     }
 
-    /// A refused body, and the id it is kept under.
-    pub(super) fn refused(refused: RefusedBody) -> (Self, String) {
-        let (key, id) = EventKey::random();
-        let row = Self {
+    /// A refused body, with its key and the id it is kept under.
+    pub(super) fn refused((key, id): (EventKey, String), refused: RefusedBody) -> Self {
+        Self {
             key,
-            id: id.clone(),
+            id,
             received: refused.received,
             path: storable(refused.path),
             content_type: refused.content_type.map(storable),
@@ -102,8 +101,11 @@ impl Row {
             status: Some(i32::from(refused.status)),
             body: refused.body,
             handlers: Vec::new(),
-        };
-        (row, id)
+        }
+    }
+
+    fn is_refused(&self) -> bool {
+        self.kind.is_none()
     }
 
     /// About how many bytes it writes.
@@ -128,7 +130,7 @@ pub(super) fn storable(text: String) -> String {
 
 /// What a transaction has done.
 pub(super) struct Done {
-    /// For each row whether it is new.
+    /// For each row whether it is new; for a refused body whether it is there.
     pub(super) stored: Vec<bool>,
     /// For each end whether its claim still was ours.
     pub(super) ended: Vec<bool>,
@@ -144,16 +146,17 @@ pub(super) async fn commit(
     latest: Option<Timestamp>,
 ) -> Result<Done, Error> {
     let lanes = rows.iter().filter_map(|row| row.lane).chain(ends.iter().map(|end| end.claim.lane));
-    let [lock, store, deliver, finish, forget, advance] = [
+    let [lock, store, deliver, finish, forget, advance, refuse] = [
         db.prepare_cached(LOCK).await?,
         db.prepare_cached(STORE).await?,
         db.prepare_cached(DELIVER).await?,
         db.prepare_cached(FINISH).await?,
         db.prepare_cached(FORGET).await?,
         db.prepare_cached(ADVANCE).await?,
+        db.prepare_cached(REFUSE).await?,
     ];
     // Sent in this order, and all of it before the first answer is there.
-    let ((), (), (stored, latest), (), ended, (), (), (), ()) = tokio::try_join!(
+    let ((), (), (mut stored, latest), (), ended, (), (), refused, (), ()) = tokio::try_join!(
         biased;
         db.batch_execute("BEGIN"),
         lock_lanes(db, &lock, lanes.collect()),
@@ -162,10 +165,14 @@ pub(super) async fn commit(
         finish_attempts(db, &finish, ends),
         forget_failures(db, &forget, ends),
         advance_ended(db, &advance, ends),
+        count_refused(db, &refuse, rows),
         // A commit that waits for a standby must not be cut short: it would count as one.
         db.batch_execute("SET LOCAL statement_timeout = 0"),
         db.batch_execute("COMMIT"),
     )?;
+    for (row, stored) in rows.iter().zip(&mut stored).filter(|(row, _)| row.is_refused()) {
+        *stored = refused.contains(row.key.0.as_slice());
+    }
     Ok(Done { stored, ended, latest })
 }
 
@@ -295,6 +302,37 @@ async fn add_deliveries(db: &ClientWrapper, deliver: &Statement, rows: &[&Row]) 
         return Ok(());
     }
     db.execute(deliver, &[&places, &handlers, &lanes]).await.map(drop)
+}
+
+/// A refused body that was there already is counted, and if somebody had set it aside, it is refused again.
+/// Locked by their keys in order, as they are stored.
+const REFUSE: &str = "\
+    WITH kept AS (
+        SELECT e.number, e.key, new.copies, octet_length(e.body) AS size
+        FROM unnest($1::bytea[], $2::int[]) AS new (key, copies) JOIN events e ON e.key = new.key
+        WHERE e.kind IS NULL ORDER BY e.key FOR UPDATE OF e
+    ), again AS (
+        UPDATE events e SET discarded = false FROM kept WHERE e.number = kept.number AND e.discarded
+    ), undecided AS (
+        DELETE FROM decided d USING kept WHERE d.event = kept.number
+    ), counted AS (
+        INSERT INTO refused (event, copies, size) SELECT number, copies, size FROM kept ORDER BY key
+        ON CONFLICT (event) DO UPDATE SET copies = refused.copies + excluded.copies
+    )
+    SELECT key FROM kept";
+
+/// Returns the keys of those that are there: somebody may have made an event of one at the same moment.
+async fn count_refused(db: &ClientWrapper, refuse: &Statement, rows: &[&Row]) -> Result<HashSet<Vec<u8>>, Error> {
+    let mut copies: BTreeMap<&[u8], i32> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.is_refused()) {
+        *copies.entry(&row.key.0).or_default() += 1;
+    }
+    if copies.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let (keys, copies): (Vec<_>, Vec<_>) = copies.into_iter().unzip();
+    let kept = db.query(refuse, &[&keys, &copies]).await?;
+    Ok(kept.iter().map(|row| row.get(0)).collect())
 }
 
 /// Only a claim that still is ours counts. Somebody may have discarded the delivery meanwhile; then that

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio_postgres::Error;
 
 use super::{batch, state};
-use crate::inbox::{State, Swept, is_asked_for};
+use crate::inbox::{EventKey, Overdue, State, Swept, is_asked_for};
 
 /// Events that one step of a sweep looks at.
 const SWEEP_STEP: i64 = 500;
@@ -82,7 +82,10 @@ async fn again(db: &ClientWrapper, event: i64, handler: &str, lane: i64) -> Resu
 /// Sets aside what of an event is not done.
 pub(super) async fn discard(db: &ClientWrapper, event: i64) -> Result<usize, Error> {
     let Some(lane) = lane_of(db, event).await? else {
-        let statement = "UPDATE events SET discarded = true WHERE number = $1 AND kind IS NULL AND NOT discarded";
+        let statement = "WITH discarded AS (UPDATE events SET discarded = true
+                                            WHERE number = $1 AND kind IS NULL AND NOT discarded RETURNING number)
+                         INSERT INTO decided (event, at) SELECT number, now() FROM discarded
+                         ON CONFLICT (event) DO UPDATE SET at = excluded.at";
         return db.execute(statement, &[&event]).await.map(|bodies| usize::try_from(bodies).unwrap_or_default());
     };
     batch::begin(db, lane).await?;
@@ -96,9 +99,15 @@ pub(super) async fn discard(db: &ClientWrapper, event: i64) -> Result<usize, Err
     Ok(discarded.len())
 }
 
-/// Takes a body off the list of refused ones.
-pub(super) async fn remove_refused(db: &ClientWrapper, event: i64) -> Result<(), Error> {
-    db.execute("DELETE FROM events WHERE number = $1 AND kind IS NULL", &[&event]).await.map(drop)
+/// Takes a body off the list of refused ones, which is the event with this key by now and kept from now on.
+pub(super) async fn replace_refused(db: &ClientWrapper, event: i64, by: EventKey) -> Result<(), Error> {
+    let statement = "WITH removed AS (DELETE FROM events WHERE number = $1 AND kind IS NULL RETURNING number),
+                          uncounted AS (DELETE FROM refused r USING removed WHERE r.event = removed.number),
+                          undecided AS (DELETE FROM decided d USING removed WHERE d.event = removed.number)
+                     INSERT INTO decided (event, at)
+                     SELECT number, now() FROM events WHERE key = $2 AND EXISTS (SELECT 1 FROM removed)
+                     ON CONFLICT (event) DO UPDATE SET at = excluded.at";
+    db.execute(statement, &[&event, &by.0.as_slice()]).await.map(drop)
 }
 
 /// The body of an event.
@@ -107,14 +116,26 @@ pub(super) async fn body(db: &ClientWrapper, event: i64) -> Result<Option<Bytes>
     Ok(row.map(|row| Bytes::from(row.get::<_, Vec<u8>>(0))))
 }
 
+/// How many bytes the refused bodies take.
+pub(super) async fn refused_bytes(db: &ClientWrapper) -> Result<u64, Error> {
+    let row = db.query_one("SELECT coalesce(sum(size), 0)::bigint FROM refused", &[]).await?;
+    Ok(row.get::<_, i64>(0).unsigned_abs())
+}
+
 /// Writes, durably.
 pub(super) async fn probe(db: &ClientWrapper) -> Result<(), Error> {
     db.execute(&db.prepare_cached("UPDATE version SET probed = now()").await?, &[]).await.map(drop)
 }
 
-/// Removes finished events from `from` on that were finished before `before`; returns how far it came.
-pub(super) async fn sweep(db: &ClientWrapper, from: i64, before: Timestamp) -> Result<(Swept, i64), Error> {
-    const NOTHING: (Swept, i64) = (Swept { removed: 0, complete: true }, 0);
+/// What no handler wanted, among the events.
+const UNWANTED: &str = "kind IS NOT NULL AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = number)";
+
+/// Since when an event is kept that has no deliveries to say so.
+const KEPT_SINCE: &str = "coalesce((SELECT d.at FROM decided d WHERE d.event = number), received)";
+
+/// Removes events from `from` on that have been kept for long enough; returns how far it came.
+pub(super) async fn sweep(db: &ClientWrapper, from: i64, overdue: Overdue) -> Result<(Swept, i64), Error> {
+    const NOTHING: (Swept, i64) = (Swept { removed: 0, soon: 0, complete: true }, 0);
     let step = "SELECT number, received FROM (SELECT number, received FROM events WHERE number > $1
                                               ORDER BY number LIMIT $2) AS step ORDER BY number DESC LIMIT 1";
     let Some(last) = db.query_opt(step, &[&from, &SWEEP_STEP]).await? else { return Ok(NOTHING) };
@@ -124,23 +145,43 @@ pub(super) async fn sweep(db: &ClientWrapper, from: i64, before: Timestamp) -> R
         db.batch_execute("ROLLBACK").await?;
         return Ok(NOTHING);
     }
-    // Locked first and judged after that: somebody may just have one delivered again.
-    let old = "SELECT number FROM events WHERE number > $1 AND number <= $2 AND received < $3
-                 AND (kind IS NOT NULL OR discarded) ORDER BY number FOR UPDATE";
-    let old: Vec<i64> = db.query(old, &[&from, &to, &before]).await?.iter().map(|row| row.get(0)).collect();
-    let mut removed = 0;
-    if !old.is_empty() {
-        let statement = "DELETE FROM events WHERE number = ANY ($1)
-                           AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = number
-                                           AND (d.state IN (0, 2) OR d.changed >= $2)) RETURNING number";
-        let gone: Vec<i64> = db.query(statement, &[&old, &before]).await?.iter().map(|row| row.get(0)).collect();
-        db.execute("DELETE FROM deliveries WHERE event = ANY ($1)", &[&gone]).await?;
-        db.execute("DELETE FROM failures WHERE event = ANY ($1)", &[&gone]).await?;
-        removed = gone.len();
-    }
+    let removed = remove(db, from, to, overdue).await?;
+    let soon = match overdue.unwanted {
+        None => 0,
+        Some(_) => {
+            let statement = format!(
+                "SELECT count(*) FROM events WHERE number > $1 AND number <= $2 AND {UNWANTED} AND {KEPT_SINCE} < $3"
+            );
+            db.query_one(&statement, &[&from, &to, &overdue.soon]).await?.get::<_, i64>(0)
+        }
+    };
     batch::end(db).await?;
     // What comes after an event that is too young is younger still: nobody looks at all of a large inbox
     // to find nothing.
-    let complete = received >= before;
-    Ok((Swept { removed, complete }, if complete { 0 } else { to }))
+    let complete = received >= overdue.latest();
+    Ok((Swept { removed, soon: usize::try_from(soon).unwrap_or_default(), complete }, if complete { 0 } else { to }))
+}
+
+async fn remove(db: &ClientWrapper, from: i64, to: i64, overdue: Overdue) -> Result<usize, Error> {
+    // Locked first and judged after that: somebody may just have one delivered again.
+    let old = "SELECT number FROM events WHERE number > $1 AND number <= $2 AND received < $3
+                 AND (kind IS NOT NULL OR discarded) ORDER BY number FOR UPDATE";
+    let latest = overdue.unwanted.map_or(overdue.finished, |unwanted| unwanted.max(overdue.finished));
+    let old: Vec<i64> = db.query(old, &[&from, &to, &latest]).await?.iter().map(|row| row.get(0)).collect();
+    if old.is_empty() {
+        return Ok(0);
+    }
+    let statement = format!(
+        "DELETE FROM events WHERE number = ANY ($1) AND CASE
+             WHEN {UNWANTED} THEN {KEPT_SINCE} < $3
+             WHEN kind IS NULL THEN discarded AND {KEPT_SINCE} < $2
+             ELSE received < $2 AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = number
+                                                AND (d.state IN (0, 2) OR d.changed >= $2)) END RETURNING number"
+    );
+    let gone = db.query(&statement, &[&old, &overdue.finished, &overdue.unwanted]).await?;
+    let gone: Vec<i64> = gone.iter().map(|row| row.get(0)).collect();
+    for table in ["deliveries", "failures", "refused", "decided"] {
+        db.execute(&format!("DELETE FROM {table} WHERE event = ANY ($1)"), &[&gone]).await?;
+    }
+    Ok(gone.len())
 }

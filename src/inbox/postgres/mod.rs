@@ -19,16 +19,18 @@ mod presence;
 mod views;
 mod writer;
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
+use super::refused::Space;
 use super::{
-    Claim, Due, EventKey, EventView, Filter, Finish, Inbox, InboxError, Incoming, Open, Purpose, Receipt, RefusedBody,
-    SharedInbox, Standing, State, Swept,
+    Claim, Due, EventKey, EventView, Filter, Finish, Inbox, InboxError, Incoming, Open, Overdue, Purpose, Receipt,
+    RefusedBody, SharedInbox, Standing, State, Swept,
 };
 use crate::config::Section;
 use crate::dispatch::Route;
@@ -50,6 +52,9 @@ const PATIENT: Duration = Duration::from_secs(60);
 /// Connections of one receiver, beside that of the writer and that of the heartbeat.
 const CONNECTIONS: usize = 6;
 
+/// How long a count of the refused bodies holds.
+const COUNT_AGAIN: Duration = Duration::from_secs(30);
+
 const PENDING: i16 = 0;
 const DONE: i16 = 1;
 const DEAD: i16 = 2;
@@ -68,19 +73,23 @@ fn state(number: i16) -> State {
 #[derive(Debug, Clone)]
 struct Settings {
     database: Database,
+    refused_space: u64,
 }
 
-/// Reads `url` or `url_file`.
+/// Reads `url` or `url_file`, and `refused_space`.
 pub(super) fn read(section: &Section) -> Option<Box<dyn Open>> {
     // The default is for SQLite.
     let _ = section.text("path");
-    Some(Box::new(Settings { database: Database::read(section)? }))
+    // What is wrong with it is said, and then nothing is opened.
+    let refused_space = section.size("refused_space").unwrap_or(u64::MAX);
+    Some(Box::new(Settings { database: Database::read(section)?, refused_space }))
 }
 
 #[async_trait::async_trait]
 impl Open for Settings {
     async fn open(&self, purpose: Purpose) -> anyhow::Result<SharedInbox> {
-        Ok(Arc::new(Postgres::open(&self.database, purpose).await?))
+        let space = Space::new(self.refused_space);
+        Ok(Arc::new(Postgres::open(&self.database, purpose, space).await?))
     }
 }
 
@@ -94,10 +103,20 @@ struct Postgres {
     heartbeat: Mutex<JoinSet<()>>,
     /// Where the next sweep goes on.
     swept_to: Mutex<i64>,
+    refused_space: Space,
+    refused: Mutex<Option<Counted>>,
+}
+
+/// What the refused bodies take.
+struct Counted {
+    at: Instant,
+    bytes: u64,
+    /// What has come since then, so that equal ones are added once.
+    since: HashSet<EventKey>,
 }
 
 impl Postgres {
-    async fn open(database: &Database, purpose: Purpose) -> anyhow::Result<Self> {
+    async fn open(database: &Database, purpose: Purpose, refused_space: Space) -> anyhow::Result<Self> {
         let pool = |most| database.pool(most, open::SETUP);
         let (shared, own) = (pool(CONNECTIONS), pool(1));
         open::prepare(&shared, purpose, &database.place()).await?;
@@ -109,13 +128,16 @@ impl Postgres {
             heartbeat.spawn(presence::beat(own, receiver.clone(), held.clone()));
         }
         let writer = Writer::start(pool(1));
-        Ok(Self { pool: shared, writer, receiver, held, heartbeat: Mutex::new(heartbeat), swept_to: Mutex::new(0) })
-    }
-}
-
-impl From<Failure> for InboxError {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure.to_string())
+        Ok(Self {
+            pool: shared,
+            writer,
+            receiver,
+            held,
+            heartbeat: Mutex::new(heartbeat),
+            swept_to: Mutex::new(0),
+            refused_space,
+            refused: Mutex::default(),
+        })
     }
 }
 
@@ -131,6 +153,36 @@ macro_rules! on_connection {
     }};
 }
 
+impl Postgres {
+    /// What the refused bodies take: counted now and then, since others refuse too, and people decide.
+    async fn refused_bytes(&self) -> Result<u64, InboxError> {
+        if let Some(counted) = self.refused().as_ref().filter(|counted| counted.at.elapsed() < COUNT_AGAIN) {
+            return Ok(counted.bytes);
+        }
+        let bytes = on_connection!(self, LIMIT, db => changes::refused_bytes(db));
+        *self.refused() = Some(Counted { at: Instant::now(), bytes, since: HashSet::new() });
+        Ok(bytes)
+    }
+
+    fn refused_more(&self, key: EventKey, size: usize) {
+        if let Some(counted) = &mut *self.refused()
+            && counted.since.insert(key)
+        {
+            counted.bytes = counted.bytes.saturating_add(size as u64);
+        }
+    }
+
+    fn refused(&self) -> std::sync::MutexGuard<'_, Option<Counted>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl From<Failure> for InboxError {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure.to_string())
+    }
+}
+
 #[async_trait::async_trait]
 impl Inbox for Postgres {
     async fn store(&self, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {
@@ -139,8 +191,13 @@ impl Inbox for Postgres {
     }
 
     async fn refuse(&self, refused: RefusedBody) -> Result<Option<String>, InboxError> {
-        let (row, id) = Row::refused(refused);
-        self.writer.run(Work::Store(Box::new(row))).await?;
+        let key = refused.key();
+        let id = key.1.clone();
+        let refused = self.refused_space.fit(refused, self.refused_bytes().await?);
+        self.refused_more(key.0, refused.body.len());
+        if !self.writer.run(Work::Store(Box::new(Row::refused(key, refused)))).await? {
+            return Err(InboxError::Failed("an equal body was just made an event of".to_owned()));
+        }
         Ok(Some(id))
     }
 
@@ -202,9 +259,9 @@ impl Inbox for Postgres {
         Ok(())
     }
 
-    async fn sweep(&self, before: Timestamp) -> Result<Swept, InboxError> {
+    async fn sweep(&self, overdue: Overdue) -> Result<Swept, InboxError> {
         let from = *self.swept_to.lock().unwrap_or_else(PoisonError::into_inner);
-        let (swept, to) = on_connection!(self, PATIENT, db => changes::sweep(db, from, before));
+        let (swept, to) = on_connection!(self, PATIENT, db => changes::sweep(db, from, overdue));
         *self.swept_to.lock().unwrap_or_else(PoisonError::into_inner) = to;
         Ok(swept)
     }
@@ -229,8 +286,9 @@ impl Inbox for Postgres {
 
     async fn accept(&self, event: i64, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {
         // Two transactions: in between it is there twice, never not at all.
+        let key = incoming.key;
         let receipt = self.store(incoming, routes).await?;
-        on_connection!(self, LIMIT, db => changes::remove_refused(db, event));
+        on_connection!(self, LIMIT, db => changes::replace_refused(db, event, key));
         Ok(receipt)
     }
 

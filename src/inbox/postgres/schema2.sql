@@ -7,14 +7,20 @@ ALTER TABLE deliveries ADD COLUMN ends int NOT NULL DEFAULT 0, ADD COLUMN round 
 -- Whether the attempt that it was made for has begun.
 ALTER TABLE claims ADD COLUMN begun boolean NOT NULL DEFAULT false;
 
--- What is known of a refused body besides, so that equal ones are kept once and all of them within bounds.
+-- What is known of a refused body besides. Equal ones are one event: their key is the digest of the body, of where
+-- it was sent and of what was answered.
 CREATE TABLE refused (
     event  bigint PRIMARY KEY,
-    digest bytea NOT NULL,          -- of the body and of where it was sent
     copies int NOT NULL DEFAULT 1,
     size   bigint NOT NULL          -- bytes that are kept of it
 );
-CREATE UNIQUE INDEX refused_digest ON refused (digest);
+INSERT INTO refused (event, size) SELECT number, octet_length(body) FROM events WHERE kind IS NULL;
+
+-- When somebody made an event of a refused body, or set one aside: it is kept from then on.
+CREATE TABLE decided (
+    event bigint PRIMARY KEY,
+    at    timestamptz NOT NULL
+);
 
 -- Times that are to outlive a restart, by name.
 CREATE TABLE notes (

@@ -12,7 +12,8 @@ use crate::inbox::{DeliveryView, EventKey, EventView, Filter, State};
 use crate::model::Kind;
 
 const COLUMNS: &str = "number, id, received, kind, event_name, subject, document, company, path, content_type,
-                       octet_length(body), reason, status, discarded";
+                       octet_length(body), reason, status, discarded,
+                       CASE WHEN kind IS NULL THEN (SELECT copies FROM refused r WHERE r.event = number) END";
 
 type Values = Vec<Box<dyn ToSql + Sync + Send>>;
 
@@ -144,6 +145,7 @@ fn event(row: &Row, deliveries: Vec<DeliveryView>) -> EventView {
         size: u64::try_from(row.get::<_, i32>(10)).unwrap_or_default(),
         reason: row.get(11),
         status: row.get::<_, Option<i32>>(12).and_then(|status| u16::try_from(status).ok()),
+        copies: row.get::<_, Option<i32>>(14).and_then(|copies| u32::try_from(copies).ok()),
         deliveries,
     }
 }

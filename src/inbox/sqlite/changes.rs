@@ -93,5 +93,8 @@ pub(super) fn discard(db: &Connection, event: i64, now: Timestamp) -> rusqlite::
     }
     let bodies =
         db.execute("UPDATE events SET discarded = 1 WHERE number = ?1 AND kind IS NULL AND NOT discarded", [event])?;
+    if bodies > 0 {
+        db.execute("INSERT OR REPLACE INTO decided (event, at) VALUES (?1, ?2)", params![event, micros(now)])?;
+    }
     Ok(lanes.len() + bodies)
 }

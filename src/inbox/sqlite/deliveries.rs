@@ -157,15 +157,16 @@ fn note_failure(db: &Connection, claim: &Claim, reason: &str, took: Duration, no
 }
 
 /// Makes the first pending delivery of a lane due, if it is not yet. Its time begins now, however long
-/// it has waited for those before it.
-pub(super) fn advance(db: &Connection, handler: &str, lane: i64, now: Timestamp) -> rusqlite::Result<()> {
-    db.prepare_cached(
-        "UPDATE deliveries SET due = ?3, since = CASE attempts WHEN 0 THEN ?3 ELSE since END
-         WHERE handler = ?1 AND state = 0 AND due IS NULL
-           AND event = (SELECT min(event) FROM deliveries WHERE handler = ?1 AND lane = ?2 AND state = 0)",
-    )?
-    .execute(params![handler, lane, micros(now)])?;
-    Ok(())
+/// it has waited for those before it. Returns whether one was made due.
+pub(super) fn advance(db: &Connection, handler: &str, lane: i64, now: Timestamp) -> rusqlite::Result<bool> {
+    let made_due = db
+        .prepare_cached(
+            "UPDATE deliveries SET due = ?3, since = CASE attempts WHEN 0 THEN ?3 ELSE since END
+             WHERE handler = ?1 AND state = 0 AND due IS NULL
+               AND event = (SELECT min(event) FROM deliveries WHERE handler = ?1 AND lane = ?2 AND state = 0)",
+        )?
+        .execute(params![handler, lane, micros(now)])?;
+    Ok(made_due > 0)
 }
 
 /// How far an event has come with each handler.

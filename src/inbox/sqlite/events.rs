@@ -10,7 +10,8 @@ use super::{deliveries, micros, timestamp};
 use crate::dispatch::Route;
 use crate::event::Event;
 use crate::inbox::key::lane;
-use crate::inbox::{Claim, EventKey, Incoming, Receipt, RefusedBody, Swept};
+use crate::inbox::refused::Space;
+use crate::inbox::{Claim, EventKey, Incoming, Overdue, Receipt, RefusedBody, Swept};
 use crate::model::{Envelope, Format, Kind};
 
 /// Bodies from this size on are written in place instead of through copies.
@@ -61,9 +62,26 @@ pub(super) fn store(db: &Connection, incoming: &Incoming, routes: &[Route]) -> r
     Ok(Receipt { duplicate: false })
 }
 
-/// Keeps a refused body; returns its id.
-pub(super) fn refuse(db: &Connection, refused: &RefusedBody) -> rusqlite::Result<String> {
-    let (key, id) = EventKey::random();
+/// Keeps a refused body; returns its id. One that was there already is counted, and if somebody had set it
+/// aside, it is refused again.
+pub(super) fn refuse(
+    db: &Connection,
+    (key, id): (EventKey, String),
+    refused: RefusedBody,
+    space: &Space,
+) -> rusqlite::Result<String> {
+    let known: Option<i64> = db
+        .prepare_cached("SELECT number FROM events WHERE key = ?1")?
+        .query_row([key.0], |row| row.get(0))
+        .optional()?;
+    if let Some(number) = known {
+        db.prepare_cached("UPDATE refused SET copies = copies + 1 WHERE event = ?1")?.execute([number])?;
+        db.prepare_cached("UPDATE events SET discarded = 0 WHERE number = ?1 AND discarded")?.execute([number])?;
+        db.prepare_cached("DELETE FROM decided WHERE event = ?1")?.execute([number])?;
+        return Ok(id);
+    }
+    let used: i64 = db.prepare_cached("SELECT bytes FROM refused_total")?.query_row([], |row| row.get(0))?;
+    let refused = space.fit(refused, used.unsigned_abs());
     db.prepare_cached(
         "INSERT INTO events (key, id, received, path, content_type, reason, status, body)
          VALUES (?1, ?2, max(?3, coalesce((SELECT received + 1 FROM events ORDER BY number DESC LIMIT 1), 0)), ?4, ?5, ?6, ?7, coalesce(?8, zeroblob(?9)))",
@@ -79,14 +97,38 @@ pub(super) fn refuse(db: &Connection, refused: &RefusedBody) -> rusqlite::Result
         small(&refused.body),
         refused.body.len(),
     ])?;
-    write_large(db, db.last_insert_rowid(), &refused.body)?;
+    let number = db.last_insert_rowid();
+    write_large(db, number, &refused.body)?;
+    db.prepare_cached("INSERT INTO refused (event, size) VALUES (?1, ?2)")?
+        .execute(params![number, refused.body.len()])?;
     Ok(id)
 }
 
-/// Stores a refused body as the event that it is after all, and takes it off the list of refused ones.
-pub(super) fn accept(db: &Connection, number: i64, incoming: &Incoming, routes: &[Route]) -> rusqlite::Result<Receipt> {
+/// Stores a refused body as the event that it is after all, and takes it off the list of refused ones. All
+/// times count from now on.
+pub(super) fn accept(
+    db: &Connection,
+    number: i64,
+    incoming: &Incoming,
+    routes: &[Route],
+    now: Timestamp,
+) -> rusqlite::Result<Receipt> {
     let receipt = store(db, incoming, routes)?;
-    db.execute("DELETE FROM events WHERE number = ?1 AND kind IS NULL", [number])?;
+    if !receipt.duplicate {
+        let event: i64 =
+            db.query_row("SELECT number FROM events WHERE key = ?1", [incoming.key.0], |row| row.get(0))?;
+        db.execute("INSERT OR REPLACE INTO decided (event, at) VALUES (?1, ?2)", params![event, micros(now)])?;
+        db.execute(
+            "UPDATE deliveries SET since = ?2, changed = ?2, due = CASE WHEN due IS NULL THEN NULL ELSE ?2 END
+             WHERE event = ?1",
+            params![event, micros(now)],
+        )?;
+    }
+    let removed = db.execute("DELETE FROM events WHERE number = ?1 AND kind IS NULL", [number])?;
+    if removed > 0 {
+        db.execute("DELETE FROM refused WHERE event = ?1", [number])?;
+        db.execute("DELETE FROM decided WHERE event = ?1", [number])?;
+    }
     Ok(receipt)
 }
 
@@ -115,8 +157,14 @@ pub(super) fn body(db: &Connection, number: i64) -> rusqlite::Result<Bytes> {
     db.query_row("SELECT body FROM events WHERE number = ?1", [number], |row| row.get::<_, Vec<u8>>(0)).map(Bytes::from)
 }
 
-/// Removes finished events from `from` on that were finished before `before`; returns how far it came.
-pub(super) fn sweep(db: &Connection, from: i64, before: Timestamp) -> rusqlite::Result<(Swept, i64)> {
+/// What no handler wanted, among the events.
+const UNWANTED: &str = "kind IS NOT NULL AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = number)";
+
+/// Since when an event is kept that has no deliveries to say so.
+const KEPT_SINCE: &str = "coalesce((SELECT at FROM decided WHERE event = number), received)";
+
+/// Removes events from `from` on that have been kept for long enough; returns how far it came.
+pub(super) fn sweep(db: &Connection, from: i64, overdue: Overdue) -> rusqlite::Result<(Swept, i64)> {
     let last: Option<(i64, i64)> = db
         .prepare_cached(
             "SELECT number, received FROM (SELECT number, received FROM events WHERE number > ?1
@@ -124,17 +172,18 @@ pub(super) fn sweep(db: &Connection, from: i64, before: Timestamp) -> rusqlite::
         )?
         .query_row(params![from, SWEEP_STEP], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let Some((to, received)) = last else { return Ok((Swept { removed: 0, complete: true }, 0)) };
+    let Some((to, received)) = last else { return Ok((Swept { complete: true, ..Swept::default() }, 0)) };
     let removed = db
-        .prepare_cached(
-            "DELETE FROM events WHERE number > ?1 AND number <= ?2 AND received < ?3
-               AND (kind IS NOT NULL OR discarded)
-               AND NOT EXISTS (SELECT 1 FROM deliveries d
-                               WHERE d.event = number AND (d.state IN (0, 2) OR d.changed >= ?3))",
-        )?
-        .execute(params![from, to, micros(before)])?;
+        .prepare_cached(&format!(
+            "DELETE FROM events WHERE number > ?1 AND number <= ?2 AND CASE
+                 WHEN {UNWANTED} THEN {KEPT_SINCE} < ?4
+                 WHEN kind IS NULL THEN discarded AND {KEPT_SINCE} < ?3
+                 ELSE received < ?3 AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = number
+                                                    AND (d.state IN (0, 2) OR d.changed >= ?3)) END"
+        ))?
+        .execute(params![from, to, micros(overdue.finished), overdue.unwanted.map(micros)])?;
     if removed > 0 {
-        for table in ["deliveries", "failures"] {
+        for table in ["deliveries", "failures", "refused", "decided"] {
             db.execute(
                 &format!(
                     "DELETE FROM {table} WHERE event > ?1 AND event <= ?2
@@ -144,10 +193,18 @@ pub(super) fn sweep(db: &Connection, from: i64, before: Timestamp) -> rusqlite::
             )?;
         }
     }
+    let soon = match overdue.unwanted {
+        None => 0,
+        Some(_) => db
+            .prepare_cached(&format!(
+                "SELECT count(*) FROM events WHERE number > ?1 AND number <= ?2 AND {UNWANTED} AND {KEPT_SINCE} < ?3"
+            ))?
+            .query_row(params![from, to, micros(overdue.soon)], |row| row.get(0))?,
+    };
     // What comes after an event that is too young is younger still: nobody looks at all of a large inbox
     // to find nothing.
-    let complete = received >= micros(before);
-    Ok((Swept { removed, complete }, if complete { 0 } else { to }))
+    let complete = received >= micros(overdue.latest());
+    Ok((Swept { removed, soon, complete }, if complete { 0 } else { to }))
 }
 
 fn envelope(row: &Row<'_>) -> rusqlite::Result<Envelope> {

@@ -10,6 +10,7 @@ mod clock;
 mod deliveries;
 mod events;
 mod known;
+mod mending;
 mod notes;
 mod open;
 mod reader;
@@ -25,9 +26,10 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
+use super::refused::Space;
 use super::{
-    Claim, Due, EventKey, EventView, Filter, Finish, Inbox, InboxError, Incoming, Open, Purpose, Receipt, RefusedBody,
-    SharedInbox, Standing, State, Swept,
+    Claim, Due, EventKey, EventView, Filter, Finish, Inbox, InboxError, Incoming, Open, Overdue, Purpose, Receipt,
+    RefusedBody, SharedInbox, Standing, State, Swept,
 };
 use crate::config::Section;
 use crate::dispatch::Route;
@@ -41,23 +43,26 @@ use writer::Writer;
 #[derive(Debug, Clone)]
 struct Settings {
     path: PathBuf,
+    refused_space: u64,
 }
 
-/// Reads `path`.
+/// Reads `path` and `refused_space`.
 pub(super) fn read(section: &Section) -> Option<Box<dyn Open>> {
+    // What is wrong with it is said, and then nothing is opened.
+    let refused_space = section.size("refused_space").unwrap_or(u64::MAX);
     let path = section.file("path")?;
     if path.as_os_str().is_empty() {
         section.error("path", "is empty. Give the file of the inbox, such as \"data/inbox.db\"");
         return None;
     }
-    Some(Box::new(Settings { path }))
+    Some(Box::new(Settings { path, refused_space }))
 }
 
 #[async_trait::async_trait]
 impl Open for Settings {
     async fn open(&self, purpose: Purpose) -> anyhow::Result<SharedInbox> {
-        let path = self.path.clone();
-        Ok(Arc::new(tokio::task::spawn_blocking(move || Sqlite::open(path, purpose)).await??))
+        let (path, space) = (self.path.clone(), Space::new(self.refused_space));
+        Ok(Arc::new(tokio::task::spawn_blocking(move || Sqlite::open(path, purpose, space)).await??))
     }
 }
 
@@ -72,15 +77,27 @@ struct Sqlite {
     claimed: Mutex<HashMap<(String, i64), bool>>,
     /// Where the next sweep goes on.
     swept_to: Mutex<i64>,
+    /// Where the next look for lanes that stand still goes on.
+    mended_to: Mutex<Option<mending::Lane>>,
+    refused_space: Arc<Space>,
     clock: Clock,
 }
 
 impl Sqlite {
-    fn open(path: PathBuf, purpose: Purpose) -> anyhow::Result<Self> {
+    fn open(path: PathBuf, purpose: Purpose, refused_space: Space) -> anyhow::Result<Self> {
         let known = Arc::new(Known::open(path, purpose)?);
         let reader = Reader::new(Arc::clone(&known));
         let writer = Writer::start(Arc::clone(&known), reader.clone())?;
-        Ok(Self { known, writer, reader, claimed: Mutex::default(), swept_to: Mutex::new(0), clock: Clock::default() })
+        Ok(Self {
+            known,
+            writer,
+            reader,
+            claimed: Mutex::default(),
+            swept_to: Mutex::new(0),
+            mended_to: Mutex::default(),
+            refused_space: Arc::new(refused_space),
+            clock: Clock::default(),
+        })
     }
 
     /// Reads. If the inbox is away, the writer is told: it is the one who looks for it, and knows why.
@@ -119,7 +136,8 @@ impl Inbox for Sqlite {
 
     async fn refuse(&self, refused: RefusedBody) -> Result<Option<String>, InboxError> {
         let weight = refused.body.len();
-        self.writer.run(weight, move |db| events::refuse(db, &refused)).await.map(Some)
+        let (space, key) = (Arc::clone(&self.refused_space), refused.key());
+        self.writer.run(weight, move |db| events::refuse(db, key, refused, &space)).await.map(Some)
     }
 
     async fn claim(&self, handler: &str, most: usize) -> Result<Due, InboxError> {
@@ -171,9 +189,9 @@ impl Inbox for Sqlite {
         self.writer.run(0, move |db| deliveries::hurry(db, key, Timestamp::now())).await
     }
 
-    async fn sweep(&self, before: Timestamp) -> Result<Swept, InboxError> {
+    async fn sweep(&self, overdue: Overdue) -> Result<Swept, InboxError> {
         let from = *self.swept_to.lock().unwrap_or_else(PoisonError::into_inner);
-        let (swept, to) = self.writer.run(0, move |db| events::sweep(db, from, before)).await?;
+        let (swept, to) = self.writer.run(0, move |db| events::sweep(db, from, overdue)).await?;
         *self.swept_to.lock().unwrap_or_else(PoisonError::into_inner) = to;
         Ok(swept)
     }
@@ -199,11 +217,28 @@ impl Inbox for Sqlite {
 
     async fn accept(&self, event: i64, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {
         let weight = incoming.body.len();
-        self.writer.run(weight, move |db| events::accept(db, event, &incoming, &routes)).await
+        self.writer.run(weight, move |db| events::accept(db, event, &incoming, &routes, Timestamp::now())).await
     }
 
     async fn discard(&self, event: i64) -> Result<usize, InboxError> {
         self.writer.run(0, move |db| changes::discard(db, event, Timestamp::now())).await
+    }
+
+    async fn mend(&self) -> Result<Vec<(String, String)>, InboxError> {
+        let mut mended = Vec::new();
+        loop {
+            let from = self.mended_to.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let (standing, to) = self.read(move |db| mending::look(db, from)).await?;
+            if !standing.is_empty() {
+                mended.extend(self.writer.run(0, move |db| mending::set_right(db, &standing, Timestamp::now())).await?);
+            }
+            // A receiver comes again, somebody at the command line wants to know.
+            let is_over = to.is_none() || self.known.purpose() == Purpose::Serve;
+            *self.mended_to.lock().unwrap_or_else(PoisonError::into_inner) = to;
+            if is_over {
+                return Ok(mended);
+            }
+        }
     }
 
     async fn note(&self, name: &str, at: Timestamp) -> Result<(), InboxError> {

@@ -8,14 +8,30 @@ ALTER TABLE deliveries ADD COLUMN ends INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE deliveries ADD COLUMN round INTEGER NOT NULL DEFAULT 1;
 CREATE INDEX deliveries_begun ON deliveries (event) WHERE begun IS NOT NULL;
 
--- What is known of a refused body besides, so that equal ones are kept once and all of them within bounds.
+-- What is known of a refused body besides. Equal ones are one event: their key is the digest of the body, of where
+-- it was sent and of what was answered.
 CREATE TABLE refused (
     event  INTEGER PRIMARY KEY,
-    digest BLOB NOT NULL,           -- of the body and of where it was sent
     copies INTEGER NOT NULL DEFAULT 1,
     size   INTEGER NOT NULL         -- bytes that are kept of it
 );
-CREATE UNIQUE INDEX refused_digest ON refused (digest);
+INSERT INTO refused (event, size) SELECT number, length(body) FROM events WHERE kind IS NULL;
+
+-- What all of them take, without counting them.
+CREATE TABLE refused_total (bytes INTEGER NOT NULL);
+INSERT INTO refused_total SELECT coalesce(sum(size), 0) FROM refused;
+CREATE TRIGGER refused_kept AFTER INSERT ON refused BEGIN
+    UPDATE refused_total SET bytes = bytes + new.size;
+END;
+CREATE TRIGGER refused_gone AFTER DELETE ON refused BEGIN
+    UPDATE refused_total SET bytes = bytes - old.size;
+END;
+
+-- When somebody made an event of a refused body, or set one aside: it is kept from then on.
+CREATE TABLE decided (
+    event INTEGER PRIMARY KEY,
+    at    INTEGER NOT NULL
+);
 
 -- Times that are to outlive a restart, by name.
 CREATE TABLE notes (

@@ -9,7 +9,8 @@ use crate::inbox::{DeliveryView, EventKey, EventView, Filter, State};
 use crate::model::Kind;
 
 const COLUMNS: &str = "number, id, received, kind, event_name, subject, document, company, path, content_type,
-                       length(body), reason, status, discarded";
+                       length(body), reason, status, discarded,
+                       CASE WHEN kind IS NULL THEN (SELECT copies FROM refused WHERE event = number) END";
 
 /// Events that match, the newest first.
 pub(super) fn list(db: &Connection, filter: &Filter) -> rusqlite::Result<Vec<EventView>> {
@@ -133,6 +134,7 @@ fn event(db: &Connection, row: &Row<'_>) -> rusqlite::Result<EventView> {
         size: row.get::<_, i64>(10)?.unsigned_abs(),
         reason: row.get(11)?,
         status: row.get(12)?,
+        copies: row.get(14)?,
         deliveries,
     })
 }

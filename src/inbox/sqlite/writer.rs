@@ -255,7 +255,7 @@ impl Work {
     /// The open database. Opened anew after a failure, and if the names lead to other files: what is written
     /// to one that has no name any more would be gone with the process.
     fn database(&mut self) -> Result<&mut Database, InboxError> {
-        let mut why = None;
+        let (known, mut why) = (Arc::clone(&self.known), None);
         if self.database.is_some()
             && let Err(gone) = self.known.here()
         {
@@ -267,7 +267,12 @@ impl Work {
         }
         let database = match self.database.take() {
             Some(database) => database,
-            None => self.reopen()?,
+            None => self.reopen().inspect_err(|error| {
+                // Nobody is to be kept from what is not ours.
+                if matches!(error, InboxError::Gone(_)) {
+                    known.left();
+                }
+            })?,
         };
         if let Some(why) = why {
             tracing::warn!(%why, "something has touched the inbox's files; it is opened anew, and nothing is lost");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::place::Place;
 use super::{How, Step};
 use crate::dispatch::Route;
-use crate::inbox::{Claim, Filter, Finish, Incoming, SharedInbox, State};
+use crate::inbox::{Claim, Filter, Finish, Incoming, Overdue, SharedInbox, State};
 use crate::model::{Envelope, Format, Kind};
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
@@ -236,7 +236,8 @@ impl Both {
 
     fn sweep(&mut self) {
         let soon = Timestamp::now() + SignedDuration::from_secs(1);
-        while !self.runtime.block_on(self.inbox.sweep(soon)).unwrap().complete {}
+        let overdue = Overdue { finished: soon, unwanted: Some(soon), soon };
+        while !self.runtime.block_on(self.inbox.sweep(overdue)).unwrap().complete {}
         for event in &mut self.events {
             let finished = |delivery: &Delivery| matches!(delivery.state, State::Done | State::Discarded);
             if event.is_some_and(|(_, deliveries)| deliveries.iter().all(finished)) {

@@ -109,21 +109,26 @@ async fn a_clock_that_was_set_back_while_the_receiver_was_off_holds_up_nothing()
     receiver.inbox_until(|events| events.len() == 2 && events.iter().all(|event| event["state"] == "done")).await;
 }
 
-/// Fails if `sweep` does not ask for the state of the deliveries, or takes refused bodies as well.
+/// What it would remove, and give up, cannot be had back: what is overdue by that clock, or has no more time.
+#[rstest]
 #[tokio::test]
-async fn ninety_days_on_only_what_is_finished_has_left_the_inbox_and_the_certificate_is_warned_of() {
+async fn by_a_clock_that_is_fast_at_the_start_nothing_is_removed_and_nothing_given_up(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
     let (clock, (erp, _out_of_order)) = (Clock::new(), erp_with_switch());
-    let mut receiver = Receiver::prepared(&format!(
-        "handlers.erp = {{ type = 'http', url = '{}', events = ['Pending*'] }}
-         handlers.disk = {{ type = 'file', directory = 'events', events = ['Finished*'] }}
-         handlers.script = {{ type = 'exec', command = ['sh', '-c', 'exit 65'], events = ['Dead*'] }}",
-        erp.url("/")
-    ))
-    .inside(clock.inside());
+    let mut receiver = store
+        .prepared(&format!(
+            "delivery = {{ first_retry = '200ms', max_retry = '200ms', give_up_after = '14d' }}
+             handlers.erp = {{ type = 'http', url = '{}', events = ['Pending*'] }}
+             handlers.disk = {{ type = 'file', directory = 'events', events = ['Finished*'] }}
+             handlers.script = {{ type = 'exec', command = ['sh', '-c', 'exit 65'], events = ['Dead*'] }}",
+            erp.url("/")
+        ))
+        .inside(clock.inside());
     replace_certificate(&receiver, 60);
     receiver.restart();
     let sender = receiver.sender();
-    for name in ["Pending", "Finished", "Dead"] {
+    for name in ["Pending", "Finished", "Dead", "Unwanted"] {
         let mut event = order_event(name);
         event["eventName"] = name.into();
         assert_eq!(sender.send(event).await.status, Some(202));
@@ -134,16 +139,19 @@ async fn ninety_days_on_only_what_is_finished_has_left_the_inbox_and_the_certifi
         states.sort();
         states
     };
-    receiver.inbox_until(|events| states(events) == ["dead", "done", "pending", "refused"]).await;
+    let all = ["dead", "done", "pending", "refused", "unwanted"];
+    receiver.inbox_until(|events| states(events) == all).await;
     receiver.kill();
 
-    clock.set("+90d");
-    // What waits for a handler that is paused waits for as long as that takes.
-    let mut receiver = receiver.setting("HANDLERS__ERP__PAUSED", "true");
+    clock.set("+120d");
     receiver.restart();
 
-    receiver.logged("finished events removed").await;
-    assert_eq!(states(&receiver.inbox()), ["dead", "pending", "refused"]);
+    receiver.logged("the clock is more than a day ahead of the last time that the inbox knew").await;
+    let before = erp.received().len();
+    erp.wait_for(before + 3).await;
+    assert_eq!(states(&receiver.inbox()), all);
+    let warnings = receiver.log().iter().filter(|line| line.to_string().contains("more than a day ahead")).count();
+    assert_eq!(warnings, 1, "said once");
     receiver.logged("expired on").await;
     assert_eq!(receiver.sender().send(order_event("9")).await.status, Some(202), "expired or not, it goes on");
 }

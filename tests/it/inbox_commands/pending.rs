@@ -145,3 +145,47 @@ async fn what_nobody_delivers_for_now_is_not_announced(#[values(Sqlite, Postgres
     assert!(said.contains("handler off is paused"), "{said}");
     assert!(!said.contains("within seconds"), "{said}");
 }
+
+/// Only a fault can lead there: nothing would ever make it due.
+#[tokio::test]
+async fn a_delivery_that_waits_for_nothing_is_set_right_by_whoever_asks_for_it() {
+    let erp = Erp::start();
+    let mut receiver = Receiver::with(&handler("erp", &erp, ", paused = true"));
+    let [first, behind] = ["1", "1"].map(order_event);
+    for event in [&first, &behind] {
+        assert_eq!(receiver.sender().send(event.clone()).await.status, Some(202));
+    }
+    receiver.kill();
+    let inbox = rusqlite::Connection::open(receiver.path("data/inbox.db")).unwrap();
+    inbox.execute_batch("UPDATE deliveries SET due = NULL").unwrap();
+    drop(inbox);
+
+    let output = receiver.run(&["events", "deliver", "--all", "--state", "pending"]);
+
+    let expected = format!("{}: for handler erp it waited for nothing; set right, and due now", message_id(&first));
+    assert!(said(&output).contains(&expected), "{}", said(&output));
+    receiver.configure(|text| text.replace(", paused = true", ""));
+    receiver.restart();
+    until_done(&receiver).await;
+    assert_eq!(ids(&erp), [&first, &behind].map(message_id));
+}
+
+/// The same, by a receiver that runs.
+#[tokio::test]
+async fn a_receiver_sets_right_a_delivery_that_waits_for_nothing_and_says_so() {
+    let erp = Erp::start();
+    let mut receiver = Receiver::with(&handler("erp", &erp, ", paused = true"));
+    let event = order_event("1");
+    assert_eq!(receiver.sender().send(event.clone()).await.status, Some(202));
+    receiver.kill();
+    let inbox = rusqlite::Connection::open(receiver.path("data/inbox.db")).unwrap();
+    inbox.execute_batch("UPDATE deliveries SET due = NULL").unwrap();
+    drop(inbox);
+
+    receiver.configure(|text| text.replace(", paused = true", ""));
+    receiver.restart();
+
+    until_done(&receiver).await;
+    let line = receiver.logged("a delivery waited for nothing").await;
+    assert!(line["level"] == "ERROR" && line["id"] == message_id(&event) && line["handler"] == "erp", "{line}");
+}

@@ -1,0 +1,216 @@
+//! How long what stays, in each inbox: by clocks that the tests make up.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+
+use super::place::{InPostgres, InSqlite, Place};
+use crate::dispatch::{Dispatch, Route};
+use crate::inbox::retention::Upkeep;
+use crate::inbox::trusted::TrustedClock;
+use crate::inbox::{Finish, Incoming, RefusedBody, SharedInbox};
+use crate::model::{Envelope, Format, Kind};
+
+const DAYS: u64 = 86_400;
+
+/// An inbox that is looked after, and the moments since that began.
+struct Kept {
+    inbox: SharedInbox,
+    upkeep: Upkeep,
+    time: Timestamp,
+    at: Instant,
+    _place: Box<dyn Place>,
+}
+
+impl Kept {
+    async fn new(place: impl Place + 'static, handlers: &[&str]) -> Self {
+        let inbox = place.open().await;
+        let dispatch = Dispatch::new(handlers.iter().map(|name| Route::all(*name)).collect());
+        let (keep, keep_unwanted) = (Duration::from_secs(30 * DAYS), Duration::from_secs(90 * DAYS));
+        let (time, at) = (Timestamp::now(), Instant::now());
+        let upkeep = Upkeep::new(Arc::clone(&inbox), TrustedClock::default(), dispatch, keep, keep_unwanted);
+        let mut kept = Self { inbox, upkeep, time, at, _place: Box::new(place) };
+        kept.round(Duration::ZERO, Duration::ZERO).await;
+        kept
+    }
+
+    /// What is done at the moment that is so long after the beginning, by a clock that is so much ahead.
+    async fn round(&mut self, passed: Duration, ahead: Duration) {
+        self.upkeep.round(self.time + passed + ahead, self.at + passed).await;
+    }
+
+    /// After so many days, on a clock that is right.
+    async fn after_days(&mut self, days: u64) {
+        self.round(Duration::from_secs(days * DAYS), Duration::ZERO).await;
+    }
+
+    /// An event for the handlers that want it, so old.
+    fn event(&self, id: &str, days_old: i64) -> Incoming {
+        let envelope = Envelope {
+            kind: Kind::Order,
+            format: Format::Json,
+            event_name: None,
+            message_id: Some(id.to_owned()),
+            subject: Some(id.to_owned()),
+            number: None,
+            company_id: None,
+            companies: Vec::new(),
+            created: None,
+        };
+        let received = self.time - SignedDuration::from_hours(24 * days_old);
+        Incoming::new(envelope, received, "/".to_owned(), None, Bytes::from(id.to_owned()))
+    }
+
+    async fn store(&self, id: &str, handlers: &[&str]) {
+        let routes = handlers.iter().map(|name| Route::all(*name)).collect();
+        self.inbox.store(self.event(id, 0), routes).await.unwrap();
+    }
+
+    async fn end(&self, handler: &str, finish: Finish) {
+        for claim in self.inbox.claim(handler, 10).await.unwrap().claims {
+            self.inbox.finish(&claim, finish.clone(), Duration::ZERO).await.unwrap();
+        }
+    }
+
+    /// A refused body; its id.
+    async fn refuse(&self, days_old: i64) -> String {
+        let refused = RefusedBody {
+            received: self.time - SignedDuration::from_hours(24 * days_old),
+            path: "/".to_owned(),
+            content_type: None,
+            reason: "no JSON".to_owned(),
+            status: 400,
+            body: Bytes::from_static(b"no JSON"),
+        };
+        self.inbox.refuse(refused).await.unwrap().unwrap()
+    }
+
+    async fn number(&self, id: &str) -> i64 {
+        self.inbox.show(id).await.unwrap().unwrap().number
+    }
+
+    async fn has(&self, id: &str) -> bool {
+        self.inbox.show(id).await.unwrap().is_some()
+    }
+}
+
+/// In each store, one after the other.
+macro_rules! in_each_store {
+    ($name:ident, $handlers:expr, $kept:ident => $work:block) => {
+        #[tokio::test]
+        async fn $name() {
+            {
+                let mut $kept = Kept::new(InSqlite::new(), $handlers).await;
+                $work
+            }
+            {
+                let mut $kept = Kept::new(InPostgres::new(), $handlers).await;
+                $work
+            }
+        }
+    };
+}
+
+in_each_store!(what_is_done_goes_first_what_nobody_wanted_later_and_what_waits_for_somebody_never, &["erp"], kept => {
+    kept.store("done", &["erp"]).await;
+    kept.end("erp", Finish::Done).await;
+    kept.store("dead", &["script"]).await;
+    kept.end("script", Finish::Dead { reason: "no".to_owned(), status: None }).await;
+    kept.store("pending", &["paused"]).await;
+    kept.store("unwanted", &[]).await;
+    let refused = kept.refuse(0).await;
+
+    kept.after_days(29).await;
+    assert!(kept.has("done").await && kept.has("unwanted").await);
+    kept.after_days(31).await;
+    assert!(!kept.has("done").await);
+    assert!(kept.has("unwanted").await, "it counts on being delivered");
+    kept.after_days(91).await;
+    assert!(!kept.has("unwanted").await);
+    kept.after_days(4000).await;
+    for id in ["dead", "pending", &refused] {
+        assert!(kept.has(id).await, "{id}");
+    }
+});
+
+in_each_store!(without_any_handler_nothing_is_unwanted, &[], kept => {
+    kept.store("early", &[]).await;
+    kept.after_days(4000).await;
+    assert!(kept.has("early").await);
+});
+
+in_each_store!(a_refused_body_that_becomes_an_event_is_kept_from_then_on, &["erp"], kept => {
+    let refused = kept.refuse(400).await;
+    let (number, event) = (kept.number(&refused).await, kept.event("accepted", 400));
+    kept.inbox.accept(number, event, Arc::from([])).await.unwrap();
+
+    kept.after_days(89).await;
+    assert!(!kept.has(&refused).await && kept.has("accepted").await);
+    kept.after_days(91).await;
+    assert!(!kept.has("accepted").await);
+});
+
+in_each_store!(a_refused_body_that_is_set_aside_is_kept_from_then_on, &["erp"], kept => {
+    let refused = kept.refuse(400).await;
+    let number = kept.number(&refused).await;
+    assert_eq!(kept.inbox.discard(number).await.unwrap(), 1);
+
+    kept.after_days(29).await;
+    assert!(kept.has(&refused).await, "it may have been a mistake");
+    kept.after_days(31).await;
+    assert!(!kept.has(&refused).await);
+});
+
+in_each_store!(by_a_clock_that_jumps_ahead_nothing_is_removed_before_it_has_stayed_so_for_an_hour, &["erp"], kept => {
+    kept.store("done", &["erp"]).await;
+    kept.end("erp", Finish::Done).await;
+    let (minute, ahead) = (60, Duration::from_secs(400 * DAYS));
+
+    kept.round(Duration::from_secs(61 * minute), ahead).await;
+    kept.round(Duration::from_secs(120 * minute), ahead).await;
+    assert!(kept.has("done").await);
+
+    kept.round(Duration::from_secs(122 * minute), ahead).await;
+    assert!(!kept.has("done").await);
+});
+
+in_each_store!(at_the_start_nothing_is_removed_at_once, &["erp"], kept => {
+    kept.store("done", &["erp"]).await;
+    kept.end("erp", Finish::Done).await;
+    kept.round(Duration::from_secs(59 * 60), Duration::ZERO).await;
+    assert!(kept.has("done").await);
+});
+
+in_each_store!(the_time_that_the_inbox_knows_outlives_the_receiver, &["erp"], kept => {
+    kept.after_days(0).await;
+    let known = kept.time - SignedDuration::from_hours(24 * 10);
+    TrustedClock::default().note(&*kept.inbox, known).await.unwrap();
+
+    let clock = TrustedClock::default();
+    clock.recall(&*kept.inbox).await.unwrap();
+
+    assert!(!clock.is_believed(), "it has been off for so long, or the clock is wrong");
+    assert!(clock.look(known + SignedDuration::from_hours(1), Instant::now()));
+});
+
+in_each_store!(equal_refused_bodies_are_one_with_a_count_until_somebody_makes_an_event_of_it, &["erp"], kept => {
+    let first = kept.refuse(3).await;
+    for _ in 0..4 {
+        assert_eq!(kept.refuse(0).await, first);
+    }
+    let shown = kept.inbox.show(&first).await.unwrap().unwrap();
+    assert_eq!((shown.copies, shown.received < kept.time), (Some(5), true), "{shown:?}");
+
+    kept.inbox.discard(shown.number).await.unwrap();
+    kept.refuse(0).await;
+    let again = kept.inbox.show(&first).await.unwrap().unwrap();
+    assert_eq!((again.copies, again.state), (Some(6), crate::inbox::State::Refused), "somebody is to look once more");
+
+    let event = kept.event("accepted", 0);
+    kept.inbox.accept(again.number, event, Arc::from([])).await.unwrap();
+    assert_eq!(kept.refuse(0).await, first);
+    kept.after_days(4000).await;
+    assert_eq!(kept.inbox.show(&first).await.unwrap().unwrap().copies, Some(1));
+});
