@@ -82,13 +82,13 @@ async fn a_connection_that_was_given_up_is_not_used_again() {
     assert_eq!(process(&second).await, of_first, "one that was given back is");
 
     let begun = Instant::now();
-    let late = within(Duration::from_millis(50), second.execute("SELECT pg_sleep(20)", &[])).await.unwrap_err();
+    let late = within(Duration::from_millis(50), second.execute("SELECT pg_sleep(300)", &[])).await.unwrap_err();
     drop(second);
 
     assert_eq!(late, Failure::Unreachable("PostgreSQL did not answer within 50ms".to_owned()));
     let third = pool.get().await.unwrap();
     assert_ne!(process(&third).await, of_first);
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(120), "{:?}", begun.elapsed());
 }
 
 /// Logs anybody in, and then says nothing more.
@@ -114,7 +114,7 @@ async fn a_server_that_falls_silent_after_the_log_in_is_not_waited_for() {
     let pool = Database::parse(&url).unwrap().pool(1, "SET search_path = x");
 
     for _ in 0..2 {
-        let late = tokio::time::timeout(Duration::from_secs(15), pool.get()).await.unwrap().err().unwrap();
+        let late = tokio::time::timeout(Duration::from_secs(90), pool.get()).await.unwrap().err().unwrap();
 
         assert_eq!(late, Failure::Unreachable("PostgreSQL did not answer within 5s".to_owned()));
     }

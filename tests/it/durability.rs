@@ -197,7 +197,7 @@ async fn a_full_disk_is_answered_503_until_there_is_space_and_nothing_is_lost() 
 async fn a_second_receiver_on_the_same_inbox_says_so_and_does_not_start() {
     let receiver = Receiver::start();
 
-    let second = tokio::time::timeout(Duration::from_secs(20), async { receiver.run(&["serve"]) }).await.unwrap();
+    let second = tokio::time::timeout(Duration::from_secs(120), async { receiver.run(&["serve"]) }).await.unwrap();
 
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
     assert_eq!(second.status.code(), Some(1), "{said}");

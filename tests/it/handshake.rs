@@ -47,7 +47,7 @@ fn greet(receiver: &Receiver, version: u16, suites: &[u16]) -> Result<u16, u8> {
     record.extend(length.to_be_bytes());
     record.extend(hello);
     let mut stream = TcpStream::connect(("127.0.0.1", receiver.public_port())).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(90))).unwrap();
     stream.write_all(&record).unwrap();
     let mut head = [0; 5];
     stream.read_exact(&mut head).unwrap();
@@ -115,7 +115,7 @@ fn nothing_is_taken_before_the_handshake_has_ended() {
         let mut client = ClientConnection::new(Arc::clone(&config), "localhost".try_into().unwrap()).unwrap();
         let offers_early_data = client.early_data().is_some();
         let mut socket = TcpStream::connect(("127.0.0.1", receiver.public_port())).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(90))).unwrap();
         while client.is_handshaking() {
             client.complete_io(&mut socket).unwrap();
         }

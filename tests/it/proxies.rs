@@ -153,7 +153,7 @@ server.limits.tls_handshake = \"1s\"",
 
     for begun in [&b"PROXY TCP4 35."[..], b"\r\n\r\n\0\r\nQU", &version_2(1, [34, 90, 20, 233])[..20]] {
         let mut connection = TcpStream::connect(("127.0.0.1", receiver.public_port())).unwrap();
-        connection.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        connection.set_read_timeout(Some(Duration::from_secs(90))).unwrap();
         connection.write_all(begun).unwrap();
         let end = connection.read(&mut [0; 16]).map_err(|error| error.kind());
         assert!(matches!(end, Ok(0) | Err(ErrorKind::ConnectionReset)), "{begun:?}: {end:?}");

@@ -70,7 +70,7 @@ fn handshake(port: u16, name: &str, protocols: &[&str]) -> Option<Shown> {
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
     let mut client = ClientConnection::new(Arc::new(config), name.to_owned().try_into().unwrap()).unwrap();
     let mut socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(90))).unwrap();
     while client.is_handshaking() {
         client.complete_io(&mut socket).ok()?;
     }

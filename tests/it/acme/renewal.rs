@@ -12,7 +12,7 @@ use crate::support::sender::order_event;
 
 #[tokio::test]
 async fn renewals_under_load_cost_no_request() {
-    let (ca, receiver) = certified(Duration::from_secs(15)).await;
+    let (ca, receiver) = certified(Duration::from_secs(30)).await;
     let root = ca.root().await;
     let stop = Arc::new(AtomicBool::new(false));
     let mut load = JoinSet::new();
@@ -42,7 +42,7 @@ async fn renewals_under_load_cost_no_request() {
 
 #[tokio::test]
 async fn while_the_ca_fails_the_old_certificate_serves_and_the_ca_is_asked_again() {
-    let (mut ca, receiver) = certified(Duration::from_secs(24)).await;
+    let (mut ca, receiver) = certified(Duration::from_secs(45)).await;
     let old = ca.root().await;
     ca.stop();
 

@@ -131,7 +131,7 @@ fn whoever_does_not_speak_tls_gets_nothing() {
     let receiver = Receiver::start();
     for bytes in [request("{}").into_bytes(), vec![0; 4096], b"\x16\x03\x01\xff\xff".repeat(100)] {
         let mut socket = TcpStream::connect(("127.0.0.1", receiver.public_port())).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(90))).unwrap();
         let _ = socket.write_all(&bytes);
 
         let mut read = Vec::new();
@@ -157,7 +157,7 @@ server.limits.tls_handshake = "1s""#,
     between_requests.write(request("{}"));
     let answered = between_requests.answer().status;
     let mut without_tls = TcpStream::connect(("127.0.0.1", receiver.public_port())).unwrap();
-    without_tls.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    without_tls.set_read_timeout(Some(Duration::from_secs(90))).unwrap();
 
     assert!(silent.closed_silently());
     assert!(half_a_head.closed_silently(), "408 would lose an event");
@@ -181,7 +181,7 @@ fn further_connections_wait_until_one_is_closed() {
         first.leave();
 
         assert!(while_the_first_is_open.is_err(), "it was let in");
-        assert_eq!(asked.1.recv_timeout(Duration::from_secs(30)), Ok(Some(202)));
+        assert_eq!(asked.1.recv_timeout(Duration::from_secs(90)), Ok(Some(202)));
     });
 }
 

@@ -22,7 +22,7 @@ async fn shared() -> (&'static RabbitMq, String) {
 }
 
 fn handler_for(url: &str, exchange: &str, keys: &str) -> SharedHandler {
-    handler(&format!("type = 'amqp'\nurl = '{url}'\nexchange = '{exchange}'\ntimeout = '3s'\n{keys}"))
+    handler(&format!("type = 'amqp'\nurl = '{url}'\nexchange = '{exchange}'\ntimeout = '20s'\n{keys}"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -76,7 +76,7 @@ async fn repeat(receiver: &Receiver, tally: &Tally) {
 
 /// Three receivers on one back end, with and without an inbox, while it hangs and then dies.
 pub(super) async fn dies_under_load(back_end: Box<dyn BackEnd>) {
-    tokio::time::timeout(Duration::from_secs(180), try_it(back_end)).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(600), try_it(back_end)).await.unwrap();
 }
 
 async fn try_it(mut back_end: Box<dyn BackEnd>) {

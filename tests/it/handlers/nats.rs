@@ -20,7 +20,7 @@ const NKEY: &str = "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4";
 
 fn handler_for(nats: &Nats, keys: &str) -> SharedHandler {
     let url = nats.url("nats");
-    handler(&format!("type = 'nats'\nurl = '{url}'\nstream = 'TRADECLOUD'\ntimeout = '3s'\n{keys}"))
+    handler(&format!("type = 'nats'\nurl = '{url}'\nstream = 'TRADECLOUD'\ntimeout = '20s'\n{keys}"))
 }
 
 #[tokio::test]
@@ -312,7 +312,7 @@ async fn of_a_cluster_another_server_is_taken() {
     let back_end = NatsStream::start().await;
     let dead = crate::support::server::free_address();
     let table = format!(
-        "type = 'nats'\nurl = ['nats://{dead}', '{}']\nstream = 'TRADECLOUD'\ntimeout = '3s'",
+        "type = 'nats'\nurl = ['nats://{dead}', '{}']\nstream = 'TRADECLOUD'\ntimeout = '20s'",
         back_end.0.url("nats")
     );
 

@@ -7,6 +7,7 @@ use tradecloud_webhook::handlers::{Fault, Outcome, SharedHandler};
 use super::http::handler_for;
 use super::{event, unavailable};
 use crate::support::erp::{Answer, Erp};
+use crate::support::eventually;
 
 /// An ERP, a token endpoint, and a handler that uses both.
 fn with_tokens() -> (Erp, Erp, SharedHandler) {
@@ -34,18 +35,24 @@ fn tokens_seen(erp: &Erp) -> Vec<String> {
 #[tokio::test]
 async fn an_access_token_is_fetched_once_and_used_until_it_ends() {
     let (erp, issuer, handler) = with_tokens();
-    issuer.answer([token("one", "\"2\""), token("two", "3600"), token("three", "3600")]);
+    issuer.answer([token("one", "\"20\""), token("two", "3600"), token("three", "3600")]);
 
     for id in ["m-1", "m-2"] {
         assert_eq!(handler.deliver(&event(id)).await, Outcome::Done);
     }
-    tokio::time::sleep(Duration::from_millis(1900)).await;
-    for id in ["m-3", "m-4"] {
-        assert_eq!(handler.deliver(&event(id)).await, Outcome::Done);
-    }
+    assert_eq!(tokens_seen(&erp), ["Bearer one", "Bearer one"]);
+    eventually("the token is at its end", async || {
+        assert_eq!(handler.deliver(&event("m-3")).await, Outcome::Done);
+        tokens_seen(&erp).last().is_some_and(|last| last == "Bearer two")
+    })
+    .await;
+    assert_eq!(handler.deliver(&event("m-4")).await, Outcome::Done);
 
-    assert_eq!(tokens_seen(&erp), ["Bearer one", "Bearer one", "Bearer two", "Bearer two"]);
+    let seen = tokens_seen(&erp);
+    let (second, first) = seen.split_last_chunk::<2>().map(|(first, second)| (second, first)).unwrap();
+    assert!(first.iter().all(|token| token == "Bearer one") && *second == ["Bearer two", "Bearer two"], "{seen:?}");
     let asked = issuer.received();
+    assert_eq!(asked.len(), 2);
     assert!(asked[1].at - asked[0].at > Duration::from_secs(1));
     assert_eq!(asked[0].header("authorization"), "Basic bWU6YSUyMGIlMkJj", "form-encoded, then base64");
     assert_eq!(asked[0].body, "grant_type=client_credentials&scope=orders");

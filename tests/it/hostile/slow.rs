@@ -14,7 +14,7 @@ use crate::support::slow::{Kind, allow_open_files, besiege, kinds};
 const COUNT: usize = 2000;
 
 /// What a busy machine may add to the times.
-const MARGIN: Duration = Duration::from_secs(8);
+const MARGIN: Duration = Duration::from_secs(60);
 
 /// How long one may stay: the shipped `header_read`, or the shipped `body_idle`.
 fn longest(kind: &Kind) -> Duration {
@@ -32,7 +32,7 @@ async fn two_thousand_slow_clients_are_gone_soon_and_keep_nobody_out() {
         let (kinds, over) = (kinds(), AtomicBool::new(false));
         let (stayed, waited) = std::thread::scope(|threads| {
             let honest = threads.spawn(|| honest(&besieged, &over));
-            let stayed = besiege(&besieged, &kinds, COUNT, Duration::from_secs(90));
+            let stayed = besiege(&besieged, &kinds, COUNT, Duration::from_secs(150));
             over.store(true, Ordering::Relaxed);
             (stayed, honest.join().unwrap())
         });
@@ -56,10 +56,10 @@ async fn two_thousand_slow_clients_are_gone_soon_and_keep_nobody_out() {
     tokio::task::spawn_blocking(move || assert_well(&receiver)).await.unwrap();
 }
 
-/// Sends one event after the other until it is told to end, or for two minutes; returns how long each took.
+/// Sends one event after the other until it is told to end, or for four minutes; returns how long each took.
 fn honest(receiver: &Receiver, over: &AtomicBool) -> Vec<Duration> {
     let (runtime, sender) = (tokio::runtime::Runtime::new().unwrap(), receiver.sender());
-    let (mut waited, end) = (Vec::new(), Instant::now() + Duration::from_secs(120));
+    let (mut waited, end) = (Vec::new(), Instant::now() + Duration::from_secs(240));
     while Instant::now() < end && !over.load(Ordering::Relaxed) {
         let begun = Instant::now();
         assert!(runtime.block_on(sender.send(order_event("1"))).is_delivered());

@@ -93,7 +93,7 @@ async fn an_event_that_is_just_being_delivered_is_not_delivered_twice(#[values(S
     let erp = Erp::start();
     let receiver = store.with(&format!("{SLOW}{}", handler("erp", &erp, "")));
     let event = order_event("1");
-    erp.answer([Answer::status(200).after(Duration::from_secs(4))]);
+    erp.answer([Answer::status(200).after(Duration::from_secs(20))]);
     receiver.sender().send(event.clone()).await;
     erp.wait_for(1).await;
 

@@ -61,7 +61,7 @@ async fn deliveries_of_a_handler_that_is_removed_wait_until_it_is_back() {
 #[tokio::test]
 async fn an_attempt_that_has_begun_ends_where_it_began_and_its_order_waits_for_it() {
     let (old, new) = (Erp::start(), Erp::start());
-    old.answer([Answer::status(200).after(Duration::from_secs(3))]);
+    old.answer([Answer::status(200).after(Duration::from_secs(15))]);
     let receiver = Receiver::with(&handler("erp", &old));
     let (first, second, other) = (order_event("1"), order_event("1"), order_event("2"));
     assert!(receiver.sender().send(first.clone()).await.is_delivered());

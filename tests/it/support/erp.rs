@@ -203,7 +203,7 @@ impl Erp {
     pub async fn wait_until(&self, what: &str, condition: impl Fn(&[Received]) -> bool) -> Vec<Received> {
         let mut received = self.memory.received.subscribe();
         let enough = received.wait_for(|received| condition(received));
-        let Ok(received) = tokio::time::timeout(Duration::from_secs(30), enough).await else {
+        let Ok(received) = tokio::time::timeout(Duration::from_secs(90), enough).await else {
             panic!("the ERP got {} requests, but never: {what}", self.received().len());
         };
         received.unwrap().clone()

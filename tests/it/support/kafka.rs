@@ -15,7 +15,7 @@ use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
 pub const TOPIC: &str = "tradecloud";
 /// Its partitions.
 const PARTITIONS: i32 = 4;
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// How much of each partition is read.
 pub type Offsets = BTreeMap<i32, i64>;

@@ -81,7 +81,7 @@ impl Load {
 
     async fn until(&self, condition: impl Fn(&Tally) -> bool) {
         let mut tally = self.tally.subscribe();
-        let enough = tokio::time::timeout(Duration::from_secs(30), tally.wait_for(condition)).await.map(|_| ());
+        let enough = tokio::time::timeout(Duration::from_secs(90), tally.wait_for(condition)).await.map(|_| ());
         assert!(enough.is_ok(), "the senders did not come so far: {:?}", self.tally.borrow());
     }
 

@@ -14,7 +14,7 @@ pub const EAB_KEY: &str = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MU
 /// Its id.
 pub const EAB_KEY_ID: &str = "kid-1";
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The CA. Killed when dropped, and when the test dies.
 pub struct Pebble {

@@ -21,7 +21,7 @@ pub const ROLE: &str = "receiver";
 pub const PASSWORD: &str = "p@ss:w/ord?";
 pub const PASSWORD_IN_URL: &str = "p%40ss%3Aw%2Ford%3F";
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Runs the server, and ends it when nothing more can come from the test.
 const KEEPER: &str = r#"folder=$1; shift

@@ -20,7 +20,7 @@ pub const PASSWORD: &str = "correct horse battery staple";
 pub const TOKEN: &str = "a-token-that-nobody-guesses";
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tradecloud-webhook");
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 /// What the log says of a new configuration.
 const RELOADED: [&str; 3] = ["configuration reloaded", "configuration read again", "is refused as a whole"];
 

@@ -146,7 +146,7 @@ fn client(ca: &[u8], known: &[String], set: impl FnOnce(ClientBuilder) -> Client
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let builder = Client::builder().tls_certs_only([Certificate::from_pem(ca).unwrap()]).no_proxy();
     let builder = known.iter().fold(builder, |builder, name| builder.resolve(name, ([127, 0, 0, 1], 0).into()));
-    set(builder).timeout(Duration::from_secs(60)).build().unwrap()
+    set(builder).timeout(Duration::from_secs(120)).build().unwrap()
 }
 
 impl Answer {

@@ -44,7 +44,7 @@ impl Server {
             if let Some(status) = self.0.try_wait().unwrap() {
                 panic!("the server ended with {status}:\n{}", said());
             }
-            assert!(started.elapsed() < Duration::from_secs(90), "the server does not listen:\n{}", said());
+            assert!(started.elapsed() < Duration::from_secs(180), "the server does not listen:\n{}", said());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -90,5 +90,5 @@ pub fn remove_at_the_end(folder: &Path) {
 
 /// Waits in a test until something that runs in a thread of its own is done.
 pub async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    tokio::time::timeout(Duration::from_secs(120), tokio::task::spawn_blocking(work)).await.unwrap().unwrap()
+    tokio::time::timeout(Duration::from_secs(240), tokio::task::spawn_blocking(work)).await.unwrap().unwrap()
 }
