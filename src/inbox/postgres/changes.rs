@@ -8,8 +8,11 @@ use deadpool_postgres::ClientWrapper;
 use jiff::Timestamp;
 use tokio_postgres::Error;
 
+use super::claims::key;
 use super::{batch, state};
-use crate::inbox::{State, Swept, is_asked_for};
+use crate::inbox::repeat::{Newest, Says, Taken};
+use crate::inbox::{EventKey, State, Swept, is_asked_for};
+use crate::model::Format;
 
 /// Events that one step of a sweep looks at.
 const SWEEP_STEP: i64 = 500;
@@ -96,9 +99,31 @@ pub(super) async fn discard(db: &ClientWrapper, event: i64) -> Result<usize, Err
     Ok(discarded.len())
 }
 
-/// Takes a body off the list of refused ones.
-pub(super) async fn remove_refused(db: &ClientWrapper, event: i64) -> Result<(), Error> {
-    db.execute("DELETE FROM events WHERE number = $1 AND kind IS NULL", &[&event]).await.map(drop)
+/// Takes a body off the list of refused ones, if the event that it is has that key and is there.
+pub(super) async fn remove_refused(db: &ClientWrapper, event: i64, key: EventKey) -> Result<(), Error> {
+    let statement = "DELETE FROM events WHERE number = $1 AND kind IS NULL
+                     AND EXISTS (SELECT 1 FROM events e WHERE e.key = $2 AND e.kind IS NOT NULL)";
+    db.execute(statement, &[&event, &key.0.as_slice()]).await.map(drop)
+}
+
+/// What has a key.
+pub(super) async fn taken(db: &ClientWrapper, key: EventKey) -> Result<Option<Taken>, Error> {
+    let statement = "SELECT id, number, format, octet_length(body) FROM events WHERE key = $1";
+    let row = db.query_opt(&db.prepare_cached(statement).await?, &[&key.0.as_slice()]).await?;
+    Ok(row.map(|row| {
+        let format = row.get::<_, Option<&str>>(2).and_then(Format::from_name);
+        let size = usize::try_from(row.get::<_, i32>(3)).unwrap_or_default();
+        let says = format.map_or(Says::Refused, |format| Says::Kept { number: row.get(1), format, size });
+        Taken { id: row.get(0), says }
+    }))
+}
+
+/// The newest event in a lane that an event without a `messageId` is in.
+pub(super) async fn newest(db: &ClientWrapper, lane: i64) -> Result<Option<Newest>, Error> {
+    let statement =
+        "SELECT e.key, e.id, e.number FROM unnamed u JOIN events e ON e.number = u.newest WHERE u.lane = $1";
+    let row = db.query_opt(&db.prepare_cached(statement).await?, &[&lane]).await?;
+    Ok(row.map(|row| Newest { key: key(&row, 0), id: row.get(1), number: row.get(2) }))
 }
 
 /// The body of an event.
@@ -136,6 +161,7 @@ pub(super) async fn sweep(db: &ClientWrapper, from: i64, before: Timestamp) -> R
         let gone: Vec<i64> = db.query(statement, &[&old, &before]).await?.iter().map(|row| row.get(0)).collect();
         db.execute("DELETE FROM deliveries WHERE event = ANY ($1)", &[&gone]).await?;
         db.execute("DELETE FROM failures WHERE event = ANY ($1)", &[&gone]).await?;
+        db.execute("DELETE FROM unnamed WHERE newest = ANY ($1)", &[&gone]).await?;
         removed = gone.len();
     }
     batch::end(db).await?;
