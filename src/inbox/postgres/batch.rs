@@ -16,7 +16,6 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::{Error, Statement};
 
 use crate::dispatch::Route;
-use crate::inbox::key::lane;
 use crate::inbox::{Claim, EventKey, Finish, Incoming, RefusedBody};
 
 use super::{DEAD, DONE, PENDING};
@@ -62,11 +61,12 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) fn event(incoming: Incoming, routes: &[Route]) -> Self {
+        let lane = incoming.lane();
         let envelope = incoming.envelope;
         let wanted = routes.iter().filter(|route| route.wants(&envelope));
         Self {
             handlers: wanted.map(|route| route.name.clone()).collect(),
-            lane: Some(lane(envelope.kind, envelope.subject.as_deref(), incoming.key)),
+            lane: Some(lane),
             key: incoming.key,
             id: storable(incoming.id),
             received: incoming.received,
@@ -213,11 +213,13 @@ const STORE: &str = "\
         ) AS at)
     INSERT INTO events (number, key, id, received, path, content_type, kind, format, event_name, message_id,
                         subject, document, company, companies, created, lane, reason, status, body)
-    SELECT batch.number + place, key, id, greatest(received, floor.at + (place + 1) * interval '1 microsecond'), path, content_type, kind, format, event_name, message_id,
-           subject, document, company, companies, created, lane, reason, status, body
-    FROM batch, floor, unnest($1::int[], $2::bytea[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
-                       $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
-                       $15::text[], $16::bigint[], $17::text[], $18::int[], $19::bytea[])
+    SELECT batch.number + place, key, id, greatest(received, floor.at + (place + 1) * interval '1 microsecond'), path,
+           content_type, kind, format, event_name, message_id, subject, document, company, companies, created, lane,
+           reason, status, body
+    FROM batch, floor,
+         unnest($1::int[], $2::bytea[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::text[],
+                $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
+                $16::bigint[], $17::text[], $18::int[], $19::bytea[])
          AS row (place, key, id, received, path, content_type, kind, format, event_name, message_id, subject,
                  document, company, companies, created, lane, reason, status, body)
     ON CONFLICT (key) DO NOTHING RETURNING (number % 1024)::int, received";
