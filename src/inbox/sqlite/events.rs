@@ -165,8 +165,10 @@ pub(super) fn accept(
 /// Takes a body off the list of refused ones, if the event that it is has that key and is there.
 pub(super) fn remove_refused(db: &Connection, number: i64, key: EventKey) -> rusqlite::Result<()> {
     let there = "EXISTS (SELECT 1 FROM events e WHERE e.key = ?2 AND e.kind IS NOT NULL)";
-    let removed = db
-        .execute(&format!("DELETE FROM events WHERE number = ?1 AND kind IS NULL AND {there}"), params![number, key.0])?;
+    let removed = db.execute(
+        &format!("DELETE FROM events WHERE number = ?1 AND kind IS NULL AND {there}"),
+        params![number, key.0],
+    )?;
     if removed > 0 {
         db.execute("DELETE FROM refused WHERE event = ?1", [number])?;
         db.execute("DELETE FROM decided WHERE event = ?1", [number])?;

@@ -307,10 +307,7 @@ struct Accepting<'a> {
 impl Shelf for Accepting<'_> {
     async fn put(&self, incoming: Incoming, routes: Arc<[Route]>) -> Result<bool, InboxError> {
         let (weight, refused) = (incoming.body.len(), self.refused);
-        self.inbox
-            .writer
-            .run(weight, move |db| events::accept(db, refused, &incoming, &routes, Timestamp::now()))
-            .await
+        self.inbox.writer.run(weight, move |db| events::accept(db, refused, &incoming, &routes, Timestamp::now())).await
     }
 
     async fn taken(&self, key: EventKey) -> Result<Option<Taken>, InboxError> {
