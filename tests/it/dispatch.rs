@@ -1,7 +1,10 @@
 //! From the inbox to the ERP: in the order received, until it arrives or somebody decides otherwise.
 
+mod down;
 mod drain;
+mod ends;
 mod letters;
+mod memory;
 mod order;
 
 use serde_json::Value;

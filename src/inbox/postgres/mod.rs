@@ -128,6 +128,18 @@ struct Counted {
     since: HashSet<EventKey>,
 }
 
+/// Does something on a connection of the pool, within a time. If it fails, the connection is closed, and
+/// with it a transaction that was begun.
+macro_rules! on_connection {
+    ($inbox:expr, $limit:expr, $db:ident => $work:expr) => {{
+        let connection = $inbox.pool.get().await?;
+        let $db = &*connection;
+        let value = within($limit, $work).await?;
+        connection.give_back();
+        value
+    }};
+}
+
 impl Postgres {
     async fn open(database: &Database, purpose: Purpose, refused_space: Space) -> anyhow::Result<Self> {
         let pool = |most| database.pool(most, open::SETUP);
@@ -186,6 +198,24 @@ fn taken_over() -> InboxError {
 }
 
 impl Postgres {
+    /// Claims what is due until then, of lanes that are not among `except`.
+    async fn claim_due(
+        &self,
+        handler: &str,
+        most: usize,
+        except: &[i64],
+        until: Option<Timestamp>,
+    ) -> Result<Due, InboxError> {
+        let mut busy = self.held.lanes(handler);
+        busy.extend(except);
+        let making = self.held.making();
+        let by = claims::Claimant { receiver: &self.receiver, token: making.token(), busy, until };
+        // If it is given up, it may be made all the same: the heartbeat sees that nobody knows it.
+        let due = on_connection!(self, LIMIT, db => claims::claim(db, handler, most, &by, &self.clock));
+        making.made(&due);
+        Ok(due)
+    }
+
     /// What the refused bodies take: counted now and then, since others refuse too, and people decide.
     async fn refused_bytes(&self) -> Result<u64, InboxError> {
         if let Some(counted) = self.refused().as_ref().filter(|counted| counted.at.elapsed() < COUNT_AGAIN) {
@@ -233,12 +263,20 @@ impl Inbox for Postgres {
     }
 
     async fn claim(&self, handler: &str, most: usize) -> Result<Due, InboxError> {
-        let (making, busy) = (self.held.making(), self.held.lanes(handler));
-        let by = claims::Claimant { receiver: &self.receiver, token: making.token(), busy };
-        // If it is given up, it may be made all the same: the heartbeat sees that nobody knows it.
-        let due = on_connection!(self, LIMIT, db => claims::claim(db, handler, most, &by, &self.clock));
-        making.made(&due);
-        Ok(due)
+        self.claim_due(handler, most, &[], None).await
+    }
+
+    async fn claim_one(&self, handler: &str, except: &[i64], until: Timestamp) -> Result<Option<Claim>, InboxError> {
+        let due = self.claim_due(handler, 1, except, Some(until)).await?;
+        Ok(due.claims.into_iter().next())
+    }
+
+    async fn lanes(&self, handler: &str, most: usize) -> Result<usize, InboxError> {
+        Ok(on_connection!(self, LIMIT, db => claims::lanes(db, handler, most)))
+    }
+
+    async fn hurry_handler(&self, handler: &str) -> Result<usize, InboxError> {
+        Ok(durably!(self, LIMIT, db => claims::hurry_handler(db, handler)))
     }
 
     async fn load(&self, claim: &Claim) -> Result<Event, InboxError> {
@@ -287,7 +325,8 @@ impl Inbox for Postgres {
     }
 
     async fn standing(&self, key: EventKey) -> Result<Vec<Standing>, InboxError> {
-        Ok(on_connection!(self, LIMIT, db => claims::standing(db, key)))
+        let standing = on_connection!(self, LIMIT, db => claims::standing(db, key));
+        standing.ok_or_else(|| InboxError::Failed("there is no such event any more".to_owned()))
     }
 
     async fn hurry(&self, key: EventKey) -> Result<(), InboxError> {
