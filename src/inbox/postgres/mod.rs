@@ -131,13 +131,28 @@ struct Counted {
 /// Does something on a connection of the pool, within a time. If it fails, the connection is closed, and
 /// with it a transaction that was begun.
 macro_rules! on_connection {
-    ($inbox:expr, $limit:expr, $db:ident => $work:expr) => {{
-        let connection = $inbox.pool.get().await?;
+    ($inbox:expr, $limit:expr, $db:ident => $work:expr) => {
+        on_connection!(get of $inbox, $limit, $db => $work)
+    };
+    ($get:ident of $inbox:expr, $limit:expr, $db:ident => $work:expr) => {{
+        let connection = $inbox.pool.$get().await?;
         let $db = &*connection;
         let value = within($limit, $work).await?;
         connection.give_back();
         value
     }};
+}
+
+/// The same for what has to be durable.
+macro_rules! durably {
+    ($inbox:expr, $limit:expr, $db:ident => $work:expr) => {
+        on_connection!(get_to_commit of $inbox, $limit, $db => $work)
+    };
+}
+
+/// The database no longer has the claim as ours.
+fn taken_over() -> InboxError {
+    InboxError::Failed("another receiver has taken over this order or shipment".to_owned())
 }
 
 impl Postgres {
@@ -168,33 +183,6 @@ impl Postgres {
             refused: Mutex::default(),
         })
     }
-}
-
-/// Does something on a connection of the pool, within a time. If it fails, the connection is closed, and
-/// with it a transaction that was begun.
-macro_rules! on_connection {
-    ($inbox:expr, $limit:expr, $db:ident => $work:expr) => {
-        on_connection!(get of $inbox, $limit, $db => $work)
-    };
-    ($get:ident of $inbox:expr, $limit:expr, $db:ident => $work:expr) => {{
-        let connection = $inbox.pool.$get().await?;
-        let $db = &*connection;
-        let value = within($limit, $work).await?;
-        connection.give_back();
-        value
-    }};
-}
-
-/// The same for what has to be durable.
-macro_rules! durably {
-    ($inbox:expr, $limit:expr, $db:ident => $work:expr) => {
-        on_connection!(get_to_commit of $inbox, $limit, $db => $work)
-    };
-}
-
-/// The database no longer has the claim as ours.
-fn taken_over() -> InboxError {
-    InboxError::Failed("another receiver has taken over this order or shipment".to_owned())
 }
 
 impl Postgres {

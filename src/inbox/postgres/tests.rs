@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
 use tokio::time::sleep;
 
-use super::{Postgres, open};
+use super::{Postgres, Space, open};
 use crate::dispatch::Route;
 use crate::inbox::{Claim, Finish, Inbox as _, Incoming, Purpose, State};
 use crate::model::{Envelope, Format, Kind};
@@ -37,7 +37,11 @@ impl<'a> Place<'a> {
     }
 
     async fn open(&self) -> Postgres {
-        Postgres::open(&self.database, Purpose::Serve).await.unwrap()
+        self.try_open().await.unwrap()
+    }
+
+    async fn try_open(&self) -> anyhow::Result<Postgres> {
+        Postgres::open(&self.database, Purpose::Serve, Space::new(u64::MAX)).await
     }
 
     /// Something done to the tables by others.
@@ -224,7 +228,7 @@ async fn without_foreign_keys_there_is_no_connection() {
     let place = Place::new(Server::shared());
     place.sql(&format!("ALTER ROLE {ROLE} IN DATABASE {} SET session_replication_role = replica", place.name));
 
-    let error = Postgres::open(&place.database, Purpose::Serve).await.err().unwrap();
+    let error = place.try_open().await.err().unwrap();
 
     assert!(format!("{error:#}").contains("session_replication_role"), "{error:#}");
 }
@@ -234,7 +238,7 @@ async fn a_database_that_was_fenced_off_is_not_written_to() {
     let place = Place::new(Server::shared());
     place.sql(&format!("ALTER ROLE {ROLE} IN DATABASE {} SET default_transaction_read_only = on", place.name));
 
-    let error = Postgres::open(&place.database, Purpose::Serve).await.err().unwrap();
+    let error = place.try_open().await.err().unwrap();
 
     assert!(format!("{error:#}").contains("default_transaction_read_only is on"), "{error:#}");
 }

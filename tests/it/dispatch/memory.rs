@@ -45,9 +45,7 @@ async fn an_erp_that_hangs_on_large_bodies_takes_nothing_from_the_reception(#[va
 
 #[rstest]
 #[tokio::test]
-async fn a_handler_that_hangs_on_large_bodies_leaves_the_others_their_memory(
-    #[values(Sqlite, Postgres)] store: Store,
-) {
+async fn a_handler_that_hangs_on_large_bodies_leaves_the_others_their_memory(#[values(Sqlite, Postgres)] store: Store) {
     let (hangs, works) = (hanging(), Erp::start());
     let receiver = store.with(&format!(
         "delivery.bodies_in_memory = '4 MiB'
