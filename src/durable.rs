@@ -67,7 +67,7 @@ pub(crate) struct Part {
 impl Part {
     /// Makes one in `folder`, with the permission bits `mode` whatever the umask says.
     pub(crate) fn create(folder: &Path, mode: Option<u32>) -> io::Result<Self> {
-        let path = folder.join(format!(".{}.part", uuid::Uuid::new_v4()));
+        let path = Self::name_in(folder);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true);
         #[cfg(unix)]
@@ -88,6 +88,11 @@ impl Part {
         #[cfg(not(unix))]
         let _ = mode;
         Ok(part)
+    }
+
+    /// A name that nobody looks for, and that the next start removes if it finds it.
+    pub(crate) fn name_in(folder: &Path) -> PathBuf {
+        folder.join(format!(".{}.part", uuid::Uuid::new_v4()))
     }
 
     /// Where it is for now.

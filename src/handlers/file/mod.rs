@@ -203,7 +203,7 @@ impl Directory {
         let file = part.file().and_then(|file| file.write_all(b"{}"));
         file.and_then(|()| part.sync()).map_err(failed("the event files cannot be written"))?;
         let metadata = part.path().metadata().map_err(failed("the event files cannot be looked at"))?;
-        let named = part.path().with_extension("trial");
+        let named = Part::name_in(there);
         part.put_new(&named).map_err(failed("the event files cannot be renamed"))?;
         let synced = folder.sync().map_err(failed("the directory cannot be synced"));
         let _ = std::fs::remove_file(&named);
