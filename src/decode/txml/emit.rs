@@ -15,6 +15,7 @@
 //! boolean has no place for attributes.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::{Mutex, PoisonError};
 
 use super::attributes::{is_nil, kept};
 use super::index::{Use, root, use_of};
@@ -24,11 +25,20 @@ use super::tree::{Element, ROOT, Tree};
 use crate::decode::DecodeError;
 use crate::model::shape::{Fields, Shape};
 
+/// Larger bodies take turns: what it takes to bring order into one is needed once then.
+pub(in crate::decode) const LARGE: usize = 1 << 20;
+
+static TURN: Mutex<()> = Mutex::new(());
+
 /// Up to this many children are sorted by their names; of more, only hashes of their names are kept.
 const FEW: usize = 64;
 
+/// Up to this many fields are looked for one after the other among the children, so that nothing is kept.
+const FEW_FIELDS: usize = 4;
+
 /// Makes the JSON of a tXML body.
 pub(in crate::decode) fn to_json(body: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let _turn = (body.len() > LARGE).then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner));
     let tree = Tree::read(body)?;
     let json = JsonText::with_capacity(tree.len());
     let mut writer = Writer { tree: &tree, json, hasher: RandomState::new() };
@@ -90,9 +100,16 @@ impl<'a> Writer<'_, 'a> {
         let tree = self.tree;
         let key = |child: Element| use_of(fields, tree.name(child)).json;
         if tree.runs(element).take(FEW + 1).count() <= FEW {
-            let mut runs: Vec<(&str, Element)> = tree.runs(element).map(|run| (key(run), run)).collect();
-            runs.sort_unstable();
-            self.groups(element, &runs, |one, other| one.0 == other.0, fields, object);
+            let mut named: Vec<(&str, Element)> = tree.runs(element).map(|run| (key(run), run)).collect();
+            named.sort_unstable();
+            let groups = named.chunk_by(|one, other| one.0 == other.0);
+            let runs = groups.flat_map(|group| group.iter().map(|(_, run)| (group[0].1.0, *run))).collect();
+            self.groups(element, runs, fields, object);
+        } else if let Some(names) = self.few_fields(element, fields) {
+            for name in names {
+                let runs = tree.runs(element).filter(|run| key(*run) == name);
+                self.field(element, runs, fields, object);
+            }
         } else {
             let hasher = &self.hasher;
             // Half a hash is enough: those that happen to be equal are told apart next.
@@ -104,43 +121,74 @@ impl<'a> Writer<'_, 'a> {
                     equal.sort_unstable_by_key(|(_, run)| (key(*run), *run));
                 }
             }
-            self.groups(element, &runs, |one, other| one.0 == other.0 && key(one.1) == key(other.1), fields, object);
+            // From here on each says by its first element which field it is of, which needs no other room.
+            for group in runs.chunk_by_mut(|one, other| one.0 == other.0 && key(one.1) == key(other.1)) {
+                let first = group[0].1.0;
+                for (of, _) in group {
+                    *of = first;
+                }
+            }
+            self.groups(element, runs, fields, object);
         }
     }
 
-    /// Writes fields from runs that are sorted so that those of one field follow each other.
-    fn groups<K>(
+    /// The names of the fields of an element in the order in which they stand first, if they are few.
+    fn few_fields(&self, element: Element, fields: Option<&'static Fields>) -> Option<Vec<&'a str>> {
+        let mut found = Vec::new();
+        for run in self.tree.runs(element) {
+            let key = use_of(fields, self.tree.name(run)).json;
+            if !found.contains(&key) {
+                if found.len() == FEW_FIELDS {
+                    return None;
+                }
+                found.push(key);
+            }
+        }
+        Some(found)
+    }
+
+    /// Writes fields from runs, each with the first element of its field.
+    fn groups(
         &mut self,
         element: Element,
-        runs: &[(K, Element)],
-        is_same: impl Fn(&(K, Element), &(K, Element)) -> bool,
+        mut runs: Vec<(u32, Element)>,
+        fields: Option<&'static Fields>,
+        object: usize,
+    ) {
+        runs.sort_unstable();
+        for group in runs.chunk_by(|one, other| one.0 == other.0) {
+            self.field(element, group.iter().map(|(_, run)| *run), fields, object);
+        }
+    }
+
+    /// Writes one field from its runs.
+    fn field(
+        &mut self,
+        element: Element,
+        runs: impl Iterator<Item = Element> + Clone,
         fields: Option<&'static Fields>,
         object: usize,
     ) {
         let tree = self.tree;
-        let mut groups: Vec<_> = runs.chunk_by(is_same).collect();
-        groups.sort_unstable_by_key(|group| group[0].1);
-        for group in groups {
-            let first = group[0].1;
-            let mut members = group.iter().flat_map(|(_, run)| tree.run(element, *run));
-            let Use { json, shape } = use_of(fields, tree.name(first));
-            self.json.key(object, &[json]);
-            if members.nth(1).is_none() && !matches!(shape, Shape::List(_)) {
-                self.value(first, shape);
-                continue;
-            }
-            self.json.push("[");
-            for (_, run) in group {
-                let shape = use_of(fields, tree.name(*run)).shape;
-                for entry in tree.run(element, *run) {
-                    if entry > first {
-                        self.json.push(",");
-                    }
-                    self.value(entry, if let Shape::List(entry) = shape { *entry } else { shape });
-                }
-            }
-            self.json.push("]");
+        let mut members = runs.clone().flat_map(|run| tree.run(element, run));
+        let Some(first) = members.next() else { return };
+        let Use { json, shape } = use_of(fields, tree.name(first));
+        self.json.key(object, &[json]);
+        if members.next().is_none() && !matches!(shape, Shape::List(_)) {
+            self.value(first, shape);
+            return;
         }
+        self.json.push("[");
+        for run in runs {
+            let shape = use_of(fields, tree.name(run)).shape;
+            for entry in tree.run(element, run) {
+                if entry > first {
+                    self.json.push(",");
+                }
+                self.value(entry, if let Shape::List(entry) = shape { *entry } else { shape });
+            }
+        }
+        self.json.push("]");
     }
 
     /// Writes the text that stands beside the children of an object, or that an object has in their

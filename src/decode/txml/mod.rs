@@ -14,5 +14,5 @@ mod pieces;
 mod scan;
 mod tree;
 
-pub(super) use emit::to_json;
+pub(super) use emit::{LARGE, to_json};
 pub(super) use envelope::envelope;

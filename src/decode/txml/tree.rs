@@ -20,13 +20,11 @@ struct Node {
     start: u32,
     /// Offset behind its end tag.
     end: u32,
-    /// The node behind everything in it.
-    next: u32,
 }
 
 /// An element of a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Element(u32);
+pub(super) struct Element(pub(super) u32);
 
 /// The root of every tree.
 pub(super) const ROOT: Element = Element(0);
@@ -43,12 +41,12 @@ impl<'a> Tree<'a> {
             match token {
                 Token::Start(tag) => {
                     open.push(nodes.len());
-                    nodes.push(Node { start: small(offset(source, tag.name) - 1)?, end: 0, next: 0 });
+                    nodes.push(Node { start: small(offset(source, tag.name) - 1)?, end: 0 });
                 }
                 Token::End => {
-                    let (end, next) = (small(scanner.offset())?, small(nodes.len())?);
+                    let end = small(scanner.offset())?;
                     if let Some(node) = open.pop().and_then(|node| nodes.get_mut(node)) {
-                        (node.end, node.next) = (end, next);
+                        node.end = end;
                     }
                 }
                 Token::Piece(_) => {}
@@ -85,16 +83,31 @@ impl<'a> Tree<'a> {
     }
 
     pub(super) fn has_children(&self, element: Element) -> bool {
-        self.node(element).next > element.0 + 1
+        self.nodes.get(element.0 as usize + 1).is_some_and(|next| next.start < self.node(element).end)
     }
 
-    pub(super) fn children(&self, element: Element) -> impl Iterator<Item = Element> {
+    /// The element behind everything in this one. To remember it for each would cost more than to find it.
+    fn next(&self, element: Element) -> Element {
+        let end = self.node(element).end;
+        let behind = &self.nodes[element.0 as usize + 1..];
+        // Most have nothing in them, or little: so in steps that double.
+        let mut step = 1;
+        while behind.get(step - 1).is_some_and(|node| node.start < end) {
+            step *= 2;
+        }
+        let (from, to) = (step / 2, step.min(behind.len()));
+        let within = from + behind[from..to].partition_point(|node| node.start < end);
+        // No more than there are nodes, which `u32` can count.
+        Element(element.0 + 1 + u32::try_from(within).unwrap_or(u32::MAX))
+    }
+
+    pub(super) fn children(&self, element: Element) -> impl Iterator<Item = Element> + Clone {
         self.siblings(element, Element(element.0 + 1))
     }
 
     /// The first child of each run of children with the same name. Lists usually are such runs, so there
     /// are far fewer of them than children.
-    pub(super) fn runs(&self, element: Element) -> impl Iterator<Item = Element> {
+    pub(super) fn runs(&self, element: Element) -> impl Iterator<Item = Element> + Clone {
         let mut last = "";
         self.children(element).filter(move |child| {
             let name = self.name(*child);
@@ -109,9 +122,9 @@ impl<'a> Tree<'a> {
     }
 
     /// The children of an element from `first` on.
-    fn siblings(&self, element: Element, first: Element) -> impl Iterator<Item = Element> {
-        let end = Element(self.node(element).next);
-        let next = move |child: &Element| Some(Element(self.node(*child).next)).filter(|next| *next < end);
+    fn siblings(&self, element: Element, first: Element) -> impl Iterator<Item = Element> + Clone {
+        let end = self.next(element);
+        let next = move |child: &Element| Some(self.next(*child)).filter(|next| *next < end);
         std::iter::successors(Some(first).filter(|first| *first < end), next)
     }
 
