@@ -19,7 +19,7 @@ use crate::admin;
 use crate::budget::Budget;
 use crate::config::{Settings, settings};
 use crate::dispatch::worker::Source;
-use crate::dispatch::{Dispatch, Route, Staff};
+use crate::dispatch::{Alone, Dispatch, Route, Staff};
 use crate::handlers::{DynHandler, Handler, SharedHandler};
 use crate::inbox::Purpose;
 use crate::inbox::retention::Upkeep;
@@ -102,8 +102,8 @@ impl Receiver {
         let source = Source {
             inbox: Arc::clone(&inbox),
             dispatch: dispatch.clone(),
-            budget: budget.clone(),
             clock: clock.clone(),
+            alone: Alone::default(),
         };
         let (stop, stopped) = watch::channel(false);
         let (staff, work) = Staff::new(source, stopped);

@@ -110,6 +110,8 @@ pub struct Delivery {
     pub schedule: Schedule,
     /// Orders and shipments that each handler works on at once.
     pub lanes: usize,
+    /// Bytes of memory that the deliveries of each handler may take, all together.
+    pub bodies_in_memory: usize,
 }
 
 /// One of `[handlers]`
@@ -264,6 +266,7 @@ impl Delivery {
         let retry_factor = section.number("retry_factor");
         let give_up_after = section.duration("give_up_after");
         let lanes = section.count("lanes", 1);
+        let bodies_in_memory = section.size("bodies_in_memory").and_then(|size| usize::try_from(size).ok());
         if retry_factor.is_some_and(|factor| !(1.0..=100.0).contains(&factor)) {
             section.error("retry_factor", "must be from 1.0 to 100.0");
         }
@@ -276,6 +279,7 @@ impl Delivery {
                 give_up_after: give_up_after?,
             },
             lanes: lanes? as usize,
+            bodies_in_memory: bodies_in_memory?,
         })
     }
 }

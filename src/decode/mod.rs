@@ -78,6 +78,20 @@ pub fn to_json(format: Format, body: &[u8]) -> Result<Cow<'_, [u8]>, DecodeError
     }
 }
 
+/// The most memory that a body of that size takes while it is delivered: itself, the JSON that is made of it, and a
+/// copy of that on its way. The JSON of tXML can be twice as long.
+///
+/// To make that JSON takes up to four times the body besides, for a moment. Of small bodies that is in here; the
+/// large ones take turns, so for them it is needed once, however many there are.
+pub(crate) fn memory(format: Format, size: usize) -> usize {
+    let times = match format {
+        Format::Json => 3,
+        Format::Txml if size > txml::LARGE => 5,
+        Format::Txml => 7,
+    };
+    size.saturating_mul(times)
+}
+
 /// Which encoding a body is in.
 fn format(content_type: Option<&str>, body: &[u8]) -> Result<Format, DecodeError> {
     let body = position::without_mark(body);

@@ -2,19 +2,27 @@
 //!
 //! Each handler has a `worker` of its own, so that one that is down holds back nobody else. A worker
 //! claims what is due, at most one event per order or shipment, hands it to the handler, and notes how
-//! it ended. The inbox is where the work is; nothing here has to survive a restart.
+//! it ended. The inbox is where the work is; nothing here has to survive a restart. `attempt` is one delivery
+//! from the claim to its end, `health` what follows if several fail in a row, `alone` what if the process
+//! does not survive one.
 
+mod alone;
+mod attempt;
+mod health;
 mod route;
 mod schedule;
 mod staff;
 mod watch;
 pub(crate) mod worker;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch as signal;
 
+pub(crate) use alone::Alone;
+use health::Health;
 pub use route::Route;
 pub use schedule::Schedule;
 pub(crate) use staff::Staff;
@@ -23,10 +31,17 @@ pub(crate) use watch::{Settled, Watch};
 use crate::handlers::Outcome;
 use crate::inbox::EventKey;
 
+/// The routes of the handlers there are at the moment.
+type Routes = Arc<ArcSwap<Arc<[Route]>>>;
+
+/// How each handler does, by name.
+type Healths = Arc<ArcSwap<BTreeMap<String, Arc<Health>>>>;
+
 /// What the rest of the program tells the workers, and hears from them.
 #[derive(Clone)]
 pub(crate) struct Dispatch {
-    routes: Arc<ArcSwap<Arc<[Route]>>>,
+    routes: Routes,
+    healths: Healths,
     work: signal::Sender<()>,
     watchers: watch::Watchers,
 }
@@ -35,7 +50,12 @@ impl Dispatch {
     /// For handlers with these routes.
     pub(crate) fn new(routes: Vec<Route>) -> Self {
         let routes = Arc::new(ArcSwap::from_pointee(routes.into()));
-        Self { routes, work: signal::Sender::new(()), watchers: watch::Watchers::default() }
+        Self {
+            routes,
+            healths: Healths::default(),
+            work: signal::Sender::new(()),
+            watchers: watch::Watchers::default(),
+        }
     }
 
     /// Which handler wants what.
@@ -46,6 +66,11 @@ impl Dispatch {
     /// From now on these. What is stored already stays with the handlers it was stored for.
     pub(crate) fn reroute(&self, routes: Vec<Route>) {
         self.routes.store(Arc::new(routes.into()));
+    }
+
+    /// Those whose health is looked at from now on.
+    fn attend(&self, healths: BTreeMap<String, Arc<Health>>) {
+        self.healths.store(Arc::new(healths));
     }
 
     /// Says that there may be work.
@@ -60,7 +85,7 @@ impl Dispatch {
 
     /// Hears what becomes of an event from now on.
     pub(crate) fn watch(&self, key: EventKey) -> Watch {
-        self.watchers.watch(key)
+        self.watchers.watch(key, Arc::clone(&self.routes), Arc::clone(&self.healths))
     }
 
     /// Tells those who watch the event how an attempt ended.

@@ -19,16 +19,42 @@ pub struct Schedule {
 
 impl Schedule {
     /// When to try again after `attempts` failed ones, or `None` to give up. `since` is when the
-    /// delivery began. `chance`, from 0 to 1, spreads the pause by up to a fifth to either side, so that
-    /// a back end that comes back is not met by everything at once.
+    /// delivery began; the rest is as for [`Schedule::pause`].
     pub fn next(&self, attempts: u32, since: Timestamp, now: Timestamp, chance: f64) -> Option<Timestamp> {
+        self.next_asked(attempts, None, since, now, chance)
+    }
+
+    /// The same, where the back end has asked to be left alone for a time.
+    pub(crate) fn next_asked(
+        &self,
+        attempts: u32,
+        asked: Option<Duration>,
+        since: Timestamp,
+        now: Timestamp,
+        chance: f64,
+    ) -> Option<Timestamp> {
+        let next = now + self.pause(attempts, asked, chance);
+        (next <= self.last(since)).then_some(next)
+    }
+
+    /// The pause after `attempts` failed ones. `chance`, from 0 to 1, spreads it by up to a fifth to either
+    /// side, so that a back end that comes back is not met by everything at once. It is not shorter than the
+    /// back end has `asked`, as far as that is no more than the longest pause.
+    pub(crate) fn pause(&self, attempts: u32, asked: Option<Duration>, chance: f64) -> Duration {
         let exponent = i32::try_from(attempts.saturating_sub(1)).unwrap_or(i32::MAX);
         let pause = self.first_retry.as_secs_f64() * self.retry_factor.powi(exponent);
         // `min` also tames an infinite pause.
         let pause = pause.min(self.max_retry.as_secs_f64()) * (0.8 + 0.4 * chance);
-        let next = now + Duration::from_secs_f64(pause);
-        let last = since.saturating_add(self.give_up_after).unwrap_or(Timestamp::MAX);
-        (next <= last).then_some(next)
+        Duration::from_secs_f64(pause).max(asked.unwrap_or_default().min(self.max_retry))
+    }
+
+    /// Whether the time of a delivery that began at `since` is over.
+    pub(crate) fn is_over(&self, since: Timestamp, now: Timestamp) -> bool {
+        now > self.last(since)
+    }
+
+    fn last(&self, since: Timestamp) -> Timestamp {
+        since.saturating_add(self.give_up_after).unwrap_or(Timestamp::MAX)
     }
 }
 
@@ -67,6 +93,14 @@ mod tests {
     fn pauses_vary_by_a_fifth() {
         assert!((pause(3, 0.0) - 3.2).abs() < 1e-6);
         assert!((pause(3, 1.0) - 4.8).abs() < 1e-6);
+    }
+
+    #[test]
+    fn it_does_not_ask_again_before_the_back_end_wants_to_be_asked_but_within_the_longest_pause() {
+        let pause = |attempts, asked| schedule().pause(attempts, Some(Duration::from_secs(asked)), MIDDLE).as_secs();
+        assert_eq!(pause(1, 30), 30);
+        assert_eq!(pause(7, 30), 64, "its own pause is longer");
+        assert_eq!(pause(1, 100_000), 900);
     }
 
     #[test]

@@ -33,8 +33,16 @@ impl Staff {
                 job.send_replace(None);
             }
         }
-        for job in jobs {
+        let mut healths = BTreeMap::new();
+        for mut job in jobs {
             let name = job.route.name.clone();
+            if let Some(old) = self.jobs.get(&name).and_then(|old| old.borrow().clone())
+                && Arc::ptr_eq(&old.handler, &job.handler)
+            {
+                // What was learnt about a handler that has not changed still holds.
+                job.health = Arc::clone(&old.health);
+            }
+            healths.insert(name.clone(), Arc::clone(&job.health));
             let paused = job.route.paused;
             if paused {
                 tracing::warn!(handler = name, "paused: its events wait in the inbox");
@@ -49,6 +57,7 @@ impl Staff {
             // Nobody takes it only while the receiver stops.
             let _ = self.hire.send(Worker { source: self.source.clone(), job: receiver });
         }
+        self.source.dispatch.attend(healths);
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::{Healths, Routes};
 use crate::handlers::{Outcome, Rejection, Unavailability};
 use crate::inbox::{EventKey, Inbox, InboxError, Standing, State};
 
@@ -24,6 +25,8 @@ pub(crate) struct Watch {
     key: EventKey,
     outcomes: mpsc::UnboundedReceiver<Outcome>,
     watchers: Watchers,
+    routes: Routes,
+    healths: Healths,
 }
 
 /// What the handlers, taken together, made of an event.
@@ -38,10 +41,10 @@ pub(crate) enum Settled {
 }
 
 impl Watchers {
-    pub(super) fn watch(&self, key: EventKey) -> Watch {
+    pub(super) fn watch(&self, key: EventKey, routes: Routes, healths: Healths) -> Watch {
         let (sender, outcomes) = mpsc::unbounded_channel();
         self.senders().entry(key).or_default().push(sender);
-        Watch { key, outcomes, watchers: self.clone() }
+        Watch { key, outcomes, watchers: self.clone(), routes, healths }
     }
 
     pub(super) fn announce(&self, key: EventKey, outcome: &Outcome) {
@@ -63,20 +66,39 @@ impl Watch {
     }
 
     /// Waits until every handler that wants the event is done or has rejected it, or until an attempt
-    /// shows that one cannot take it now. Has no time-out of its own.
+    /// shows that one cannot take it now. A handler that the configuration no longer has does not count, if
+    /// its deliveries are kept: they wait for somebody to bring it back. Has no time-out of its own.
     ///
     /// # Errors
-    /// If the inbox fails.
+    /// If the inbox fails, or does not know the event.
     pub(crate) async fn settled(mut self, inbox: &dyn Inbox) -> Result<Settled, InboxError> {
         loop {
             // The inbox knows what happened before we looked; attempts that end here after it are announced.
-            if let Some(settled) = settled(&inbox.standing(self.key).await?) {
+            let mut standings = inbox.standing(self.key).await?;
+            if inbox.keeps() {
+                let routes = Arc::clone(&self.routes.load());
+                standings.retain(|standing| routes.iter().any(|route| route.name == standing.handler));
+            }
+            if let Some(settled) = settled(&standings) {
                 return Ok(settled);
+            }
+            // It may be long until its turn comes, and nobody can wait for that.
+            if let Some(why) = self.down(&standings) {
+                return Ok(Settled::Unavailable(why));
             }
             if let Ok(Some(Outcome::Unavailable(why))) = timeout(POLL, self.outcomes.recv()).await {
                 return Ok(Settled::Unavailable(why));
             }
         }
+    }
+}
+
+impl Watch {
+    /// Why a handler is down that has the event still before it.
+    fn down(&self, standings: &[Standing]) -> Option<Unavailability> {
+        let healths = self.healths.load();
+        let mut pending = standings.iter().filter(|standing| standing.state == State::Pending);
+        pending.find_map(|standing| healths.get(&standing.handler)?.fault())
     }
 }
 

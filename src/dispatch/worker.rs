@@ -1,33 +1,36 @@
-//! One handler's worker: claims what is due, tries it, notes how it ended.
+//! One handler's worker: claims what is due and has it tried; while the handler is down, one at a time.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use aws_lc_rs::rand;
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
+use super::alone::Alone;
+use super::attempt::Attempts;
+use super::health::{Health, Turn};
 use super::{Dispatch, Route, Schedule};
 use crate::budget::Budget;
-use crate::event::Event;
-use crate::handlers::{Outcome, SharedHandler};
+use crate::handlers::SharedHandler;
+use crate::inbox::SharedInbox;
 use crate::inbox::trusted::TrustedClock;
-use crate::inbox::{Claim, Finish, SharedInbox};
-use crate::telemetry::whole_seconds;
 
 /// How often to look without having been told: for deliveries that the `events` command made due.
 const POLL: Duration = Duration::from_secs(1);
 
 /// Pause before something that failed on our own side is tried again.
-const PAUSE: Duration = Duration::from_secs(1);
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
-/// Pause before looking for room for a body again.
-const ROOM_PAUSE: Duration = Duration::from_millis(50);
+/// While a handler is down, how often to look for deliveries whose time is over, at the least.
+const LOOK: Duration = Duration::from_secs(60);
 
-/// What a handler may take beyond its time-out to clean up behind itself.
-const GRACE: Duration = Duration::from_secs(5);
+/// Deliveries that are given up at one look.
+const GIVEN_UP: usize = 100;
+
+/// What waits is counted up to this many.
+const COUNTED: usize = 10_000;
 
 /// What a worker hands events to, and how.
 pub(crate) struct Job {
@@ -36,6 +39,10 @@ pub(crate) struct Job {
     pub(crate) schedule: Schedule,
     /// Orders and shipments worked on at once.
     pub(crate) lanes: usize,
+    /// The memory that its deliveries may take, all together.
+    pub(crate) budget: Budget,
+    /// Of the handler: it stays as long as that does.
+    pub(crate) health: Arc<Health>,
 }
 
 /// Where the deliveries come from and what they need besides.
@@ -43,7 +50,7 @@ pub(crate) struct Job {
 pub(crate) struct Source {
     pub(crate) inbox: SharedInbox,
     pub(crate) dispatch: Dispatch,
-    pub(crate) budget: Budget,
+    pub(crate) alone: Alone,
     pub(crate) clock: TrustedClock,
 }
 
@@ -71,8 +78,13 @@ impl Worker {
             let mut free = false;
             if let Some(job) = job {
                 let attempts = Attempts { job, source: self.source.clone() };
-                pause = attempts.start_due(&mut running).await;
-                free = running.len() < attempts.job.lanes;
+                if attempts.job.health.is_down() {
+                    pause = attempts.try_one(&mut running).await;
+                    free = true;
+                } else {
+                    pause = attempts.start_due(&mut running).await;
+                    free = running.len() < attempts.job.lanes;
+                }
             }
             tokio::select! {
                 Some(_) = running.join_next(), if !running.is_empty() => {}
@@ -84,13 +96,6 @@ impl Worker {
         }
         while running.join_next().await.is_some() {}
     }
-}
-
-/// Attempts at one job.
-#[derive(Clone)]
-struct Attempts {
-    job: Arc<Job>,
-    source: Source,
 }
 
 impl Attempts {
@@ -119,114 +124,76 @@ impl Attempts {
         })
     }
 
-    /// One attempt, from the claim to the note of how it ended.
-    async fn attempt(&self, claim: Claim) {
-        // The body itself, and the form the handler makes of it.
-        let _share = loop {
-            match self.source.budget.take(claim.size.saturating_mul(2)) {
-                Some(share) => break share,
-                None => sleep(ROOM_PAUSE).await,
-            }
+    /// Tries one delivery, if it is time for it and none is tried; returns how long there is nothing more to do.
+    async fn try_one(&self, running: &mut JoinSet<()>) -> Duration {
+        let (health, name) = (&self.job.health, &self.job.route.name);
+        self.remind().await;
+        self.give_up_overdue().await;
+        if !running.is_empty() {
+            return POLL;
+        }
+        let (except, until, wait) = match health.turn() {
+            None => return Duration::ZERO,
+            Some(Turn::Wait(wait)) => return wait.min(POLL),
+            Some(Turn::Unheard(heard, wait)) => (heard, Timestamp::now(), wait.min(POLL)),
+            // Whether its own time has come or not: that was for a handler that is there.
+            Some(Turn::Any(tried)) => (tried, Timestamp::MAX, POLL),
         };
-        let event = match self.source.inbox.load(&claim).await {
-            Ok(event) => event,
+        match self.source.inbox.claim_one(name, &except, until).await {
+            Ok(Some(claim)) => {
+                health.try_lane(claim.lane);
+                let attempts = self.clone();
+                running.spawn(async move { attempts.try_again(claim).await });
+                POLL
+            }
+            Ok(None) if until == Timestamp::MAX && !except.is_empty() => {
+                health.start_over();
+                Duration::ZERO
+            }
+            Ok(None) => wait,
             Err(error) => {
                 if !error.is_told() {
-                    tracing::error!(%error, id = ?claim.id, "cannot load an event; it is tried again");
+                    tracing::error!(%error, handler = name, "cannot look for work");
                 }
-                sleep(PAUSE).await;
-                self.source.inbox.release(&claim).await;
+                PAUSE
+            }
+        }
+    }
+
+    /// Says now and then that the handler is still down: in place of a line for every attempt.
+    async fn remind(&self) {
+        let Some(down_for) = self.job.health.reminder() else { return };
+        let handler = &self.job.route.name;
+        let waiting = match self.source.inbox.backlog(COUNTED).await {
+            Ok(backlog) => backlog.into_iter().find(|(name, _)| name == handler).map_or(0, |(_, count)| count),
+            Err(error) => {
+                if !error.is_told() {
+                    tracing::warn!(%error, handler, "cannot count what waits for a handler that is down");
+                }
                 return;
             }
         };
-        let (started, time) = (Instant::now(), Timestamp::now());
-        let outcome = self.hand_on(event).await;
-        let took = started.elapsed();
-        // Should the clock be set meanwhile, what has passed since then is not what the clock says.
-        let since =
-            claim.since.saturating_add(Timestamp::now().duration_since(time)).and_then(|at| at.checked_sub(took));
-        let finish = self.finish(&claim, since.unwrap_or(claim.since), &outcome, took);
-        while let Err(error) = self.source.inbox.finish(&claim, finish.clone(), took).await {
-            // Not noting it would mean doing it again; as long as we live, we try.
-            if !error.is_told() {
-                tracing::error!(%error, id = ?claim.id, "cannot note how a delivery ended; trying again");
-            }
-            sleep(PAUSE).await;
-        }
-        self.source.dispatch.announce(claim.key, &outcome);
+        let or_more = if waiting == COUNTED { " or more" } else { "" };
+        tracing::warn!(handler, waiting = format!("{waiting}{or_more}"), down_for = down_for.as_secs(), "still down");
     }
 
-    /// Calls the handler. Whatever it does, there is an outcome.
-    async fn hand_on(&self, event: Event) -> Outcome {
-        let handler = Arc::clone(&self.job.handler);
-        // A task of its own contains a panic; the set ends the task if we are ended.
-        let mut task = JoinSet::new();
-        task.spawn(async move { handler.deliver(&event).await });
-        match timeout(self.job.route.timeout + GRACE, task.join_next()).await {
-            Ok(Some(Ok(outcome))) => outcome,
-            Ok(Some(Err(error))) => Outcome::ours(format!("the handler ended in a panic: {error}")),
-            Ok(None) => Outcome::ours("the handler was not started"),
-            Err(_) => Outcome::late(format!("not finished within {:?}", self.job.route.timeout)),
+    /// Gives up what has waited for too long. Few of the deliveries are tried while the handler is down, but
+    /// the time of each runs on.
+    async fn give_up_overdue(&self) {
+        let schedule = &self.job.schedule;
+        if !self.source.clock.is_believed() || !self.job.health.is_time_to_look((schedule.give_up_after / 10).min(LOOK))
+        {
+            return;
+        }
+        for _ in 0..GIVEN_UP {
+            // The longest due is the one that has waited longest.
+            let now = Timestamp::now();
+            let Ok(Some(claim)) = self.source.inbox.claim_one(&self.job.route.name, &[], now).await else { return };
+            if !schedule.is_over(claim.since, now) {
+                self.source.inbox.release(&claim).await;
+                return;
+            }
+            self.give_up(&claim).await;
         }
     }
-
-    /// What follows from an outcome. `since` is when the delivery was first due, by the clock as it is now.
-    fn finish(&self, claim: &Claim, since: Timestamp, outcome: &Outcome, took: Duration) -> Finish {
-        let attempt = claim.attempts + 1;
-        let (id, handler) = (&claim.id, &self.job.route.name);
-        match outcome {
-            Outcome::Done => {
-                tracing::info!(?id, handler, attempt, ?took, "delivered");
-                Finish::Done
-            }
-            Outcome::Rejected(rejection) => {
-                let reason = rejection.reason.clone();
-                tracing::error!(
-                    ?id,
-                    handler,
-                    attempt,
-                    ?reason,
-                    "rejected: a dead letter; see `events list --state dead`"
-                );
-                Finish::Dead { reason, status: rejection.status }
-            }
-            Outcome::Unavailable(why) => {
-                let reason = why.reason.clone();
-                if !self.source.inbox.keeps() {
-                    tracing::warn!(?id, handler, attempt, ?reason, "not delivered; the sender has to repeat the event");
-                    return Finish::Retry { at: Timestamp::now(), reason };
-                }
-                if let Some(at) = self.next(attempt, since) {
-                    let next = whole_seconds(at);
-                    tracing::warn!(?id, handler, attempt, ?reason, %next, "not delivered; it is tried again");
-                    return Finish::Retry { at, reason };
-                }
-                tracing::error!(
-                    ?id,
-                    handler,
-                    attempt,
-                    ?reason,
-                    "given up: a dead letter; see `events list --state dead`"
-                );
-                Finish::Dead { reason: format!("given up after {attempt} attempts: {reason}"), status: None }
-            }
-        }
-    }
-}
-
-impl Attempts {
-    /// When to try again, if at all. By a clock that cannot be believed nothing is given up.
-    fn next(&self, attempt: u32, since: Timestamp) -> Option<Timestamp> {
-        let (schedule, now) = (&self.job.schedule, Timestamp::now());
-        let doubted =
-            || if self.source.clock.is_believed() { None } else { schedule.next(attempt, now, now, chance()) };
-        schedule.next(attempt, since, now, chance()).or_else(doubted)
-    }
-}
-
-/// A number from 0 to 1.
-fn chance() -> f64 {
-    let mut random = [0; 4];
-    // Without random numbers, every pause is the middle one.
-    rand::fill(&mut random).map_or(0.5, |()| f64::from(u32::from_be_bytes(random)) / f64::from(u32::MAX))
 }

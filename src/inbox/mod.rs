@@ -247,6 +247,8 @@ pub enum Finish {
 /// How far an event has come with one handler.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
+    /// The handler's name.
+    pub handler: String,
     /// Pending, done, dead or discarded.
     pub state: State,
     /// Why it is dead.
@@ -318,13 +320,32 @@ pub trait Inbox: Send + Sync {
         Ok(())
     }
 
+    /// Claims the delivery of `handler` whose turn comes first, by the time it is due, if that is not after
+    /// `until`: the first of its order or shipment, if nobody works on that, and if its lane is not one of
+    /// `except`. For a handler that is down.
+    async fn claim_one(&self, _handler: &str, _except: &[i64], _until: Timestamp) -> Result<Option<Claim>, InboxError> {
+        Ok(None)
+    }
+
+    /// How many orders and shipments `handler` has unfinished deliveries of, counted up to `most`.
+    async fn lanes(&self, _handler: &str, _most: usize) -> Result<usize, InboxError> {
+        Ok(0)
+    }
+
+    /// Makes some of the deliveries due at once that wait for their next attempt by `handler`, which is back.
+    /// Returns how many; to be called until there are none.
+    async fn hurry_handler(&self, _handler: &str) -> Result<usize, InboxError> {
+        Ok(0)
+    }
+
     /// Notes how an attempt ended, and lets the next event of the same order or shipment be claimed.
     async fn finish(&self, claim: &Claim, finish: Finish, took: Duration) -> Result<(), InboxError>;
 
     /// Gives a claim back without an attempt having ended.
     async fn release(&self, claim: &Claim);
 
-    /// How far an event has come with each handler that wants it.
+    /// How far an event has come with each handler that wants it: with none, if none does. An event that is
+    /// not there is an error: that nothing is known of it must not be taken for "nobody wanted it".
     async fn standing(&self, key: EventKey) -> Result<Vec<Standing>, InboxError>;
 
     /// Makes the event's waiting deliveries due at once: its sender asks for it again.

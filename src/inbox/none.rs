@@ -176,8 +176,7 @@ impl Events {
                 lane: known.lane,
                 attempts: delivery.attempts,
                 since: known.incoming.received,
-                // It is in memory already, and counted.
-                size: 0,
+                size: known.incoming.body.len(),
                 format: known.incoming.envelope.format,
                 round: 1,
                 ends: 0,
@@ -268,6 +267,7 @@ impl Inbox for Memory {
         // That nothing is known of it must not be taken for "nobody wanted it".
         let known = events.numbers.get(&key).and_then(|number| events.known.get(number)).ok_or_else(forgotten)?;
         let standing = known.deliveries.iter().map(|delivery| Standing {
+            handler: delivery.handler.clone(),
             state: match delivery.step {
                 Step::Waiting | Step::Working | Step::Failed => State::Pending,
                 Step::Done => State::Done,

@@ -17,6 +17,7 @@ use tokio::sync::Mutex;
 pub use follow::follow;
 
 use crate::auth::SharedCredential;
+use crate::budget::Budget;
 use crate::config::Settings;
 use crate::config::marks::{Marks, is_below};
 use crate::config::settings::{Delivery, Handler, Written};
@@ -308,7 +309,14 @@ fn begin(handler: &SharedHandler) {
 }
 
 fn job(route: Route, handler: SharedHandler, delivery: &Delivery) -> Job {
-    Job { route, handler, schedule: delivery.schedule.clone(), lanes: delivery.lanes }
+    Job {
+        route,
+        handler,
+        schedule: delivery.schedule.clone(),
+        lanes: delivery.lanes,
+        budget: Budget::new(delivery.bodies_in_memory),
+        health: Arc::default(),
+    }
 }
 
 /// The settings that differ, each once: a list without its entries, a table that has become something else

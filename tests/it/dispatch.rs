@@ -1,6 +1,8 @@
 //! From the inbox to the ERP: in the order received, until it arrives or somebody decides otherwise.
 
+mod down;
 mod drain;
+mod ends;
 mod letters;
 mod order;
 

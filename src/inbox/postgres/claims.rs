@@ -9,12 +9,18 @@ use crate::event::Event;
 use crate::inbox::{Claim, Due, EventKey, Standing};
 use crate::model::{Envelope, Format, Kind};
 
+/// Longer than anything waits, in microseconds: a hundred years.
+const EVER: i64 = 100 * 365 * 86_400 * 1_000_000;
+
+/// Deliveries that are made due in one step.
+const HURRIED: i64 = 500;
+
 /// Of the oldest that are due, those that nobody works on and nobody else is just claiming.
 const CLAIM: &str = "\
     INSERT INTO claims (handler, lane, receiver, token)
     SELECT handler, lane, $4, $5 FROM (
         SELECT d.handler, d.lane FROM deliveries d
-        WHERE d.handler = $1 AND d.due IS NOT NULL AND d.due <= now() AND d.lane <> ALL ($3)
+        WHERE d.handler = $1 AND d.due IS NOT NULL AND d.due <= now() + $6::bigint * interval '1 microsecond' AND d.lane <> ALL ($3)
           AND NOT EXISTS (SELECT 1 FROM claims c WHERE c.handler = d.handler AND c.lane = d.lane)
         ORDER BY d.due LIMIT $2 FOR UPDATE OF d SKIP LOCKED) AS free
     ON CONFLICT DO NOTHING";
@@ -30,7 +36,7 @@ const CLAIMED: &str = "\
                                 WHERE d.handler = c.handler AND d.lane = c.lane AND d.state = 0
                                 ORDER BY d.event LIMIT 1) AS first
         JOIN events e ON e.number = first.event
-        WHERE c.handler = $1 AND c.token = $2 AND first.due <= now()
+        WHERE c.handler = $1 AND c.token = $2 AND first.due <= now() + $3::bigint * interval '1 microsecond'
     ), others AS (
         DELETE FROM claims c WHERE c.handler = $1 AND c.token = $2
            AND NOT EXISTS (SELECT 1 FROM heads h WHERE h.lane = c.lane)
@@ -48,8 +54,10 @@ const NEXT: &str = "\
 pub(super) struct Claimant<'a> {
     pub(super) receiver: &'a str,
     pub(super) token: i64,
-    /// Lanes where it is still at work, whatever the database says.
+    /// Lanes where it is still at work, whatever the database says; and those it does not want.
     pub(super) busy: Vec<i64>,
+    /// Whether what is due at or before that time is to be claimed; `None`: what is due now.
+    pub(super) until: Option<Timestamp>,
 }
 
 /// Claims up to `most` deliveries of `handler` that are due.
@@ -58,12 +66,16 @@ pub(super) async fn claim(db: &ClientWrapper, handler: &str, most: usize, by: &C
     let claimed = db.prepare_cached(CLAIMED).await?;
     let next = db.prepare_cached(NEXT).await?;
     let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let until = by.until.map_or(0, |until| {
+        let wait = until.duration_since(Timestamp::now()).as_micros();
+        i64::try_from(wait).unwrap_or(EVER).clamp(0, EVER)
+    });
     // Sent in this order, and all of it before the first answer is there.
     let ((), _, heads, next, ()) = tokio::try_join!(
         biased;
         db.batch_execute("BEGIN"),
-        async { db.execute(&claim, &[&handler, &most, &by.busy, &by.receiver, &by.token]).await },
-        async { db.query(&claimed, &[&handler, &by.token]).await },
+        async { db.execute(&claim, &[&handler, &most, &by.busy, &by.receiver, &by.token, &until]).await },
+        async { db.query(&claimed, &[&handler, &by.token, &until]).await },
         async { db.query_opt(&next, &[&handler, &by.busy]).await },
         db.batch_execute("COMMIT"),
     )?;
@@ -140,19 +152,23 @@ pub(super) async fn release(db: &ClientWrapper, handler: &str, lane: i64, token:
     db.execute(&db.prepare_cached(statement).await?, &[&handler, &lane, &token]).await.map(drop)
 }
 
-/// How far an event has come with each handler.
-pub(super) async fn standing(db: &ClientWrapper, key: EventKey) -> Result<Vec<Standing>, Error> {
+/// How far an event has come with each handler; `None` if there is no such event.
+pub(super) async fn standing(db: &ClientWrapper, key: EventKey) -> Result<Option<Vec<Standing>>, Error> {
     let statement = "\
         SELECT d.state, d.status, (SELECT f.reason FROM failures f WHERE f.event = d.event AND f.handler = d.handler
-                                   ORDER BY f.at DESC LIMIT 1)
-        FROM events e JOIN deliveries d ON d.event = e.number WHERE e.key = $1";
+                                   ORDER BY f.at DESC LIMIT 1), d.handler
+        FROM events e LEFT JOIN deliveries d ON d.event = e.number WHERE e.key = $1";
     let rows = db.query(&db.prepare_cached(statement).await?, &[&key.0.as_slice()]).await?;
-    let read = |row: &Row| Standing {
-        state: state(row.get(0)),
-        status: row.get::<_, Option<i32>>(1).and_then(|status| u16::try_from(status).ok()),
-        reason: row.get(2),
+    let read = |row: &Row| {
+        Some(Standing {
+            // Without a handler it is the event alone: nobody wants it.
+            handler: row.get::<_, Option<String>>(3)?,
+            state: state(row.get(0)),
+            status: row.get::<_, Option<i32>>(1).and_then(|status| u16::try_from(status).ok()),
+            reason: row.get(2),
+        })
     };
-    Ok(rows.iter().map(read).collect())
+    Ok((!rows.is_empty()).then(|| rows.iter().filter_map(read).collect()))
 }
 
 /// Makes an event's waiting deliveries due at once.
@@ -165,6 +181,27 @@ pub(super) async fn hurry(db: &ClientWrapper, key: EventKey) -> Result<(), Error
     let statement = "UPDATE deliveries SET due = now() WHERE event = $1 AND due > now()";
     db.execute(&db.prepare_cached(statement).await?, &[&event.get::<_, i64>(0)]).await?;
     batch::end(db).await
+}
+
+/// How many lanes of a handler have unfinished deliveries, counted up to `most`.
+pub(super) async fn lanes(db: &ClientWrapper, handler: &str, most: usize) -> Result<usize, Error> {
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let statement =
+        "SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE handler = $1 AND due IS NOT NULL LIMIT $2) AS lanes";
+    let count: i64 = db.query_one(&db.prepare_cached(statement).await?, &[&handler, &most]).await?.get(0);
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
+/// Makes some of a handler's waiting deliveries due at once. Those that somebody changes at this moment are left:
+/// whoever does that says when they are due.
+pub(super) async fn hurry_handler(db: &ClientWrapper, handler: &str) -> Result<usize, Error> {
+    let statement = "\
+        UPDATE deliveries d SET due = now()
+        FROM (SELECT event, handler FROM deliveries WHERE handler = $1 AND due > now()
+              ORDER BY due LIMIT $2 FOR UPDATE SKIP LOCKED) AS waiting
+        WHERE d.event = waiting.event AND d.handler = waiting.handler";
+    let hurried = db.execute(&db.prepare_cached(statement).await?, &[&handler, &HURRIED]).await?;
+    Ok(usize::try_from(hurried).unwrap_or_default())
 }
 
 /// Handlers with unfinished deliveries, each counted up to `most`.

@@ -115,6 +115,18 @@ struct Counted {
     since: HashSet<EventKey>,
 }
 
+/// Does something on a connection of the pool, within a time. If it fails, the connection is closed, and
+/// with it a transaction that was begun.
+macro_rules! on_connection {
+    ($inbox:expr, $limit:expr, $db:ident => $work:expr) => {{
+        let connection = $inbox.pool.get().await?;
+        let $db = &*connection;
+        let value = within($limit, $work).await?;
+        connection.give_back();
+        value
+    }};
+}
+
 impl Postgres {
     async fn open(database: &Database, purpose: Purpose, refused_space: Space) -> anyhow::Result<Self> {
         let pool = |most| database.pool(most, open::SETUP);
@@ -141,19 +153,27 @@ impl Postgres {
     }
 }
 
-/// Does something on a connection of the pool, within a time. If it fails, the connection is closed, and
-/// with it a transaction that was begun.
-macro_rules! on_connection {
-    ($inbox:expr, $limit:expr, $db:ident => $work:expr) => {{
-        let connection = $inbox.pool.get().await?;
-        let $db = &*connection;
-        let value = within($limit, $work).await?;
-        connection.give_back();
-        value
-    }};
-}
-
 impl Postgres {
+    /// Claims what is due until then, of lanes that are not among `except`.
+    async fn claim_due(
+        &self,
+        handler: &str,
+        most: usize,
+        except: &[i64],
+        until: Option<Timestamp>,
+    ) -> Result<Due, InboxError> {
+        let mut busy = self.held.lanes(handler);
+        busy.extend(except);
+        let by = claims::Claimant { receiver: &self.receiver, token: held::token(), busy, until };
+        let claimed = async { Ok(on_connection!(self, LIMIT, db => claims::claim(db, handler, most, &by))) }.await;
+        match &claimed {
+            Ok(due) => self.held.add(due, by.token),
+            // It may have been done all the same.
+            Err(_) => self.held.drop_token(by.token),
+        }
+        claimed
+    }
+
     /// What the refused bodies take: counted now and then, since others refuse too, and people decide.
     async fn refused_bytes(&self) -> Result<u64, InboxError> {
         if let Some(counted) = self.refused().as_ref().filter(|counted| counted.at.elapsed() < COUNT_AGAIN) {
@@ -202,14 +222,20 @@ impl Inbox for Postgres {
     }
 
     async fn claim(&self, handler: &str, most: usize) -> Result<Due, InboxError> {
-        let by = claims::Claimant { receiver: &self.receiver, token: held::token(), busy: self.held.lanes(handler) };
-        let claimed = async { Ok(on_connection!(self, LIMIT, db => claims::claim(db, handler, most, &by))) }.await;
-        match &claimed {
-            Ok(due) => self.held.add(due, by.token),
-            // It may have been done all the same.
-            Err(_) => self.held.drop_token(by.token),
-        }
-        claimed
+        self.claim_due(handler, most, &[], None).await
+    }
+
+    async fn claim_one(&self, handler: &str, except: &[i64], until: Timestamp) -> Result<Option<Claim>, InboxError> {
+        let due = self.claim_due(handler, 1, except, Some(until)).await?;
+        Ok(due.claims.into_iter().next())
+    }
+
+    async fn lanes(&self, handler: &str, most: usize) -> Result<usize, InboxError> {
+        Ok(on_connection!(self, LIMIT, db => claims::lanes(db, handler, most)))
+    }
+
+    async fn hurry_handler(&self, handler: &str) -> Result<usize, InboxError> {
+        Ok(on_connection!(self, LIMIT, db => claims::hurry_handler(db, handler)))
     }
 
     async fn load(&self, claim: &Claim) -> Result<Event, InboxError> {
@@ -251,7 +277,8 @@ impl Inbox for Postgres {
     }
 
     async fn standing(&self, key: EventKey) -> Result<Vec<Standing>, InboxError> {
-        Ok(on_connection!(self, LIMIT, db => claims::standing(db, key)))
+        let standing = on_connection!(self, LIMIT, db => claims::standing(db, key));
+        standing.ok_or_else(|| InboxError::Failed("there is no such event any more".to_owned()))
     }
 
     async fn hurry(&self, key: EventKey) -> Result<(), InboxError> {

@@ -21,6 +21,9 @@ pub(super) const DEAD: i64 = 2;
 /// Failures that are kept of each delivery.
 const FAILURES_KEPT: u32 = 50;
 
+/// Deliveries that are made due in one step.
+const HURRIED: usize = 500;
+
 /// The state a number stands for.
 pub(super) fn state(number: i64) -> State {
     match number {
@@ -43,7 +46,7 @@ pub(super) fn add(db: &Connection, event: i64, handler: &str, lane: i64, now: Ti
     Ok(())
 }
 
-/// The deliveries of `handler` that are due, of lanes not in `taken`, and when the next will be.
+/// The deliveries of `handler` that are due `now`, of lanes not in `taken`, and when the next will be.
 pub(super) fn due(
     db: &Connection,
     handler: &str,
@@ -169,16 +172,24 @@ pub(super) fn advance(db: &Connection, handler: &str, lane: i64, now: Timestamp)
     Ok(made_due > 0)
 }
 
-/// How far an event has come with each handler.
-pub(super) fn standing(db: &Connection, key: EventKey) -> rusqlite::Result<Vec<Standing>> {
-    db.prepare_cached(
-        "SELECT d.state, d.status,
+/// How far an event has come with each handler; `None` if there is no such event.
+pub(super) fn standing(db: &Connection, key: EventKey) -> rusqlite::Result<Option<Vec<Standing>>> {
+    let mut statement = db.prepare_cached(
+        "SELECT d.handler, d.state, d.status,
                 (SELECT reason FROM failures f WHERE f.event = d.event AND f.handler = d.handler
                  ORDER BY f.at DESC LIMIT 1)
-         FROM events e JOIN deliveries d ON d.event = e.number WHERE e.key = ?1",
-    )?
-    .query_map([key.0], |row| Ok(Standing { state: state(row.get(0)?), status: row.get(1)?, reason: row.get(2)? }))?
-    .collect()
+         FROM events e LEFT JOIN deliveries d ON d.event = e.number WHERE e.key = ?1",
+    )?;
+    let mut rows = statement.query([key.0])?;
+    let mut found = None;
+    while let Some(row) = rows.next()? {
+        let standings: &mut Vec<Standing> = found.get_or_insert_default();
+        // Without a handler it is the event alone: nobody wants it.
+        if let Some(handler) = row.get(0)? {
+            standings.push(Standing { handler, state: state(row.get(1)?), status: row.get(2)?, reason: row.get(3)? });
+        }
+    }
+    Ok(found)
 }
 
 /// Makes an event's waiting deliveries due at once.
@@ -189,6 +200,23 @@ pub(super) fn hurry(db: &Connection, key: EventKey, now: Timestamp) -> rusqlite:
     )?
     .execute(params![key.0, micros(now)])?;
     Ok(())
+}
+
+/// How many lanes of a handler have unfinished deliveries, counted up to `most`.
+pub(super) fn lanes(db: &Connection, handler: &str, most: usize) -> rusqlite::Result<usize> {
+    db.prepare_cached(
+        "SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE handler = ?1 AND due IS NOT NULL LIMIT ?2)",
+    )?
+    .query_row(params![handler, most], |row| row.get(0))
+}
+
+/// Makes some of a handler's waiting deliveries due at once.
+pub(super) fn hurry_handler(db: &Connection, handler: &str, now: Timestamp) -> rusqlite::Result<usize> {
+    db.prepare_cached(
+        "UPDATE deliveries SET due = ?2 WHERE handler = ?1 AND event IN (
+             SELECT event FROM deliveries WHERE handler = ?1 AND due > ?2 ORDER BY due LIMIT ?3)",
+    )?
+    .execute(params![handler, micros(now), HURRIED])
 }
 
 /// Handlers with unfinished deliveries, each counted up to `most`.

@@ -150,6 +150,26 @@ impl Inbox for Sqlite {
         Ok(due)
     }
 
+    async fn claim_one(&self, handler: &str, except: &[i64], until: Timestamp) -> Result<Option<Claim>, InboxError> {
+        let mut taken: HashSet<i64> =
+            self.claimed().keys().filter(|(by, _)| by == handler).map(|(_, lane)| *lane).collect();
+        taken.extend(except);
+        let name = handler.to_owned();
+        let due = self.read(move |db| deliveries::due(db, &name, 1, &taken, until)).await?;
+        self.claimed().extend(due.claims.iter().map(|claim| (place(claim), false)));
+        Ok(due.claims.into_iter().next())
+    }
+
+    async fn lanes(&self, handler: &str, most: usize) -> Result<usize, InboxError> {
+        let handler = handler.to_owned();
+        self.read(move |db| deliveries::lanes(db, &handler, most)).await
+    }
+
+    async fn hurry_handler(&self, handler: &str) -> Result<usize, InboxError> {
+        let handler = handler.to_owned();
+        self.writer.run(0, move |db| deliveries::hurry_handler(db, &handler, Timestamp::now())).await
+    }
+
     async fn load(&self, claim: &Claim) -> Result<Event, InboxError> {
         let claim = claim.clone();
         self.read(move |db| events::load(db, &claim)).await
@@ -182,7 +202,8 @@ impl Inbox for Sqlite {
     }
 
     async fn standing(&self, key: EventKey) -> Result<Vec<Standing>, InboxError> {
-        self.read(move |db| deliveries::standing(db, key)).await
+        let standing = self.read(move |db| deliveries::standing(db, key)).await?;
+        standing.ok_or_else(|| InboxError::Failed("there is no such event any more".to_owned()))
     }
 
     async fn hurry(&self, key: EventKey) -> Result<(), InboxError> {

@@ -201,3 +201,59 @@ async fn a_body_that_is_no_event_is_refused_before_any_handler_sees_it() {
     assert_eq!(answer.status, Some(400));
     assert!(erp.received().is_empty());
 }
+
+#[rstest]
+#[tokio::test]
+async fn a_handler_that_is_removed_does_not_hold_up_the_answer_and_its_delivery_waits(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let (erp, removed) = (Erp::start(), Erp::start());
+    removed.answer_by(|_| Answer::status(503));
+    let other = format!("[handlers.removed]\ntype = \"http\"\nurl = \"{}\"", removed.url("/"));
+    let receiver = receiver_for(store, &erp, "", &other);
+    let event = order_event("1");
+    assert_eq!(receiver.sender().send(event.clone()).await.status, Some(502));
+
+    receiver.configure(|text| text.replace(&other, ""));
+    assert!(receiver.hang_up().await.contains("configuration reloaded"));
+    let again = receiver.sender().send(event.clone()).await;
+
+    assert_eq!(again.status, Some(200), "{again:?}");
+    let waiting = receiver.events(&["list", "--state", "pending", "--json"]);
+    assert_eq!(waiting[0]["id"], message_id(&event));
+    assert_eq!(waiting[0]["deliveries"][1]["handler"], "removed");
+}
+
+#[tokio::test]
+async fn an_event_that_the_inbox_does_not_know_any_more_is_not_taken_for_handled() {
+    let erp = Erp::start();
+    erp.answer([Answer::hang()]);
+    let receiver = receiver_for(Sqlite, &erp, "server.answer_within = \"60s\"", "");
+    let sender = receiver.sender();
+    let waiting = tokio::spawn(async move { sender.send(order_event("1")).await });
+    erp.wait_for(1).await;
+
+    let inbox = rusqlite::Connection::open(receiver.path("data/inbox.db")).unwrap();
+    inbox.execute_batch("BEGIN IMMEDIATE; DELETE FROM deliveries; DELETE FROM events; COMMIT").unwrap();
+
+    let answer = waiting.await.unwrap();
+    assert_eq!(answer.status, Some(503), "{answer:?}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_event_for_a_handler_that_is_down_is_not_left_without_an_answer(#[values(Sqlite, Postgres)] store: Store) {
+    let erp = Erp::start();
+    erp.answer_by(|_| Answer::status(503));
+    let receiver = receiver_for(store, &erp, "delivery.max_retry = \"15m\"\nserver.answer_within = \"60s\"", "");
+    for order in ["1", "2", "3"] {
+        assert_eq!(receiver.sender().send(order_event(order)).await.status, Some(502));
+    }
+    receiver.logged("the handler is down").await;
+
+    let late = receiver.sender().send(order_event("4")).await;
+
+    assert_eq!(late.status, Some(502), "{late:?}");
+    assert!(late.detail().contains("503"), "{late:?}");
+    assert_eq!(erp.received().len(), 3, "nobody is tried before the pause is over");
+}

@@ -1,0 +1,254 @@
+//! One attempt, from the claim to the note of how it ended.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::rand;
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::health::Change;
+use super::worker::{Job, PAUSE, Source};
+use crate::budget::Share;
+use crate::decode;
+use crate::event::Event;
+use crate::handlers::{Outcome, Unavailability};
+use crate::inbox::{Claim, Finish, InboxError};
+use crate::telemetry::whole_seconds;
+
+/// Pause before looking for room for a body again.
+const ROOM_PAUSE: Duration = Duration::from_millis(50);
+
+/// What a handler may take beyond its time-out to clean up behind itself.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// After so many attempts in a row that the process did not survive, no further one is made.
+const MOST_ENDS: u32 = 3;
+
+/// Attempts at one job.
+#[derive(Clone)]
+pub(super) struct Attempts {
+    pub(super) job: Arc<Job>,
+    pub(super) source: Source,
+}
+
+impl Attempts {
+    /// Tries what is due, unless the handler turns out to be down while it waits for its place.
+    pub(super) async fn attempt(&self, claim: Claim) {
+        self.attempt_or_try(claim, false).await;
+    }
+
+    /// Tries whether a handler is back that is down.
+    pub(super) async fn try_again(&self, claim: Claim) {
+        self.attempt_or_try(claim, true).await;
+    }
+
+    async fn attempt_or_try(&self, claim: Claim, is_try: bool) {
+        if claim.ends >= MOST_ENDS {
+            return self.bury(&claim).await;
+        }
+        let _share = self.room(&claim).await;
+        let _place = if claim.ends == 0 {
+            self.source.alone.beside_others().await
+        } else {
+            let (id, handler, ends) = (&claim.id, &claim.handler, claim.ends);
+            tracing::warn!(?id, handler, ends, "the process ended during the last attempt at this event: it is alone");
+            self.source.alone.alone().await
+        };
+        if !is_try && self.job.health.is_down() {
+            return self.source.inbox.release(&claim).await;
+        }
+        // Before the body is loaded: that may already be too much for the machine.
+        let begun = match self.source.inbox.begin(&claim).await {
+            Ok(()) => self.source.inbox.load(&claim).await,
+            Err(error) => Err(error),
+        };
+        match begun {
+            Ok(event) => self.deliver(&claim, event, is_try).await,
+            Err(error) => {
+                if !error.is_told() {
+                    tracing::error!(%error, id = ?claim.id, "cannot load an event; it is tried again");
+                }
+                sleep(PAUSE).await;
+                self.source.inbox.release(&claim).await;
+            }
+        }
+    }
+
+    /// Waits for the memory that the attempt takes.
+    async fn room(&self, claim: &Claim) -> Share {
+        loop {
+            match self.job.budget.take(decode::memory(claim.format, claim.size)) {
+                Some(share) => return share,
+                None => sleep(ROOM_PAUSE).await,
+            }
+        }
+    }
+
+    /// Calls the handler and notes how it ended.
+    async fn deliver(&self, claim: &Claim, event: Event, is_try: bool) {
+        let (started, time) = (Instant::now(), Timestamp::now());
+        let outcome = self.hand_on(event).await;
+        let took = started.elapsed();
+        // Should the clock be set meanwhile, what has passed since then is not what the clock says.
+        let since =
+            claim.since.saturating_add(Timestamp::now().duration_since(time)).and_then(|at| at.checked_sub(took));
+        let finish = self.finish(claim, since.unwrap_or(claim.since), &outcome, took);
+        self.note(claim, &finish, took).await;
+        self.source.dispatch.announce(claim.key, &outcome);
+        if self.source.inbox.keeps() {
+            self.judge(claim.lane, &outcome, is_try).await;
+        }
+    }
+
+    /// Notes how it ended. Not noting it would mean doing it again; as long as we live, we try.
+    async fn note(&self, claim: &Claim, finish: &Finish, took: Duration) {
+        while let Err(error) = self.source.inbox.finish(claim, finish.clone(), took).await {
+            if !error.is_told() {
+                tracing::error!(%error, id = ?claim.id, "cannot note how a delivery ended; trying again");
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// Calls the handler. Whatever it does, there is an outcome.
+    async fn hand_on(&self, event: Event) -> Outcome {
+        let handler = Arc::clone(&self.job.handler);
+        // A task of its own contains a panic; the set ends the task if we are ended.
+        let mut task = JoinSet::new();
+        task.spawn(async move { handler.deliver(&event).await });
+        match timeout(self.job.route.timeout + GRACE, task.join_next()).await {
+            Ok(Some(Ok(outcome))) => outcome,
+            Ok(Some(Err(error))) => Outcome::ours(format!("the handler ended in a panic: {error}")),
+            Ok(None) => Outcome::ours("the handler was not started"),
+            Err(_) => Outcome::late(format!("not finished within {:?}", self.job.route.timeout)),
+        }
+    }
+
+    /// What follows from an outcome. `since` is when the delivery was first due, by the clock as it is now.
+    fn finish(&self, claim: &Claim, since: Timestamp, outcome: &Outcome, took: Duration) -> Finish {
+        let attempt = claim.attempts + 1;
+        let (id, handler) = (&claim.id, &self.job.route.name);
+        match outcome {
+            Outcome::Done => {
+                tracing::info!(?id, handler, attempt, ?took, "delivered");
+                Finish::Done
+            }
+            Outcome::Rejected(rejection) => {
+                let reason = rejection.reason.clone();
+                tracing::error!(
+                    ?id,
+                    handler,
+                    attempt,
+                    ?reason,
+                    "rejected: a dead letter; see `events list --state dead`"
+                );
+                Finish::Dead { reason, status: rejection.status }
+            }
+            Outcome::Unavailable(why) => self.again(claim, since, why),
+        }
+    }
+
+    /// When a delivery is tried again that was not taken.
+    fn again(&self, claim: &Claim, since: Timestamp, why: &Unavailability) -> Finish {
+        let attempt = claim.attempts + 1;
+        let (id, handler, reason) = (&claim.id, &self.job.route.name, why.reason.clone());
+        if !self.source.inbox.keeps() {
+            tracing::warn!(?id, handler, attempt, ?reason, "not delivered; the sender has to repeat the event");
+            return Finish::Retry { at: Timestamp::now(), reason };
+        }
+        let Some(at) = self.next(attempt, why.pause, since) else {
+            given_up(claim, &reason);
+            return Finish::Dead { reason: format!("given up after {attempt} attempts: {reason}"), status: None };
+        };
+        let next = whole_seconds(at);
+        if self.job.health.is_down() {
+            // That has been said, and is said again now and then.
+            tracing::debug!(?id, handler, attempt, ?reason, "not delivered; the handler is still down");
+        } else {
+            tracing::warn!(?id, handler, attempt, ?reason, %next, "not delivered; it is tried again");
+        }
+        Finish::Retry { at, reason }
+    }
+
+    /// When to try again, if at all. By a clock that cannot be believed nothing is given up.
+    fn next(&self, attempt: u32, asked: Option<Duration>, since: Timestamp) -> Option<Timestamp> {
+        let now = Timestamp::now();
+        let next_if_since = |since| self.job.schedule.next_asked(attempt, asked, since, now, chance());
+        next_if_since(since).or_else(|| if self.source.clock.is_believed() { None } else { next_if_since(now) })
+    }
+
+    /// Gives up a delivery whose time has passed while the handler was down.
+    pub(super) async fn give_up(&self, claim: &Claim) {
+        given_up(claim, "the handler is down");
+        let reason = format!("given up after {} attempts: the handler is down", claim.attempts);
+        self.note(claim, &Finish::Dead { reason, status: None }, Duration::ZERO).await;
+    }
+
+    /// Gives up an event that ends the process each time.
+    async fn bury(&self, claim: &Claim) {
+        let reason = format!("the process ended during each of the last {} attempts", claim.ends);
+        let (id, handler) = (&claim.id, &claim.handler);
+        tracing::error!(?id, handler, reason, "it ends the process: a dead letter; see `events list --state dead`");
+        self.note(claim, &Finish::Dead { reason, status: None }, Duration::ZERO).await;
+    }
+
+    /// Notes what an attempt says about the handler.
+    async fn judge(&self, lane: i64, outcome: &Outcome, is_try: bool) {
+        let (health, handler) = (&self.job.health, &self.job.route.name);
+        let pause = |attempts, asked| self.job.schedule.pause(attempts, asked, chance());
+        match health.note(lane, outcome, is_try, pause) {
+            Change::None => {}
+            Change::Down => self.say_down(outcome),
+            Change::DownIfAllAre(few) => match self.source.inbox.lanes(handler, few + 1).await {
+                Ok(lanes) if lanes <= few && health.go_down(pause) => self.say_down(outcome),
+                Ok(_) => {}
+                Err(error) => tracing::debug!(%error, handler, "cannot tell whether a handler is down"),
+            },
+            Change::Back(after) => {
+                tracing::info!(handler, down_for = after.as_secs(), "the handler is back: what waits for it is due");
+                // There may be very many, and the place of this attempt is for the next one.
+                tokio::spawn(self.clone().hurry());
+            }
+        }
+    }
+
+    fn say_down(&self, outcome: &Outcome) {
+        let reason = if let Outcome::Unavailable(why) = outcome { why.reason.as_str() } else { "" };
+        tracing::error!(
+            handler = self.job.route.name,
+            ?reason,
+            "the handler is down: one delivery at a time is tried until it answers, and everything else waits"
+        );
+    }
+
+    /// Makes due what waits for the handler, in steps, as nobody else can write meanwhile.
+    async fn hurry(self) {
+        let handler = &self.job.route.name;
+        while !self.job.health.is_down() {
+            match self.source.inbox.hurry_handler(handler).await {
+                Ok(0) | Err(InboxError::Closed) => return,
+                Ok(_) => self.source.dispatch.wake(),
+                Err(error) => {
+                    if !error.is_told() {
+                        tracing::warn!(%error, handler, "cannot make due what waits for the handler; trying again");
+                    }
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+fn given_up(claim: &Claim, reason: &str) {
+    let (id, handler, attempts) = (&claim.id, &claim.handler, claim.attempts);
+    tracing::error!(?id, handler, attempts, ?reason, "given up: a dead letter; see `events list --state dead`");
+}
+
+/// A number from 0 to 1.
+fn chance() -> f64 {
+    let mut random = [0; 4];
+    // Without random numbers, every pause is the middle one.
+    rand::fill(&mut random).map_or(0.5, |()| f64::from(u32::from_be_bytes(random)) / f64::from(u32::MAX))
+}
