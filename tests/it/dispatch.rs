@@ -4,6 +4,7 @@ mod down;
 mod drain;
 mod ends;
 mod letters;
+mod memory;
 mod order;
 
 use serde_json::Value;

@@ -88,9 +88,12 @@ impl<'a> Tree<'a> {
 
     /// The element behind everything in this one. To remember it for each would cost more than to find it.
     fn next(&self, element: Element) -> Element {
+        if !self.has_children(element) {
+            return Element(element.0 + 1);
+        }
         let end = self.node(element).end;
         let behind = &self.nodes[element.0 as usize + 1..];
-        // Most have nothing in them, or little: so in steps that double.
+        // Most have little in them: so in steps that double.
         let mut step = 1;
         while behind.get(step - 1).is_some_and(|node| node.start < end) {
             step *= 2;
