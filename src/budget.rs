@@ -1,4 +1,5 @@
-//! The memory that bodies may take, all together (`server.limits.bodies_in_memory`).
+//! The memory that bodies may take, all together: those that are received (`server.limits.bodies_in_memory`), and
+//! apart from them those that one handler's deliveries are about (`delivery.bodies_in_memory`).
 //!
 //! Nobody waits here: a request that finds no room is told to come again, a delivery tries again a
 //! moment later. Somebody who waited for much room would keep everybody else out meanwhile.
@@ -24,7 +25,7 @@ pub(crate) struct Share(OwnedSemaphorePermit);
 impl Budget {
     /// Room for that many bytes.
     pub(crate) fn new(bytes: usize) -> Self {
-        let all = (bytes / UNIT).min(Semaphore::MAX_PERMITS);
+        let all = (bytes / UNIT).clamp(1, Semaphore::MAX_PERMITS);
         Self { free: Arc::new(Semaphore::new(all)), all }
     }
 

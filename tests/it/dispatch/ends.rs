@@ -10,12 +10,16 @@ use crate::support::receiver::Receiver;
 use crate::support::sender::order_event;
 use crate::support::store::Store::{self, Sqlite};
 
-/// Waits for a sign, and kills the receiver, which is its parent, if the event is of the order "killer".
+/// Waits for a sign, and kills the receiver, which is its parent, if the event is of the order "killer". It ends
+/// with the test's folder.
 const SCRIPT: &str = "\
     if grep -q '\"subject\":\"killer\"'; then
-        while [ ! -e kill-it ]; do sleep 0.05; done
+        while [ ! -e kill-it ]; do
+            [ -e config/receiver.toml ] || exit 1
+            sleep 0.05
+        done
         kill -9 $PPID
-        sleep 60
+        sleep 1
     fi";
 
 /// Lets the script kill the receiver, and starts it again.
