@@ -205,7 +205,8 @@ const STORE: &str = "\
         ) AS at)
     INSERT INTO events (number, key, id, received, path, content_type, kind, format, event_name, message_id,
                         subject, document, company, companies, created, lane, reason, status, body)
-    SELECT batch.number + place, key, id, greatest(received, floor.at + (place + 1) * interval '1 microsecond'), path, content_type, kind, format, event_name, message_id,
+    SELECT batch.number + place, key, id, greatest(received, floor.at + (place + 1) * interval '1 microsecond'),
+           path, content_type, kind, format, event_name, message_id,
            subject, document, company, companies, created, lane, reason, status, body
     FROM batch, floor, unnest($1::int[], $2::bytea[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
                        $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
