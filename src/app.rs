@@ -24,9 +24,11 @@ use crate::handlers::{DynHandler, Handler, SharedHandler};
 use crate::inbox::Purpose;
 use crate::inbox::retention::Upkeep;
 use crate::inbox::trusted::TrustedClock;
+use crate::listener::aside::Aside;
 use crate::listener::certificates::Certificates;
 use crate::listener::grace::Grace;
 use crate::listener::guard::Guard;
+use crate::listener::http2::Versions;
 use crate::listener::lease::Terms;
 use crate::listener::load::Load;
 use crate::listener::receive::Reception;
@@ -41,13 +43,6 @@ const LISTEN_BACKLOG: u32 = 1024;
 const LARGEST_HEAD: u16 = 32 << 10;
 /// Headers of a request.
 const MOST_HEADERS: usize = 100;
-/// Requests at once on one HTTP/2 connection.
-const STREAMS: u32 = 100;
-/// How much a client may send ahead on an HTTP/2 stream and connection.
-const STREAM_WINDOW: u32 = 1 << 20;
-const CONNECTION_WINDOW: u32 = 4 << 20;
-/// Ping on an HTTP/2 connection where nothing moves.
-const PING: Duration = Duration::from_secs(20);
 
 /// A receiver that is not started yet.
 pub struct Receiver {
@@ -106,7 +101,7 @@ impl Receiver {
             alone: Alone::default(),
         };
         let (stop, stopped) = watch::channel(false);
-        let (staff, work) = Staff::new(source, stopped);
+        let (staff, work) = Staff::new(source, stopped.clone());
         let certificates = settings.server.tls.as_ref().map(Certificates::start);
         // HTTP/2 must not multiply what the number of connections bounds.
         let load = Load::new(settings.server.limits.connections, settings.server.answer_within);
@@ -115,7 +110,7 @@ impl Receiver {
             table: ArcSwap::from_pointee(Table::new(
                 Vec::new(),
                 settings.anywhere.clone(),
-                settings.server.trusted_proxies.clone(),
+                settings.server.proxies.clone(),
             )),
             budget,
             load,
@@ -125,6 +120,7 @@ impl Receiver {
             refused: ArcSwapOption::empty(),
             turned_away: TurnedAway::new(),
             grace: Grace::new(),
+            aside: Aside::new(),
         });
         let (keep, keep_unwanted) = (settings.inbox.keep, settings.inbox.keep_unwanted);
         let upkeep = Upkeep::new(inbox, clock, reception.dispatch.clone(), keep, keep_unwanted);
@@ -142,11 +138,13 @@ impl Receiver {
         let server = Server::<SocketAddr>::from_listener(public);
         if let Some(certificates) = &certificates {
             let acceptor = certificates.acceptor(reception.server.limits.tls_handshake, guard);
+            let acceptor = Versions::new(acceptor, LARGEST_HEAD.into(), stopped);
             let server = speaking(server.acceptor(acceptor), &reception.server.limits).handle(servers[0].clone());
             serving.spawn(server.serve(service));
         } else {
             tracing::warn!("TLS is off (server.tls): something in front of this address has to terminate it");
-            let server = speaking(server.acceptor(guard), &reception.server.limits).handle(servers[0].clone());
+            let acceptor = Versions::new(guard, LARGEST_HEAD.into(), stopped);
+            let server = speaking(server.acceptor(acceptor), &reception.server.limits).handle(servers[0].clone());
             serving.spawn(server.serve(service));
         }
         let http = Server::<SocketAddr>::from_listener(admin).handle(servers[1].clone());
@@ -229,6 +227,7 @@ impl Running {
         let finished = timeout_at(end, async {
             while self.serving.join_next().await.is_some() {}
             while self.workers.join_next().await.is_some() {}
+            self.reception.aside.settled().await;
         })
         .await
         .is_ok();
@@ -275,21 +274,18 @@ fn guard(reception: &Arc<Reception>) -> Guard {
     Guard::new(limits.connections, limits.tls_handshake, terms, Arc::clone(reception))
 }
 
-/// HTTP/1.1 and HTTP/2 with their limits.
-fn speaking<A>(mut server: Server<SocketAddr, A>, limits: &settings::Limits) -> Server<SocketAddr, A> {
-    let http = server.http_builder();
-    http.http1()
+/// HTTP/1.1 with its limits: HTTP/2 does not get so far (see [`Versions`]).
+fn speaking<A>(server: Server<SocketAddr, A>, limits: &settings::Limits) -> Server<SocketAddr, A> {
+    let mut server = server.http1_only();
+    server
+        .http_builder()
+        .http1()
         // Without a timer the time-out would not work.
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_read)
+        // A client may have closed its side right behind the request, and still wants the answer (RFC 9112, §9.6).
+        .half_close(true)
         .max_buf_size(LARGEST_HEAD.into())
         .max_headers(MOST_HEADERS);
-    http.http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(PING)
-        .max_concurrent_streams(STREAMS)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_header_list_size(LARGEST_HEAD.into());
     server
 }

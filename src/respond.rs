@@ -54,6 +54,13 @@ pub struct Refusal {
     pub id: Option<String>,
 }
 
+impl Refusal {
+    /// One whose body is not kept yet.
+    pub fn new(why: Why, detail: impl Into<String>) -> Self {
+        Self { why, detail: detail.into(), id: None }
+    }
+}
+
 /// The kinds of permanent refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
@@ -156,7 +163,7 @@ impl Answer {
             DecodeError::UnknownEncoding(_) => Why::UnknownEncoding,
             DecodeError::Malformed { .. } | DecodeError::NoEvent(_) => Why::NoEvent,
         };
-        Refusal { why, detail: error.to_string(), id: None }
+        Refusal::new(why, error.to_string())
     }
 }
 
@@ -203,6 +210,13 @@ impl Answer {
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
     }
+}
+
+/// What a client is told that has asked whether to send its body, once somebody wants it.
+pub(crate) fn go_on() -> axum::http::Response<()> {
+    let mut response = axum::http::Response::new(());
+    *response.status_mut() = StatusCode::CONTINUE;
+    response
 }
 
 /// Whether the process runs: always, if it can say so.
@@ -293,7 +307,7 @@ mod tests {
         // A handler's back end may say anything; it must not get an event repeated for ever.
         permanent.extend((100..=999).map(|status| Why::Rejected(Some(status))));
         for why in permanent {
-            let status = Answer::Refused(Refusal { why, detail: String::new(), id: None }).status();
+            let status = Answer::Refused(Refusal::new(why, "")).status();
             assert!(status.is_client_error(), "{why:?} is answered {status}");
             assert!(![408, 425, 429].contains(&status.as_u16()), "{why:?} is answered {status}");
         }

@@ -9,6 +9,7 @@ use crate::auth::{self, AddressList, Gate, SharedCredential};
 use crate::dispatch::{Route, Schedule};
 use crate::handlers::{self, Common};
 use crate::inbox;
+use crate::listener::client::Proxies;
 use crate::listener::tls;
 use crate::telemetry;
 
@@ -52,14 +53,14 @@ pub struct Written {
 pub struct Server {
     /// Address and port for Tradecloud.
     pub listen: SocketAddr,
-    /// Time from the last byte of a request to its answer.
+    /// Time for the answer to a request, without the time in which its body arrives.
     pub answer_within: Duration,
     /// How long work may go on after SIGTERM.
     pub shutdown_grace: Duration,
     /// Certificate and key; `None` for `tls = "off"`: somebody else terminates TLS.
     pub tls: Option<tls::Settings>,
     /// Proxies whose word counts for whom they pass requests on for.
-    pub trusted_proxies: AddressList,
+    pub proxies: Proxies,
     /// `[server.limits]`
     pub limits: Limits,
 }
@@ -182,15 +183,7 @@ impl Server {
         } else {
             section.table("tls").and_then(tls::Settings::read).map(Some)
         };
-        let trusted_proxies = section.texts("trusted_proxies").map_or_else(AddressList::default, |entries| {
-            AddressList::read_networks(&entries).unwrap_or_else(|wrong| {
-                for entry in wrong {
-                    let what = format!("has \"{entry}\", which is no network such as \"10.0.0.0/8\" nor an address");
-                    section.error("trusted_proxies", what);
-                }
-                AddressList::default()
-            })
-        });
+        let proxies = Proxies::read(&section);
         let limits = section.table("limits").and_then(Limits::read);
         section.finish();
         Some(Self {
@@ -198,7 +191,7 @@ impl Server {
             answer_within: answer_within?,
             shutdown_grace: shutdown_grace?,
             tls: tls?,
-            trusted_proxies,
+            proxies,
             limits: limits?,
         })
     }

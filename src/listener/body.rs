@@ -1,10 +1,8 @@
 //! Reading a body: within its own limit, within the budget of all, and not for ever.
 
-use std::time::Duration;
-
 use axum::body::Body;
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_LENGTH, EXPECT};
+use axum::http::header::CONTENT_LENGTH;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
@@ -19,9 +17,6 @@ const KEPT_OF_TOO_LARGE: usize = 64 << 10;
 const FIRST_ROOM: usize = 16 << 10;
 /// So much of a body must come in the time that it may pause (or all the rest), or it has stalled.
 const PACE: usize = 64 << 10;
-/// How long the rest of a body that is not taken is read and thrown away, so that the client gets to read
-/// the answer instead of a reset connection.
-const LONGEST_DRAIN: Duration = Duration::from_secs(5);
 
 /// A body in memory, with its share of the budget.
 pub(crate) struct Received {
@@ -46,22 +41,21 @@ pub(crate) enum BodyError {
     Broken(String),
 }
 
-/// Reads `body` to its end.
+/// Reads `body` to its end. What is left of one that is not taken is taken in all the same (see
+/// [`super::lingering`]).
 pub(crate) async fn read(
     headers: &HeaderMap,
-    mut body: Body,
+    body: &mut Body,
     limits: &Limits,
     budget: &Budget,
 ) -> Result<Received, BodyError> {
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limits.body as u64) {
-        turn_away(headers, body, limits.body);
         return Err(BodyError::TooLarge { announced, beginning: Bytes::new() });
     }
     let largest = announced.and_then(|length| usize::try_from(length).ok()).unwrap_or(limits.body);
     let mut room = largest.min(FIRST_ROOM);
     let Some(mut share) = budget.take(room.max(1)) else {
-        turn_away(headers, body, limits.body);
         return Err(BodyError::NoRoom);
     };
     let mut bytes = BytesMut::new();
@@ -76,7 +70,6 @@ pub(crate) async fn read(
         let Ok(data) = frame.into_data() else { continue };
         let length = bytes.len() + data.len();
         if length > limits.body {
-            drain(body, limits.body);
             bytes.truncate(KEPT_OF_TOO_LARGE);
             return Err(BodyError::TooLarge { announced, beginning: bytes.freeze() });
         }
@@ -87,7 +80,6 @@ pub(crate) async fn read(
             // Doubling bounds how often the body is copied; the budget knows of it.
             let more = (length - room).max(room).min(largest.max(length) - room);
             let Some(further) = budget.take(more) else {
-                drain(body, limits.body);
                 return Err(BodyError::NoRoom);
             };
             share.join(further);
@@ -96,26 +88,4 @@ pub(crate) async fn read(
         bytes.reserve(room - bytes.len());
         bytes.extend_from_slice(&data);
     }
-}
-
-/// Leaves a body that nothing was read of.
-pub(crate) fn turn_away(headers: &HeaderMap, body: Body, limit: usize) {
-    // Reading from a client that has asked whether to send it would tell it to.
-    if !headers.contains_key(EXPECT) {
-        drain(body, limit);
-    }
-}
-
-/// Goes on reading in the background, up to twice the limit, and throws it away.
-fn drain(mut body: Body, limit: usize) {
-    tokio::spawn(async move {
-        let end = Instant::now() + LONGEST_DRAIN;
-        let mut left = limit.saturating_mul(2);
-        while let Ok(Some(Ok(frame))) = timeout_at(end, body.frame()).await {
-            left = match left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
-                Some(left) => left,
-                None => return,
-            };
-        }
-    });
 }

@@ -1,10 +1,13 @@
 //! Who the client is where a load balancer or reverse proxy stands in front (`server.trusted_proxies`).
 //!
-//! A proxy says so in two ways: in the head of the request (`Forwarded`, RFC 7239, or the older
-//! `X-Forwarded-For`), or before it in the PROXY protocol (see [`super::proxied`]). Both are believed only from
+//! A proxy says so in one of three ways: in the head of the request (`Forwarded`, RFC 7239, or the older
+//! `X-Forwarded-For`), or before it in the PROXY protocol (see [`super::proxied`]). All are believed only from
 //! the addresses of trusted proxies, and of a list only as far from its right end as trusted proxies
-//! wrote it: what stands further left came from the client, who may write anything. If both headers
-//! are there and disagree, one of them came from the client too, and neither is believed.
+//! wrote it: what stands further left came from the client, who may write anything.
+//!
+//! What a proxy does not set itself, it passes on from the client. So it is to be said which one it sets
+//! (`server.proxy_header`), and only that is believed. If it is not said, each is, but if both headers are there and
+//! disagree, one of them came from the client, and neither is believed.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -13,26 +16,102 @@ use axum::http::{HeaderMap, Request};
 
 use super::proxied::Source;
 use crate::auth::AddressList;
+use crate::config::Section;
 
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// The address a request came from. If that cannot be said, it is the address of the last proxy whose
-/// word counts.
-pub(crate) fn address<B>(trusted: &AddressList, peer: IpAddr, request: &Request<B>) -> IpAddr {
-    let peer = request.extensions().get::<Source>().and_then(|source| source.0).unwrap_or(peer).to_canonical();
-    if !trusted.contains(peer) {
-        return peer;
-    }
-    let headers = request.headers();
-    let standard = chain(headers, FORWARDED.as_str(), forwarded).map(|chain| client(trusted, peer, chain));
-    let older = chain(headers, X_FORWARDED_FOR, plain).map(|chain| client(trusted, peer, chain));
-    match (standard, older) {
-        (Some(one), Some(other)) if one != other => {
-            tracing::warn!(%peer, "Forwarded and X-Forwarded-For disagree; neither is believed. Have the proxy remove one");
-            peer
+/// The keys of the configuration.
+const TRUSTED: &str = "trusted_proxies";
+const HEADER: &str = "proxy_header";
+
+/// The ways in which a proxy says whom it passes something on for, as the configuration names them.
+const HEADERS: &[(&str, ProxyHeader)] = &[
+    ("proxy-protocol", ProxyHeader::Protocol),
+    ("forwarded", ProxyHeader::Forwarded),
+    (X_FORWARDED_FOR, ProxyHeader::XForwardedFor),
+];
+
+/// How a proxy says whom it passes something on for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyHeader {
+    /// The PROXY protocol, before the first byte of TLS.
+    Protocol,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+    /// `X-Forwarded-For`.
+    XForwardedFor,
+}
+
+/// Proxies whose word counts for whom they pass requests on for.
+#[derive(Debug, Clone, Default)]
+pub struct Proxies {
+    /// Their networks.
+    pub trusted: AddressList,
+    /// How they say it; `None` if that is not known.
+    pub header: Option<ProxyHeader>,
+}
+
+impl Proxies {
+    /// Reads `trusted_proxies` and `proxy_header` of `[server]`.
+    pub(crate) fn read(section: &Section) -> Self {
+        let entries = section.texts(TRUSTED).unwrap_or_default();
+        let trusted = AddressList::read_networks(&entries).unwrap_or_else(|wrong| {
+            for entry in wrong {
+                let what = format!("has \"{entry}\", which is no network such as \"10.0.0.0/8\" nor an address");
+                section.error(TRUSTED, what);
+            }
+            AddressList::default()
+        });
+        let said = section.has(HEADER);
+        let header = section.choice(HEADER, HEADERS);
+        if !entries.is_empty() && !said {
+            let what = "is not set: whatever of the PROXY protocol, Forwarded and X-Forwarded-For comes from \
+                        trusted_proxies is believed, and what they do not set themselves comes from the client. Say \
+                        which one they send: \"proxy-protocol\", \"forwarded\" or \"x-forwarded-for\"";
+            section.warning(HEADER, what);
         }
-        (Some(address), _) | (None, Some(address)) => address,
-        (None, None) => peer,
+        if entries.is_empty() && said {
+            section.warning(HEADER, "has no effect: `trusted_proxies` names nobody whose word counts");
+        }
+        Self { trusted, header }
+    }
+
+    /// Whether `peer` may begin a connection with the header of the PROXY protocol.
+    pub(crate) fn may_begin_with_header(&self, peer: IpAddr) -> bool {
+        self.believe(ProxyHeader::Protocol) && self.trusted.contains(peer)
+    }
+
+    /// The address a request came from. If that cannot be said, it is the address of the last proxy whose
+    /// word counts.
+    pub(crate) fn client<B>(&self, peer: IpAddr, request: &Request<B>) -> IpAddr {
+        let trusted = &self.trusted;
+        let peer = request.extensions().get::<Source>().and_then(|source| source.0).unwrap_or(peer).to_canonical();
+        if !trusted.contains(peer) {
+            return peer;
+        }
+        let headers = request.headers();
+        let listed = |header, name, read| {
+            let chain = chain(headers, name, read).filter(|_| self.believe(header))?;
+            Some(client(trusted, peer, chain))
+        };
+        let standard = listed(ProxyHeader::Forwarded, FORWARDED.as_str(), forwarded as fn(&str) -> _);
+        let older = listed(ProxyHeader::XForwardedFor, X_FORWARDED_FOR, plain);
+        match (standard, older) {
+            (Some(one), Some(other)) if one != other => {
+                tracing::warn!(
+                    %peer,
+                    "Forwarded and X-Forwarded-For disagree; neither is believed. Say in server.proxy_header which one \
+                     the proxy sets"
+                );
+                peer
+            }
+            (Some(address), _) | (None, Some(address)) => address,
+            (None, None) => peer,
+        }
+    }
+
+    fn believe(&self, header: ProxyHeader) -> bool {
+        self.header.is_none_or(|sent| sent == header)
     }
 }
 
@@ -112,19 +191,24 @@ mod tests {
 
     use axum::http::Request;
 
-    use super::address;
+    use super::{Proxies, ProxyHeader};
     use crate::auth::AddressList;
     use crate::listener::proxied::Source;
 
     /// The client of a request from `peer` with these headers, behind proxies of 10.0.0.0/8 and 2001:db8::/32.
     fn client(peer: &str, headers: &[(&str, &str)]) -> String {
+        client_by(None, peer, headers)
+    }
+
+    /// The same, if it is known that the proxies send this.
+    fn client_by(header: Option<ProxyHeader>, peer: &str, headers: &[(&str, &str)]) -> String {
         let trusted = AddressList::read_networks(&["10.0.0.0/8".into(), "2001:db8::/32".into()]).unwrap();
         let mut request = Request::new(());
         for (name, value) in headers {
             let name: axum::http::HeaderName = name.parse().unwrap();
             request.headers_mut().append(name, value.parse().unwrap());
         }
-        address(&trusted, peer.parse().unwrap(), &request).to_string()
+        Proxies { trusted, header }.client(peer.parse().unwrap(), &request).to_string()
     }
 
     #[test]
@@ -210,14 +294,26 @@ mod tests {
     }
 
     #[test]
+    fn only_what_the_proxies_send_counts() {
+        let (one, other) = ("35.204.224.107", "6.6.6.6");
+        let for_one = format!("for={one}");
+        let both = [("forwarded", &*for_one), ("x-forwarded-for", other)];
+        assert_eq!(client_by(Some(ProxyHeader::Forwarded), "10.0.0.1", &both), one);
+        assert_eq!(client_by(Some(ProxyHeader::XForwardedFor), "10.0.0.1", &both), other);
+        assert_eq!(client_by(Some(ProxyHeader::Protocol), "10.0.0.1", &both), "10.0.0.1");
+        assert_eq!(client_by(Some(ProxyHeader::Forwarded), "10.0.0.1", &both[1..]), "10.0.0.1");
+    }
+
+    #[test]
     fn the_proxy_protocol_comes_before_the_headers() {
         let trusted = AddressList::read_networks(&["10.0.0.0/8".into()]).unwrap();
+        let proxies = Proxies { trusted, header: None };
         let peer: IpAddr = "10.0.0.1".parse().unwrap();
         let mut request = Request::new(());
         request.headers_mut().append("x-forwarded-for", "35.204.224.107".parse().unwrap());
         request.extensions_mut().insert(Source(Some("6.6.6.6".parse().unwrap())));
-        assert_eq!(address(&trusted, peer, &request).to_string(), "6.6.6.6");
+        assert_eq!(proxies.client(peer, &request).to_string(), "6.6.6.6");
         request.extensions_mut().insert(Source(Some("10.0.0.2".parse().unwrap())));
-        assert_eq!(address(&trusted, peer, &request).to_string(), "35.204.224.107");
+        assert_eq!(proxies.client(peer, &request).to_string(), "35.204.224.107");
     }
 }

@@ -20,7 +20,7 @@ use axum_server::accept::Accept;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use tower_http::add_extension::AddExtension;
 
 use super::lease::{Asked, Clock, Lease, Terms};
@@ -29,6 +29,12 @@ use super::receive::Reception;
 
 /// So many may wait for a place, if all are taken by known callers; further ones are closed at once.
 const MOST_WAITING: usize = 2048;
+/// After our goodbye, what a client still sends is read and dropped for so long at the most, and for so long after
+/// its last byte,
+const LONGEST_GOODBYE: Duration = Duration::from_secs(5);
+const QUIET_GOODBYE: Duration = Duration::from_secs(1);
+/// and up to so many bytes.
+const MOST_AFTER_GOODBYE: usize = 1 << 20;
 /// How often one that waits looks whether a stranger has been here for long enough.
 const LOOK_PAUSE: Duration = Duration::from_millis(250);
 
@@ -57,7 +63,7 @@ impl Guard {
 
     /// Whom the connection was passed on for.
     async fn source(&self, stream: &mut TcpStream) -> io::Result<Source> {
-        if !self.reception.table.load().trusted_proxies.contains(stream.peer_addr()?.ip()) {
+        if !self.reception.table.load().proxies.may_begin_with_header(stream.peer_addr()?.ip()) {
             return Ok(Source(None));
         }
         let late = |_| io::Error::new(io::ErrorKind::TimedOut, "the PROXY protocol's header did not arrive");
@@ -169,7 +175,7 @@ impl<S: Send + 'static> Accept<TcpStream, S> for Guard {
             let lease = Lease::new(guard.terms, guard.places.asked.clone());
             guard.places.note(lease.clone());
             let service = AddExtension::new(AddExtension::new(service, source), lease.clone());
-            Ok((GuardedStream { stream, clock: Clock::new(lease), _place: place }, service))
+            Ok((GuardedStream { stream, clock: Clock::new(lease), goodbye: None, _place: place }, service))
         })
     }
 }
@@ -178,6 +184,8 @@ impl<S: Send + 'static> Accept<TcpStream, S> for Guard {
 pub(crate) struct GuardedStream {
     stream: TcpStream,
     clock: Clock,
+    /// Once our side of it is closed.
+    goodbye: Option<Goodbye>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -210,8 +218,19 @@ impl AsyncWrite for GuardedStream {
         self.in_time(cx, polled)
     }
 
+    /// Closes our side, and waits for the client to close its own: if it is still sending when the socket is closed,
+    /// the kernel throws away what the client has not read yet, and that is our answer.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.stream).poll_shutdown(cx);
+        if self.goodbye.is_none() {
+            let polled = Pin::new(&mut self.stream).poll_shutdown(cx);
+            ready!(self.in_time(cx, polled))?;
+            self.goodbye = Some(Goodbye::begin());
+        }
+        let this = &mut *self;
+        let polled = match &mut this.goodbye {
+            Some(goodbye) => goodbye.poll_heard(&mut this.stream, cx).map(Ok),
+            None => Poll::Ready(Ok(())),
+        };
         self.in_time(cx, polled)
     }
 
@@ -226,5 +245,38 @@ impl AsyncWrite for GuardedStream {
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
+    }
+}
+
+/// What comes after we have said goodbye.
+struct Goodbye {
+    end: Instant,
+    quiet: Pin<Box<Sleep>>,
+    left: usize,
+}
+
+impl Goodbye {
+    fn begin() -> Self {
+        let now = Instant::now();
+        let quiet = Box::pin(sleep_until(now + QUIET_GOODBYE));
+        Self { end: now + LONGEST_GOODBYE, quiet, left: MOST_AFTER_GOODBYE }
+    }
+
+    /// Ready when the client has said goodbye as well, or is not waited for any longer.
+    fn poll_heard(&mut self, stream: &mut TcpStream, cx: &mut Context<'_>) -> Poll<()> {
+        let mut bytes = [0; 4096];
+        loop {
+            let mut dropped = ReadBuf::new(&mut bytes);
+            if Pin::new(&mut *stream).poll_read(cx, &mut dropped).is_pending() {
+                return self.quiet.as_mut().poll(cx);
+            }
+            let count = dropped.filled().len();
+            self.left = self.left.saturating_sub(count);
+            // Nothing is read from a stream that is closed or broken.
+            if count == 0 || self.left == 0 {
+                return Poll::Ready(());
+            }
+            self.quiet.as_mut().reset(self.end.min(Instant::now() + QUIET_GOODBYE));
+        }
     }
 }

@@ -1,12 +1,16 @@
 //! The public side: TLS, limits, and one request from start to end (`receive`).
 
 pub mod acme;
+pub(crate) mod aside;
+pub(crate) mod begun;
 pub(crate) mod body;
 pub(crate) mod certificates;
-pub(crate) mod client;
+pub mod client;
 pub(crate) mod grace;
 pub(crate) mod guard;
+pub(crate) mod http2;
 pub(crate) mod lease;
+pub(crate) mod lingering;
 pub(crate) mod load;
 pub(crate) mod proxied;
 pub(crate) mod receive;

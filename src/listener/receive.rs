@@ -15,9 +15,11 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
 
+use super::aside::{self, Aside};
 use super::body::{self, BodyError, Received};
 use super::grace::Grace;
 use super::lease::Lease;
+use super::lingering::{Linger, lingering};
 use super::load::{Load, Place};
 use super::table::Table;
 use super::turned_away::TurnedAway;
@@ -31,6 +33,8 @@ use crate::respond::{Answer, ComeAgain, Refusal, Why};
 
 /// Bodies from this size on are decoded on a thread of their own, so that nobody else waits.
 const LARGE: usize = 256 << 10;
+/// Of a method, whoever invented it, so much is shown.
+const LONGEST_METHOD: usize = 20;
 
 /// What every request needs.
 pub(crate) struct Reception {
@@ -45,30 +49,69 @@ pub(crate) struct Reception {
     pub(crate) refused: ArcSwapOption<Timestamp>,
     pub(crate) turned_away: TurnedAway,
     pub(crate) grace: Grace,
+    pub(crate) aside: Aside,
 }
 
 /// A webhook: who is it, what did they send, is it safe, what do we say.
-pub(crate) async fn receive(
-    reception: Arc<Reception>,
-    endpoint: Arc<Endpoint>,
-    address: IpAddr,
-    request: Request,
-) -> Answer {
+///
+/// Where it is answered before its body is wanted, whoever drops the body leaves it to [`super::lingering`], so
+/// that the sender gets to read the answer.
+pub(crate) async fn receive(reception: Arc<Reception>, table: &Table, address: IpAddr, request: Request) -> Answer {
+    let endpoint = table.endpoint(request.uri().path());
+    let most = table.patience(endpoint.as_deref(), address, request.headers(), reception.server.limits.body);
+    let request = lingering(request, most);
     if reception.draining.load(Ordering::Relaxed) {
         return Answer::ComeAgain(ComeAgain::Draining);
     }
-    if !endpoint.gate.allows(address) {
-        let refusal = refuse(Why::Address, "calls from this address are not allowed; see allow_from");
-        return misdirected(reception, &endpoint.gate, address, request, refusal).await;
+    match endpoint {
+        Some(endpoint) if !endpoint.gate.allows(address) => {
+            let refusal = Refusal::new(Why::Address, "calls from this address are not allowed; see allow_from");
+            aside::refuse(&reception, &endpoint.gate, address, request, refusal)
+        }
+        Some(endpoint) => {
+            let aim = if brings_events(request.method()) {
+                Ok(Arc::clone(&endpoint))
+            } else {
+                Err(Refusal::new(Why::Method, not_taken(request.method())))
+            };
+            receive_by(reception, &endpoint.gate, aim, address, request).await
+        }
+        None => {
+            let refusal = Refusal::new(Why::NoSuchPath, no_such_path(request.method()));
+            let (open, shut) = table.anywhere(address);
+            match aside::take(&reception, &shut, address, request, &refusal) {
+                Ok(()) => Answer::Refused(refusal),
+                Err(request) => receive_by(reception, &open, Err(refusal), address, *request).await,
+            }
+        }
     }
-    if !matches!(*request.method(), Method::POST | Method::PUT) {
-        let refusal = refuse(Why::Method, "this endpoint takes POST and PUT only");
-        return misdirected(reception, &endpoint.gate, address, request, refusal).await;
-    }
-    let path = request.uri().path().to_owned();
-    let (Verified { caller, head, body, .. }, left) = match admit(&reception, &endpoint.gate, request, address).await {
-        Ok(admitted) => admitted,
-        Err(Denied::Credentials { reason, detail, challenges }) => {
+}
+
+/// A request that is aimed at an endpoint, or is refused whatever is in it: then, if the gate knows the caller, what
+/// it sent is kept. Neither a slip in the portal's settings nor a changed role may cost an order.
+async fn receive_by(
+    reception: Arc<Reception>,
+    gate: &Gate,
+    aim: Result<Arc<Endpoint>, Refusal>,
+    address: IpAddr,
+    request: Request,
+) -> Answer {
+    let (path, tries) = (request.uri().path().to_owned(), request.headers().contains_key(AUTHORIZATION));
+    let (admitted, left) = admit(&reception, gate, request, address).await;
+    let (verified, aim) = match (admitted, aim) {
+        (Ok(verified), aim) => (verified, aim),
+        (Err(Denied::Forbidden { verified, reason }), aim) => {
+            (*verified, aim.and_then(|_| Err(Refusal::new(Why::Caller, reason))))
+        }
+        (Err(Denied::Unsure { reason }), _) => {
+            reception.turned_away.note_doubt(address, &path, reason);
+            return Answer::ComeAgain(ComeAgain::Credentials(reason));
+        }
+        (Err(Denied::Credentials { .. }), Err(refusal)) => {
+            reception.turned_away.note_stray(address, &path, &refusal.detail, tries);
+            return Answer::Refused(refusal);
+        }
+        (Err(Denied::Credentials { reason, detail, challenges }), Ok(endpoint)) => {
             if let Some(left) = reception.grace.left(&endpoint, address, &*reception.inbox).await {
                 reception.turned_away.note_delay(address, &path, reason, &detail, left);
                 return Answer::ComeAgain(ComeAgain::Credentials(reason));
@@ -76,60 +119,86 @@ pub(crate) async fn receive(
             reception.turned_away.note(address, &path, reason, &detail);
             return Answer::Denied { reason, challenges };
         }
-        Err(Denied::Forbidden { verified, reason }) => {
-            return keep_all(reception, *verified, address, refuse(Why::Caller, reason)).await;
-        }
-        Err(Denied::Unsure { reason }) => {
-            reception.turned_away.note_doubt(address, &path, reason);
-            return Answer::ComeAgain(ComeAgain::Credentials(reason));
-        }
     };
-    reception.grace.worked(&endpoint, &reception.inbox);
+    if let Ok(endpoint) = &aim {
+        reception.grace.worked(endpoint, &reception.inbox);
+    }
+    let Verified { caller, head, body, .. } = verified;
     let arrival = Arrival::new(&head, &caller.credential, address);
     let (received, place) = read(&reception, &head, body).await;
     let due = Instant::now() + left;
     in_time(left, async move {
         let _place = place;
-        match received {
-            Ok(received) => take(&reception, endpoint.acknowledge, arrival, received, due).await,
-            Err(error) => unread(&reception, arrival, error).await,
+        match (received, aim) {
+            (Ok(received), Ok(endpoint)) => take(&reception, endpoint.acknowledge, arrival, received, due).await,
+            (Ok(received), Err(refusal)) => keep_refused(&reception, arrival, received.bytes, refusal).await,
+            (Err(error), _) => unread(&reception, arrival, error).await,
         }
     })
     .await
 }
 
+/// Whether events come by this method.
+fn brings_events(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT)
+}
+
+fn not_taken(method: &Method) -> String {
+    format!("this endpoint takes POST and PUT only, and this was {}", shown(method))
+}
+
+fn no_such_path(method: &Method) -> String {
+    let what = "there is no endpoint at this path; see [[endpoints]]";
+    if brings_events(method) { what.to_owned() } else { format!("{what}; this was {}", shown(method)) }
+}
+
+/// Anybody may invent one.
+fn shown(method: &Method) -> &str {
+    let method = method.as_str();
+    method.get(..LONGEST_METHOD).unwrap_or(method)
+}
+
 /// Has the gate look at a request; says how much of the time for the answer is left after that. Half of it is
-/// for the work that comes then.
+/// for the work that comes then. While the body arrives it stands still: that time is the sender's.
 async fn admit(
     reception: &Reception,
     gate: &Gate,
     request: Request,
     from: IpAddr,
-) -> Result<(Verified, Duration), Denied> {
+) -> (Result<Verified, Denied>, Duration) {
     let (begun, within) = (Instant::now(), reception.server.answer_within);
     let lease = request.extensions().get::<Lease>().cloned();
-    let admitted = timeout(within / 2, gate.admit(request, from)).await;
-    let admitted = admitted
-        .map_err(|_| Denied::Unsure { reason: "whether the credentials are right is not found out in time" })?;
+    let linger = request.extensions().get::<Linger>().cloned();
+    let late = Denied::Unsure { reason: "whether the credentials are right is not found out in time" };
+    let admitted = timeout(within / 2, gate.admit(request, from)).await.unwrap_or(Err(late));
     if matches!(admitted, Ok(_) | Err(Denied::Forbidden { .. })) {
         lease.iter().for_each(Lease::know);
+        // Enough to read the answer to a body that is larger than the limit.
+        if let Some(linger) = linger {
+            linger.most(reception.server.limits.body.saturating_mul(2));
+        }
     }
-    Ok((admitted?, within.saturating_sub(begun.elapsed())))
+    (admitted, within.saturating_sub(begun.elapsed()))
 }
 
 /// Reads the body, if there is room for another request.
 async fn read(
     reception: &Reception,
     head: &request::Parts,
-    body: Body,
+    mut body: Body,
 ) -> (Result<Received, BodyError>, Option<Place>) {
     let Some(place) = reception.load.enter() else {
-        body::turn_away(&head.headers, body, reception.server.limits.body);
         return (Err(BodyError::NoRoom), None);
     };
-    let received = body::read(&head.headers, body, &reception.server.limits, &reception.budget).await;
-    if let (Err(BodyError::Broken(_)), Some(lease)) = (&received, head.extensions.get::<Lease>()) {
-        lease.conclude();
+    let received = body::read(&head.headers, &mut body, &reception.server.limits, &reception.budget).await;
+    if let Err(BodyError::Broken(_)) = &received {
+        // It has been waited for long enough.
+        if let Some(linger) = head.extensions.get::<Linger>() {
+            linger.most(0);
+        }
+        if let Some(lease) = head.extensions.get::<Lease>() {
+            lease.conclude();
+        }
     }
     (received, Some(place))
 }
@@ -147,65 +216,41 @@ async fn in_time(within: Duration, work: impl Future<Output = Answer> + Send + '
     }
 }
 
-/// A request to the wrong path, with the wrong method, or from the wrong address. If the caller is known,
-/// what it sent is kept: neither a slip in the portal's settings nor a new address of Tradecloud's must
-/// cost an order.
-pub(crate) async fn misdirected(
-    reception: Arc<Reception>,
-    gate: &Gate,
-    address: IpAddr,
-    request: Request,
-    refusal: Refusal,
-) -> Answer {
-    let (path, tries) = (request.uri().path().to_owned(), request.headers().contains_key(AUTHORIZATION));
-    match admit(&reception, gate, request, address).await {
-        Ok((verified, _)) => keep_all(reception, verified, address, refusal).await,
-        Err(Denied::Forbidden { verified, .. }) => keep_all(reception, *verified, address, refusal).await,
-        Err(Denied::Unsure { reason }) => Answer::ComeAgain(ComeAgain::Credentials(reason)),
-        Err(Denied::Credentials { .. }) => {
-            // Without credentials it was one of the many that only look what there is.
-            if tries {
-                reception.turned_away.note(address, &path, &refusal.detail, "and the credentials are wrong");
-            }
-            Answer::Refused(refusal)
-        }
-    }
-}
-
-/// Keeps what somebody known sent, and refuses it.
-async fn keep_all(reception: Arc<Reception>, verified: Verified, address: IpAddr, refusal: Refusal) -> Answer {
-    let Verified { caller, head, body, .. } = verified;
-    let arrival = Arrival::new(&head, &caller.credential, address);
-    let (received, place) = read(&reception, &head, body).await;
-    in_time(reception.server.answer_within, async move {
-        let _place = place;
-        match received {
-            Ok(Received { bytes, .. }) if bytes.is_empty() => Answer::Refused(refusal),
-            Ok(Received { bytes, .. }) => keep_refused(&reception, arrival, bytes, refusal).await,
-            Err(error) => unread(&reception, arrival, error).await,
-        }
-    })
-    .await
-}
-
 /// What the head of the request says about a body.
-struct Arrival {
+pub(super) struct Arrival {
     received: Timestamp,
+    /// With the query, if it came by a method that brings no events: it may say which order it is about.
     path: String,
     content_type: Option<String>,
-    credential: String,
-    address: IpAddr,
+    pub(super) credential: String,
+    pub(super) address: IpAddr,
+    brings_event: bool,
 }
 
 impl Arrival {
-    fn new(head: &request::Parts, credential: &str, address: IpAddr) -> Self {
+    pub(super) fn new(head: &request::Parts, credential: &str, address: IpAddr) -> Self {
         let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let brings_event = brings_events(&head.method);
+        let target = head.uri.path_and_query().filter(|_| !brings_event);
         Self {
             received: Timestamp::now(),
-            path: head.uri.path().to_owned(),
+            path: target.map_or_else(|| head.uri.path(), |target| target.as_str()).to_owned(),
             content_type: content_type.map(str::to_owned),
             credential: credential.to_owned(),
             address,
+            brings_event,
+        }
+    }
+
+    /// The body as it is kept when it is refused.
+    pub(super) fn refused(&self, refusal: &Refusal, body: Bytes) -> RefusedBody {
+        RefusedBody {
+            received: self.received,
+            path: self.path.clone(),
+            content_type: self.content_type.clone(),
+            reason: refusal.detail.clone(),
+            status: Answer::Refused(refusal.clone()).status().as_u16(),
+            body,
         }
     }
 }
@@ -314,23 +359,15 @@ async fn unread(reception: &Reception, arrival: Arrival, error: BodyError) -> An
             let limit = reception.server.limits.body;
             let size = announced.map_or_else(|| "it".to_owned(), |bytes| format!("the body of {bytes} bytes"));
             let detail = format!("{size} is larger than the limit of {limit} bytes (server.limits.body)");
-            keep_refused(reception, arrival, beginning, refuse(Why::TooLarge, detail)).await
+            keep_refused(reception, arrival, beginning, Refusal::new(Why::TooLarge, detail)).await
         }
     }
 }
 
 /// Answers with a refusal once the body is safe; a body that cannot be kept is asked for again.
 async fn keep_refused(reception: &Reception, arrival: Arrival, body: Bytes, mut refusal: Refusal) -> Answer {
-    let refused = RefusedBody {
-        received: arrival.received,
-        path: arrival.path,
-        content_type: arrival.content_type,
-        reason: refusal.detail.clone(),
-        status: Answer::Refused(refusal.clone()).status().as_u16(),
-        body,
-    };
-    let size = refused.body.len();
-    match reception.inbox.refuse(refused).await {
+    let size = body.len();
+    match reception.inbox.refuse(arrival.refused(&refusal, body)).await {
         Ok(Some(id)) => {
             tracing::warn!(
                 id,
@@ -338,6 +375,10 @@ async fn keep_refused(reception: &Reception, arrival: Arrival, body: Bytes, mut 
                 from = %arrival.address,
                 "a body was refused and kept; look at it with `events show`"
             );
+            if !arrival.brings_event {
+                let path = arrival.path.split('?').next().unwrap_or_default();
+                reception.turned_away.note_method(arrival.address, path, &refusal.detail);
+            }
             refusal.id = Some(id);
             Answer::Refused(refusal)
         }
@@ -357,9 +398,4 @@ async fn keep_refused(reception: &Reception, arrival: Arrival, body: Bytes, mut 
             Answer::ComeAgain(ComeAgain::Store)
         }
     }
-}
-
-/// A refusal whose body is not kept yet.
-pub(crate) fn refuse(why: Why, detail: impl Into<String>) -> Refusal {
-    Refusal { why, detail: detail.into(), id: None }
 }

@@ -13,10 +13,9 @@ use axum::middleware::map_response;
 use axum::response::{IntoResponse as _, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::client;
 use super::lease::Lease;
-use super::receive::{Reception, misdirected, receive, refuse};
-use crate::respond::{Answer, ComeAgain, Why};
+use super::receive::{Reception, receive};
+use crate::respond::{Answer, ComeAgain};
 
 /// Headers of every answer. No browser has business here; one that is led here all the same, say by a link,
 /// is to make nothing of what it gets.
@@ -38,13 +37,8 @@ pub(crate) fn router(reception: Arc<Reception>) -> Router {
         async move {
             let _work = lease.as_ref().map(Lease::work);
             let table = reception.table.load_full();
-            let address = client::address(&table.trusted_proxies, peer.ip(), &request);
-            let answer = if let Some(endpoint) = table.endpoint(request.uri().path()) {
-                receive(reception, endpoint, address, request).await
-            } else {
-                let refusal = refuse(Why::NoSuchPath, "there is no endpoint at this path; see [[endpoints]]");
-                misdirected(reception, &table.anywhere(), address, request, refusal).await
-            };
+            let address = table.proxies.client(peer.ip(), &request);
+            let answer = receive(reception, &table, address, request).await;
             let mut response = answer.into_response();
             if closes && lease.is_some_and(|lease| lease.is_asked_for()) {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

@@ -1,8 +1,14 @@
 //! Who may send what where: what a reload exchanges as a whole.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+
+use super::client::Proxies;
+use super::lingering::MOST_OF_STRANGERS;
 use crate::auth::{AddressList, Gate};
 use crate::config::settings::Endpoint;
 
@@ -10,15 +16,24 @@ use crate::config::settings::Endpoint;
 pub(crate) struct Table {
     endpoints: HashMap<String, Arc<Endpoint>>,
     anywhere: Arc<Gate>,
-    /// Proxies whose word counts for whom they pass requests on for.
-    pub(crate) trusted_proxies: AddressList,
+    nowhere: Arc<Gate>,
+    tradecloud: AddressList,
+    /// Who passes requests on, and which of their words counts.
+    pub(crate) proxies: Proxies,
 }
 
 impl Table {
     /// These endpoints, and the gate for requests to other paths.
-    pub(crate) fn new(endpoints: Vec<Endpoint>, anywhere: Gate, trusted_proxies: AddressList) -> Self {
+    pub(crate) fn new(endpoints: Vec<Endpoint>, anywhere: Gate, proxies: Proxies) -> Self {
         let endpoints = endpoints.into_iter().map(|endpoint| (endpoint.path.clone(), Arc::new(endpoint)));
-        Self { endpoints: endpoints.collect(), anywhere: Arc::new(anywhere), trusted_proxies }
+        let nowhere = Gate { credentials: Vec::new(), allow_from: None };
+        Self {
+            endpoints: endpoints.collect(),
+            anywhere: Arc::new(anywhere),
+            nowhere: Arc::new(nowhere),
+            tradecloud: AddressList::tradecloud(),
+            proxies,
+        }
     }
 
     /// The endpoint at that path.
@@ -26,8 +41,45 @@ impl Table {
         self.endpoints.get(path).cloned()
     }
 
-    /// The gate for requests to paths that are no endpoint.
-    pub(crate) fn anywhere(&self) -> Arc<Gate> {
-        Arc::clone(&self.anywhere)
+    /// The gates for requests to paths that are no endpoint: one with the credentials that are good for something
+    /// from `address`, and one with those that are not. Of the latter nobody there may learn whether they are right.
+    pub(crate) fn anywhere(&self, address: IpAddr) -> (Arc<Gate>, Arc<Gate>) {
+        if !self.is_secretive(None, address) {
+            return (Arc::clone(&self.anywhere), Arc::clone(&self.nowhere));
+        }
+        let allowing = || self.endpoints.values().filter(|endpoint| endpoint.gate.allows(address));
+        let (open, shut) = self.anywhere.credentials.iter().cloned().partition(|(name, _)| {
+            allowing().any(|endpoint| endpoint.gate.credentials.iter().any(|(other, _)| other == name))
+        });
+        let gate = |credentials| Arc::new(Gate { credentials, allow_from: None });
+        (gate(open), gate(shut))
+    }
+
+    /// How much of a body is taken in if nobody wants it: of those that may be an event, as much as an event may have.
+    pub(crate) fn patience(
+        &self,
+        endpoint: Option<&Endpoint>,
+        address: IpAddr,
+        headers: &HeaderMap,
+        largest: usize,
+    ) -> usize {
+        // Where nobody is told whether his credentials are right, he must not see it by how much of his body is taken.
+        let is_untold = headers.contains_key(AUTHORIZATION) && self.is_secretive(endpoint, address);
+        // Events are expected from `allow_from`, or where there is none, from Tradecloud's own addresses.
+        let expects = |gate: &Gate| gate.allow_from.as_ref().unwrap_or(&self.tradecloud).contains(address);
+        let most = if is_untold || self.any(endpoint, expects) { largest } else { 0 };
+        most.max(MOST_OF_STRANGERS)
+    }
+
+    /// Whether there are credentials, there or anywhere, of which nobody at `address` may learn if they are right.
+    fn is_secretive(&self, endpoint: Option<&Endpoint>, address: IpAddr) -> bool {
+        self.any(endpoint, |gate| !gate.allows(address))
+    }
+
+    fn any(&self, endpoint: Option<&Endpoint>, holds: impl Fn(&Gate) -> bool) -> bool {
+        match endpoint {
+            Some(endpoint) => holds(&endpoint.gate),
+            None => self.endpoints.values().any(|endpoint| holds(&endpoint.gate)),
+        }
     }
 }

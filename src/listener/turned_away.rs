@@ -95,6 +95,26 @@ impl TurnedAway {
     }
 }
 
+impl TurnedAway {
+    /// Notes a request that would be refused from anybody, and whose caller is not known. Of those who do not even
+    /// `try` to show who they are, only Tradecloud is of interest: the others look what there is.
+    pub(crate) fn note_stray(&self, address: IpAddr, path: &str, reason: &str, tries: bool) {
+        if tries {
+            self.note(address, path, reason, "and it is not known by its credentials");
+        } else if self.known.contains(address) {
+            self.note(address, path, reason, "and there are no credentials");
+        }
+    }
+
+    /// Notes that a known caller uses a method that brings no events: what it meant to say is not known here. If it
+    /// is Tradecloud, somebody has chosen that on the portal, and nothing gets through until it is changed there.
+    pub(crate) fn note_method(&self, address: IpAddr, path: &str, reason: &str) {
+        if self.known.contains(address) {
+            self.note(address, path, reason, "and the credentials are right");
+        }
+    }
+}
+
 fn shortened(path: &str) -> String {
     path.chars().take(LONGEST_PATH).collect()
 }

@@ -34,7 +34,7 @@ use crate::telemetry::whole_seconds;
 /// the log.
 const ONLY_AT_START: [&str; 4] = ["server", "inbox", "admin", "log"];
 /// What of them is not,
-const TRUSTED_PROXIES: &str = "server.trusted_proxies";
+const PROXIES: [&str; 2] = ["server.trusted_proxies", "server.proxy_header"];
 /// and this neither, as long as TLS is not turned on or off.
 const TLS: &str = "server.tls";
 /// Unfinished deliveries of one handler are counted up to this many.
@@ -231,7 +231,7 @@ impl Live {
         state.staff.assign(jobs.map(|(route, handler)| job(route, handler, &settings.delivery)).collect());
         reception.dispatch.reroute(routes);
         state.credentials.clone_from(&settings.anywhere.credentials);
-        let table = Table::new(settings.endpoints, settings.anywhere, settings.server.trusted_proxies);
+        let table = Table::new(settings.endpoints, settings.anywhere, settings.server.proxies);
         reception.table.store(Arc::new(table));
         state.written = settings.written;
         state.marks = settings.marks;
@@ -333,5 +333,5 @@ fn keys(old: &Marks, new: &Marks, which: impl Fn(&str) -> bool) -> Vec<String> {
 }
 
 fn only_at_start(key: &str) -> bool {
-    ONLY_AT_START.iter().any(|table| is_below(key, table)) && !is_below(key, TRUSTED_PROXIES)
+    ONLY_AT_START.iter().any(|table| is_below(key, table)) && !PROXIES.iter().any(|proxies| is_below(key, proxies))
 }

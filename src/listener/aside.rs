@@ -1,0 +1,122 @@
+//! What known callers send from addresses that are not in `allow_from`: refused at once, and kept aside.
+//!
+//! Tradecloud may move to another address, and what it sends from there must not be gone. But anybody may try
+//! passwords from anywhere, and the answer must not tell who has found one. So it is given before anything is done
+//! with the body, in the same words for all, and what becomes of the body shows only in the log. Bodies from there
+//! have room of their own, so that they keep out none that are welcome.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::http::header::AUTHORIZATION;
+use tokio::sync::RwLock;
+use tokio::time::timeout;
+
+use super::body::{self, BodyError, Received};
+use super::lingering::{LONGEST, Linger};
+use super::receive::{Arrival, Reception};
+use crate::auth::{Gate, Verified};
+use crate::budget::Budget;
+use crate::respond::{Answer, Refusal};
+
+/// Room for all bodies of this kind together.
+const ROOM: usize = 64 << 20;
+
+/// What is being kept aside.
+pub(crate) struct Aside {
+    room: Budget,
+    /// Whoever keeps a body reads it.
+    going_on: Arc<RwLock<()>>,
+}
+
+impl Aside {
+    /// Nothing yet.
+    pub(crate) fn new() -> Self {
+        Self { room: Budget::new(ROOM), going_on: Arc::default() }
+    }
+
+    /// Until everything that was to be kept is.
+    pub(crate) async fn settled(&self) {
+        let _ = self.going_on.write().await;
+    }
+}
+
+/// Refuses a request from an address that nothing is taken from; keeps the body if a glance shows that its caller
+/// is known. Waits for nothing, whoever it is.
+pub(crate) fn refuse(
+    reception: &Arc<Reception>,
+    gate: &Gate,
+    address: IpAddr,
+    request: Request,
+    refusal: Refusal,
+) -> Answer {
+    if let Err(request) = take(reception, gate, address, request, &refusal) {
+        let tries = request.headers().contains_key(AUTHORIZATION);
+        reception.turned_away.note_stray(address, request.uri().path(), &refusal.detail, tries);
+    }
+    Answer::Refused(refusal)
+}
+
+/// Keeps the body of a request that is refused if a glance shows that its caller is known; gives the request back if
+/// not.
+pub(crate) fn take(
+    reception: &Arc<Reception>,
+    gate: &Gate,
+    address: IpAddr,
+    request: Request,
+    refusal: &Refusal,
+) -> Result<(), Box<Request>> {
+    let verified = gate.glance(request)?;
+    let going_on = Arc::clone(&reception.aside.going_on).try_read_owned();
+    let (reception, refusal) = (Arc::clone(reception), refusal.clone());
+    tokio::spawn(async move {
+        let _going_on = going_on;
+        keep(&reception, verified, address, &refusal).await;
+    });
+    Ok(())
+}
+
+/// Takes in a body within the bounds that hold for those that nobody wants, so that nobody can tell the difference,
+/// and keeps it.
+async fn keep(reception: &Reception, verified: Verified, address: IpAddr, refusal: &Refusal) {
+    let Verified { caller, head, mut body, .. } = verified;
+    let arrival = Arrival::new(&head, &caller.credential, address);
+    let reading = body::read(&head.headers, &mut body, &reception.server.limits, &reception.aside.room);
+    let received = timeout(LONGEST, reading).await;
+    if let (Err(_) | Ok(Err(BodyError::Broken(_))), Some(linger)) = (&received, head.extensions.get::<Linger>()) {
+        linger.most(0);
+    }
+    drop(body);
+    let (bytes, _share) = match received {
+        Ok(Ok(Received { bytes, share })) => (bytes, Some(share)),
+        Ok(Err(BodyError::TooLarge { beginning, .. })) => (beginning, None),
+        Ok(Err(BodyError::NoRoom)) => return lost(&arrival, refusal, "there are too many of its kind"),
+        Ok(Err(BodyError::Broken(reason))) => return lost(&arrival, refusal, &reason),
+        Err(_) => return lost(&arrival, refusal, "it did not come in time"),
+    };
+    let size = bytes.len();
+    match reception.inbox.refuse(arrival.refused(refusal, bytes)).await {
+        Ok(Some(id)) => tracing::warn!(
+            id,
+            size,
+            reason = ?refusal.detail,
+            from = %address,
+            credential = arrival.credential,
+            "a body was refused and kept; look at it with `events show`. Its sender was not told that it is known"
+        ),
+        Ok(None) => lost(&arrival, refusal, "there is no inbox to keep it in (inbox.store = \"none\")"),
+        Err(error) => lost(&arrival, refusal, &error.to_string()),
+    }
+}
+
+/// It has been answered already, so it does not come again.
+fn lost(arrival: &Arrival, refusal: &Refusal, error: &str) {
+    tracing::error!(
+        error,
+        reason = ?refusal.detail,
+        from = %arrival.address,
+        credential = arrival.credential,
+        "a body was refused, and is lost: it could not be kept"
+    );
+}
