@@ -4,6 +4,7 @@
 
 mod accepted;
 mod connections;
+mod early;
 mod handled;
 mod limits;
 mod refused;

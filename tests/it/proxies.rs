@@ -282,3 +282,67 @@ fn a_trusted_proxy_is_given_by_its_network() {
     assert_eq!(output.status.code(), Some(78));
     assert!(said.contains("\"lb.internal\"") && said.contains("\"tradecloud-production\""), "{said}");
 }
+
+/// What a proxy does not set itself, its clients can.
+#[test]
+fn only_the_word_that_the_proxies_are_said_to_give_is_believed() {
+    let first = format!("PROXY TCP4 {TRADECLOUD} 10.0.0.1 4096 443\r\n");
+    let (forwarded, older) = (format!("Forwarded: for={TRADECLOUD}"), format!("X-Forwarded-For: {TRADECLOUD}"));
+    for (header, by_protocol, by_forwarded, by_older) in [
+        ("proxy-protocol", Some(202), Some(403), Some(403)),
+        ("forwarded", None, Some(202), Some(403)),
+        ("x-forwarded-for", None, Some(403), Some(202)),
+    ] {
+        let receiver = Receiver::with(&format!(
+            "server.trusted_proxies = [\"127.0.0.1\"]\nserver.proxy_header = \"{header}\"\n\
+             endpoints = [{{ path = \"/webhooks/tradecloud\", allow_from = [\"tradecloud-production\"] }}]"
+        ));
+
+        if by_protocol.is_some() {
+            assert_eq!(post(&receiver, &first, &[]).status, by_protocol, "{header}");
+        } else {
+            let caller = Connection::open_after(first.as_bytes(), receiver.public_port(), &receiver.ca());
+            assert!(caller.closed_silently(), "{header}");
+        }
+        assert_eq!(post(&receiver, "", &[&forwarded]).status, by_forwarded, "{header}");
+        assert_eq!(post(&receiver, "", &[&older]).status, by_older, "{header}");
+        let both = format!("{forwarded}\r\nX-Forwarded-For: 6.6.6.6");
+        assert_eq!(post(&receiver, "", &[&both]).status, by_forwarded, "{header}: the other one does not count");
+        assert!(!format!("{:?}", receiver.log()).contains("server.proxy_header"));
+    }
+}
+
+#[tokio::test]
+async fn proxies_of_which_nobody_says_what_they_send_are_warned_of() {
+    const WARNING: &str = "server.proxy_header";
+    let checked = |configuration: &str| {
+        let output = Receiver::prepared(configuration).run(&["check"]);
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+
+    let (status, said) = checked("server.trusted_proxies = [\"10.0.0.0/8\"]");
+    assert!(status == Some(0) && said.contains(WARNING) && said.contains("\"proxy-protocol\""), "{said}");
+    let (status, said) = checked("server.proxy_header = \"forwarded\"");
+    assert!(status == Some(0) && said.contains(WARNING), "{said}");
+    let (status, said) = checked("server.trusted_proxies = [\"::1\"]\nserver.proxy_header = \"forwarded\"");
+    assert!(status == Some(0) && !said.contains(WARNING), "{said}");
+    let (status, said) = checked("server.proxy_header = \"x-real-ip\"");
+    assert!(status == Some(78) && said.contains("\"x-forwarded-for\""), "{said}");
+
+    let receiver = Receiver::with("server.trusted_proxies = [\"10.0.0.0/8\"]");
+    let line = receiver.log().into_iter().find(|line| line.to_string().contains(WARNING));
+    assert_eq!(line.unwrap()["level"], "WARN");
+}
+
+#[tokio::test]
+async fn which_header_counts_is_taken_over_while_it_runs() {
+    let receiver = receiver_behind("127.0.0.1");
+    let line = format!("X-Forwarded-For: {TRADECLOUD}");
+    assert_eq!(post(&receiver, "", &[&line]).status, Some(202));
+    let seen = receiver.log().len();
+
+    receiver.configure(|text| format!("server.proxy_header = \"proxy-protocol\"\n{text}"));
+
+    assert!(receiver.reloaded_since(seen).await.contains("configuration reloaded"));
+    assert_eq!(post(&receiver, "", &[&line]).status, Some(403));
+}

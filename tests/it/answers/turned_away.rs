@@ -4,9 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 
+use crate::support::frames::{self, Came, DATA, END_HEADERS, END_STREAM, HEADERS};
 use crate::support::raw;
 use crate::support::receiver::{PASSWORD, Receiver, TOKEN, USERNAME};
-use crate::support::sender::{Message, message_id, order_event};
+use crate::support::sender::{Answer, Message, message_id, order_event};
 
 #[tokio::test]
 async fn whoever_does_not_prove_who_it_is_gets_401_and_nothing_is_kept() {
@@ -88,6 +89,48 @@ fn nothing_of_a_strangers_body_is_asked_for() {
     assert_eq!(stranger.answer().status, Some(401), "and not 100 before it");
 }
 
+/// RFC 9110, §10.1.1; without the word some clients wait for ever.
+#[test]
+fn over_http_2_a_known_caller_is_told_to_continue_and_a_stranger_is_not() {
+    let receiver = Receiver::start();
+    let event = order_event("1").to_string();
+    let asking = |right: bool| {
+        let mut headers = frames::post(right);
+        headers.push(("expect".to_owned(), "100-continue".to_owned()));
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (&**name, &**value)).collect();
+        [frames::preface(&[]), frames::frame(HEADERS, END_HEADERS, 1, &frames::block(&headers))].concat()
+    };
+    let mut caller = receiver.connect();
+    let mut stranger = receiver.connect();
+
+    caller.write(asking(true));
+    stranger.write(asking(false));
+    let interim = frames::await_stream(&mut caller, 1);
+    caller.write(frames::frame(DATA, END_STREAM, 1, event.as_bytes()));
+
+    assert_eq!(interim, Came::Status(100));
+    assert_eq!(frames::await_stream(&mut caller, 1), Came::Status(202));
+    assert_eq!(frames::await_stream(&mut stranger, 1), Came::Status(401));
+}
+
+/// It waits for two minutes if it is not told to go on; this would fail after one.
+#[tokio::test]
+async fn curl_does_not_wait_for_a_word_to_send_the_body() {
+    let receiver = Receiver::start();
+    std::fs::write(receiver.path("body"), order_event("1").to_string()).unwrap();
+    for version in ["--http1.1", "--http2"] {
+        let line = format!(
+            "timeout 60 curl -s {version} --cacert ca.pem -u '{USERNAME}:{PASSWORD}' -H 'Expect: 100-continue' \
+             --expect100-timeout 120 --data-binary @body -o answer -w '%{{http_code}}' {}",
+            receiver.url("/webhooks/tradecloud")
+        );
+
+        let output = receiver.shell(&line);
+
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "202", "{version}");
+    }
+}
+
 #[test]
 fn a_known_caller_is_told_to_continue() {
     let receiver = Receiver::start();
@@ -128,21 +171,68 @@ async fn an_address_that_is_not_allowed_gets_403() {
     assert_eq!(receiver.inbox().len(), 1);
 }
 
-/// Tradecloud may move to another address; what it sends from there must not be gone.
+/// Tradecloud may move to another address; what it sends from there must not be gone. But nobody there may find out
+/// by the answer whether he has guessed a password.
 #[tokio::test]
-async fn what_a_known_caller_sends_from_an_address_that_is_not_allowed_is_kept() {
+async fn from_an_address_that_is_not_allowed_right_credentials_have_the_body_kept_and_show_nowhere() {
     let receiver = Receiver::with(
         r#"endpoints = [{ path = "/webhooks/tradecloud", allow_from = ["tradecloud-production", "10.0.0.0/8"] }]"#,
     );
+    let (right, wrong) = (receiver.sender(), receiver.sender().basic(USERNAME, "wrong"));
     let event = order_event("1");
 
-    let answer = receiver.sender().send(event.clone()).await;
-    let stranger = receiver.sender().basic(USERNAME, "wrong").send(event.clone()).await;
+    for path in ["/webhooks/tradecloud", "/nowhere"] {
+        let known = right.clone().to(receiver.url(path)).send(event.clone()).await;
+        let stranger = wrong.clone().to(receiver.url(path)).send(event.clone()).await;
 
-    assert_eq!((answer.status, stranger.status), (Some(403), Some(403)));
-    assert_eq!(receiver.body_of(&answer.id()), event.to_string().as_bytes());
-    let states: Vec<_> = receiver.inbox().iter().map(|event| event["status"].clone()).collect();
-    assert_eq!(states, [403], "nothing is kept of a stranger");
+        let seen = |answer: &Answer| {
+            let mut headers = answer.headers.clone();
+            headers.remove("date");
+            (answer.status, headers, answer.body.clone())
+        };
+        assert_eq!(seen(&known), seen(&stranger));
+        assert!(known.json().get("id").is_none(), "{known:?}");
+    }
+    let kept = receiver.inbox_until(|events| events.len() == 2).await;
+    assert_eq!([&kept[0]["status"], &kept[1]["status"]], [403, 404]);
+    assert_eq!(receiver.body_of(kept[0]["id"].as_str().unwrap()), event.to_string().as_bytes());
+    let line = receiver.logged("a body was refused and kept").await;
+    assert_eq!((line["level"].as_str(), line["credential"].as_str()), (Some("WARN"), Some("portal")));
+    assert!(receiver.log().iter().any(|line| line["message"].as_str().unwrap().contains("a caller was turned away")));
+}
+
+/// So that nobody can tell by how far a large body is taken in, either.
+#[test]
+fn from_an_address_that_is_not_allowed_as_much_is_taken_in_whatever_the_credentials() {
+    let receiver = Receiver::with(
+        "server.limits.body = \"4 MiB\"\nendpoints = [{ path = \"/webhooks/tradecloud\", allow_from = [\"10.0.0.0/8\"] }]",
+    );
+    let body = format!("{}{}", order_event("1"), " ".repeat(3 << 20));
+    let wrong = format!("Authorization: Basic {}", STANDARD.encode(format!("{USERNAME}:wrong")));
+
+    for who in [raw::authorization(), wrong] {
+        let mut caller = receiver.connect();
+        for _ in 0..2 {
+            caller.write(raw::head(&[&*who, &raw::content_length(&body)]));
+            caller.write(&body);
+            assert_eq!(caller.answer().status, Some(403), "{who}");
+        }
+    }
+}
+
+/// It has been answered by then, so nobody sends it again.
+#[tokio::test]
+async fn what_is_kept_after_its_answer_is_kept_before_the_end() {
+    let mut receiver =
+        Receiver::with(r#"endpoints = [{ path = "/webhooks/tradecloud", allow_from = ["10.0.0.0/8"] }]"#);
+    for _ in 0..20 {
+        assert_eq!(receiver.sender().send(order_event("1")).await.status, Some(403));
+    }
+
+    receiver.end().await;
+
+    receiver.restart();
+    assert_eq!(receiver.inbox().len(), 20);
 }
 
 #[tokio::test]
@@ -196,14 +286,64 @@ async fn other_methods_are_told_which_ones_are_allowed() {
     let methods = [Method::GET, Method::HEAD, Method::DELETE, Method::OPTIONS, Method::TRACE, Method::PATCH];
 
     for method in methods {
-        let request = receiver.sender().request(method.clone());
+        for sender in [receiver.sender(), receiver.sender().anonymous()] {
+            let answer = sender.finish(sender.request(method.clone())).await;
 
-        let answer = receiver.sender().finish(request).await;
-
-        assert_eq!(answer.status, Some(405), "{method}: {answer:?}");
-        assert_eq!(answer.all("allow"), ["POST, PUT"], "{method}");
+            assert_eq!(answer.status, Some(405), "{method}: {answer:?}");
+            assert_eq!(answer.all("allow"), ["POST, PUT"], "{method}");
+        }
     }
-    assert!(receiver.inbox().is_empty(), "there was no body to keep");
+}
+
+/// Somebody has set up a webhook of Tradecloud's that calls by GET: it says which order it is about in the address.
+#[tokio::test]
+async fn a_get_with_the_right_credentials_is_kept_with_its_query_wherever_it_goes() {
+    let receiver = Receiver::start();
+    for (path, status) in [("/webhooks/tradecloud?orderId=1", 405), ("/order/2?x=y", 404)] {
+        let sender = receiver.sender().to(receiver.url(path));
+
+        let answer = sender.finish(sender.request(Method::GET)).await;
+
+        assert_eq!(answer.status, Some(status), "{path}");
+        let kept = receiver.events(&["show", &answer.id(), "--json"]).remove(0);
+        assert_eq!((kept["state"].as_str(), kept["path"].as_str()), (Some("refused"), Some(path)));
+        assert!(kept["reason"].as_str().unwrap().contains("GET"), "{kept}");
+    }
+    assert_eq!(receiver.logged("a body was refused and kept").await["level"], "WARN");
+}
+
+#[tokio::test]
+async fn a_get_from_tradecloud_is_an_error_with_credentials_and_without() {
+    for sent_by in [|receiver: &Receiver| receiver.sender(), |receiver: &Receiver| receiver.sender().anonymous()] {
+        let receiver =
+            Receiver::with("server.trusted_proxies = [\"127.0.0.1\"]\nserver.proxy_header = \"x-forwarded-for\"");
+        let sender = sent_by(&receiver);
+
+        let request = sender.request(Method::GET).header("x-forwarded-for", "35.204.224.107");
+        assert_eq!(sender.finish(request).await.status, Some(405));
+
+        let line = receiver.logged("Tradecloud was turned away").await;
+        assert_eq!(line["level"], "ERROR");
+    }
+}
+
+/// The credentials of one endpoint are not to be tried out at a path that is none, from where another is open.
+#[tokio::test]
+async fn a_wrong_path_does_not_tell_about_credentials_that_are_good_only_from_elsewhere() {
+    let receiver = Receiver::with(
+        r#"endpoints = [
+            { path = "/shut", auth = ["portal"], allow_from = ["10.0.0.0/8"] },
+            { path = "/open", auth = ["token"] },
+        ]"#,
+    );
+    let nowhere = receiver.url("/nowhere");
+
+    let shut = receiver.sender().to(nowhere.clone()).send(order_event("1")).await;
+    let open = receiver.sender().bearer(TOKEN).to(nowhere).send(order_event("2")).await;
+
+    assert_eq!((shut.status, open.status), (Some(404), Some(404)));
+    assert!(shut.json().get("id").is_none() && open.json().get("id").is_some());
+    receiver.inbox_until(|events| events.len() == 2).await;
 }
 
 #[tokio::test]

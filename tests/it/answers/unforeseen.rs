@@ -5,13 +5,14 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use reqwest::Method;
 use tokio::sync::Notify;
 use tradecloud_webhook::app::{self, Running};
-use tradecloud_webhook::auth::{Authorization, Credential};
+use tradecloud_webhook::auth::{Authorization, Credential, Finding, SharedCredential};
 use tradecloud_webhook::config::{Layers, Settings};
 use tradecloud_webhook::dispatch::Route;
 use tradecloud_webhook::event::Event;
@@ -153,8 +154,10 @@ impl Inbox for OddStore {
         slow.stored.store(true, Ordering::SeqCst);
         Ok(Receipt { duplicate: false })
     }
-    async fn refuse(&self, _: RefusedBody) -> Result<Option<String>> {
-        panic!("on purpose")
+    async fn refuse(&self, refused: RefusedBody) -> Result<Option<String>> {
+        let Some(slow) = &self.slow else { panic!("on purpose, at {}", refused.path) };
+        slow.go_on.notified().await;
+        Ok(Some("kept".to_owned()))
     }
     async fn claim(&self, _: &str, _: usize) -> Result<Due> {
         Ok(Due::default())
@@ -239,4 +242,61 @@ async fn storing_goes_on_after_the_answer_had_to_be_given() {
     assert_eq!((answer.status, stored_before), (Some(504), false), "{answer:?}");
     eventually("it is stored", async || slow.stored.load(Ordering::SeqCst)).await;
     receiver.running.drain().await;
+}
+
+/// How long an answer may take where it is to be seen when it comes, whatever else the machine does.
+const WITHIN: Duration = Duration::from_secs(20);
+
+/// Takes nearly as long as it may to find out that its caller is the right one.
+#[derive(Debug, Default)]
+struct SlowCredential(AtomicBool);
+
+#[async_trait::async_trait]
+impl Credential for SlowCredential {
+    fn challenge(&self) -> &'static str {
+        "Slow"
+    }
+
+    fn accepts(&self, _: &Authorization<'_>) -> bool {
+        false
+    }
+
+    fn examine(&self, _: &Authorization<'_>) -> Finding {
+        if self.0.load(Ordering::SeqCst) { Finding::Right } else { Finding::Unsure("it is not known yet") }
+    }
+
+    async fn learn(&self, _: &Authorization<'_>) -> std::result::Result<(), &'static str> {
+        tokio::time::sleep(WITHIN * 9 / 20).await;
+        self.0.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+/// What is refused but kept has no more time than what is taken.
+#[tokio::test]
+async fn an_answer_is_given_in_time_however_the_time_is_spent_and_wherever_the_request_goes() {
+    let mut answers = tokio::task::JoinSet::new();
+    for (path, method) in [("", Method::POST), ("/nowhere", Method::POST), ("", Method::PATCH)] {
+        answers.spawn(async move {
+            let change = |settings: &mut Settings| {
+                let slow: SharedCredential = Arc::new(SlowCredential::default());
+                for gate in [&mut settings.endpoints[0].gate, &mut settings.anywhere] {
+                    gate.credentials = vec![("slow".to_owned(), Arc::clone(&slow))];
+                }
+                settings.inbox.store = Box::new(OddStore { slow: Some(Arc::default()) });
+                settings.server.answer_within = WITHIN;
+            };
+            let receiver = Embedded::start("stored", change, None).await;
+            let sender = receiver.sender();
+            let to =
+                format!("https://localhost:{}/webhooks/tradecloud{path}", receiver.running.public_address().port());
+            let begun = Instant::now();
+
+            let answer = sender.to(to).send_by(method, order_event("1")).await;
+
+            assert_eq!(answer.status, Some(504), "{answer:?}");
+            assert!(begun.elapsed() < WITHIN * 13 / 10, "{path}: after {:?}", begun.elapsed());
+        });
+    }
+    answers.join_all().await;
 }

@@ -85,6 +85,11 @@ impl Connection {
         let _ = self.stream.write_all(bytes.as_ref()).and_then(|()| self.stream.flush());
     }
 
+    /// Writes these bytes; says whether all of them were taken.
+    pub fn is_written(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        self.stream.write_all(bytes.as_ref()).and_then(|()| self.stream.flush()).is_ok()
+    }
+
     /// Writes these bytes again and again, with a pause, until there is an answer or the end.
     pub fn answer_while_writing(&mut self, bytes: &[u8], pause: Duration) -> Answer {
         self.stream.sock.set_read_timeout(Some(pause)).unwrap();
@@ -157,6 +162,15 @@ impl Connection {
     pub fn closed_silently(mut self) -> bool {
         while self.read_more() {}
         self.read.is_empty()
+    }
+
+    /// Closes this side of the connection, with a word of TLS before it or without; goes on reading.
+    pub fn end_writing(&mut self, politely: bool) {
+        if politely {
+            self.stream.conn.send_close_notify();
+            self.stream.flush().unwrap();
+        }
+        self.stream.sock.shutdown(Shutdown::Write).unwrap();
     }
 
     /// Leaves without a word, in the middle of whatever it is.
