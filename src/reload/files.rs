@@ -214,6 +214,17 @@ impl Files {
         waited
     }
 
+    /// Hears of everything that has happened until now. The watcher answers while it works off what the system has told
+    /// it, at the latest in the round after: the third answer comes after that.
+    pub(super) fn catch_up(&mut self) {
+        for _ in 0..3 {
+            if let Some(watcher) = &mut self.watcher {
+                // There is nothing to set: the answer counts.
+                let _ = watcher.configure(notify::Config::default());
+            }
+        }
+    }
+
     /// Whether something is not as it will be: a writer has a file open, or more has happened already.
     pub(super) fn are_restless(&self) -> bool {
         self.state().1.is_some() || !self.heard.is_empty()

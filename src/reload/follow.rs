@@ -79,9 +79,11 @@ impl<R: Fn() -> Result<Layers, Problem> + Send + Sync + 'static> Sources<R> {
     /// What it says now, and whether a change just before may not have been heard. If somebody `told` us to look,
     /// it is what it says when no writer has a file open any more.
     async fn look(&mut self, told: bool) -> (Marks, Checked<Settings>, bool) {
+        self.files.catch_up();
         let waited = told && self.files.closed().await;
         let look = self.look_once().await;
-        // Of a writer that was there already, one may hear only in the meantime.
+        // Somebody may have begun to write in the meantime.
+        self.files.catch_up();
         if told && !waited && self.files.closed().await { self.look_once().await } else { look }
     }
 

@@ -134,6 +134,9 @@ async fn a_file_that_is_still_being_written_is_not_read() {
     let text = std::fs::read_to_string(receiver.path("config/receiver.toml")).unwrap();
     let text = text + "auth.new = { type = \"bearer\", token = \"new-token\" }\n";
 
+    // From here on it hears of changes.
+    receiver.hang_up().await;
+
     // Every beginning of it is broken, or lacks something.
     let mut file = std::fs::File::create(receiver.path("config/receiver.toml")).unwrap();
     for part in 1..=8 {

@@ -38,6 +38,7 @@ async fn half_a_configuration_is_never_in_place_however_long_its_writer_takes() 
     let text = std::fs::read_to_string(receiver.path("config/receiver.toml")).unwrap();
     let text = text + "auth.new = { type = \"bearer\", token = \"new-token\" }\n";
     let (half, rest) = text.split_at(text.find("handlers.second").unwrap());
+    receiver.hang_up().await;
     let before = said(&receiver);
 
     let mut file = begin(&receiver.path("config/receiver.toml"), half);
@@ -61,6 +62,8 @@ async fn a_signal_waits_for_the_end_of_the_writing_too() {
     let receiver = Receiver::with(&format!("handlers.erp = {{ type = \"http\", url = \"{}\" }}", erp.url("/")));
     let text = std::fs::read_to_string(receiver.path("config/receiver.toml")).unwrap();
     let (half, rest) = text.split_at(text.find("auth.token").unwrap());
+    // From here on it hears of changes.
+    receiver.hang_up().await;
     let seen = receiver.log().len();
 
     let mut file = begin(&receiver.path("config/receiver.toml"), half);
@@ -80,6 +83,7 @@ async fn a_chain_that_is_written_in_two_pieces_is_served_as_a_whole_or_not_at_al
     let receiver = Receiver::start();
     let pair = issue(receiver.folder());
     let (own, rest) = pair.chain.split_at(pair.chain.find("-----END CERTIFICATE-----\n").unwrap() + 26);
+    receiver.hang_up().await;
     let before = said(&receiver).len();
 
     receiver.replace("certs/privkey.pem", &pair.key);
@@ -101,6 +105,7 @@ async fn a_secret_that_is_written_in_two_pieces_is_never_half_a_secret() {
         Receiver::prepared("auth.file = { type = \"basic\", username = \"file\", password_file = \"password\" }");
     std::fs::write(receiver.path("password"), "first").unwrap();
     receiver.restart();
+    receiver.hang_up().await;
 
     let mut file = begin(&receiver.path("password"), "sec");
     tokio::time::sleep(LONG).await;
