@@ -28,7 +28,9 @@ pub(super) fn store(db: &Connection, incoming: &Incoming, routes: &[Route]) -> r
         .prepare_cached(
             "INSERT INTO events (key, id, received, path, content_type, kind, format, event_name, message_id,
                                  subject, document, company, companies, created, body)
-             VALUES (:key, :id, max(:received, coalesce((SELECT received + 1 FROM events ORDER BY number DESC LIMIT 1), 0)), :path, :content_type, :kind, :format, :event_name, :message_id,
+             VALUES (:key, :id,
+                     max(:received, coalesce((SELECT received + 1 FROM events ORDER BY number DESC LIMIT 1), 0)),
+                     :path, :content_type, :kind, :format, :event_name, :message_id,
                      :subject, :document, :company, :companies, :created, coalesce(:body, zeroblob(:size)))
              ON CONFLICT (key) DO NOTHING",
         )?
@@ -118,7 +120,8 @@ pub(super) fn refuse(
     let refused = space.fit(refused, used.unsigned_abs());
     db.prepare_cached(
         "INSERT INTO events (key, id, received, path, content_type, reason, status, body)
-         VALUES (?1, ?2, max(?3, coalesce((SELECT received + 1 FROM events ORDER BY number DESC LIMIT 1), 0)), ?4, ?5, ?6, ?7, coalesce(?8, zeroblob(?9)))",
+         VALUES (?1, ?2, max(?3, coalesce((SELECT received + 1 FROM events ORDER BY number DESC LIMIT 1), 0)),
+                 ?4, ?5, ?6, ?7, coalesce(?8, zeroblob(?9)))",
     )?
     .execute(params![
         key.0,
