@@ -39,8 +39,8 @@ impl EventKey {
             hash.update(part);
         }
         let hash = hash.finish();
-        let digits: String = hash.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        format!("{id}~{digits}")
+        let digits = hash.as_ref().iter().take(4).fold(0, |digits, byte| digits << 8 | u32::from(*byte));
+        format!("{id}~{digits:08x}")
     }
 
     /// The key of a refused body, and the id it goes by: equal ones, sent to the same path and answered with the

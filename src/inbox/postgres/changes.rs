@@ -172,15 +172,13 @@ pub(super) async fn sweep(db: &ClientWrapper, from: i64, overdue: Overdue) -> Re
         return Ok(NOTHING);
     }
     let removed = remove(db, from, to, overdue).await?;
-    let soon = match overdue.unwanted {
-        None => 0,
-        Some(_) => {
-            let statement = format!(
-                "SELECT count(*) FROM events WHERE number > $1 AND number <= $2 AND {UNWANTED} AND {KEPT_SINCE} < $3"
-            );
-            db.query_one(&statement, &[&from, &to, &overdue.soon]).await?.get::<_, i64>(0)
-        }
-    };
+    let mut soon = 0_i64;
+    if overdue.unwanted.is_some() {
+        let statement = format!(
+            "SELECT count(*) FROM events WHERE number > $1 AND number <= $2 AND {UNWANTED} AND {KEPT_SINCE} < $3"
+        );
+        soon = db.query_one(&statement, &[&from, &to, &overdue.soon]).await?.get::<_, i64>(0);
+    }
     batch::end(db).await?;
     // What comes after an event that is too young is younger still: nobody looks at all of a large inbox
     // to find nothing.
