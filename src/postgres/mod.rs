@@ -17,6 +17,7 @@ use std::fmt;
 use std::future::Future;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::{ClientWrapper, Manager, ManagerConfig, Object, PoolError, RecyclingMethod};
@@ -32,6 +33,25 @@ const CONNECT: Duration = Duration::from_secs(5);
 
 /// How long each host but the last may take to accept a connection before the next one is tried.
 const NEXT_HOST: Duration = Duration::from_secs(2);
+
+/// What is set on every connection before anything else: what a session would take over from its role, database
+/// or server, and any statement of ours would do otherwise by. (The last two are not in every version.)
+///
+/// `default_transaction_read_only` is not among them. Who turns it on fences a database off, because it is being
+/// moved or its disk is full; then nothing may be written there, and nothing is.
+const PINNED: &str = "\
+    SET statement_timeout = 0; SET lock_timeout = 0; \
+    SET default_transaction_isolation = 'read committed'; SET default_transaction_deferrable = off; \
+    SET standard_conforming_strings = on; \
+    SELECT set_config(name, '0', false) FROM pg_catalog.pg_settings \
+    WHERE name IN ('idle_session_timeout', 'transaction_timeout')";
+
+/// Whether a commit hangs on this server: for longer than one takes, and on a standby, or wherever else.
+const HANGING: &str = "\
+    SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_stat_activity
+                   WHERE datname = current_database() AND usename = session_user
+                     AND query_start < now() - interval '2 seconds'
+                     AND (wait_event = 'SyncRep' OR (state = 'active' AND query = 'COMMIT')))";
 
 /// Where a database is and how to reach it. Shows no credentials.
 #[derive(Clone)]
@@ -104,25 +124,21 @@ impl Database {
     }
 
     /// A pool of up to `most` connections, which are made when they are needed. `setup` is run on each
-    /// new one (several statements may be parted by semicolons).
-    pub(crate) fn pool(&self, most: usize, setup: impl Into<Arc<str>>) -> Pool {
-        let setup = setup.into();
+    /// new one (several statements may be parted by semicolons), after what is set on all of them.
+    pub(crate) fn pool(&self, most: usize, setup: &str) -> Pool {
+        let setup: Arc<str> = format!("{PINNED}; {setup}").into();
         let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(self.config.clone(), self.tls.connector.clone(), config);
         let set_up = deadpool_postgres::Hook::async_fn(move |client: &mut ClientWrapper, _| {
             let setup = Arc::clone(&setup);
-            Box::pin(async move {
-                if !setup.is_empty() {
-                    client.batch_execute(&setup).await.map_err(deadpool_postgres::HookError::Backend)?;
-                }
-                Ok(())
-            })
+            Box::pin(async move { client.batch_execute(&setup).await.map_err(deadpool_postgres::HookError::Backend) })
         });
         let pool = deadpool_postgres::Pool::builder(manager).max_size(most).post_create(set_up).build();
         let others = u32::try_from(self.config.get_hosts().len().saturating_sub(1)).unwrap_or(u32::MAX);
         Pool {
             limit: CONNECT + NEXT_HOST.saturating_mul(others),
             pool: pool.map_err(|error| Failure::Unreachable(error.to_string())).map(Arc::new),
+            left: Arc::default(),
         }
     }
 }
@@ -139,6 +155,8 @@ pub(crate) struct Pool {
     /// How long it may take to get one.
     limit: Duration,
     pool: Result<Arc<deadpool_postgres::Pool>, Failure>,
+    /// A connection was closed while it was busy: the server may be at it still.
+    left: Arc<AtomicBool>,
 }
 
 impl Pool {
@@ -150,13 +168,36 @@ impl Pool {
     pub(crate) async fn get(&self) -> Result<Connection, Failure> {
         // Around all of it: the pool's own limits leave out the set-up of a new connection.
         match timeout(self.limit, self.pool.as_ref().map_err(Clone::clone)?.get()).await {
-            Ok(Ok(object)) => Ok(Connection(Some(object))),
+            Ok(Ok(object)) => Ok(Connection { object: Some(object), left: Arc::clone(&self.left) }),
             Ok(Err(
                 PoolError::Backend(error) | PoolError::PostCreateHook(deadpool_postgres::HookError::Backend(error)),
             )) => Err(Failure::from(&error)),
             Ok(Err(error)) => Err(Failure::Unreachable(error.to_string())),
             Err(_) => Err(Failure::late(self.limit)),
         }
+    }
+
+    /// The same, for work that ends in a commit which has to wait for a standby, if the server has one.
+    ///
+    /// While the standby is away, such a commit hangs. It must not be cut short, or it would count, and a
+    /// server process stays with it when its connection is given up. So as long as one hangs, no other begins:
+    /// there are never more of them than connections in the pool.
+    ///
+    /// # Errors
+    /// As [`Pool::get`], and if commits hang.
+    pub(crate) async fn get_to_commit(&self) -> Result<Connection, Failure> {
+        let connection = self.get().await?;
+        if self.left.swap(false, Ordering::Relaxed) {
+            let hang: bool = within(CONNECT, connection.query_one(HANGING, &[])).await?.get(0);
+            if hang {
+                self.left.store(true, Ordering::Relaxed);
+                connection.give_back();
+                return Err(Failure::Unreachable(
+                    "PostgreSQL does not end a commit. Is a standby of synchronous_standby_names away?".to_owned(),
+                ));
+            }
+        }
+        Ok(connection)
     }
 
     /// Closes every connection; later calls fail.
@@ -169,12 +210,16 @@ impl Pool {
 
 /// A connection in use. It goes back to the pool only by [`Connection::give_back`]; dropped, it is
 /// closed, since nobody knows what it is still busy with.
-pub(crate) struct Connection(Option<Object>);
+pub(crate) struct Connection {
+    object: Option<Object>,
+    /// See [`Pool`].
+    left: Arc<AtomicBool>,
+}
 
 impl Connection {
     /// Everything asked of it was answered: somebody else may use it.
     pub(crate) fn give_back(mut self) {
-        drop(self.0.take());
+        drop(self.object.take());
     }
 }
 
@@ -183,20 +228,21 @@ impl Deref for Connection {
 
     #[expect(clippy::expect_used, reason = "it is only taken out when the connection itself ends")]
     fn deref(&self) -> &ClientWrapper {
-        self.0.as_deref().expect("in use")
+        self.object.as_deref().expect("in use")
     }
 }
 
 impl DerefMut for Connection {
     #[expect(clippy::expect_used, reason = "it is only taken out when the connection itself ends")]
     fn deref_mut(&mut self) -> &mut ClientWrapper {
-        self.0.as_deref_mut().expect("in use")
+        self.object.as_deref_mut().expect("in use")
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if let Some(object) = self.0.take() {
+        if let Some(object) = self.object.take() {
+            self.left.store(true, Ordering::Relaxed);
             drop(Object::take(object));
         }
     }

@@ -40,9 +40,10 @@ impl Readable for Settings {
 impl Configured for Settings {
     fn build(self: Box<Self>, _name: &str) -> Result<SharedHandler, BuildError> {
         // A row counts as soon as it is answered, so it must be on disk by then; and a statement that
-        // nobody waits for any more must not go on waiting for a lock.
+        // nobody waits for any more must not go on waiting for a lock. What else the role is set to (its
+        // time zone, say) is what triggers of the table may go by.
         let setup = format!("SET synchronous_commit = on; SET statement_timeout = {}", self.timeout.as_millis().max(1));
-        let pool = self.database.pool(CONNECTIONS, setup);
+        let pool = self.database.pool(CONNECTIONS, &setup);
         Ok(Arc::new(Rows { place: format!("{} in {}", self.table, self.database.place()), settings: *self, pool }))
     }
 
@@ -162,7 +163,10 @@ impl Rows {
             "42P01" | "3F000" => ". Make the table with the statement that `check` prints, or correct `table`",
             "42703" | "42804" | "42P10" => ". Compare the table with the statement that `check` prints",
             "42501" => ". Grant INSERT and SELECT on the table to the role of the URL",
-            "25006" => ". This is a standby; name the primary, or add target_session_attrs=read-write to the URL",
+            "25006" => {
+                ". If this is a standby, name the primary, or add target_session_attrs=read-write to the URL. If it is not, \
+                 default_transaction_read_only is on"
+            }
             code if code.starts_with("28") => ". Look at user and password of the URL",
             _ => "",
         };

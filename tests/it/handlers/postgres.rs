@@ -104,6 +104,28 @@ async fn a_row_is_on_disk_when_it_counts_even_if_the_role_says_otherwise() {
 }
 
 #[tokio::test]
+async fn an_event_that_somebody_else_just_wrote_is_done_whatever_isolation_is_usual_in_the_database() {
+    let (server, database) = prepared();
+    let usual = format!("ALTER ROLE {ROLE} IN DATABASE {database} SET default_transaction_isolation = 'serializable'");
+    server.sql(&database, &usual);
+    let settings = format!("type = 'postgres'\nurl = '{}'\ntable = '{TABLE}'\ntimeout = '60s'", server.url(&database));
+    let writer = handler(&settings);
+    let (other, connection) = tokio_postgres::connect(&server.url(&database), tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let row = "INSERT INTO tradecloud_events SELECT 'm-1', 's', 't', 'o', now(), now(), 1, 'json', 'order', 'n', \
+               NULL, NULL, '{}'";
+    other.batch_execute(&format!("BEGIN; {row}")).await.unwrap();
+    let delivery = tokio::spawn(async move { writer.deliver(&event("m-1")).await });
+    let waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted AND pid IN
+                 (SELECT pid FROM pg_stat_activity WHERE datname = current_database())";
+    eventually("it waits", async || server.sql(&database, waits) == "1").await;
+
+    other.batch_execute("COMMIT").await.unwrap();
+
+    assert_eq!(delivery.await.unwrap(), Outcome::Done);
+}
+
+#[tokio::test]
 async fn the_name_of_a_table_is_a_name_whatever_is_in_it() {
     let server = Postgres::shared();
     let database = server.database();

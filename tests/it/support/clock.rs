@@ -3,6 +3,7 @@
 //! Only the time of day: what measures how much time passes goes on evenly, as it does on a machine whose
 //! clock is set.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
@@ -18,6 +19,8 @@ impl Clock {
     pub fn new() -> Self {
         let Some(library) = library() else { panic!("faketime is not installed; scripts/test installs it") };
         let clock = Self { folder: tempfile::tempdir().unwrap(), library };
+        // For a server that runs as a user of its own.
+        std::fs::set_permissions(clock.folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         clock.set("+0");
         clock
     }

@@ -34,6 +34,8 @@ test -e "$folder/keep" || rm -rf "$folder""#;
 pub struct Postgres {
     folder: TempDir,
     port: u16,
+    /// Programs that it runs under.
+    inside: Vec<String>,
     keeper: Option<Child>,
 }
 
@@ -51,6 +53,11 @@ impl Postgres {
 
     /// A server of one's own with further settings, such as `("synchronous_commit", "off")`.
     pub fn with(settings: &[(&str, &str)]) -> Self {
+        Self::inside(Vec::new(), settings)
+    }
+
+    /// The same under other programs that change what it sees, such as its clock.
+    pub fn inside(programs: Vec<String>, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::Builder::new().prefix("tradecloud-postgres-").tempdir().unwrap();
         make_certificate(folder.path());
         std::fs::write(folder.path().join("password"), PASSWORD).unwrap();
@@ -81,7 +88,7 @@ impl Postgres {
         for (name, value) in ours.iter().chain(settings) {
             writeln!(configuration, "{name} = '{value}'").unwrap();
         }
-        let mut server = Self { folder, port: 0, keeper: None };
+        let mut server = Self { folder, port: 0, inside: programs, keeper: None };
         server.restart();
         server.sql("postgres", &format!("CREATE ROLE {ROLE} LOGIN PASSWORD '{PASSWORD}'"));
         server
@@ -117,10 +124,7 @@ impl Postgres {
 
     /// Does something as the superuser; returns what `psql` prints, without headings.
     pub fn sql(&self, database: &str, statement: &str) -> String {
-        let mut psql = Command::new(program("psql"));
-        psql.args(["--no-psqlrc", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--quiet"]);
-        psql.args(["--host=127.0.0.1", &format!("--port={}", self.port), "--username=postgres", database]);
-        run(psql.args(["--command", statement]).env("PGPASSWORD", PASSWORD)).trim_end().to_owned()
+        run(&mut self.psql(database, statement)).trim_end().to_owned()
     }
 
     /// Shuts down as an operator does: sessions are cut, everything is written.
@@ -166,10 +170,49 @@ impl Postgres {
         frozen
     }
 
+    fn psql(&self, database: &str, statement: &str) -> Command {
+        let mut psql = Command::new(program("psql"));
+        psql.args(["--no-psqlrc", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--quiet"]);
+        psql.args(["--host=127.0.0.1", &format!("--port={}", self.port), "--username=postgres", database]);
+        psql.args(["--command", statement]).env("PGPASSWORD", PASSWORD);
+        psql
+    }
+
+    /// From now on every commit waits for a standby that is not there.
+    pub fn lose_standby(&self) {
+        self.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'away'");
+        self.sql("postgres", "SELECT pg_reload_conf()");
+        let started = Instant::now();
+        // All processes of the server have heard of it when one hangs.
+        while self.hanging("postgres") == 0 {
+            assert!(started.elapsed() < PATIENCE, "commits do not wait for a standby");
+            let written = "SELECT pg_logical_emit_message(true, 'test', '')";
+            let mut psql = self.psql("postgres", written).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            while psql.try_wait().unwrap().is_none() && self.hanging("postgres") == 0 {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            // The server does not notice that it has gone.
+            let _ = psql.kill();
+            psql.wait().unwrap();
+        }
+    }
+
+    /// Ends that: every commit that hangs is done.
+    pub fn regain_standby(&self) {
+        self.sql("postgres", "ALTER SYSTEM RESET synchronous_standby_names");
+        self.sql("postgres", "SELECT pg_reload_conf()");
+    }
+
+    /// How many sessions of a role hang in a commit, because of a standby.
+    pub fn hanging(&self, role: &str) -> usize {
+        let them = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+        self.sql("postgres", &format!("SELECT count(*) {them} AND usename = '{role}'")).parse().unwrap()
+    }
+
     fn try_start(&mut self) -> bool {
         let data = self.folder.path().join("data");
         let _ = std::fs::remove_file(data.join("postmaster.pid"));
-        let server = as_its_user("postgres");
+        let server = under(&self.inside, "postgres");
         let mut keeper = Command::new("sh");
         keeper.args(["-c", KEEPER, "keeper"]).arg(self.folder.path());
         keeper.arg(server.get_program()).args(server.get_args());
@@ -258,11 +301,19 @@ fn run(command: &mut Command) -> String {
 
 /// A program of the server, to be run as a user that it accepts.
 fn as_its_user(name: &str) -> Command {
-    if !is_root() {
-        return Command::new(program(name));
+    under(&[], name)
+}
+
+/// The same, under other programs.
+fn under(programs: &[String], name: &str) -> Command {
+    let mut line: Vec<PathBuf> = Vec::new();
+    if is_root() {
+        line.extend(["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"].map(PathBuf::from));
     }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]).arg(program(name));
+    line.extend(programs.iter().map(PathBuf::from));
+    line.push(program(name));
+    let mut command = Command::new(&line[0]);
+    command.args(&line[1..]);
     command
 }
 
