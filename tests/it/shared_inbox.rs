@@ -1,7 +1,10 @@
 //! `inbox.store = "postgres"`: what holds for several receivers on one database, and for that database.
 
+#[cfg(target_os = "linux")]
+mod clock;
 mod database;
 mod receivers;
+mod standby;
 mod under_load;
 
 use crate::support::erp::{Erp, Received};

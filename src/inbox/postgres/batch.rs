@@ -24,6 +24,14 @@ use super::{DEAD, DONE, PENDING};
 /// What a batch holds at the most. Less than what the numbers of events leave room for.
 pub(super) const MOST: usize = 256;
 
+/// Begins a transaction. Each of its statements has to see what was committed before it, above all while a lock
+/// was waited for.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/// Begins one that nobody waits for: not for a disk, and not for a standby that is away. Others may wait for
+/// what it locks, but never for long.
+pub(super) const BEGIN_LIGHTLY: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = off";
+
 /// Failures that are kept of each delivery.
 const FAILURES_KEPT: i64 = 50;
 
@@ -158,7 +166,7 @@ pub(super) async fn commit(
     // Sent in this order, and all of it before the first answer is there.
     let ((), (), (mut stored, latest), (), ended, (), (), refused, (), ()) = tokio::try_join!(
         biased;
-        db.batch_execute("BEGIN"),
+        db.batch_execute(BEGIN),
         lock_lanes(db, &lock, lanes.collect()),
         store_rows(db, &store, rows, latest),
         add_deliveries(db, &deliver, rows),
@@ -346,7 +354,7 @@ const FINISH: &str = "\
               AS a (handler, lane, token, event, state, pause, status, attempt, took, reason)
         WHERE c.handler = a.handler AND c.lane = a.lane AND c.token = a.token RETURNING a.*
     ), ended AS (
-        UPDATE deliveries d SET state = o.state, status = o.status, attempts = o.attempt, changed = now(),
+        UPDATE deliveries d SET state = o.state, status = o.status, attempts = o.attempt, ends = 0, changed = now(),
                due = CASE WHEN EXISTS (SELECT 1 FROM deliveries e WHERE e.handler = o.handler AND e.lane = o.lane
                                        AND e.state = 0 AND e.event < o.event)
                           THEN NULL ELSE now() + o.pause * interval '1 microsecond' END
@@ -422,9 +430,10 @@ async fn forget_failures(db: &ClientWrapper, forget: &Statement, ends: &[&End]) 
 }
 
 /// Makes the first pending delivery of each lane due, if it is not yet. Its time begins now, however long
-/// it has waited for those before it.
-const ADVANCE: &str = "\
-    UPDATE deliveries d SET due = now(), since = CASE d.attempts WHEN 0 THEN now() ELSE d.since END
+/// it has waited for those before it. That it has changed says by which clock it is due (see [`super::clock`]).
+pub(super) const ADVANCE: &str = "\
+    UPDATE deliveries d SET due = now(), changed = now(),
+                            since = CASE d.attempts WHEN 0 THEN now() ELSE least(d.since, now()) END
     FROM unnest($1::text[], $2::bigint[]) AS of (handler, lane),
          LATERAL (SELECT p.event FROM deliveries p WHERE p.handler = of.handler AND p.lane = of.lane AND p.state = 0
                   ORDER BY p.event LIMIT 1) AS first
@@ -433,27 +442,27 @@ const ADVANCE: &str = "\
 async fn advance_ended(db: &ClientWrapper, advance: &Statement, ends: &[&End]) -> Result<(), Error> {
     let over = ends.iter().filter(|end| !matches!(end.finish, Finish::Retry { .. }));
     let lanes: Vec<_> = over.map(|end| (end.claim.handler.as_str(), end.claim.lane)).collect();
-    advance_lanes(db, advance, &lanes).await
+    advance_lanes(db, advance, &lanes).await.map(drop)
 }
 
-async fn advance_lanes(db: &ClientWrapper, advance: &Statement, of: &[(&str, i64)]) -> Result<(), Error> {
+async fn advance_lanes(db: &ClientWrapper, advance: &Statement, of: &[(&str, i64)]) -> Result<u64, Error> {
     if of.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let handlers: Vec<_> = of.iter().map(|(handler, _)| *handler).collect();
     let lanes: Vec<_> = of.iter().map(|(_, lane)| *lane).collect();
-    db.execute(advance, &[&handlers, &lanes]).await.map(drop)
+    db.execute(advance, &[&handlers, &lanes]).await
 }
 
-/// Begins a transaction on a lane by itself: nobody else changes it until that is over.
-pub(super) async fn begin(db: &ClientWrapper, lane: i64) -> Result<(), Error> {
-    db.batch_execute("BEGIN").await?;
+/// Begins a transaction on lanes by themselves: nobody else changes them until that is over.
+pub(super) async fn begin(db: &ClientWrapper, lanes: Vec<i64>) -> Result<(), Error> {
+    db.batch_execute(BEGIN).await?;
     let lock = db.prepare_cached(LOCK).await?;
-    lock_lanes(db, &lock, vec![lane]).await
+    lock_lanes(db, &lock, lanes).await
 }
 
-/// See [`ADVANCE`].
-pub(super) async fn advance(db: &ClientWrapper, handler: &str, lane: i64) -> Result<(), Error> {
+/// See [`ADVANCE`]. Returns how many deliveries that are.
+pub(super) async fn advance(db: &ClientWrapper, handler: &str, lane: i64) -> Result<u64, Error> {
     let advance = db.prepare_cached(ADVANCE).await?;
     advance_lanes(db, &advance, &[(handler, lane)]).await
 }

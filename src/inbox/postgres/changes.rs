@@ -31,7 +31,7 @@ pub(super) async fn deliver(
     only: Option<State>,
 ) -> Result<usize, Error> {
     let Some(lane) = lane_of(db, event).await? else { return Ok(0) };
-    batch::begin(db, lane).await?;
+    batch::begin(db, vec![lane]).await?;
     // Or retention could remove it meanwhile.
     let there = db.query_opt("SELECT 1 FROM events WHERE number = $1 FOR SHARE", &[&event]).await?;
     let statement = "SELECT handler, state FROM deliveries WHERE event = $1";
@@ -52,7 +52,8 @@ pub(super) async fn deliver(
             continue;
         }
         changed += match state {
-            State::Pending => hurry(db, event, &name).await?,
+            // If it can never become due by itself (see `mend`), it is now.
+            State::Pending => hurry(db, event, &name).await? + batch::advance(db, &name, lane).await?,
             _ => again(db, event, &name, lane).await?,
         };
     }
@@ -62,7 +63,8 @@ pub(super) async fn deliver(
 
 /// Makes a delivery that waits for its next attempt due at once. Only the first of a lane has a due time.
 async fn hurry(db: &ClientWrapper, event: i64, handler: &str) -> Result<u64, Error> {
-    let statement = "UPDATE deliveries SET due = now() WHERE event = $1 AND handler = $2 AND due > now()";
+    let statement =
+        "UPDATE deliveries SET due = now(), changed = now() WHERE event = $1 AND handler = $2 AND due > now()";
     db.execute(statement, &[&event, &handler]).await
 }
 
@@ -88,7 +90,7 @@ pub(super) async fn discard(db: &ClientWrapper, event: i64) -> Result<usize, Err
                          ON CONFLICT (event) DO UPDATE SET at = excluded.at";
         return db.execute(statement, &[&event]).await.map(|bodies| usize::try_from(bodies).unwrap_or_default());
     };
-    batch::begin(db, lane).await?;
+    batch::begin(db, vec![lane]).await?;
     let statement = "UPDATE deliveries SET state = 3, due = NULL, changed = now()
                      WHERE event = $1 AND state IN (0, 2) RETURNING handler";
     let discarded = db.query(statement, &[&event]).await?;
@@ -140,7 +142,7 @@ pub(super) async fn sweep(db: &ClientWrapper, from: i64, overdue: Overdue) -> Re
                                               ORDER BY number LIMIT $2) AS step ORDER BY number DESC LIMIT 1";
     let Some(last) = db.query_opt(step, &[&from, &SWEEP_STEP]).await? else { return Ok(NOTHING) };
     let (to, received): (i64, Timestamp) = (last.get(0), last.get(1));
-    db.batch_execute("BEGIN").await?;
+    db.batch_execute(batch::BEGIN).await?;
     if !db.query_one("SELECT pg_try_advisory_xact_lock($1)", &[&SWEEPING]).await?.get::<_, bool>(0) {
         db.batch_execute("ROLLBACK").await?;
         return Ok(NOTHING);

@@ -1,9 +1,14 @@
 //! Statements on deliveries: what is due, who works on it, how far it is.
 
+use std::time::Instant;
+
 use deadpool_postgres::ClientWrapper;
 use jiff::{SignedDuration, Timestamp};
-use tokio_postgres::{Error, Row};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Error, Row, Statement};
 
+use super::clock::{Clock, Reading};
+use super::held::Owned;
 use super::{batch, state};
 use crate::event::Event;
 use crate::inbox::{Claim, Due, EventKey, Standing};
@@ -30,7 +35,10 @@ const CLAIM: &str = "\
 const CLAIMED: &str = "\
     WITH heads AS (
         SELECT first.event, e.key, e.id, first.attempts,
-               (extract(epoch FROM now() - first.since) * 1000000)::bigint AS age, octet_length(e.body) AS size, c.lane,
+               (extract(epoch FROM now() - first.since
+                                   - coalesce((SELECT sum(j.later - j.earlier) FROM jumps j
+                                               WHERE j.later > first.since AND j.later <= now()), interval '0'))
+                * 1000000)::bigint AS age, octet_length(e.body) AS size, c.lane,
                e.format, first.round, first.ends
         FROM claims c, LATERAL (SELECT d.event, d.attempts, d.since, d.due, d.round, d.ends FROM deliveries d
                                 WHERE d.handler = c.handler AND d.lane = c.lane AND d.state = 0
@@ -60,41 +68,58 @@ pub(super) struct Claimant<'a> {
     pub(super) until: Option<Timestamp>,
 }
 
+/// Begins the transaction that claims. It outlives a crash of the database, after which others would start what is
+/// worked on here, but it waits for no standby: one that is away would let nobody work, and a claim that is made
+/// long after it was given up is nobody's.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = local";
+
 /// Claims up to `most` deliveries of `handler` that are due.
-pub(super) async fn claim(db: &ClientWrapper, handler: &str, most: usize, by: &Claimant<'_>) -> Result<Due, Error> {
+pub(super) async fn claim(
+    db: &ClientWrapper,
+    handler: &str,
+    most: usize,
+    by: &Claimant<'_>,
+    clock: &Clock,
+) -> Result<Due, Error> {
     let claim = db.prepare_cached(CLAIM).await?;
     let claimed = db.prepare_cached(CLAIMED).await?;
     let next = db.prepare_cached(NEXT).await?;
+    let time = db.prepare_cached("SELECT clock_timestamp()").await?;
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     let until = by.until.map_or(0, |until| {
         let wait = until.duration_since(Timestamp::now()).as_micros();
         i64::try_from(wait).unwrap_or(EVER).clamp(0, EVER)
     });
+    let asked = Instant::now();
     // Sent in this order, and all of it before the first answer is there.
-    let ((), _, heads, next, ()) = tokio::try_join!(
+    let ((), _, heads, next, said, ()) = tokio::try_join!(
         biased;
-        db.batch_execute("BEGIN"),
+        db.batch_execute(BEGIN),
         async { db.execute(&claim, &[&handler, &most, &by.busy, &by.receiver, &by.token, &until]).await },
         async { db.query(&claimed, &[&handler, &by.token, &until]).await },
         async { db.query_opt(&next, &[&handler, &by.busy]).await },
+        async { db.query_one(&time, &[]).await },
         db.batch_execute("COMMIT"),
     )?;
+    let ahead = clock.ahead(&Reading { asked, answered: Instant::now(), said: said.get(0) });
     let now = Timestamp::now();
     Ok(Due {
-        claims: heads.iter().map(|head| read_claim(handler, head, now)).collect(),
+        claims: heads.iter().map(|head| read_claim(handler, head, now, ahead)).collect(),
         next: next.map(|row| now.saturating_add(SignedDuration::from_micros(row.get(0))).unwrap_or(now)),
     })
 }
 
-/// The database has a clock of its own; the claim's times are by ours, on which it is `now`.
-fn read_claim(handler: &str, row: &Row, now: Timestamp) -> Claim {
+/// The database has a clock of its own, which may be `ahead` of how much time has passed; the claim's times are by
+/// ours, on which it is `now`.
+fn read_claim(handler: &str, row: &Row, now: Timestamp, ahead: SignedDuration) -> Claim {
+    let age = (SignedDuration::from_micros(row.get(4)) - ahead).max(SignedDuration::ZERO);
     Claim {
         event: row.get(0),
         key: key(row, 1),
         id: row.get(2),
         handler: handler.to_owned(),
         attempts: u32::try_from(row.get::<_, i32>(3)).unwrap_or_default(),
-        since: now.saturating_sub(SignedDuration::from_micros(row.get(4))).unwrap_or(now),
+        since: now.saturating_sub(age).unwrap_or(now),
         size: usize::try_from(row.get::<_, i32>(5)).unwrap_or_default(),
         lane: row.get(6),
         format: Format::from_name(row.get(7)).unwrap_or(Format::Json),
@@ -149,7 +174,40 @@ fn envelope(row: &Row) -> Envelope {
 /// Gives a claim back.
 pub(super) async fn release(db: &ClientWrapper, handler: &str, lane: i64, token: i64) -> Result<(), Error> {
     let statement = "DELETE FROM claims WHERE handler = $1 AND lane = $2 AND token = $3";
-    db.execute(&db.prepare_cached(statement).await?, &[&handler, &lane, &token]).await.map(drop)
+    lightly(db, &db.prepare_cached(statement).await?, &[&handler, &lane, &token]).await.map(drop)
+}
+
+/// Notes that the attempt that a claim was made for begins; returns whether the claim still is ours.
+pub(super) async fn begin(db: &ClientWrapper, claim: &Claim, token: i64) -> Result<bool, Error> {
+    let statement = "UPDATE claims SET begun = $4 WHERE handler = $1 AND lane = $2 AND token = $3";
+    let statement = db.prepare_cached(statement).await?;
+    Ok(lightly(db, &statement, &[&claim.handler, &claim.lane, &token, &claim.event]).await? > 0)
+}
+
+/// Removes claims of `receiver`, within a transaction, but for those that somebody holds.
+pub(super) async fn remove(db: &ClientWrapper, receiver: &str, claims: &[Owned]) -> Result<u64, Error> {
+    let statement = "\
+        WITH free AS MATERIALIZED (
+            SELECT c.handler, c.lane FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS of (handler, lane, token)
+            JOIN claims c ON c.handler = of.handler AND c.lane = of.lane AND c.token = of.token
+            WHERE c.receiver = $1 FOR UPDATE OF c SKIP LOCKED
+        )
+        DELETE FROM claims c USING free f WHERE c.handler = f.handler AND c.lane = f.lane";
+    let handlers: Vec<_> = claims.iter().map(|claim| claim.handler.as_str()).collect();
+    let lanes: Vec<_> = claims.iter().map(|claim| claim.lane).collect();
+    let tokens: Vec<_> = claims.iter().map(|claim| claim.token).collect();
+    db.execute(statement, &[&receiver, &handlers, &lanes, &tokens]).await
+}
+
+/// Executes a statement in one round trip, without waiting for a disk or a standby.
+async fn lightly(db: &ClientWrapper, statement: &Statement, values: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
+    let ((), rows, ()) = tokio::try_join!(
+        biased;
+        db.batch_execute(batch::BEGIN_LIGHTLY),
+        async { db.execute(statement, values).await },
+        db.batch_execute("COMMIT"),
+    )?;
+    Ok(rows)
 }
 
 /// How far an event has come with each handler; `None` if there is no such event.
@@ -177,8 +235,8 @@ pub(super) async fn hurry(db: &ClientWrapper, key: EventKey) -> Result<(), Error
     let Some(event) = db.query_opt(&db.prepare_cached(statement).await?, &[&key.0.as_slice()]).await? else {
         return Ok(());
     };
-    batch::begin(db, event.get(1)).await?;
-    let statement = "UPDATE deliveries SET due = now() WHERE event = $1 AND due > now()";
+    batch::begin(db, vec![event.get(1)]).await?;
+    let statement = "UPDATE deliveries SET due = now(), changed = now() WHERE event = $1 AND due > now()";
     db.execute(&db.prepare_cached(statement).await?, &[&event.get::<_, i64>(0)]).await?;
     batch::end(db).await
 }
@@ -196,7 +254,7 @@ pub(super) async fn lanes(db: &ClientWrapper, handler: &str, most: usize) -> Res
 /// whoever does that says when they are due.
 pub(super) async fn hurry_handler(db: &ClientWrapper, handler: &str) -> Result<usize, Error> {
     let statement = "\
-        UPDATE deliveries d SET due = now()
+        UPDATE deliveries d SET due = now(), changed = now()
         FROM (SELECT event, handler FROM deliveries WHERE handler = $1 AND due > now()
               ORDER BY due LIMIT $2 FOR UPDATE SKIP LOCKED) AS waiting
         WHERE d.event = waiting.event AND d.handler = waiting.handler";

@@ -1,19 +1,15 @@
 //! What this process works on: the claims that it believes to be its own.
 //!
 //! The database says who owns a lane; this says which attempts go on here, also when the database has
-//! given their lane to somebody else. And it remembers claims that were given up without the database
-//! having heard of it.
+//! given their lane to somebody else. And it knows which claims of this receiver in the database nobody here
+//! knows: one that was under way when its connection broke may become real at any time later.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
 use crate::inbox::{Claim, Due};
-
-/// How often the database is told of a claim that was given up: one that was under way when the
-/// connection broke may become real a little later.
-const TOLD: u8 = 30;
 
 /// Claims of this process.
 #[derive(Clone, Default)]
@@ -23,8 +19,8 @@ pub(super) struct Held(Arc<Mutex<Inside>>);
 struct Inside {
     /// By handler and lane.
     lanes: HashMap<(String, i64), Mine>,
-    /// Tokens whose claims are to be removed, and how often that is still to be said.
-    dropped: Vec<(i64, u8)>,
+    /// The tokens of claims that are being made.
+    making: HashSet<i64>,
 }
 
 #[derive(Clone, Copy)]
@@ -34,11 +30,37 @@ struct Mine {
     perhaps_ended: bool,
 }
 
-/// A number that no other claim has.
-pub(super) fn token() -> i64 {
-    // A part of each half is not random; where it is, the other half is.
-    let (one, other) = Uuid::new_v4().as_u64_pair();
-    i64::from_be_bytes((one ^ other).to_be_bytes())
+/// A claim as the database has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Owned {
+    pub(super) handler: String,
+    pub(super) lane: i64,
+    pub(super) token: i64,
+}
+
+/// A claim that is being made. Dropped, it was given up, whatever becomes of it in the database.
+pub(super) struct Making<'a> {
+    held: &'a Held,
+    token: i64,
+}
+
+impl Making<'_> {
+    /// A number that no other claim has.
+    pub(super) fn token(&self) -> i64 {
+        self.token
+    }
+
+    /// It was made.
+    pub(super) fn made(self, due: &Due) {
+        let mine = Mine { token: self.token, perhaps_ended: false };
+        self.held.inside().lanes.extend(due.claims.iter().map(|claim| (place(claim), mine)));
+    }
+}
+
+impl Drop for Making<'_> {
+    fn drop(&mut self) {
+        self.held.inside().making.remove(&self.token);
+    }
 }
 
 impl Held {
@@ -47,10 +69,24 @@ impl Held {
         self.inside().lanes.keys().filter(|(by, _)| by == handler).map(|(_, lane)| *lane).collect()
     }
 
-    /// Notes what was claimed.
-    pub(super) fn add(&self, due: &Due, token: i64) {
-        let mine = Mine { token, perhaps_ended: false };
-        self.inside().lanes.extend(due.claims.iter().map(|claim| (place(claim), mine)));
+    /// Begins to make a claim. To be called before the database hears of its token.
+    pub(super) fn making(&self) -> Making<'_> {
+        // A part of each half is not random; where it is, the other half is.
+        let (one, other) = Uuid::new_v4().as_u64_pair();
+        let token = i64::from_be_bytes((one ^ other).to_be_bytes());
+        self.inside().making.insert(token);
+        Making { held: self, token }
+    }
+
+    /// Those of the claims, which the database has as those of this receiver, that nobody here knows. They were
+    /// given up, and nobody will know them again: a claim is known before it is in the database.
+    pub(super) fn strangers(&self, mut found: Vec<Owned>) -> Vec<Owned> {
+        let inside = self.inside();
+        found.retain(|Owned { handler, lane, token }| {
+            let held = inside.lanes.get(&(handler.clone(), *lane)).is_some_and(|mine| mine.token == *token);
+            !held && !inside.making.contains(token)
+        });
+        found
     }
 
     /// The token of a claim.
@@ -80,25 +116,10 @@ impl Held {
         self.inside().lanes.remove(&place(claim)).map(|mine| mine.token)
     }
 
-    /// The database is to be told that the claims with this token are over.
-    pub(super) fn drop_token(&self, token: i64) {
-        self.inside().dropped.push((token, TOLD));
-    }
-
-    /// What the database is to be told.
-    pub(super) fn dropped(&self) -> Vec<i64> {
-        self.inside().dropped.iter().map(|(token, _)| *token).collect()
-    }
-
-    /// The database was told.
-    pub(super) fn forget(&self, told: &[i64]) {
-        let mut inside = self.inside();
-        for (token, times) in &mut inside.dropped {
-            if told.contains(token) {
-                *times -= 1;
-            }
-        }
-        inside.dropped.retain(|(_, times)| *times > 0);
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        let inside = self.inside();
+        inside.lanes.is_empty() && inside.making.is_empty()
     }
 
     fn inside(&self) -> MutexGuard<'_, Inside> {

@@ -3,7 +3,8 @@
 //! `writer` commits whatever is waiting in one transaction, and `batch` holds its statements and says
 //! how the order is kept across receivers. `claims` is what is due, `presence` who is at work and what
 //! becomes of the work of one that is not: a receiver's claims end with its lease, and `presence` says why
-//! it is a lease and no lock of a session. `changes` and `views` are what people do and look at.
+//! it is a lease and no lock of a session. `changes` and `views` are what people do and look at. `clock` and `mend`
+//! see to it that what waits does not wait for ever.
 //!
 //! Nothing here waits without end. Getting a connection, each statement and each lock has its time, on
 //! both sides of the connection; only a commit that waits for a standby is left to the server, since it
@@ -12,10 +13,14 @@
 mod batch;
 mod changes;
 mod claims;
+mod clock;
 mod held;
+mod mend;
 mod notes;
 mod open;
 mod presence;
+#[cfg(test)]
+mod tests;
 mod views;
 mod writer;
 
@@ -37,6 +42,7 @@ use crate::dispatch::Route;
 use crate::event::Event;
 use crate::postgres::{Database, Failure, Pool, within};
 use batch::{End, Row};
+use clock::Clock;
 use held::Held;
 use writer::{Work, Writer};
 
@@ -48,6 +54,9 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// The same for what people do and look at.
 const PATIENT: Duration = Duration::from_secs(60);
+
+/// Steps of one call of `mend`.
+const MENDING_STEPS: usize = 5;
 
 /// Connections of one receiver, beside that of the writer and that of the heartbeat.
 const CONNECTIONS: usize = 6;
@@ -100,9 +109,12 @@ struct Postgres {
     /// The name this receiver goes by among the others.
     receiver: String,
     held: Held,
+    clock: Clock,
     heartbeat: Mutex<JoinSet<()>>,
     /// Where the next sweep goes on.
     swept_to: Mutex<i64>,
+    /// Where the next look for lanes that stand still goes on.
+    mended_to: Mutex<mend::Place>,
     refused_space: Space,
     refused: Mutex<Option<Counted>>,
 }
@@ -118,8 +130,11 @@ struct Counted {
 /// Does something on a connection of the pool, within a time. If it fails, the connection is closed, and
 /// with it a transaction that was begun.
 macro_rules! on_connection {
-    ($inbox:expr, $limit:expr, $db:ident => $work:expr) => {{
-        let connection = $inbox.pool.get().await?;
+    ($inbox:expr, $limit:expr, $db:ident => $work:expr) => {
+        on_connection!(get of $inbox, $limit, $db => $work)
+    };
+    ($get:ident of $inbox:expr, $limit:expr, $db:ident => $work:expr) => {{
+        let connection = $inbox.pool.$get().await?;
         let $db = &*connection;
         let value = within($limit, $work).await?;
         connection.give_back();
@@ -132,12 +147,13 @@ impl Postgres {
         let pool = |most| database.pool(most, open::SETUP);
         let (shared, own) = (pool(CONNECTIONS), pool(1));
         open::prepare(&shared, purpose, &database.place()).await?;
-        let (receiver, held) = (presence::name(), Held::default());
+        let (receiver, held, clock) = (presence::name(), Held::default(), Clock::default());
         let mut heartbeat = JoinSet::new();
         if purpose == Purpose::Serve {
             // There before it claims anything.
-            presence::once(&own, &receiver, &held).await?;
-            heartbeat.spawn(presence::beat(own, receiver.clone(), held.clone()));
+            presence::once(&own, &receiver, &held, &clock).await?;
+            heartbeat.spawn(presence::beat(own, receiver.clone(), held.clone(), clock.clone()));
+            heartbeat.spawn(clock::follow(shared.clone(), clock.clone()));
         }
         let writer = Writer::start(pool(1));
         Ok(Self {
@@ -145,12 +161,26 @@ impl Postgres {
             writer,
             receiver,
             held,
+            clock,
             heartbeat: Mutex::new(heartbeat),
             swept_to: Mutex::new(0),
+            mended_to: Mutex::new(mend::FIRST),
             refused_space,
             refused: Mutex::default(),
         })
     }
+}
+
+/// The same for what has to be durable.
+macro_rules! durably {
+    ($inbox:expr, $limit:expr, $db:ident => $work:expr) => {
+        on_connection!(get_to_commit of $inbox, $limit, $db => $work)
+    };
+}
+
+/// The database no longer has the claim as ours.
+fn taken_over() -> InboxError {
+    InboxError::Failed("another receiver has taken over this order or shipment".to_owned())
 }
 
 impl Postgres {
@@ -162,16 +192,13 @@ impl Postgres {
         except: &[i64],
         until: Option<Timestamp>,
     ) -> Result<Due, InboxError> {
-        let mut busy = self.held.lanes(handler);
+        let (making, mut busy) = (self.held.making(), self.held.lanes(handler));
         busy.extend(except);
-        let by = claims::Claimant { receiver: &self.receiver, token: held::token(), busy, until };
-        let claimed = async { Ok(on_connection!(self, LIMIT, db => claims::claim(db, handler, most, &by))) }.await;
-        match &claimed {
-            Ok(due) => self.held.add(due, by.token),
-            // It may have been done all the same.
-            Err(_) => self.held.drop_token(by.token),
-        }
-        claimed
+        let by = claims::Claimant { receiver: &self.receiver, token: making.token(), busy, until };
+        // If it is given up, it may be made all the same: the heartbeat sees that nobody knows it.
+        let due = on_connection!(self, LIMIT, db => claims::claim(db, handler, most, &by, &self.clock));
+        making.made(&due);
+        Ok(due)
     }
 
     /// What the refused bodies take: counted now and then, since others refuse too, and people decide.
@@ -235,13 +262,19 @@ impl Inbox for Postgres {
     }
 
     async fn hurry_handler(&self, handler: &str) -> Result<usize, InboxError> {
-        Ok(on_connection!(self, LIMIT, db => claims::hurry_handler(db, handler)))
+        Ok(durably!(self, LIMIT, db => claims::hurry_handler(db, handler)))
     }
 
     async fn load(&self, claim: &Claim) -> Result<Event, InboxError> {
         let token = self.held.token(claim).unwrap_or_default();
         let event = on_connection!(self, LIMIT, db => claims::load(db, claim, token));
-        event.ok_or_else(|| InboxError::Failed("another receiver has taken over this order or shipment".to_owned()))
+        event.ok_or_else(taken_over)
+    }
+
+    async fn begin(&self, claim: &Claim) -> Result<(), InboxError> {
+        let token = self.held.token(claim).unwrap_or_default();
+        let ours = on_connection!(self, LIMIT, db => claims::begin(db, claim, token));
+        ours.then_some(()).ok_or_else(taken_over)
     }
 
     async fn finish(&self, claim: &Claim, finish: Finish, took: Duration) -> Result<(), InboxError> {
@@ -271,8 +304,9 @@ impl Inbox for Postgres {
             Ok(())
         }
         .await;
-        if released.is_err() {
-            self.held.drop_token(token);
+        if let Err(error) = released {
+            // Nobody here knows it any more: the heartbeat removes it.
+            tracing::debug!(%error, id = ?claim.id, "cannot give a claim back at once");
         }
     }
 
@@ -282,13 +316,13 @@ impl Inbox for Postgres {
     }
 
     async fn hurry(&self, key: EventKey) -> Result<(), InboxError> {
-        on_connection!(self, LIMIT, db => claims::hurry(db, key));
+        durably!(self, LIMIT, db => claims::hurry(db, key));
         Ok(())
     }
 
     async fn sweep(&self, overdue: Overdue) -> Result<Swept, InboxError> {
         let from = *self.swept_to.lock().unwrap_or_else(PoisonError::into_inner);
-        let (swept, to) = on_connection!(self, PATIENT, db => changes::sweep(db, from, overdue));
+        let (swept, to) = durably!(self, PATIENT, db => changes::sweep(db, from, overdue));
         *self.swept_to.lock().unwrap_or_else(PoisonError::into_inner) = to;
         Ok(swept)
     }
@@ -308,23 +342,41 @@ impl Inbox for Postgres {
     }
 
     async fn deliver(&self, event: i64, handler: Option<&str>, only: Option<State>) -> Result<usize, InboxError> {
-        Ok(on_connection!(self, LIMIT, db => changes::deliver(db, event, handler, only)))
+        Ok(durably!(self, LIMIT, db => changes::deliver(db, event, handler, only)))
     }
 
     async fn accept(&self, event: i64, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {
         // Two transactions: in between it is there twice, never not at all.
         let key = incoming.key;
         let receipt = self.store(incoming, routes).await?;
-        on_connection!(self, LIMIT, db => changes::replace_refused(db, event, key));
+        durably!(self, LIMIT, db => changes::replace_refused(db, event, key));
         Ok(receipt)
     }
 
     async fn discard(&self, event: i64) -> Result<usize, InboxError> {
-        Ok(on_connection!(self, LIMIT, db => changes::discard(db, event)))
+        Ok(durably!(self, LIMIT, db => changes::discard(db, event)))
+    }
+
+    async fn mend(&self) -> Result<Vec<(String, String)>, InboxError> {
+        let mut from = self.mended_to.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut mended = Vec::new();
+        for _ in 0..MENDING_STEPS {
+            let (standing, next) = on_connection!(self, LIMIT, db => mend::look(db, &from));
+            for some in standing.chunks(batch::MOST) {
+                mended.extend(durably!(self, LIMIT, db => mend::mend(db, some)));
+            }
+            let complete = next.is_none();
+            from = next.unwrap_or(mend::FIRST);
+            self.mended_to.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&from);
+            if complete {
+                break;
+            }
+        }
+        Ok(mended)
     }
 
     async fn note(&self, name: &str, at: Timestamp) -> Result<(), InboxError> {
-        on_connection!(self, LIMIT, db => notes::write(db, name, at));
+        durably!(self, LIMIT, db => notes::write(db, name, at));
         Ok(())
     }
 
@@ -337,7 +389,7 @@ impl Inbox for Postgres {
     }
 
     async fn probe(&self) -> Result<(), InboxError> {
-        on_connection!(self, LIMIT, db => changes::probe(db));
+        durably!(self, LIMIT, db => changes::probe(db));
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, bail, ensure};
 use deadpool_postgres::ClientWrapper;
 
+use super::batch::BEGIN;
 use super::{LIMIT, SCHEMA};
 use crate::inbox::{NoInbox, Purpose};
 use crate::postgres::{Failure, Pool, within};
@@ -19,16 +20,25 @@ const OLDEST: i32 = 130_000;
 /// Whoever changes the schema holds this lock (of PostgreSQL, by number) until it has committed.
 const MIGRATING: i64 = 0x7472_6164_6563_6c64;
 
-/// What is set on every connection.
+/// What is set on every connection, beside what [`Database::pool`](crate::postgres::Database::pool) sets.
 ///
 /// The statements are made for their indexes; without the other ways the planner cannot choose one that
 /// was right for yesterday's size of a table. The time-outs free what a receiver that stalls holds. What
-/// commits wait for is held on to, so that nobody turns it off under a connection in use.
+/// commits wait for is held on to, so that nobody turns it off under a connection in use. What a policy hides is
+/// an error instead of an event that is missing. Without foreign keys (`replica`), a claim could be made by a
+/// receiver that is not there: who may not change that gets no connection.
+///
+/// Left alone is what nothing here goes by: values cross in binary, so neither the time zone nor the styles of
+/// dates, intervals, bytes and floats matter, and the encoding is a part of the log-in.
 pub(super) const SETUP: &str = "\
     SET search_path = tradecloud_inbox; \
     SET statement_timeout = '10s'; SET lock_timeout = '8s'; SET idle_in_transaction_session_timeout = '10s'; \
     SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
+    SET enable_indexscan = on; SET enable_indexonlyscan = on; SET enable_nestloop = on; \
     SET jit = off; SET plan_cache_mode = force_generic_plan; \
+    SET row_security = off; SET default_table_access_method = heap; \
+    SELECT set_config('session_replication_role', 'origin', false) \
+    FROM current_setting('session_replication_role') AS held WHERE held <> 'origin'; \
     SELECT set_config('synchronous_commit', CASE held WHEN 'off' THEN 'on' ELSE held END, false) \
     FROM current_setting('synchronous_commit') AS held";
 
@@ -72,18 +82,26 @@ async fn judge(db: &ClientWrapper, purpose: Purpose) -> Result<anyhow::Result<()
     let row = db
         .query_one(
             "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),
-                    current_setting('fsync')::boolean, current_setting('transaction_read_only')::boolean",
+                    current_setting('fsync')::boolean, current_setting('transaction_read_only')::boolean,
+                    pg_is_in_recovery(), current_setting('transaction_isolation')",
             &[],
         )
         .await?;
     let (version, encoding): (i32, String) = (row.get(0), row.get(1));
-    let (fsync, read_only): (bool, bool) = (row.get(2), row.get(3));
+    let (fsync, read_only, standby): (bool, bool, bool) = (row.get(2), row.get(3), row.get(4));
+    let isolation: String = row.get(5);
     Ok((|| {
         ensure!(version >= OLDEST, "the server is older than PostgreSQL {}", OLDEST / 10_000);
         ensure!(encoding == "UTF8", "the database is in {encoding}. Make one with ENCODING 'UTF8'");
         if purpose == Purpose::Serve {
             ensure!(fsync, "the server runs with fsync = off: it could lose what it says is safe. Turn it on");
-            ensure!(!read_only, "it is read-only. Is this a standby? Give the URL of the primary");
+            ensure!(!standby, "it is read-only: this is a standby. Give the URL of the primary");
+            ensure!(
+                !read_only,
+                "it is read-only: default_transaction_read_only is on. Turn it off, if nobody needs it"
+            );
+            // The order of a lane rests on seeing what was committed while its lock was waited for.
+            ensure!(isolation == "read committed", "transactions are {isolation}, which they were told not to be");
         }
         Ok(())
     })())
@@ -105,7 +123,7 @@ async fn version(db: &ClientWrapper) -> Result<i32, tokio_postgres::Error> {
 /// Brings the schema to this program's version, in one transaction; one receiver after the other, if
 /// several start at once.
 async fn migrate(db: &ClientWrapper) -> Result<anyhow::Result<()>, tokio_postgres::Error> {
-    db.batch_execute("BEGIN").await?;
+    db.batch_execute(BEGIN).await?;
     db.query_one("SELECT pg_advisory_xact_lock($1)", &[&MIGRATING]).await?;
     let found = version(db).await?;
     if found > VERSION {

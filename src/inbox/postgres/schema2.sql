@@ -4,8 +4,14 @@
 -- somebody begins the delivery anew.
 ALTER TABLE deliveries ADD COLUMN ends int NOT NULL DEFAULT 0, ADD COLUMN round int NOT NULL DEFAULT 1;
 
--- Whether the attempt that it was made for has begun.
-ALTER TABLE claims ADD COLUMN begun boolean NOT NULL DEFAULT false;
+-- The event whose attempt has begun; NULL: none yet.
+ALTER TABLE claims ADD COLUMN begun bigint;
+
+-- When the clock was set forward: what waited at that moment has not waited for the time in between.
+CREATE TABLE jumps (
+    earlier timestamptz NOT NULL,
+    later   timestamptz NOT NULL
+);
 
 -- What is known of a refused body besides. Equal ones are one event: their key is the digest of the body, of where
 -- it was sent and of what was answered.

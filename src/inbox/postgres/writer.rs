@@ -161,7 +161,7 @@ async fn transaction(pool: &Pool, line: &mut Line, works: &[&Work]) -> Result<Ve
     let (open, latest) = (line.connection.take().filter(|db| !db.is_closed()), line.latest.take());
     let db = match open {
         Some(db) => db,
-        None => pool.get().await?,
+        None => pool.get_to_commit().await?,
     };
     let (mut rows, mut ends) = (Vec::new(), Vec::new());
     for work in works {

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use rstest::rstest;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::{at_work, ids, prepared};
 use crate::support::erp::{Answer, Erp};
-use crate::support::postgres::Postgres;
+use crate::support::postgres::{Postgres, ROLE};
 use crate::support::receiver::Receiver;
 use crate::support::sender::{message_id, order_event};
 
@@ -52,6 +53,57 @@ async fn a_message_that_comes_to_all_at_once_is_one_event_and_delivered_once() {
     let arrived = ids(&erp.received());
     assert_eq!(arrived.len(), 40, "delivered twice");
     assert_eq!(arrived.into_iter().collect::<BTreeSet<_>>(), events.iter().map(message_id).collect());
+}
+
+/// As where the database serves programs that need it.
+#[rstest]
+#[case("repeatable read")]
+#[case("serializable")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_isolation_is_usual_in_a_database_all_is_delivered_and_nothing_fails(#[case] isolation: &str) {
+    let erp = Erp::start();
+    let server = Postgres::shared();
+    let database = server.database();
+    let usual = format!("ALTER ROLE {ROLE} IN DATABASE {database} SET default_transaction_isolation = '{isolation}'");
+    server.sql(&database, &usual);
+    let mut receivers = prepared(2, &server.url(&database), &erp);
+    receivers.iter_mut().for_each(Receiver::restart);
+
+    let mut tasks = JoinSet::new();
+    for number in 0..4 {
+        let sender = receivers[number % 2].sender();
+        tasks.spawn(async move {
+            for event in 0..50 {
+                assert_eq!(sender.send(order_event(&(event % 5).to_string())).await.status, Some(202));
+            }
+        });
+    }
+    tasks.join_all().await;
+
+    erp.wait_until("all are delivered", |received| received.len() >= 200).await;
+    receivers[0].inbox_until(|events| events.iter().all(|event| event["state"] == "done")).await;
+    assert_eq!(erp.received().len(), 200);
+    for entry in receivers.iter().flat_map(Receiver::log) {
+        assert!(!entry.to_string().contains("could not serialize"), "{entry}");
+    }
+}
+
+#[tokio::test]
+async fn an_order_with_a_claim_that_nobody_knows_is_worked_on_within_seconds() {
+    let erp = Erp::start();
+    let server = Postgres::shared();
+    let database = server.database();
+    let mut receiver = prepared(1, &server.url(&database), &erp).remove(0);
+    receiver.restart();
+    erp.answer([Answer::status(503).after(Duration::from_secs(1))]);
+    assert_eq!(receiver.sender().send(order_event("1")).await.status, Some(202));
+    erp.wait_for(1).await;
+
+    // As a commit leaves it that hung when its connection was given up. (The attempt can no longer end.)
+    server.sql(&database, "UPDATE tradecloud_inbox.claims SET token = token - 1");
+
+    assert_eq!(receiver.sender().send(order_event("1")).await.status, Some(202));
+    receiver.inbox_until(|events| events.iter().all(|event| event["state"] == "done")).await;
 }
 
 #[tokio::test]
