@@ -137,7 +137,7 @@ impl Database {
         let others = u32::try_from(self.config.get_hosts().len().saturating_sub(1)).unwrap_or(u32::MAX);
         Pool {
             limit: CONNECT + NEXT_HOST.saturating_mul(others),
-            pool: pool.map_err(|error| Failure::Unreachable(error.to_string())).map(Arc::new),
+            connections: pool.map_err(|error| Failure::Unreachable(error.to_string())).map(Arc::new),
             left: Arc::default(),
         }
     }
@@ -154,7 +154,7 @@ impl fmt::Debug for Database {
 pub(crate) struct Pool {
     /// How long it may take to get one.
     limit: Duration,
-    pool: Result<Arc<deadpool_postgres::Pool>, Failure>,
+    connections: Result<Arc<deadpool_postgres::Pool>, Failure>,
     /// A connection was closed while it was busy: the server may be at it still.
     left: Arc<AtomicBool>,
 }
@@ -167,7 +167,7 @@ impl Pool {
     /// are in use for that long.
     pub(crate) async fn get(&self) -> Result<Connection, Failure> {
         // Around all of it: the pool's own limits leave out the set-up of a new connection.
-        match timeout(self.limit, self.pool.as_ref().map_err(Clone::clone)?.get()).await {
+        match timeout(self.limit, self.connections.as_ref().map_err(Clone::clone)?.get()).await {
             Ok(Ok(object)) => Ok(Connection { object: Some(object), left: Arc::clone(&self.left) }),
             Ok(Err(
                 PoolError::Backend(error) | PoolError::PostCreateHook(deadpool_postgres::HookError::Backend(error)),
@@ -202,7 +202,7 @@ impl Pool {
 
     /// Closes every connection; later calls fail.
     pub(crate) fn close(&self) {
-        if let Ok(pool) = &self.pool {
+        if let Ok(pool) = &self.connections {
             pool.close();
         }
     }

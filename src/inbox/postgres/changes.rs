@@ -70,8 +70,8 @@ async fn hurry(db: &ClientWrapper, event: i64, handler: &str) -> Result<u64, Err
 
 /// Begins a delivery anew. It takes its place in its lane by the order received.
 async fn again(db: &ClientWrapper, event: i64, handler: &str, lane: i64) -> Result<u64, Error> {
-    let statement = "UPDATE deliveries SET state = 0, attempts = 0, ends = 0, round = round + 1, since = now(), changed = now(), due = NULL,
-                            status = NULL WHERE event = $1 AND handler = $2";
+    let statement = "UPDATE deliveries SET state = 0, attempts = 0, ends = 0, round = round + 1, since = now(),
+                            changed = now(), due = NULL, status = NULL WHERE event = $1 AND handler = $2";
     let changed = db.execute(statement, &[&event, &handler]).await?;
     // A later one that was the first waits for this one from now on.
     let statement = "UPDATE deliveries SET due = NULL WHERE handler = $1 AND lane = $2 AND state = 0
