@@ -185,6 +185,18 @@ impl Postgres {
     }
 }
 
+/// The same for what has to be durable.
+macro_rules! durably {
+    ($inbox:expr, $limit:expr, $db:ident => $work:expr) => {
+        on_connection!(get_to_commit of $inbox, $limit, $db => $work)
+    };
+}
+
+/// The database no longer has the claim as ours.
+fn taken_over() -> InboxError {
+    InboxError::Failed("another receiver has taken over this order or shipment".to_owned())
+}
+
 impl Postgres {
     /// Claims what is due until then, of lanes that are not among `except`.
     async fn claim_due(
@@ -194,9 +206,8 @@ impl Postgres {
         except: &[i64],
         until: Option<Timestamp>,
     ) -> Result<Due, InboxError> {
-        let mut busy = self.held.lanes(handler);
+        let (making, mut busy) = (self.held.making(), self.held.lanes(handler));
         busy.extend(except);
-        let making = self.held.making();
         let by = claims::Claimant { receiver: &self.receiver, token: making.token(), busy, until };
         // If it is given up, it may be made all the same: the heartbeat sees that nobody knows it.
         let due = on_connection!(self, LIMIT, db => claims::claim(db, handler, most, &by, &self.clock));

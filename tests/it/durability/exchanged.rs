@@ -48,9 +48,9 @@ async fn assert_all(receiver: &Receiver, erp: &Erp, events: &[&Value]) {
     let ids: Vec<_> = events.iter().copied().map(message_id).collect();
     receiver.inbox_until(|events| events.iter().all(|event| event["state"] == "done")).await;
     assert_eq!(exported(receiver).into_iter().map(|(id, _)| id).collect::<Vec<_>>(), ids);
-    let (received, mut wanted) = (erp.received(), ids);
+    let (requests, mut wanted) = (erp.received(), ids);
     let mut delivered: Vec<_> =
-        received.iter().map(|request| request.json()["id"].as_str().unwrap().to_owned()).collect();
+        requests.iter().map(|request| request.json()["id"].as_str().unwrap().to_owned()).collect();
     // They are of several orders.
     delivered.sort();
     wanted.sort();
