@@ -33,9 +33,12 @@ pub enum DecodeError {
 
 pub(crate) mod json;
 
+mod content;
 mod found;
 mod position;
 mod txml;
+
+pub(crate) use content::Content;
 
 /// Reads what routing needs to know of a body, and proves all of it well-formed.
 ///
@@ -76,6 +79,12 @@ pub fn to_json(format: Format, body: &[u8]) -> Result<Cow<'_, [u8]>, DecodeError
         Format::Json => Ok(Cow::Borrowed(json::strip(body))),
         Format::Txml => txml::to_json(body).map(Cow::Owned),
     }
+}
+
+/// Whether an event says which state of its order or shipment it brings: by `lastUpdatedAt` or `version`, of a
+/// shipment also in its `meta`. If so, the same body is the same event.
+pub(crate) fn names_its_state(format: Format, body: &[u8]) -> bool {
+    to_json(format, body).is_ok_and(|json| json::names_its_state(&json))
 }
 
 /// Which encoding a body is in.

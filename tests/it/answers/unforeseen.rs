@@ -151,7 +151,7 @@ impl Inbox for OddStore {
         let Some(slow) = &self.slow else { panic!("on purpose, at {}", incoming.id) };
         slow.go_on.notified().await;
         slow.stored.store(true, Ordering::SeqCst);
-        Ok(Receipt { duplicate: false })
+        Ok(Receipt::stored(&incoming))
     }
     async fn refuse(&self, _: RefusedBody) -> Result<Option<String>> {
         panic!("on purpose")
