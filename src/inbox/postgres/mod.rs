@@ -183,21 +183,7 @@ impl Postgres {
             refused: Mutex::default(),
         })
     }
-}
 
-/// The same for what has to be durable.
-macro_rules! durably {
-    ($inbox:expr, $limit:expr, $db:ident => $work:expr) => {
-        on_connection!(get_to_commit of $inbox, $limit, $db => $work)
-    };
-}
-
-/// The database no longer has the claim as ours.
-fn taken_over() -> InboxError {
-    InboxError::Failed("another receiver has taken over this order or shipment".to_owned())
-}
-
-impl Postgres {
     /// Claims what is due until then, of lanes that are not among `except`.
     async fn claim_due(
         &self,
