@@ -70,7 +70,7 @@ async fn store(inbox: &Postgres, order: &str, message: &str) -> Incoming {
     };
     let incoming = Incoming::new(envelope, Timestamp::now(), "/".to_owned(), None, Bytes::from(message.to_owned()));
     let routes: Arc<[Route]> = [Route::all(HANDLER)].into();
-    assert!(!inbox.store(incoming.clone(), routes).await.unwrap().duplicate);
+    assert!(!inbox.store(incoming.clone(), routes).await.unwrap().repeated);
     incoming
 }
 
