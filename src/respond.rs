@@ -24,11 +24,15 @@ pub enum Answer {
     Stored {
         /// The event's id.
         id: String,
+        /// The same message had come before.
+        repeated: bool,
     },
     /// Every handler is done with the event.
     Handled {
         /// The event's id.
         id: String,
+        /// The same message had come before.
+        repeated: bool,
     },
     /// Permanent: the same request would be refused again.
     Refused(Refusal),
@@ -171,8 +175,8 @@ impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         let status = self.status();
         let mut response = match &self {
-            Self::Stored { id } => (status, Json(json!({"status": "stored", "id": id}))).into_response(),
-            Self::Handled { id } => (status, Json(json!({"status": "handled", "id": id}))).into_response(),
+            Self::Stored { id, repeated } => good(status, "stored", id, *repeated),
+            Self::Handled { id, repeated } => good(status, "handled", id, *repeated),
             Self::Refused(_) | Self::Denied { .. } | Self::ComeAgain(_) => self.problem(status),
         };
         let headers = response.headers_mut();
@@ -217,6 +221,15 @@ pub(crate) fn go_on() -> axum::http::Response<()> {
     let mut response = axum::http::Response::new(());
     *response.status_mut() = StatusCode::CONTINUE;
     response
+}
+
+/// What is said of an event that is safe, or handled.
+fn good(status: StatusCode, what: &str, id: &str, repeated: bool) -> Response {
+    let mut said = json!({"status": what, "id": id});
+    if repeated {
+        said["repeated"] = json!(true);
+    }
+    (status, Json(said)).into_response()
 }
 
 /// Whether the process runs: always, if it can say so.

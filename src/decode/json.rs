@@ -69,6 +69,18 @@ pub(crate) fn kind(body: &[u8]) -> Result<(Kind, bool), DecodeError> {
     Ok((kind, bare))
 }
 
+/// Whether the event names the state that it brings.
+pub(super) fn names_its_state(json: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(json) else { return false };
+    let events = EVENTS.into_iter().zip(nested(Some(text), EVENTS.map(|(name, _)| name)));
+    let found = events.into_iter().find_map(|((_, kind), raw)| Some((raw.filter(|raw| raw.starts_with('{'))?, kind)));
+    let (event, kind) = found.unwrap_or((text, Kind::Order));
+    let [updated, version, meta] = nested(Some(event), ["lastUpdatedAt", "version", "meta"]);
+    let meta = meta.filter(|_| kind == Kind::Shipment);
+    let states = [updated, version, nested(meta, ["lastUpdatedAt"])[0]];
+    states.into_iter().flatten().any(|raw| !matches!(raw, "null" | "\"\""))
+}
+
 /// The text of a JSON body without byte order mark and white space around it.
 pub(super) fn strip(body: &[u8]) -> &[u8] {
     position::without_mark(body).trim_ascii()
@@ -141,21 +153,21 @@ fn event_texts(fields: Fields<'_, 8>) -> Found {
     let [purchase_order_number, buyer] = nested(buyer_order, ["purchaseOrderNumber", "companyId"]);
     let [shipment_number, shipping_supplier] = nested(supplier_shipment, ["shipmentNumber", "companyId"]);
     let mut texts = Found::default();
-    texts[Slot::OrderId] = text(order_id);
-    texts[Slot::Id] = text(id);
-    texts[Slot::LegacyOrderId] = text(legacy);
-    texts[Slot::PurchaseOrderNumber] = text(purchase_order_number);
-    texts[Slot::ShipmentNumber] = text(shipment_number);
-    texts[Slot::BuyerId] = text(buyer.or_else(|| nested(buyer_shipment, ["companyId"])[0]));
-    texts[Slot::SupplierId] = text(shipping_supplier.or_else(|| nested(supplier_order, ["companyId"])[0]));
+    texts[Slot::OrderId] = id_text(order_id);
+    texts[Slot::Id] = id_text(id);
+    texts[Slot::LegacyOrderId] = id_text(legacy);
+    texts[Slot::PurchaseOrderNumber] = id_text(purchase_order_number);
+    texts[Slot::ShipmentNumber] = id_text(shipment_number);
+    texts[Slot::BuyerId] = id_text(buyer.or_else(|| nested(buyer_shipment, ["companyId"])[0]));
+    texts[Slot::SupplierId] = id_text(shipping_supplier.or_else(|| nested(supplier_order, ["companyId"])[0]));
     meta_texts(meta, &mut texts);
     texts
 }
 
 fn meta_texts(meta: Option<&str>, texts: &mut Found) {
     let [message_id, source, created] = nested(meta, ["messageId", "source", "createdDateTime"]);
-    texts[Slot::MessageId] = text(message_id);
-    texts[Slot::CompanyId] = text(nested(source, ["companyId"])[0]);
+    texts[Slot::MessageId] = id_text(message_id);
+    texts[Slot::CompanyId] = id_text(nested(source, ["companyId"])[0]);
     texts[Slot::Created] = text(created);
 }
 
@@ -164,6 +176,14 @@ fn meta_texts(meta: Option<&str>, texts: &mut Found) {
 fn text(raw: Option<&str>) -> Option<String> {
     let raw = raw.filter(|raw| raw.starts_with('"') && raw.len() <= found::LONGEST * 6 + 2)?;
     serde_json::from_str(raw).ok().filter(|text: &String| found::usable(text))
+}
+
+/// The same of an identifier. Those are texts, but one that comes as a number names its order all the same,
+/// by its digits; as tXML, it would be the same text.
+fn id_text(raw: Option<&str>) -> Option<String> {
+    let is_number = |raw: &&str| raw.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+    let number = raw.filter(is_number).map(str::to_owned);
+    number.filter(|number| found::usable(number)).or_else(|| text(raw))
 }
 
 /// The named fields of a value that is known to be well-formed; none if it is no object.
@@ -252,7 +272,7 @@ fn check_depth(text: &str) -> Result<(), DecodeError> {
 }
 
 /// Where the text ends that begins at `start`: at its closing quote, or at the end of everything.
-fn end_of_text(bytes: &[u8], start: usize) -> usize {
+pub(super) fn end_of_text(bytes: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(found) = bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
         at += found;

@@ -33,9 +33,12 @@ pub enum DecodeError {
 
 pub(crate) mod json;
 
+mod content;
 mod found;
 mod position;
 mod txml;
+
+pub(crate) use content::Content;
 
 /// Reads what routing needs to know of a body, and proves all of it well-formed.
 ///
@@ -90,6 +93,12 @@ pub(crate) fn memory(format: Format, size: usize) -> usize {
         Format::Txml => 7,
     };
     size.saturating_mul(times)
+}
+
+/// Whether an event says which state of its order or shipment it brings: by `lastUpdatedAt` or `version`, of a
+/// shipment also in its `meta`. If so, the same body is the same event.
+pub(crate) fn names_its_state(format: Format, body: &[u8]) -> bool {
+    to_json(format, body).is_ok_and(|json| json::names_its_state(&json))
 }
 
 /// Which encoding a body is in.

@@ -30,6 +30,19 @@ impl EventKey {
         Self(Uuid::parse_str(id).map_or_else(|_| digest_of(id.as_bytes()), Uuid::into_bytes))
     }
 
+    /// The id of an event whose own, `id`, another event has: with `~` and eight hexadecimal digits of a digest of
+    /// `parts`, which tell it from that one.
+    pub(super) fn id_beside(id: &str, parts: &[&[u8]]) -> String {
+        let mut hash = digest::Context::new(&digest::SHA256);
+        for part in parts {
+            hash.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part);
+        }
+        let hash = hash.finish();
+        let digits: String = hash.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        format!("{id}~{digits}")
+    }
+
     /// The key of a refused body, and the id it goes by: equal ones, sent to the same path and answered with the
     /// same status, are one.
     pub fn of_refused(path: &str, status: u16, body: &[u8]) -> (Self, String) {
@@ -91,6 +104,14 @@ mod tests {
         assert_eq!((key, id.clone()), EventKey::of_event(Some(""), b"body"));
         assert_ne!(key, EventKey::of_event(None, b"other body").0);
         assert_eq!(EventKey::of_id(&id), key, "the id leads to the event");
+    }
+
+    #[test]
+    fn an_event_beside_another_has_an_id_of_its_own_that_is_always_the_same() {
+        let id = EventKey::id_beside("m", &[b"a", b"bc"]);
+        assert_eq!(id, EventKey::id_beside("m", &[b"a", b"bc"]));
+        assert_ne!(id, EventKey::id_beside("m", &[b"ab", b"c"]));
+        assert!(id.len() == 10 && id.starts_with("m~"), "{id}");
     }
 
     #[test]

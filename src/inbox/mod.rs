@@ -1,13 +1,14 @@
 //! The inbox: where an event is safe before anyone says so.
 //!
 //! A store is one folder with one type that implements [`Inbox`], and one line in [`STORES`]. Every
-//! write returns only when it is durable. A repeated message is recognised in the same transaction
-//! that would have stored it.
+//! write returns only when it is durable. That a message is new is found out in the same transaction that
+//! stores it; what is to be done if it is not is in [`repeat`].
 
 mod key;
 pub mod none;
 pub mod postgres;
 mod refused;
+mod repeat;
 pub(crate) mod retention;
 pub mod sqlite;
 #[cfg(test)]
@@ -154,13 +155,37 @@ impl Incoming {
         let (key, id) = EventKey::of_event(envelope.message_id.as_deref(), &body);
         Self { key, id, envelope, received, path, content_type, body }
     }
+
+    /// Whether it has no `messageId`, so that only its body tells it from others.
+    pub(crate) fn is_unnamed(&self) -> bool {
+        self.envelope.message_id.as_deref().is_none_or(str::is_empty)
+    }
+
+    /// The number of its order or shipment.
+    fn lane(&self) -> i64 {
+        key::lane(self.envelope.kind, self.envelope.subject.as_deref(), self.key)
+    }
 }
 
 /// What became of an event that was to be stored. It is durable in either case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
+    /// The key it has in the inbox.
+    pub key: EventKey,
+    /// The id it has in the inbox.
+    pub id: String,
     /// The same message was there already; nothing was stored anew.
-    pub duplicate: bool,
+    pub repeated: bool,
+    /// The id of another event that has its `messageId` (or its body), if there is one: then this one is an event
+    /// of its own, with an id of its own.
+    pub beside: Option<String>,
+}
+
+impl Receipt {
+    /// It was stored under its own id.
+    pub fn stored(incoming: &Incoming) -> Self {
+        Self { key: incoming.key, id: incoming.id.clone(), repeated: false, beside: None }
+    }
 }
 
 /// A body that was refused, to be kept.
@@ -300,7 +325,8 @@ pub trait Inbox: Send + Sync {
         true
     }
 
-    /// Stores an event with a delivery for each of `routes` that wants it. Durable on return.
+    /// Stores an event with a delivery for each of `routes` that wants it, unless the same message is there
+    /// already. Durable on return.
     async fn store(&self, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError>;
 
     /// Keeps a refused body; returns the id it is kept under, or nothing if this inbox keeps none. Durable
@@ -370,7 +396,8 @@ pub trait Inbox: Send + Sync {
     /// state at this moment. Returns how many deliveries were changed.
     async fn deliver(&self, event: i64, handler: Option<&str>, only: Option<State>) -> Result<usize, InboxError>;
 
-    /// Makes an event of a refused body that can be decoded after all.
+    /// Makes an event of a refused body that can be decoded after all. It is off the list of refused ones once
+    /// the event is there, and not before.
     async fn accept(&self, event: i64, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError>;
 
     /// Sets an event aside: what is dead, pending or refused of it is discarded. Returns how many

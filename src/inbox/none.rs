@@ -7,7 +7,7 @@
 //! bodies, and the order of an order beyond the attempts that are going on at the same time.
 //!
 //! An event stays known for a moment after it was settled, so that a quick repeat is answered like the
-//! first one. What failed is forgotten but for what it takes to spare the handlers that were done.
+//! first one; of its body there is only a digest then. What failed is forgotten but for what it takes to spare the handlers that were done.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,12 +16,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::key::lane;
+use super::repeat::{self, Newest, Says, Shelf};
 use super::{
     Claim, Due, EventKey, EventView, Filter, Finish, Inbox, InboxError, Incoming, NoInbox, Open, Overdue, Purpose,
     Receipt, RefusedBody, SharedInbox, Standing, State, Swept,
 };
 use crate::config::Section;
+use crate::decode::Content;
 use crate::dispatch::Route;
 use crate::event::Event;
 
@@ -72,6 +73,7 @@ struct Events {
 
 struct Known {
     incoming: Incoming,
+    content: Content,
     lane: i64,
     deliveries: Vec<Delivery>,
 }
@@ -101,36 +103,42 @@ impl Memory {
 }
 
 impl Events {
-    fn store(&mut self, mut incoming: Incoming, routes: &[Route]) -> Receipt {
-        let known = self.numbers.get(&incoming.key).and_then(|number| self.known.remove(number));
-        let duplicate = known.is_some();
-        let deliveries = match known {
-            // While a handler works on it, it keeps its place; the body is the same.
-            Some(known) if known.is_open() => {
-                let number = self.numbers[&incoming.key];
-                let failed = known.deliveries.into_iter().map(Delivery::again).collect();
-                self.known.insert(number, Known { deliveries: failed, ..known });
-                return Receipt { duplicate };
-            }
-            Some(known) => {
-                // A handler knows it again by that.
-                incoming.received = known.incoming.received;
-                known.deliveries.into_iter().map(Delivery::again).collect()
-            }
-            None => {
-                incoming.received =
-                    incoming.received.max(self.latest.saturating_add(Duration::from_micros(1)).unwrap_or(self.latest));
-                self.latest = incoming.received;
-                let wanted = routes.iter().filter(|route| route.wants(&incoming.envelope));
-                wanted.map(|route| Delivery::new(&route.name)).collect()
-            }
-        };
+    /// Takes an event, if nothing has its key.
+    fn put(&mut self, mut incoming: Incoming, content: Content, routes: &[Route]) -> bool {
+        if self.numbers.contains_key(&incoming.key) {
+            return false;
+        }
+        incoming.received =
+            incoming.received.max(self.latest.saturating_add(Duration::from_micros(1)).unwrap_or(self.latest));
+        self.latest = incoming.received;
+        let wanted = routes.iter().filter(|route| route.wants(&incoming.envelope));
+        let deliveries = wanted.map(|route| Delivery::new(&route.name)).collect();
+        self.append(incoming, content, deliveries);
+        true
+    }
+
+    /// What failed of an event is tried anew, with the body that came again.
+    fn again(&mut self, mut incoming: Incoming) -> Result<(), InboxError> {
+        let number = self.numbers.get(&incoming.key).copied().ok_or_else(forgotten)?;
+        let mut known = self.known.remove(&number).ok_or_else(forgotten)?;
+        let was_open = known.is_open();
+        known.deliveries = known.deliveries.into_iter().map(Delivery::again).collect();
+        if was_open || !known.is_open() {
+            // While a handler works on it, it keeps its place; the body says the same.
+            self.known.insert(number, known);
+        } else {
+            // A handler knows it again by both.
+            (incoming.id, incoming.received) = (known.incoming.id, known.incoming.received);
+            self.append(incoming, known.content, known.deliveries);
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, incoming: Incoming, content: Content, deliveries: Vec<Delivery>) {
         self.last += 1;
-        let lane = lane(incoming.envelope.kind, incoming.envelope.subject.as_deref(), incoming.key);
         self.numbers.insert(incoming.key, self.last);
-        self.known.insert(self.last, Known { incoming, lane, deliveries });
+        self.known.insert(self.last, Known { lane: incoming.lane(), incoming, content, deliveries });
         self.settle(self.last);
-        Receipt { duplicate }
     }
 
     /// Notes whether an event is still to be worked on. If not, its body goes, and the oldest of those
@@ -221,7 +229,7 @@ impl Inbox for Memory {
     }
 
     async fn store(&self, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {
-        Ok(self.events().store(incoming, &routes))
+        repeat::store(self, incoming, routes).await
     }
 
     async fn refuse(&self, _: RefusedBody) -> Result<Option<String>, InboxError> {
@@ -329,6 +337,37 @@ impl Inbox for Memory {
     }
 
     async fn close(&self) {}
+}
+
+impl Shelf for Memory {
+    async fn put(&self, incoming: Incoming, routes: Arc<[Route]>) -> Result<bool, InboxError> {
+        if self.events().numbers.contains_key(&incoming.key) {
+            return Ok(false);
+        }
+        let content = repeat::content_of(&incoming).await?;
+        Ok(self.events().put(incoming, content, &routes))
+    }
+
+    async fn taken(&self, key: EventKey) -> Result<Option<repeat::Taken>, InboxError> {
+        let events = self.events();
+        let known = events.numbers.get(&key).and_then(|number| events.known.get(number));
+        Ok(known.map(|known| repeat::Taken { id: known.incoming.id.clone(), says: Says::Remembered(known.content) }))
+    }
+
+    async fn body(&self, _: i64) -> Result<Bytes, InboxError> {
+        Err(forgotten())
+    }
+
+    async fn newest(&self, lane: i64) -> Result<Option<Newest>, InboxError> {
+        let events = self.events();
+        let newest = events.known.iter().rev().find(|(_, known)| known.lane == lane);
+        let newest = newest.map(|(number, known)| (*number, &known.incoming));
+        Ok(newest.map(|(number, event)| Newest { key: event.key, id: event.id.clone(), number }))
+    }
+
+    async fn again(&self, incoming: Incoming) -> Result<(), InboxError> {
+        self.events().again(incoming)
+    }
 }
 
 fn forgotten() -> InboxError {

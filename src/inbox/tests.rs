@@ -17,14 +17,43 @@ use super::State;
 /// One thing that happens. Numbers choose among what is there.
 #[derive(Debug, Clone)]
 enum Step {
-    Store { order: Option<usize> },
-    StoreAgain { event: usize },
-    Claim { handler: usize, most: usize },
-    Finish { claim: usize, how: How },
-    Release { claim: usize },
-    Deliver { event: usize, handler: Option<usize>, only: Option<State> },
-    Discard { event: usize },
-    Hurry { event: usize },
+    Store {
+        order: Option<usize>,
+    },
+    StoreAgain {
+        event: usize,
+    },
+    /// Under the same `messageId`, another message.
+    StoreOther {
+        event: usize,
+    },
+    /// Without a `messageId`, one of two bodies of an order.
+    StoreUnnamed {
+        order: usize,
+        body: usize,
+    },
+    Claim {
+        handler: usize,
+        most: usize,
+    },
+    Finish {
+        claim: usize,
+        how: How,
+    },
+    Release {
+        claim: usize,
+    },
+    Deliver {
+        event: usize,
+        handler: Option<usize>,
+        only: Option<State>,
+    },
+    Discard {
+        event: usize,
+    },
+    Hurry {
+        event: usize,
+    },
     Sweep,
     Crash,
 }
@@ -45,6 +74,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => prop::option::weighted(0.9, 0..3_usize).prop_map(|order| Step::Store { order }),
         1 => any::<usize>().prop_map(|event| Step::StoreAgain { event }),
+        1 => any::<usize>().prop_map(|event| Step::StoreOther { event }),
+        3 => (0..3_usize, 0..2_usize).prop_map(|(order, body)| Step::StoreUnnamed { order, body }),
         6 => (0..2_usize, 1..4_usize).prop_map(|(handler, most)| Step::Claim { handler, most }),
         6 => (any::<usize>(), how).prop_map(|(claim, how)| Step::Finish { claim, how }),
         1 => any::<usize>().prop_map(|claim| Step::Release { claim }),
@@ -107,6 +138,35 @@ fn end_an_attempt_at_an_event_that_is_gone(place: impl Place + 'static) {
     }
     both.compare();
     both.finish_all();
+}
+
+/// A message and another one under its id, each twice; and an order that goes to and fro without a `messageId`.
+fn repeat_this_and_that(place: impl Place + 'static) {
+    let mut both = Both::new(place);
+    let to_and_fro = [0, 0, 1, 1, 0, 0, 1].map(|body| Step::StoreUnnamed { order: 1, body });
+    let steps = [
+        Step::Store { order: Some(0) },
+        Step::StoreAgain { event: 0 },
+        Step::StoreOther { event: 0 },
+        Step::StoreAgain { event: 1 },
+        Step::StoreAgain { event: 0 },
+    ];
+    for step in steps.iter().chain(&to_and_fro) {
+        both.apply(step);
+    }
+    both.compare();
+    both.finish_all();
+    // The newest of the order is gone, and something else has come since.
+    for step in [Step::Sweep, Step::StoreUnnamed { order: 1, body: 0 }] {
+        both.apply(&step);
+    }
+    both.finish_all();
+}
+
+#[test]
+fn what_says_the_same_is_one_event_and_what_does_not_is_another() {
+    repeat_this_and_that(InSqlite::new());
+    repeat_this_and_that(InPostgres::new());
 }
 
 #[test]

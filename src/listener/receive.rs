@@ -28,7 +28,7 @@ use crate::budget::Budget;
 use crate::config::settings::{Acknowledge, Endpoint, Server};
 use crate::decode;
 use crate::dispatch::{Dispatch, Settled, Watch};
-use crate::inbox::{Incoming, RefusedBody, SharedInbox};
+use crate::inbox::{Incoming, Receipt, RefusedBody, SharedInbox};
 use crate::respond::{Answer, ComeAgain, Refusal, Why};
 
 /// Bodies from this size on are decoded on a thread of their own, so that nobody else waits.
@@ -270,9 +270,10 @@ async fn take(
         Err(_) => return Answer::ComeAgain(ComeAgain::Unforeseen),
     };
     let incoming = Incoming::new(envelope, arrival.received, arrival.path, arrival.content_type, bytes);
-    let (id, key, event) = (incoming.id.clone(), incoming.key, incoming.envelope.event_name.clone());
-    let watch = (acknowledge == Acknowledge::Handled).then(|| reception.dispatch.watch(key));
+    let (id, event) = (incoming.id.clone(), incoming.envelope.event_name.clone());
+    let watch = (acknowledge == Acknowledge::Handled).then(|| reception.dispatch.watch(incoming.key));
     let routes = reception.dispatch.routes();
+    let unnamed = incoming.is_unnamed();
     let unwanted = !routes.iter().any(|route| route.wants(&incoming.envelope));
     let Some(stored) = reception.load.storing(due, reception.inbox.store(incoming, routes)).await else {
         reception.load.shed();
@@ -290,37 +291,53 @@ async fn take(
     // Once the body is on disk, its memory is free for the next one while handlers work.
     let _share = Some(share).filter(|_| !reception.inbox.keeps());
     reception.dispatch.wake();
+    // Under another key than it was meant for, if another event has that.
+    let watch =
+        watch.map(|watch| if watch.key() == receipt.key { watch } else { reception.dispatch.watch(receipt.key) });
     let event = event.as_deref().unwrap_or_default();
-    tracing::info!(
-        ?id,
-        ?event,
-        duplicate = receipt.duplicate,
-        unwanted,
-        from = %arrival.address,
-        credential = arrival.credential,
-        "{}",
-        if reception.inbox.keeps() { "event stored" } else { "event received" }
-    );
+    let what = match (receipt.repeated, reception.inbox.keeps()) {
+        (true, _) => "event repeated",
+        (false, true) => "event stored",
+        (false, false) => "event received",
+    };
+    let Receipt { id, repeated, beside, .. } = receipt;
+    tracing::info!(?id, ?event, unwanted, from = %arrival.address, credential = arrival.credential, "{what}");
+    if let Some(other) = beside {
+        note_beside(&id, &other, unnamed);
+    }
     if unwanted && !reception.inbox.keeps() {
         tracing::warn!(?id, ?event, "no handler wants this event, and there is no inbox: it is kept nowhere");
     }
     match watch {
-        None => Answer::Stored { id },
-        Some(watch) => handled(reception, watch, id, receipt.duplicate).await,
+        None => Answer::Stored { id, repeated },
+        Some(watch) => handled(reception, watch, id, repeated).await,
+    }
+}
+
+/// Says that there are two events where one was to be expected.
+fn note_beside(id: &str, other: &str, unnamed: bool) {
+    if unnamed {
+        tracing::info!(?id, ?other, "the same body came before, and other events of its order or shipment since");
+    } else {
+        tracing::warn!(
+            ?id,
+            ?other,
+            "an event has the messageId of another one but does not say the same: it is an event of its own"
+        );
     }
 }
 
 /// Waits for the handlers. A repeated message waits with the first, and has a waiting retry made at once.
-async fn handled(reception: &Reception, watch: Watch, id: String, duplicate: bool) -> Answer {
+async fn handled(reception: &Reception, watch: Watch, id: String, repeated: bool) -> Answer {
     let settled = async {
-        if duplicate {
+        if repeated {
             reception.inbox.hurry(watch.key()).await?;
             reception.dispatch.wake();
         }
         watch.settled(&*reception.inbox).await
     };
     match settled.await {
-        Ok(Settled::Done) => Answer::Handled { id },
+        Ok(Settled::Done) => Answer::Handled { id, repeated },
         Ok(Settled::Rejected(rejection)) => {
             Answer::Refused(Refusal { why: Why::Rejected(rejection.status), detail: rejection.reason, id: Some(id) })
         }

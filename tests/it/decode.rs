@@ -127,6 +127,29 @@ fn fields_of_an_unexpected_type_count_as_absent() {
 }
 
 #[test]
+fn an_id_that_comes_as_a_number_is_an_id_all_the_same() {
+    let json = r#"{"orderEvent":{"orderId":17,"buyerOrder":{"purchaseOrderNumber":4500012345,"companyId":-1},
+                  "supplierOrder":{"companyId":2}},"meta":{"messageId":1.50,"source":{"companyId":3}}}"#;
+    let xml = "<a><orderEvent><orderId>17</orderId><buyerOrder><purchaseOrderNumber>4500012345</purchaseOrderNumber>\
+               <companyId>-1</companyId></buyerOrder><supplierOrder><companyId>2</companyId></supplierOrder></orderEvent>\
+               <meta><messageId>1.50</messageId><source><companyId>3</companyId></source></meta></a>";
+    for body in [json, xml] {
+        let envelope = decode(body).unwrap();
+        assert_eq!(envelope.subject.as_deref(), Some("17"), "{body}");
+        assert_eq!(envelope.number.as_deref(), Some("4500012345"), "{body}");
+        assert_eq!(envelope.message_id.as_deref(), Some("1.50"), "{body}");
+        assert_eq!(envelope.companies, ["3", "-1", "2"], "{body}");
+    }
+    let subject = |body: &str| decode(body).unwrap().subject;
+    assert_eq!(subject(r#"{"id":1,"lines":[]}"#).as_deref(), Some("1"));
+    assert_eq!(subject(r#"{"legacyOrderId":2,"lines":[]}"#).as_deref(), Some("2"));
+    let shipment = decode(r#"{"shipment":{"id":3,"supplierShipment":{"shipmentNumber":4}}}"#).unwrap();
+    assert_eq!((shipment.subject.as_deref(), shipment.number.as_deref()), (Some("3"), Some("4")));
+    assert_eq!(subject(&format!(r#"{{"id":{},"lines":[]}}"#, "1".repeat(5000))), None, "absurdly long");
+    assert_eq!(subject(r#"{"id":true,"lines":[]}"#), None);
+}
+
+#[test]
 fn the_meta_at_the_top_wins_over_that_inside_the_event() {
     let json =
         r#"{"orderEvent":{"meta":{"messageId":"inner","source":{"companyId":"c"}}},"meta":{"messageId":"outer"}}"#;

@@ -25,6 +25,7 @@ mod proxies;
 mod receive;
 mod reload;
 mod render;
+mod repeated;
 mod replay;
 mod round_trip;
 mod routing;

@@ -13,7 +13,7 @@ use super::{ChangeArgs, DeliverArgs, DiscardArgs, catch_up, pages};
 use crate::cli::WrongUsage;
 use crate::decode;
 use crate::dispatch::Route;
-use crate::inbox::{EventView, Incoming, SharedInbox, State};
+use crate::inbox::{EventView, Incoming, Receipt, SharedInbox, State};
 
 /// Has events delivered, again or at once; returns whether each could be.
 pub(super) async fn deliver(
@@ -136,12 +136,11 @@ async fn accept(
         Err(error) => return Ok(Err(format!("still not readable as an event: {error}"))),
     };
     let incoming = Incoming::new(envelope, event.received, event.path.clone(), event.content_type.clone(), body);
-    let id = incoming.id.clone();
-    let receipt = inbox.accept(event.number, incoming, routes).await?;
-    Ok(Ok(if receipt.duplicate {
-        format!("is event {id}, which was there already")
-    } else {
-        format!("is event {id} now")
+    let Receipt { id, repeated, beside, .. } = inbox.accept(event.number, incoming, routes).await?;
+    Ok(Ok(match beside {
+        _ if repeated => format!("is event {id}, which was there already"),
+        Some(other) => format!("is event {id} now, beside event {other}, which has the same messageId or body"),
+        None => format!("is event {id} now"),
     }))
 }
 

@@ -8,8 +8,11 @@ use deadpool_postgres::ClientWrapper;
 use jiff::Timestamp;
 use tokio_postgres::Error;
 
+use super::claims::key;
 use super::{batch, state};
+use crate::inbox::repeat::{Newest, Says, Taken};
 use crate::inbox::{EventKey, Overdue, State, Swept, is_asked_for};
+use crate::model::Format;
 
 /// Events that one step of a sweep looks at.
 const SWEEP_STEP: i64 = 500;
@@ -99,15 +102,38 @@ pub(super) async fn discard(db: &ClientWrapper, event: i64) -> Result<usize, Err
     Ok(discarded.len())
 }
 
-/// Takes a body off the list of refused ones, which is the event with this key by now and kept from now on.
+/// Takes a body off the list of refused ones, which is the event with this key by now and kept from now on;
+/// unless there is no such event.
 pub(super) async fn replace_refused(db: &ClientWrapper, event: i64, by: EventKey) -> Result<(), Error> {
-    let statement = "WITH removed AS (DELETE FROM events WHERE number = $1 AND kind IS NULL RETURNING number),
+    let statement = "WITH removed AS (DELETE FROM events WHERE number = $1 AND kind IS NULL
+                                         AND EXISTS (SELECT 1 FROM events e WHERE e.key = $2 AND e.kind IS NOT NULL)
+                                      RETURNING number),
                           uncounted AS (DELETE FROM refused r USING removed WHERE r.event = removed.number),
                           undecided AS (DELETE FROM decided d USING removed WHERE d.event = removed.number)
                      INSERT INTO decided (event, at)
                      SELECT number, now() FROM events WHERE key = $2 AND EXISTS (SELECT 1 FROM removed)
                      ON CONFLICT (event) DO UPDATE SET at = excluded.at";
     db.execute(statement, &[&event, &by.0.as_slice()]).await.map(drop)
+}
+
+/// What has a key.
+pub(super) async fn taken(db: &ClientWrapper, key: EventKey) -> Result<Option<Taken>, Error> {
+    let statement = "SELECT id, number, format, octet_length(body) FROM events WHERE key = $1";
+    let row = db.query_opt(&db.prepare_cached(statement).await?, &[&key.0.as_slice()]).await?;
+    Ok(row.map(|row| {
+        let format = row.get::<_, Option<&str>>(2).and_then(Format::from_name);
+        let size = usize::try_from(row.get::<_, i32>(3)).unwrap_or_default();
+        let says = format.map_or(Says::Refused, |format| Says::Kept { number: row.get(1), format, size });
+        Taken { id: row.get(0), says }
+    }))
+}
+
+/// The newest event in a lane that an event without a `messageId` is in.
+pub(super) async fn newest(db: &ClientWrapper, lane: i64) -> Result<Option<Newest>, Error> {
+    let statement =
+        "SELECT e.key, e.id, e.number FROM unnamed u JOIN events e ON e.number = u.newest WHERE u.lane = $1";
+    let row = db.query_opt(&db.prepare_cached(statement).await?, &[&lane]).await?;
+    Ok(row.map(|row| Newest { key: key(&row, 0), id: row.get(1), number: row.get(2) }))
 }
 
 /// The body of an event.
@@ -183,5 +209,6 @@ async fn remove(db: &ClientWrapper, from: i64, to: i64, overdue: Overdue) -> Res
     for table in ["deliveries", "failures", "refused", "decided"] {
         db.execute(&format!("DELETE FROM {table} WHERE event = ANY ($1)"), &[&gone]).await?;
     }
+    db.execute("DELETE FROM unnamed WHERE newest = ANY ($1)", &[&gone]).await?;
     Ok(gone.len())
 }

@@ -103,7 +103,7 @@ fn read_claim(handler: &str, row: &Row, now: Timestamp) -> Claim {
     }
 }
 
-fn key(row: &Row, column: usize) -> EventKey {
+pub(super) fn key(row: &Row, column: usize) -> EventKey {
     let bytes: &[u8] = row.get(column);
     // Written by `store`, so it has that length.
     EventKey(bytes.try_into().unwrap_or_default())

@@ -28,6 +28,7 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 use super::refused::Space;
+use super::repeat::{self, Newest, Shelf, Taken};
 use super::{
     Claim, Due, EventKey, EventView, Filter, Finish, Inbox, InboxError, Incoming, Open, Overdue, Purpose, Receipt,
     RefusedBody, SharedInbox, Standing, State, Swept,
@@ -206,8 +207,7 @@ impl From<Failure> for InboxError {
 #[async_trait::async_trait]
 impl Inbox for Postgres {
     async fn store(&self, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {
-        let new = self.writer.run(Work::Store(Box::new(Row::event(incoming, &routes)))).await?;
-        Ok(Receipt { duplicate: !new })
+        repeat::store(self, incoming, routes).await
     }
 
     async fn refuse(&self, refused: RefusedBody) -> Result<Option<String>, InboxError> {
@@ -313,9 +313,8 @@ impl Inbox for Postgres {
 
     async fn accept(&self, event: i64, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {
         // Two transactions: in between it is there twice, never not at all.
-        let key = incoming.key;
-        let receipt = self.store(incoming, routes).await?;
-        on_connection!(self, LIMIT, db => changes::replace_refused(db, event, key));
+        let receipt = repeat::store(self, incoming, routes).await?;
+        on_connection!(self, LIMIT, db => changes::replace_refused(db, event, receipt.key));
         Ok(receipt)
     }
 
@@ -357,5 +356,27 @@ impl Inbox for Postgres {
             }
         }
         self.pool.close();
+    }
+}
+
+impl Shelf for Postgres {
+    async fn put(&self, incoming: Incoming, routes: Arc<[Route]>) -> Result<bool, InboxError> {
+        self.writer.run(Work::Store(Box::new(Row::event(incoming, &routes)))).await
+    }
+
+    async fn taken(&self, key: EventKey) -> Result<Option<Taken>, InboxError> {
+        Ok(on_connection!(self, LIMIT, db => changes::taken(db, key)))
+    }
+
+    async fn body(&self, number: i64) -> Result<Bytes, InboxError> {
+        Inbox::body(self, number).await
+    }
+
+    async fn newest(&self, lane: i64) -> Result<Option<Newest>, InboxError> {
+        Ok(on_connection!(self, LIMIT, db => changes::newest(db, lane)))
+    }
+
+    async fn again(&self, _: Incoming) -> Result<(), InboxError> {
+        Ok(())
     }
 }

@@ -9,9 +9,9 @@ use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
 use super::{deliveries, micros, timestamp};
 use crate::dispatch::Route;
 use crate::event::Event;
-use crate::inbox::key::lane;
 use crate::inbox::refused::Space;
-use crate::inbox::{Claim, EventKey, Incoming, Overdue, Receipt, RefusedBody, Swept};
+use crate::inbox::repeat::{Newest, Says, Taken};
+use crate::inbox::{Claim, EventKey, Incoming, Overdue, RefusedBody, Swept};
 use crate::model::{Envelope, Format, Kind};
 
 /// Bodies from this size on are written in place instead of through copies.
@@ -20,9 +20,9 @@ const LARGE: usize = 64 << 10;
 /// Events that one step of a sweep looks at.
 const SWEEP_STEP: i64 = 500;
 
-/// Stores an event with its deliveries, unless the same message is there already. When it was received never goes
+/// Stores an event with its deliveries, unless something has its key; whether it did. When it was received never goes
 /// back from one event to the next, whatever the clock does: files are named after it.
-pub(super) fn store(db: &Connection, incoming: &Incoming, routes: &[Route]) -> rusqlite::Result<Receipt> {
+pub(super) fn store(db: &Connection, incoming: &Incoming, routes: &[Route]) -> rusqlite::Result<bool> {
     let envelope = &incoming.envelope;
     let stored = db
         .prepare_cached(
@@ -53,15 +53,49 @@ pub(super) fn store(db: &Connection, incoming: &Incoming, routes: &[Route]) -> r
             ":size": incoming.body.len(),
         })?;
     if stored == 0 {
-        return Ok(Receipt { duplicate: true });
+        return Ok(false);
     }
     let number = db.last_insert_rowid();
     write_large(db, number, &incoming.body)?;
-    let lane = lane(envelope.kind, envelope.subject.as_deref(), incoming.key);
+    let lane = incoming.lane();
+    note_newest(db, lane, number, incoming.is_unnamed())?;
     for route in routes.iter().filter(|route| route.wants(envelope)) {
         deliveries::add(db, number, &route.name, lane, incoming.received)?;
     }
-    Ok(Receipt { duplicate: false })
+    Ok(true)
+}
+
+/// Notes the newest event of an order or shipment, if it has had one without a `messageId`.
+fn note_newest(db: &Connection, lane: i64, number: i64, is_unnamed: bool) -> rusqlite::Result<()> {
+    let statement = if is_unnamed {
+        "INSERT INTO unnamed (lane, newest) VALUES (?1, ?2) ON CONFLICT (lane) DO UPDATE SET newest = excluded.newest"
+    } else {
+        "UPDATE unnamed SET newest = ?2 WHERE lane = ?1"
+    };
+    db.prepare_cached(statement)?.execute(params![lane, number]).map(drop)
+}
+
+/// The newest event in a lane that an event without a `messageId` is in.
+pub(super) fn newest(db: &Connection, lane: i64) -> rusqlite::Result<Option<Newest>> {
+    let statement =
+        "SELECT e.key, e.id, e.number FROM unnamed u JOIN events e ON e.number = u.newest WHERE u.lane = ?1";
+    db.prepare_cached(statement)?
+        .query_row([lane], |row| Ok(Newest { key: EventKey(row.get(0)?), id: row.get(1)?, number: row.get(2)? }))
+        .optional()
+}
+
+/// What has a key.
+pub(super) fn taken(db: &Connection, key: EventKey) -> rusqlite::Result<Option<Taken>> {
+    db.prepare_cached("SELECT id, number, format, length(body) FROM events WHERE key = ?1")?
+        .query_row([key.0], |row| {
+            let format = row.get::<_, Option<String>>(2)?.and_then(|format| Format::from_name(&format));
+            let says = match format {
+                None => Says::Refused,
+                Some(format) => Says::Kept { number: row.get(1)?, format, size: row.get(3)? },
+            };
+            Ok(Taken { id: row.get(0)?, says })
+        })
+        .optional()
 }
 
 /// Keeps a refused body; returns its id. One that was there already is counted, and if somebody had set it
@@ -107,32 +141,38 @@ pub(super) fn refuse(
     Ok(id)
 }
 
-/// Stores a refused body as the event that it is after all, and takes it off the list of refused ones. All
-/// times count from now on.
+/// Stores a refused body as the event that it is after all, and takes it off the list of refused ones; unless
+/// something has its key. All times count from now on.
 pub(super) fn accept(
     db: &Connection,
     number: i64,
     incoming: &Incoming,
     routes: &[Route],
     now: Timestamp,
-) -> rusqlite::Result<Receipt> {
-    let receipt = store(db, incoming, routes)?;
-    if !receipt.duplicate {
-        let event: i64 =
-            db.query_row("SELECT number FROM events WHERE key = ?1", [incoming.key.0], |row| row.get(0))?;
-        db.execute("INSERT OR REPLACE INTO decided (event, at) VALUES (?1, ?2)", params![event, micros(now)])?;
-        db.execute(
-            "UPDATE deliveries SET since = ?2, changed = ?2, due = CASE WHEN due IS NULL THEN NULL ELSE ?2 END
-             WHERE event = ?1",
-            params![event, micros(now)],
-        )?;
+) -> rusqlite::Result<bool> {
+    if !store(db, incoming, routes)? {
+        return Ok(false);
     }
-    let removed = db.execute("DELETE FROM events WHERE number = ?1 AND kind IS NULL", [number])?;
-    if removed > 0 {
+    let event: i64 = db.query_row("SELECT number FROM events WHERE key = ?1", [incoming.key.0], |row| row.get(0))?;
+    db.execute("INSERT OR REPLACE INTO decided (event, at) VALUES (?1, ?2)", params![event, micros(now)])?;
+    db.execute(
+        "UPDATE deliveries SET since = ?2, changed = ?2, due = CASE WHEN due IS NULL THEN NULL ELSE ?2 END
+         WHERE event = ?1",
+        params![event, micros(now)],
+    )?;
+    remove_refused(db, number, incoming.key)?;
+    Ok(true)
+}
+
+/// Takes a body off the list of refused ones, if the event that it is has that key and is there.
+pub(super) fn remove_refused(db: &Connection, number: i64, key: EventKey) -> rusqlite::Result<()> {
+    let there = "EXISTS (SELECT 1 FROM events e WHERE e.key = ?2 AND e.kind IS NOT NULL)";
+    let statement = format!("DELETE FROM events WHERE number = ?1 AND kind IS NULL AND {there}");
+    if db.execute(&statement, params![number, key.0])? > 0 {
         db.execute("DELETE FROM refused WHERE event = ?1", [number])?;
         db.execute("DELETE FROM decided WHERE event = ?1", [number])?;
     }
-    Ok(receipt)
+    Ok(())
 }
 
 /// The event of a claim. By its key too: the inbox may be another file than it was claimed from.
@@ -195,6 +235,11 @@ pub(super) fn sweep(db: &Connection, from: i64, overdue: Overdue) -> rusqlite::R
                 params![from, to],
             )?;
         }
+        db.execute(
+            "DELETE FROM unnamed WHERE newest > ?1 AND newest <= ?2
+             AND NOT EXISTS (SELECT 1 FROM events e WHERE e.number = newest)",
+            params![from, to],
+        )?;
     }
     let soon = match overdue.unwanted {
         None => 0,

@@ -27,6 +27,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::refused::Space;
+use super::repeat::{self, Newest, Shelf, Taken};
 use super::{
     Claim, Due, EventKey, EventView, Filter, Finish, Inbox, InboxError, Incoming, Open, Overdue, Purpose, Receipt,
     RefusedBody, SharedInbox, Standing, State, Swept,
@@ -130,8 +131,7 @@ impl Sqlite {
 #[async_trait::async_trait]
 impl Inbox for Sqlite {
     async fn store(&self, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {
-        let weight = incoming.body.len();
-        self.writer.run(weight, move |db| events::store(db, &incoming, &routes)).await
+        repeat::store(self, incoming, routes).await
     }
 
     async fn refuse(&self, refused: RefusedBody) -> Result<Option<String>, InboxError> {
@@ -237,8 +237,7 @@ impl Inbox for Sqlite {
     }
 
     async fn accept(&self, event: i64, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {
-        let weight = incoming.body.len();
-        self.writer.run(weight, move |db| events::accept(db, event, &incoming, &routes, Timestamp::now())).await
+        repeat::store(&Accepting { inbox: self, refused: event }, incoming, routes).await
     }
 
     async fn discard(&self, event: i64) -> Result<usize, InboxError> {
@@ -295,6 +294,59 @@ impl Inbox for Sqlite {
 /// What is worked on one event at a time.
 fn place(claim: &Claim) -> (String, i64) {
     (claim.handler.clone(), claim.lane)
+}
+
+impl Shelf for Sqlite {
+    async fn put(&self, incoming: Incoming, routes: Arc<[Route]>) -> Result<bool, InboxError> {
+        let weight = incoming.body.len();
+        self.writer.run(weight, move |db| events::store(db, &incoming, &routes)).await
+    }
+
+    async fn taken(&self, key: EventKey) -> Result<Option<Taken>, InboxError> {
+        self.reader.run(move |db| events::taken(db, key)).await
+    }
+
+    async fn body(&self, number: i64) -> Result<Bytes, InboxError> {
+        Inbox::body(self, number).await
+    }
+
+    async fn newest(&self, lane: i64) -> Result<Option<Newest>, InboxError> {
+        self.reader.run(move |db| events::newest(db, lane)).await
+    }
+
+    async fn again(&self, _: Incoming) -> Result<(), InboxError> {
+        Ok(())
+    }
+}
+
+/// The same for a refused body that becomes an event: it goes in the transaction that finds the event there.
+struct Accepting<'a> {
+    inbox: &'a Sqlite,
+    refused: i64,
+}
+
+impl Shelf for Accepting<'_> {
+    async fn put(&self, incoming: Incoming, routes: Arc<[Route]>) -> Result<bool, InboxError> {
+        let (weight, refused) = (incoming.body.len(), self.refused);
+        self.inbox.writer.run(weight, move |db| events::accept(db, refused, &incoming, &routes, Timestamp::now())).await
+    }
+
+    async fn taken(&self, key: EventKey) -> Result<Option<Taken>, InboxError> {
+        self.inbox.taken(key).await
+    }
+
+    async fn body(&self, number: i64) -> Result<Bytes, InboxError> {
+        Shelf::body(self.inbox, number).await
+    }
+
+    async fn newest(&self, lane: i64) -> Result<Option<Newest>, InboxError> {
+        self.inbox.newest(lane).await
+    }
+
+    async fn again(&self, incoming: Incoming) -> Result<(), InboxError> {
+        let refused = self.refused;
+        self.inbox.writer.run(0, move |db| events::remove_refused(db, refused, incoming.key)).await
+    }
 }
 
 /// A time as the database keeps it.

@@ -46,3 +46,10 @@ CREATE TABLE identity (
     commits INTEGER NOT NULL
 );
 INSERT INTO identity VALUES (randomblob(16), 0);
+
+-- Of each order or shipment that had an event without a messageId the newest event, whatever that has.
+CREATE TABLE unnamed (
+    lane   INTEGER PRIMARY KEY,
+    newest INTEGER NOT NULL         -- its number
+);
+CREATE INDEX unnamed_newest ON unnamed (newest);

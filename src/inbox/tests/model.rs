@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::place::Place;
 use super::{How, Step};
 use crate::dispatch::Route;
-use crate::inbox::{Claim, Filter, Finish, Incoming, Overdue, SharedInbox, State};
+use crate::inbox::{Claim, Filter, Finish, Incoming, Overdue, Receipt, SharedInbox, State};
 use crate::model::{Envelope, Format, Kind};
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
@@ -60,11 +60,13 @@ impl Both {
             Step::Store { order } => self.store(order),
             Step::StoreAgain { event } => {
                 let Some(event) = pick(event, self.events.len()) else { return };
-                if self.events[event].is_some() {
-                    let again = self.inbox.store(self.stored[event].clone(), Arc::clone(&self.routes));
-                    assert!(self.runtime.block_on(again).unwrap().duplicate);
-                }
+                self.store_again(event);
             }
+            Step::StoreOther { event } => {
+                let Some(event) = pick(event, self.events.len()) else { return };
+                self.store_other(event);
+            }
+            Step::StoreUnnamed { order, body } => self.store_unnamed(order, body),
             Step::Claim { handler, most } => self.claim(handler, most),
             Step::Finish { claim, how } => {
                 let Some(claim) = pick(claim, self.claims.len()) else { return };
@@ -102,24 +104,66 @@ impl Both {
         let number = self.events.len();
         // Order documents go in the lane of their order.
         let kind = if number.is_multiple_of(2) { Kind::Order } else { Kind::OrderDocuments };
-        let envelope = Envelope {
-            kind,
-            format: Format::Json,
-            event_name: None,
-            message_id: Some(format!("message-{number}")),
-            subject: order.map(|order| format!("order-{order}")),
-            number: None,
-            company_id: None,
-            companies: Vec::new(),
-            created: None,
-        };
-        let body = Bytes::from(format!("body {number}"));
-        let incoming = Incoming::new(envelope, Timestamp::now(), "/".to_owned(), None, body);
-        self.stored.push(incoming.clone());
-        let receipt = self.runtime.block_on(self.inbox.store(incoming, Arc::clone(&self.routes))).unwrap();
-        assert!(!receipt.duplicate);
+        let incoming = incoming(kind, Some(format!("message-{number}")), order, format!("body {number}"));
+        let receipt = self.runtime.block_on(self.inbox.store(incoming.clone(), Arc::clone(&self.routes))).unwrap();
+        assert_eq!(receipt, Receipt::stored(&incoming));
         // An event without order or shipment is alone in its lane.
-        self.events.push(Some((order.unwrap_or(1000 + number), [NEW; 2])));
+        self.add(incoming, &receipt, order.unwrap_or(1000 + number));
+    }
+
+    /// A message as it was sent before.
+    fn store_again(&mut self, event: usize) {
+        let Incoming { envelope, received, path, content_type, body, id, .. } = self.stored[event].clone();
+        let again = Incoming::new(envelope, received, path, content_type, body);
+        let first = self.runtime.block_on(self.inbox.show(&again.id)).unwrap();
+        if self.events[event].is_none() || again.is_unnamed() || first.is_none() {
+            return;
+        }
+        let receipt = self.runtime.block_on(self.inbox.store(again, Arc::clone(&self.routes))).unwrap();
+        assert_eq!((receipt.repeated, receipt.id), (true, id));
+    }
+
+    /// Another message that has the `messageId` of one that is there: it is an event of its own.
+    fn store_other(&mut self, event: usize) {
+        let (number, base) = (self.events.len(), &self.stored[event]);
+        let (Some((lane, _)), Some(message_id)) = (self.events[event], base.envelope.message_id.clone()) else {
+            return;
+        };
+        let is_there = self.runtime.block_on(self.inbox.show(&message_id)).unwrap().is_some();
+        if !is_there {
+            return;
+        }
+        let order = (lane < 1000).then_some(lane);
+        let incoming = incoming(base.envelope.kind, Some(message_id.clone()), order, format!("other body {number}"));
+        let receipt = self.runtime.block_on(self.inbox.store(incoming.clone(), Arc::clone(&self.routes))).unwrap();
+        assert!(!receipt.repeated);
+        assert_eq!(receipt.beside, Some(message_id), "{receipt:?}");
+        self.add(incoming, &receipt, order.unwrap_or(1000 + number));
+    }
+
+    /// One of the two bodies that an order has without a `messageId`.
+    fn store_unnamed(&mut self, order: usize, body: usize) {
+        let incoming = incoming(Kind::Order, None, Some(order), format!("unnamed body {body}"));
+        let base = self.stored.iter().position(|stored| stored.id == incoming.id);
+        if base.is_some_and(|base| self.events[base].is_none()) {
+            return; // Its id is to be had once only here.
+        }
+        let newest = self.stored.iter().zip(&self.events).rev().find(|(stored, _)| stored.lane() == incoming.lane());
+        // It is the same event only if it is the newest of its order.
+        let same = newest.filter(|(stored, event)| event.is_some() && stored.body == incoming.body);
+        let same = same.map(|(stored, _)| stored.id.clone());
+        let receipt = self.runtime.block_on(self.inbox.store(incoming.clone(), Arc::clone(&self.routes))).unwrap();
+        assert_eq!(receipt.repeated.then(|| receipt.id.clone()), same, "{receipt:?}");
+        if !receipt.repeated {
+            assert_eq!(receipt.beside, base.map(|_| incoming.id.clone()), "{receipt:?}");
+            self.add(incoming, &receipt, order);
+        }
+    }
+
+    fn add(&mut self, incoming: Incoming, receipt: &Receipt, lane: usize) {
+        assert!(self.stored.iter().all(|stored| stored.key != receipt.key), "{receipt:?}");
+        self.stored.push(Incoming { key: receipt.key, id: receipt.id.clone(), ..incoming });
+        self.events.push(Some((lane, [NEW; 2])));
     }
 
     /// The events that could be claimed for `handler`: of each lane where nobody works, the first that
@@ -319,4 +363,21 @@ impl Both {
         assert_eq!(left.count(), 0);
         self.compare();
     }
+}
+
+/// A message of an order, if it says which.
+fn incoming(kind: Kind, message_id: Option<String>, order: Option<usize>, body: String) -> Incoming {
+    let envelope = Envelope {
+        kind,
+        format: Format::Json,
+        event_name: None,
+        message_id,
+        subject: order.map(|order| format!("order-{order}")),
+        number: None,
+        company_id: None,
+        companies: Vec::new(),
+        created: None,
+    };
+    let body = order.map_or(body.clone(), |order| format!("{body} of {order}"));
+    Incoming::new(envelope, Timestamp::now(), "/".to_owned(), None, Bytes::from(body))
 }

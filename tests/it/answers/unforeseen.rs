@@ -152,7 +152,7 @@ impl Inbox for OddStore {
         let Some(slow) = &self.slow else { panic!("on purpose, at {}", incoming.id) };
         slow.go_on.notified().await;
         slow.stored.store(true, Ordering::SeqCst);
-        Ok(Receipt { duplicate: false })
+        Ok(Receipt::stored(&incoming))
     }
     async fn refuse(&self, refused: RefusedBody) -> Result<Option<String>> {
         let Some(slow) = &self.slow else { panic!("on purpose, at {}", refused.path) };

@@ -137,6 +137,26 @@ async fn events_of_no_order_do_not_wait_for_each_other(#[values(Sqlite, Postgres
 
 #[rstest]
 #[tokio::test]
+async fn events_of_an_order_whose_id_is_a_number_stay_in_order(#[values(Sqlite, Postgres)] store: Store) {
+    let erp = Erp::start();
+    let bare = |version: u32| json!({"id": 4711, "version": version, "lines": []});
+    let mut fails = 2;
+    erp.answer_by(move |request| {
+        let is_first = request.json()["data"]["version"] == 1;
+        fails -= i32::from(is_first && fails > 0);
+        Answer::status(if is_first && fails > 0 { 503 } else { 200 })
+    });
+    let receiver = receiver_for(store, &erp);
+
+    send_all(&receiver, &[bare(1), bare(2), bare(3)]).await;
+
+    receiver.inbox_until(|events| events.iter().all(|event| event["state"] == "done")).await;
+    let versions: Vec<_> = erp.received().iter().map(|request| request.json()["data"]["version"].clone()).collect();
+    assert_eq!(versions, [1, 1, 2, 3]);
+}
+
+#[rstest]
+#[tokio::test]
 async fn an_order_and_a_shipment_of_the_same_id_do_not_wait_for_each_other(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
     erp.answer_by(|request| {

@@ -54,6 +54,31 @@ async fn a_message_that_comes_to_all_at_once_is_one_event_and_delivered_once() {
     assert_eq!(arrived.into_iter().collect::<BTreeSet<_>>(), events.iter().map(message_id).collect());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_messages_of_one_id_that_come_to_all_at_once_are_two_events() {
+    let erp = Erp::start();
+    let receivers = at_work(3, &erp);
+    let event = order_event("1");
+    let mut other = event.clone();
+    other["orderEvent"]["orderId"] = "2".into();
+
+    let mut tasks = JoinSet::new();
+    for message in [&event, &other] {
+        for receiver in &receivers {
+            let (sender, message) = (receiver.sender(), message.clone());
+            tasks.spawn(async move { assert_eq!(sender.send(message).await.status, Some(202)) });
+        }
+    }
+    tasks.join_all().await;
+
+    let done = |events: &[Value]| events.iter().all(|event| event["state"] == "done");
+    let mut subjects: Vec<_> =
+        receivers[0].inbox_until(done).await.iter().map(|event| event["subject"].to_string()).collect();
+    subjects.sort_unstable();
+    assert_eq!(subjects, ["\"1\"", "\"2\""]);
+    assert_eq!(erp.received().len(), 2, "delivered twice");
+}
+
 #[tokio::test]
 async fn an_order_that_one_works_on_is_left_alone_by_the_others() {
     let erp = Erp::start();

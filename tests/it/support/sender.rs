@@ -251,11 +251,13 @@ pub fn order_event(order: &str) -> Value {
     })
 }
 
-/// The same as [`order_event`] would be in tXML, with that `messageId`.
+/// What [`order_event`] says, in tXML and with that `messageId`.
 pub fn order_event_in_xml(order: &str, message_id: &str) -> String {
     format!(
         "<OrderWebhook><eventName>OrderIssuedByBuyer</eventName><orderEvent><orderId>{order}</orderId>\
-         <line><id>1</id></line></orderEvent><meta><messageId>{message_id}</messageId></meta></OrderWebhook>"
+         <line><id>1</id><buyerLine><position>0001</position></buyerLine></line><buyerOrder><companyId>c1</companyId>\
+         <purchaseOrderNumber>PO-{order}</purchaseOrderNumber></buyerOrder></orderEvent>\
+         <meta><messageId>{message_id}</messageId></meta></OrderWebhook>"
     )
 }
 

@@ -1,0 +1,317 @@
+//! A message whose id is taken: is it the one that is there, once more, or another one?
+//!
+//! Nobody asks as long as an id is new, which the store finds out as it stores. Only when it is not, what is
+//! there is compared with what has come, off the store's own threads: by bytes, then by what both say (see
+//! [`Content`]). If they say the same, it is one event. If not, the newcomer is an event of its own, with an id
+//! that is made from what tells it from the other one, so that its own repetition is recognised in the same way.
+//! What is uncertain is stored: twice is better than not at all.
+//!
+//! Without a `messageId` the body is all there is to go by. An order that becomes again what it was before is
+//! sent in the same words, so there a repeated body is the same event only if it names the state it brings, or
+//! if nothing else of its order or shipment has been stored since.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use super::{EventKey, InboxError, Incoming, Receipt};
+use crate::decode::{self, Content};
+use crate::dispatch::Route;
+use crate::model::Format;
+
+/// Bodies from this size on, both together, are compared on a thread of their own, one pair at a time: they are
+/// in no budget.
+const LARGE: usize = 64 << 10;
+
+/// Whose turn it is to compare large ones.
+static LARGE_ONES: Semaphore = Semaphore::const_new(1);
+
+/// Ids that are tried. More than two are taken only if digests meet, or if retention is at work.
+const TRIES: usize = 8;
+
+/// What is there under a key.
+pub(super) struct Taken {
+    pub(super) id: String,
+    pub(super) says: Says,
+}
+
+/// What is known of what it says.
+pub(super) enum Says {
+    /// It is a refused body, and no event.
+    Refused,
+    /// Its body is kept, under the store's own number.
+    Kept { number: i64, format: Format, size: usize },
+    /// Its body is gone.
+    Remembered(Content),
+}
+
+/// The newest event of an order or shipment.
+pub(super) struct Newest {
+    pub(super) key: EventKey,
+    pub(super) id: String,
+    pub(super) number: i64,
+}
+
+/// A store, as far as this module needs it.
+pub(super) trait Shelf: Sync {
+    /// Stores an event, if nothing has its key; whether it did. Durable on return.
+    fn put(&self, incoming: Incoming, routes: Arc<[Route]>) -> impl Future<Output = Result<bool, InboxError>> + Send;
+
+    /// What has that key.
+    fn taken(&self, key: EventKey) -> impl Future<Output = Result<Option<Taken>, InboxError>> + Send;
+
+    /// The body of an event, by the store's own number.
+    fn body(&self, number: i64) -> impl Future<Output = Result<Bytes, InboxError>> + Send;
+
+    /// The newest event in a lane that an event without a `messageId` is in.
+    fn newest(&self, lane: i64) -> impl Future<Output = Result<Option<Newest>, InboxError>> + Send;
+
+    /// Does what is to be done if the event is there already. Durable on return.
+    fn again(&self, incoming: Incoming) -> impl Future<Output = Result<(), InboxError>> + Send;
+}
+
+/// Stores an event, unless it is there already.
+pub(super) async fn store(inbox: &impl Shelf, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {
+    if inbox.put(incoming.clone(), Arc::clone(&routes)).await? {
+        return Ok(Receipt::stored(&incoming));
+    }
+    let mut newcomer = Newcomer { incoming, content: None };
+    // The first event that has its id, and what the others are called after.
+    let mut first: Option<String> = None;
+    for turn in 0..TRIES {
+        let taken = inbox.taken(newcomer.incoming.key).await?;
+        if let Some(taken) = taken {
+            let base = first.get_or_insert_with(|| taken.id.clone());
+            match newcomer.place(inbox, &taken, base, turn).await? {
+                Place::Here => {
+                    let key = newcomer.incoming.key;
+                    inbox.again(newcomer.incoming).await?;
+                    return Ok(Receipt { key, id: taken.id, repeated: true, beside: None });
+                }
+                Place::At(key, id) => {
+                    (newcomer.incoming.key, newcomer.incoming.id) = (key, id);
+                    continue;
+                }
+                Place::Beside(id) => {
+                    newcomer.incoming.key = EventKey::of_id(&id);
+                    newcomer.incoming.id = id;
+                }
+            }
+        }
+        // If nothing is there any more, retention was quicker, and it is new after all.
+        if inbox.put(newcomer.incoming.clone(), Arc::clone(&routes)).await? {
+            return Ok(Receipt { beside: first, ..Receipt::stored(&newcomer.incoming) });
+        }
+    }
+    Err(InboxError::Failed(format!("whether event {first:?} is the same message cannot be found out now")))
+}
+
+/// Where an event belongs.
+enum Place {
+    /// It is what is there.
+    Here,
+    /// It may be the event with this key and id.
+    At(EventKey, String),
+    /// It is another one than what is there, and this is its id.
+    Beside(String),
+}
+
+/// An event whose key was taken.
+struct Newcomer {
+    incoming: Incoming,
+    content: Option<Content>,
+}
+
+impl Newcomer {
+    async fn place(&mut self, inbox: &impl Shelf, taken: &Taken, base: &str, turn: usize) -> Result<Place, InboxError> {
+        if !self.says_the_same(inbox, taken).await? {
+            return self.beside(base, turn).await.map(Place::Beside);
+        }
+        if !self.incoming.is_unnamed() || self.names_its_state().await? {
+            return Ok(Place::Here);
+        }
+        let Some(newest) = inbox.newest(self.incoming.lane()).await? else {
+            // It has been removed, so something has come in between.
+            return Ok(Place::Beside(EventKey::id_beside(base, &[&turn.to_be_bytes()])));
+        };
+        if newest.key == self.incoming.key {
+            return Ok(Place::Here);
+        }
+        if turn == 0 && newest.id.strip_prefix(base).is_some_and(|rest| rest.starts_with('~')) {
+            return Ok(Place::At(newest.key, newest.id));
+        }
+        // Named after what came in between, so that it is known by that when it comes again.
+        let named = EventKey::id_beside(base, &[&newest.key.0, &newest.number.to_be_bytes()]);
+        Ok(if named == self.incoming.id { Place::Here } else { Place::Beside(named) })
+    }
+
+    /// Whether what is there says the same.
+    async fn says_the_same(&mut self, inbox: &impl Shelf, taken: &Taken) -> Result<bool, InboxError> {
+        let theirs = match taken.says {
+            Says::Refused => return Ok(false),
+            Says::Remembered(content) => content,
+            Says::Kept { number, format, size } => {
+                let _turn = turn(size.saturating_add(self.incoming.body.len())).await?;
+                let body = inbox.body(number).await?;
+                if body == self.incoming.body {
+                    return Ok(true);
+                }
+                content(format, body).await?
+            }
+        };
+        Ok(self.content().await?.agrees_with(&theirs))
+    }
+
+    async fn content(&mut self) -> Result<Content, InboxError> {
+        match self.content {
+            Some(content) => Ok(content),
+            None => Ok(*self.content.insert(content_of(&self.incoming).await?)),
+        }
+    }
+
+    /// Its id if another event has its own.
+    async fn beside(&mut self, base: &str, turn: usize) -> Result<String, InboxError> {
+        let content = self.content().await?;
+        let envelope = &self.incoming.envelope;
+        let text = |text: &Option<String>| text.clone().unwrap_or_default().into_bytes();
+        let (name, subject) = (text(&envelope.event_name), text(&envelope.subject));
+        let mut parts = vec![envelope.kind.as_str().as_bytes(), &name, &subject, content.alike()];
+        let again = turn.to_be_bytes();
+        if turn > 0 {
+            parts.extend([content.exact().as_slice(), &again]);
+        }
+        Ok(EventKey::id_beside(base, &parts))
+    }
+
+    async fn names_its_state(&self) -> Result<bool, InboxError> {
+        let (format, body) = (self.incoming.envelope.format, self.incoming.body.clone());
+        let _turn = turn(body.len()).await?;
+        apart(body.len(), move || decode::names_its_state(format, &body)).await
+    }
+}
+
+/// What an event says.
+pub(super) async fn content_of(incoming: &Incoming) -> Result<Content, InboxError> {
+    let _turn = turn(incoming.body.len()).await?;
+    content(incoming.envelope.format, incoming.body.clone()).await
+}
+
+async fn content(format: Format, body: Bytes) -> Result<Content, InboxError> {
+    apart(body.len(), move || Content::of(format, &body)).await
+}
+
+/// Waits until `size` bytes may be compared.
+async fn turn(size: usize) -> Result<Option<tokio::sync::SemaphorePermit<'static>>, InboxError> {
+    if size < LARGE {
+        return Ok(None);
+    }
+    LARGE_ONES.acquire().await.map(Some).map_err(|_| InboxError::Closed)
+}
+
+/// Does work on `size` bytes where nobody waits for it.
+async fn apart<T: Send + 'static>(size: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, InboxError> {
+    if size < LARGE {
+        return Ok(work());
+    }
+    spawn_blocking(work).await.map_err(|panic| InboxError::Failed(panic.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::model::{Envelope, Kind};
+
+    fn incoming(body: &str) -> Incoming {
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        let envelope = Envelope {
+            kind: Kind::Order,
+            format: Format::Json,
+            event_name: None,
+            message_id: Some("m".to_owned()),
+            subject: None,
+            number: None,
+            company_id: None,
+            companies: Vec::new(),
+            created: None,
+        };
+        Incoming::new(envelope, Timestamp::now(), "/".to_owned(), None, body)
+    }
+
+    /// What a store says, one after the other; after that it fails.
+    #[derive(Default)]
+    struct Said {
+        put: Mutex<Vec<bool>>,
+        known: Mutex<Vec<Option<Taken>>>,
+        ids: Mutex<Vec<String>>,
+    }
+
+    fn next<T>(said: &Mutex<Vec<T>>) -> Result<T, InboxError> {
+        let mut said = said.lock().unwrap();
+        if said.is_empty() { Err(InboxError::Failed("on purpose".to_owned())) } else { Ok(said.remove(0)) }
+    }
+
+    impl Shelf for Said {
+        async fn put(&self, incoming: Incoming, _: Arc<[Route]>) -> Result<bool, InboxError> {
+            self.ids.lock().unwrap().push(incoming.id);
+            next(&self.put)
+        }
+        async fn taken(&self, _: EventKey) -> Result<Option<Taken>, InboxError> {
+            next(&self.known)
+        }
+        async fn body(&self, _: i64) -> Result<Bytes, InboxError> {
+            Err(InboxError::Failed("it is gone".to_owned()))
+        }
+        async fn newest(&self, _: i64) -> Result<Option<Newest>, InboxError> {
+            Ok(None)
+        }
+        async fn again(&self, _: Incoming) -> Result<(), InboxError> {
+            Ok(())
+        }
+    }
+
+    fn known(says: Says) -> Option<Taken> {
+        Some(Taken { id: "m".to_owned(), says })
+    }
+
+    async fn store_in(shelf: &Said) -> Result<Receipt, InboxError> {
+        store(shelf, incoming(r#"{"orderEvent":{}}"#), Arc::new([])).await
+    }
+
+    #[tokio::test]
+    async fn what_is_gone_before_it_can_be_looked_at_is_stored_anew() {
+        let shelf = Said { put: vec![false, true].into(), known: vec![None].into(), ..Said::default() };
+
+        let receipt = store_in(&shelf).await.unwrap();
+
+        assert_eq!((receipt.id.as_str(), receipt.repeated, receipt.beside), ("m", false, None));
+    }
+
+    #[tokio::test]
+    async fn a_store_that_cannot_say_what_it_has_is_no_reason_to_take_a_message_for_a_repeated_one() {
+        let kept = || known(Says::Kept { number: 1, format: Format::Json, size: 1 });
+        for found in [vec![], vec![kept()], vec![None, None, None, None, None, None, None, None]] {
+            let shelf = Said { put: vec![false; 9].into(), known: found.into(), ..Said::default() };
+
+            assert!(store_in(&shelf).await.is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn digests_that_meet_and_ids_of_refused_bodies_lead_to_other_ids() {
+        let found = vec![known(Says::Refused), known(Says::Refused), known(Says::Refused)];
+        let shelf = Said { put: vec![false, false, false, true].into(), known: found.into(), ..Said::default() };
+
+        let receipt = store_in(&shelf).await.unwrap();
+
+        let ids = shelf.ids.lock().unwrap().clone();
+        assert_eq!((receipt.repeated, receipt.beside.as_deref(), &receipt.id), (false, Some("m"), &ids[3]));
+        assert!(ids[1..].iter().all(|id| id.starts_with("m~")) && ids[1] != ids[2] && ids[2] != ids[3], "{ids:?}");
+    }
+}
