@@ -2,6 +2,7 @@
 //!
 //! These embed the receiver as a library, with parts of their own that panic on purpose.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -265,7 +266,7 @@ impl Credential for SlowCredential {
         if self.0.load(Ordering::SeqCst) { Finding::Right } else { Finding::Unsure("it is not known yet") }
     }
 
-    async fn learn(&self, _: &Authorization<'_>) -> std::result::Result<(), &'static str> {
+    async fn learn(&self, _: &Authorization<'_>, _: IpAddr) -> std::result::Result<(), &'static str> {
         tokio::time::sleep(WITHIN * 9 / 20).await;
         self.0.store(true, Ordering::SeqCst);
         Ok(())
