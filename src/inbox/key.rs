@@ -38,9 +38,8 @@ impl EventKey {
             hash.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             hash.update(part);
         }
-        let hash = hash.finish();
-        let digits = hash.as_ref().iter().take(4).fold(0, |digits, byte| digits << 8 | u32::from(*byte));
-        format!("{id}~{digits:08x}")
+        let number = hash.finish().as_ref().iter().take(4).fold(0_u32, |number, byte| number << 8 | u32::from(*byte));
+        format!("{id}~{number:08x}")
     }
 
     /// The key of a refused body, and the id it goes by: equal ones, sent to the same path and answered with the

@@ -276,8 +276,8 @@ mod tests {
         }
     }
 
-    fn known(says: Says) -> Option<Taken> {
-        Some(Taken { id: "m".to_owned(), says })
+    fn taken(says: Says) -> Taken {
+        Taken { id: "m".to_owned(), says }
     }
 
     async fn store_in(shelf: &Said) -> Result<Receipt, InboxError> {
@@ -295,7 +295,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_store_that_cannot_say_what_it_has_is_no_reason_to_take_a_message_for_a_repeated_one() {
-        let kept = || known(Says::Kept { number: 1, format: Format::Json, size: 1 });
+        let kept = || Some(taken(Says::Kept { number: 1, format: Format::Json, size: 1 }));
         for found in [vec![], vec![kept()], vec![None, None, None, None, None, None, None, None]] {
             let shelf = Said { put: vec![false; 9].into(), known: found.into(), ..Said::default() };
 
@@ -305,7 +305,7 @@ mod tests {
 
     #[tokio::test]
     async fn digests_that_meet_and_ids_of_refused_bodies_lead_to_other_ids() {
-        let found = vec![known(Says::Refused), known(Says::Refused), known(Says::Refused)];
+        let found = [Says::Refused, Says::Refused, Says::Refused].map(|says| Some(taken(says)));
         let shelf = Said { put: vec![false, false, false, true].into(), known: found.into(), ..Said::default() };
 
         let receipt = store_in(&shelf).await.unwrap();

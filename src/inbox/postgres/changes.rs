@@ -207,6 +207,5 @@ async fn remove(db: &ClientWrapper, from: i64, to: i64, overdue: Overdue) -> Res
     for table in ["deliveries", "failures", "refused", "decided"] {
         db.execute(&format!("DELETE FROM {table} WHERE event = ANY ($1)"), &[&gone]).await?;
     }
-    db.execute("DELETE FROM unnamed WHERE newest = ANY ($1)", &[&gone]).await?;
     Ok(gone.len())
 }

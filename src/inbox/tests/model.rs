@@ -104,7 +104,7 @@ impl Both {
         let number = self.events.len();
         // Order documents go in the lane of their order.
         let kind = if number.is_multiple_of(2) { Kind::Order } else { Kind::OrderDocuments };
-        let incoming = incoming(kind, Some(format!("message-{number}")), order, format!("body {number}"));
+        let incoming = incoming(kind, Some(format!("message-{number}")), order, &format!("body {number}"));
         let receipt = self.runtime.block_on(self.inbox.store(incoming.clone(), Arc::clone(&self.routes))).unwrap();
         assert_eq!(receipt, Receipt::stored(&incoming));
         // An event without order or shipment is alone in its lane.
@@ -134,7 +134,7 @@ impl Both {
             return;
         }
         let order = (lane < 1000).then_some(lane);
-        let incoming = incoming(base.envelope.kind, Some(message_id.clone()), order, format!("other body {number}"));
+        let incoming = incoming(base.envelope.kind, Some(message_id.clone()), order, &format!("other body {number}"));
         let receipt = self.runtime.block_on(self.inbox.store(incoming.clone(), Arc::clone(&self.routes))).unwrap();
         assert!(!receipt.repeated);
         assert_eq!(receipt.beside, Some(message_id), "{receipt:?}");
@@ -143,7 +143,7 @@ impl Both {
 
     /// One of the two bodies that an order has without a `messageId`.
     fn store_unnamed(&mut self, order: usize, body: usize) {
-        let incoming = incoming(Kind::Order, None, Some(order), format!("unnamed body {body}"));
+        let incoming = incoming(Kind::Order, None, Some(order), &format!("unnamed body {body}"));
         let base = self.stored.iter().position(|stored| stored.id == incoming.id);
         if base.is_some_and(|base| self.events[base].is_none()) {
             return; // Its id is to be had once only here.
@@ -366,7 +366,7 @@ impl Both {
 }
 
 /// A message of an order, if it says which.
-fn incoming(kind: Kind, message_id: Option<String>, order: Option<usize>, body: String) -> Incoming {
+fn incoming(kind: Kind, message_id: Option<String>, order: Option<usize>, body: &str) -> Incoming {
     let envelope = Envelope {
         kind,
         format: Format::Json,
@@ -378,6 +378,6 @@ fn incoming(kind: Kind, message_id: Option<String>, order: Option<usize>, body: 
         companies: Vec::new(),
         created: None,
     };
-    let body = order.map_or(body.clone(), |order| format!("{body} of {order}"));
+    let body = order.map_or_else(|| body.to_owned(), |order| format!("{body} of {order}"));
     Incoming::new(envelope, Timestamp::now(), "/".to_owned(), None, Bytes::from(body))
 }
