@@ -101,12 +101,6 @@ pub(crate) fn memory(format: Format, size: usize) -> usize {
     size.saturating_mul(times)
 }
 
-/// Whether an event says which state of its order or shipment it brings: by `lastUpdatedAt` or `version`, of a
-/// shipment also in its `meta`. If so, the same body is the same event.
-pub(crate) fn names_its_state(format: Format, body: &[u8]) -> bool {
-    to_json(format, body).is_ok_and(|json| json::names_its_state(&json))
-}
-
 /// Which encoding a body is in.
 fn format(content_type: Option<&str>, body: &[u8]) -> Result<Format, DecodeError> {
     let body = position::without_mark(body);
