@@ -306,7 +306,8 @@ mod tests {
     #[tokio::test]
     async fn digests_that_meet_and_ids_of_refused_bodies_lead_to_other_ids() {
         let found = [Says::Refused, Says::Refused, Says::Refused].map(|says| Some(taken(says)));
-        let shelf = Said { put: vec![false, false, false, true].into(), known: Vec::from(found).into(), ..Said::default() };
+        let shelf =
+            Said { put: vec![false, false, false, true].into(), known: Vec::from(found).into(), ..Said::default() };
 
         let receipt = store_in(&shelf).await.unwrap();
 

@@ -198,7 +198,8 @@ pub(super) async fn lock_lanes(db: &ClientWrapper, lock: &Statement, mut lanes: 
 
 /// When an event was received never goes back, within its order or shipment and from one event of this receiver to
 /// the next, whatever the clocks do: files are named after it. `$20` is that of this receiver's last one, if it is
-/// known; else the last of all are asked.
+/// known; else the last of all are asked. Besides, the newest event of each order or shipment is noted that has had
+/// one without a `messageId`.
 const STORE: &str = "\
     WITH batch AS MATERIALIZED (SELECT nextval('batches') * 1024 AS number),
     floor AS MATERIALIZED (
@@ -210,7 +211,8 @@ const STORE: &str = "\
              FROM unnest($16::bigint[]) AS of (lane),
                   LATERAL (SELECT e.received FROM events e WHERE e.lane = of.lane ORDER BY e.number DESC LIMIT 1)
                       AS newest)
-        ) AS at)
+        ) AS at),
+    stored AS (
     INSERT INTO events (number, key, id, received, path, content_type, kind, format, event_name, message_id,
                         subject, document, company, companies, created, lane, reason, status, body)
     SELECT batch.number + place, key, id, greatest(received, floor.at + (place + 1) * interval '1 microsecond'), path,
@@ -222,7 +224,17 @@ const STORE: &str = "\
                 $16::bigint[], $17::text[], $18::int[], $19::bytea[])
          AS row (place, key, id, received, path, content_type, kind, format, event_name, message_id, subject,
                  document, company, companies, created, lane, reason, status, body)
-    ON CONFLICT (key) DO NOTHING RETURNING (number % 1024)::int, received";
+    ON CONFLICT (key) DO NOTHING RETURNING number, lane, message_id, received
+    ), newest AS (
+        SELECT lane, max(number) AS number, bool_or(coalesce(message_id, '') = '') AS unnamed
+        FROM stored WHERE lane IS NOT NULL GROUP BY lane
+    ), noted AS (
+        INSERT INTO unnamed (lane, newest) SELECT lane, number FROM newest WHERE unnamed
+        ON CONFLICT (lane) DO UPDATE SET newest = excluded.newest
+    ), moved AS (
+        UPDATE unnamed u SET newest = n.number FROM newest n WHERE u.lane = n.lane AND NOT n.unnamed
+    )
+    SELECT (number % 1024)::int, received FROM stored";
 
 async fn store_rows(
     db: &ClientWrapper,

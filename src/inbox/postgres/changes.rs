@@ -129,9 +129,10 @@ pub(super) async fn taken(db: &ClientWrapper, key: EventKey) -> Result<Option<Ta
     }))
 }
 
-/// The newest event in a lane.
+/// The newest event in a lane that an event without a `messageId` is in, if that is still there.
 pub(super) async fn newest(db: &ClientWrapper, lane: i64) -> Result<Option<Newest>, Error> {
-    let statement = "SELECT key, id, number FROM events WHERE lane = $1 ORDER BY number DESC LIMIT 1";
+    let statement =
+        "SELECT e.key, e.id, e.number FROM unnamed u JOIN events e ON e.number = u.newest WHERE u.lane = $1";
     let row = db.query_opt(&db.prepare_cached(statement).await?, &[&lane]).await?;
     Ok(row.map(|row| Newest { key: key(&row, 0), id: row.get(1), number: row.get(2) }))
 }
@@ -207,5 +208,6 @@ async fn remove(db: &ClientWrapper, from: i64, to: i64, overdue: Overdue) -> Res
     for table in ["deliveries", "failures", "refused", "decided"] {
         db.execute(&format!("DELETE FROM {table} WHERE event = ANY ($1)"), &[&gone]).await?;
     }
+    db.execute("DELETE FROM unnamed WHERE newest = ANY ($1)", &[&gone]).await?;
     Ok(gone.len())
 }

@@ -36,3 +36,10 @@ CREATE TABLE notes (
 
 -- The newest event of an order or shipment.
 CREATE INDEX events_lane ON events (lane, number);
+
+-- Of each order or shipment that had an event without a messageId the newest event, whatever that has.
+CREATE TABLE unnamed (
+    lane   bigint PRIMARY KEY,
+    newest bigint NOT NULL          -- its number
+);
+CREATE INDEX unnamed_newest ON unnamed (newest);

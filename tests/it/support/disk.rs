@@ -63,7 +63,7 @@ impl Recording {
 
     /// The programs to run another one under, so that it is recorded.
     pub fn inside(&self) -> Vec<String> {
-        let calls = "trace=openat,mkdir,rename,unlink,write,pwrite64,ftruncate,fsync,fdatasync";
+        let calls = "trace=openat,mkdir,rename,renameat2,unlink,write,pwrite64,ftruncate,fsync,fdatasync";
         let options = "--daemonize --follow-forks --seccomp-bpf --quiet=all --decode-fds=path --strings-in-hex=all";
         let fault = self.fault.as_ref().map(|fault| format!("-e {fault} ")).unwrap_or_default();
         let line = format!("strace {options} --string-limit=10000000 --output-append-mode -e {calls} {fault}--output");
@@ -105,7 +105,7 @@ impl Recording {
             "openat" if arguments.contains("O_CREAT") => disk.create(path(0)),
             "mkdir" => drop(path(0).map(|path| disk.names.insert(path, None))),
             "unlink" => drop(path(0).map(|path| disk.names.remove(&path))),
-            "rename" => {
+            "rename" | "renameat2" => {
                 if let (Some(from), Some(to)) = (path(0), path(1))
                     && let Some(what) = disk.names.remove(&from)
                 {

@@ -107,9 +107,12 @@ async fn send(sender: Sender, number: usize, tally: watch::Sender<Tally>, stop: 
         let body = format!("  {event:#}\n");
         let answer = sender.send(Message::json(body.clone())).await;
         tally.send_modify(|tally| tally.note(&body, &answer));
-        if answer.status.is_none() {
+        match answer.status {
             // Nobody is there; no need to be busy about it.
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            None => tokio::time::sleep(Duration::from_millis(20)).await,
+            // Tradecloud would pause, too. Who is told so at once could fill an inbox meanwhile.
+            Some(502..=504) => tokio::time::sleep(Duration::from_millis(500)).await,
+            Some(_) => {}
         }
     }
 }
