@@ -19,7 +19,7 @@ pub struct Schedule {
 
 impl Schedule {
     /// When to try again after `attempts` failed ones, or `None` to give up. `since` is when the
-    /// delivery began; the rest is as for [`Schedule::pause`].
+    /// delivery began; the rest is as for `Schedule::pause`.
     pub fn next(&self, attempts: u32, since: Timestamp, now: Timestamp, chance: f64) -> Option<Timestamp> {
         self.next_asked(attempts, None, since, now, chance)
     }

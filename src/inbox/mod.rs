@@ -2,7 +2,7 @@
 //!
 //! A store is one folder with one type that implements [`Inbox`], and one line in [`STORES`]. Every
 //! write returns only when it is durable. That a message is new is found out in the same transaction that
-//! stores it; what is to be done if it is not is in [`repeat`].
+//! stores it; what is to be done if it is not is in `repeat`.
 
 mod key;
 pub mod none;

@@ -1,7 +1,7 @@
 //! Who the client is where a load balancer or reverse proxy stands in front (`server.trusted_proxies`).
 //!
 //! A proxy says so in one of three ways: in the head of the request (`Forwarded`, RFC 7239, or the older
-//! `X-Forwarded-For`), or before it in the PROXY protocol (see [`super::proxied`]). All are believed only from
+//! `X-Forwarded-For`), or before it in the PROXY protocol (see `proxied`). All are believed only from
 //! the addresses of trusted proxies, and of a list only as far from its right end as trusted proxies
 //! wrote it: what stands further left came from the client, who may write anything.
 //!
