@@ -219,6 +219,9 @@ impl Running {
             server.graceful_shutdown(Some(grace));
         }
         let _ = self.stop.send(true);
+        // Before anything that takes its time: somebody may kill what does not end soon enough.
+        let ending = Arc::clone(&self.reception.inbox);
+        tokio::spawn(async move { ending.ending().await });
         self.upkeep.abort_all();
         if let Some(certificates) = &self.certificates {
             certificates.stop();

@@ -1,8 +1,8 @@
 //! The memory that bodies may take, all together: those that are received (`server.limits.bodies_in_memory`), and
 //! apart from them those that one handler's deliveries are about (`delivery.bodies_in_memory`).
 //!
-//! Nobody waits here: a request that finds no room is told to come again, a delivery tries again a
-//! moment later. Somebody who waited for much room would keep everybody else out meanwhile.
+//! A request that finds no room is told to come again; a delivery tries again a moment later. Somebody who waits for
+//! much room keeps everybody else out meanwhile, so only a delivery does that which has tried for long enough.
 
 use std::sync::Arc;
 
@@ -27,6 +27,12 @@ impl Budget {
     pub(crate) fn new(bytes: usize) -> Self {
         let all = (bytes / UNIT).clamp(1, Semaphore::MAX_PERMITS);
         Self { free: Arc::new(Semaphore::new(all)), all }
+    }
+
+    /// Waits for room for `bytes`. Whoever comes later waits behind.
+    pub(crate) async fn wait(&self, bytes: usize) -> Option<Share> {
+        let units = u32::try_from(bytes.div_ceil(UNIT).min(self.all)).ok()?;
+        Arc::clone(&self.free).acquire_many_owned(units).await.ok().map(Share)
     }
 
     /// Takes room for `bytes`, or `None` if there is not so much left. More than all there is counts as

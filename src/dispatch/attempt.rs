@@ -19,6 +19,8 @@ use crate::telemetry::whole_seconds;
 
 /// Pause before looking for room for a body again.
 const ROOM_PAUSE: Duration = Duration::from_millis(50);
+/// After so long it waits in line, and nobody is let past.
+const ROOM_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a handler may take beyond its time-out to clean up behind itself.
 const GRACE: Duration = Duration::from_secs(5);
@@ -78,10 +80,17 @@ impl Attempts {
 
     /// Waits for the memory that the attempt takes.
     async fn room(&self, claim: &Claim) -> Share {
+        let (begun, bytes) = (Instant::now(), decode::memory(claim.format, claim.size));
         loop {
-            match self.job.budget.take(decode::memory(claim.format, claim.size)) {
-                Some(share) => return share,
-                None => sleep(ROOM_PAUSE).await,
+            if let Some(share) = self.job.budget.take(bytes) {
+                return share;
+            }
+            sleep(ROOM_PAUSE).await;
+            // Small ones would for ever come before a large one.
+            if begun.elapsed() > ROOM_PATIENCE
+                && let Some(share) = self.job.budget.wait(bytes).await
+            {
+                return share;
             }
         }
     }
@@ -95,11 +104,12 @@ impl Attempts {
         let since =
             claim.since.saturating_add(Timestamp::now().duration_since(time)).and_then(|at| at.checked_sub(took));
         let finish = self.finish(claim, since.unwrap_or(claim.since), &outcome, took);
-        self.note(claim, &finish, took).await;
-        self.source.dispatch.announce(claim.key, &outcome);
+        // Not after the note: where the inbox cannot be written to, the handler may be back all the same.
         if self.source.inbox.keeps() {
             self.judge(claim.lane, &outcome, is_try).await;
         }
+        self.note(claim, &finish, took).await;
+        self.source.dispatch.announce(claim.key, &outcome);
     }
 
     /// Notes how it ended. Not noting it would mean doing it again; as long as we live, we try.

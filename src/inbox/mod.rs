@@ -346,6 +346,10 @@ pub trait Inbox: Send + Sync {
         Ok(())
     }
 
+    /// Says that the receiver ends because it was told to: what it is at now, it need not survive. Somebody may not
+    /// wait until it has ended by itself.
+    async fn ending(&self) {}
+
     /// Claims the delivery of `handler` whose turn comes first, by the time it is due, if that is not after
     /// `until`: the first of its order or shipment, if nobody works on that, and if its lane is not one of
     /// `except`. For a handler that is down.

@@ -26,6 +26,9 @@ use crate::decode::Content;
 use crate::dispatch::Route;
 use crate::event::Event;
 
+/// So far ahead of the clock may the time of an event be that is to sort behind the one before.
+const DAY: Duration = Duration::from_secs(86_400);
+
 /// Settled events that stay known.
 const SETTLED_KEPT: usize = 10_000;
 
@@ -108,8 +111,9 @@ impl Events {
         if self.numbers.contains_key(&incoming.key) {
             return false;
         }
-        incoming.received =
-            incoming.received.max(self.latest.saturating_add(Duration::from_micros(1)).unwrap_or(self.latest));
+        let most = incoming.received.saturating_add(DAY).unwrap_or(incoming.received);
+        let least = self.latest.saturating_add(Duration::from_micros(1)).unwrap_or(self.latest);
+        incoming.received = incoming.received.max(least).min(most);
         self.latest = incoming.received;
         let wanted = routes.iter().filter(|route| route.wants(&incoming.envelope));
         let deliveries = wanted.map(|route| Delivery::new(&route.name)).collect();

@@ -175,34 +175,45 @@ where
 
 /// The way back on a stream.
 #[derive(Clone)]
-struct Reply(Arc<Mutex<SendResponse<Bytes>>>);
+struct Reply(Arc<Mutex<Way>>);
+
+struct Way {
+    respond: SendResponse<Bytes>,
+    /// Nothing may be said any more.
+    answered: bool,
+}
 
 impl Reply {
     fn new(respond: SendResponse<Bytes>) -> Self {
-        Self(Arc::new(Mutex::new(respond)))
+        Self(Arc::new(Mutex::new(Way { respond, answered: false })))
     }
 
     /// Tells the client to send the body.
     fn invite(&self) {
-        // If the stream is no more, its body says so.
-        let _ = self.respond().send_informational(respond::go_on());
+        let mut way = self.way();
+        if !way.answered {
+            // If the stream is no more, its body says so.
+            let _ = way.respond.send_informational(respond::go_on());
+        }
     }
 
     /// Until the client resets the stream.
     async fn reset(&self) {
-        let _ = std::future::poll_fn(|cx| self.respond().poll_reset(cx)).await;
+        let _ = std::future::poll_fn(|cx| self.way().respond.poll_reset(cx)).await;
     }
 
     /// Answers. What the client has no room for yet, the connection sends when it has.
     fn send(&self, head: axum::http::Response<()>, body: Bytes) {
-        let sent = self.respond().send_response(head, body.is_empty());
+        let mut way = self.way();
+        way.answered = true;
+        let sent = way.respond.send_response(head, body.is_empty());
         let sent = sent.and_then(|mut stream| if body.is_empty() { Ok(()) } else { stream.send_data(body, true) });
         if let Err(error) = sent {
             tracing::debug!(%error, "an answer cannot be given any more");
         }
     }
 
-    fn respond(&self) -> MutexGuard<'_, SendResponse<Bytes>> {
+    fn way(&self) -> MutexGuard<'_, Way> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

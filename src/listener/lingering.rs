@@ -22,7 +22,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use tokio::runtime::Handle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// How long a body that nobody wants is taken in.
 pub(crate) const LONGEST: Duration = Duration::from_secs(5);
@@ -64,6 +64,50 @@ pub(crate) fn lingering(request: Request, most: usize) -> Request {
     Request::from_parts(head, Body::new(Lingering { body, linger, read: 0, left_alone: asks, invitation }))
 }
 
+/// The same request, once the first of its body is there, or after `patience`: for a client that has asked whether to
+/// send it, where nobody may see from the answer to that whether his credentials are right.
+pub(crate) async fn begun(request: Request, patience: Duration) -> Request {
+    let (head, mut body) = request.into_parts();
+    let first = timeout(patience, body.frame()).await.ok().flatten();
+    Request::from_parts(head, Body::new(Begun { first, body }))
+}
+
+/// A body of which the first frame was read already.
+struct Begun {
+    first: Option<Result<Frame<Bytes>, axum::Error>>,
+    body: Body,
+}
+
+impl HttpBody for Begun {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        match self.first.take() {
+            Some(first) => Poll::Ready(Some(first)),
+            None => Pin::new(&mut self.body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_none() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let read = self.first.iter().flatten().filter_map(Frame::data_ref).map(|data| data.len() as u64).sum::<u64>();
+        let rest = self.body.size_hint();
+        let mut hint = SizeHint::new();
+        hint.set_lower(rest.lower() + read);
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(upper + read);
+        }
+        hint
+    }
+}
+
 struct Lingering {
     body: Body,
     linger: Linger,
@@ -81,6 +125,8 @@ impl HttpBody for Lingering {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        // To read is to ask for it.
+        self.left_alone = false;
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         // Who sends without waiting need not be told to.
         if let Some(Invitation(invite)) = self.invitation.take()

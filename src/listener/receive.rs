@@ -9,7 +9,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, EXPECT};
 use axum::http::{Method, request};
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ use super::aside::{self, Aside};
 use super::body::{self, BodyError, Received};
 use super::grace::Grace;
 use super::lease::Lease;
-use super::lingering::{Linger, lingering};
+use super::lingering::{Linger, begun, lingering};
 use super::load::{Load, Place};
 use super::table::Table;
 use super::turned_away::TurnedAway;
@@ -35,6 +35,9 @@ use crate::respond::{Answer, ComeAgain, Refusal, Why};
 const LARGE: usize = 256 << 10;
 /// Of a method, whoever invented it, so much is shown.
 const LONGEST_METHOD: usize = 20;
+
+/// How long the beginning of a body is waited for that was asked for before the answer.
+const ASKED: Duration = Duration::from_secs(1);
 
 /// What every request needs.
 pub(crate) struct Reception {
@@ -59,9 +62,13 @@ pub(crate) struct Reception {
 pub(crate) async fn receive(reception: Arc<Reception>, table: &Table, address: IpAddr, request: Request) -> Answer {
     let endpoint = table.endpoint(request.uri().path());
     let most = table.patience(endpoint.as_deref(), address, request.headers(), reception.server.limits.body);
-    let request = lingering(request, most);
+    let mut request = lingering(request, most);
     if reception.draining.load(Ordering::Relaxed) {
         return Answer::ComeAgain(ComeAgain::Draining);
+    }
+    if request.headers().contains_key(EXPECT) && table.is_untold(endpoint.as_deref(), address, request.headers()) {
+        // What is kept without a word has to come first, and whose it is must not show.
+        request = begun(request, ASKED).await;
     }
     match endpoint {
         Some(endpoint) if !endpoint.gate.allows(address) => {

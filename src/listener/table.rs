@@ -64,11 +64,16 @@ impl Table {
         largest: usize,
     ) -> usize {
         // Where nobody is told whether his credentials are right, he must not see it by how much of his body is taken.
-        let is_untold = headers.contains_key(AUTHORIZATION) && self.is_secretive(endpoint, address);
+        let is_untold = self.is_untold(endpoint, address, headers);
         // Events are expected from `allow_from`, or where there is none, from Tradecloud's own addresses.
         let expects = |gate: &Gate| gate.allow_from.as_ref().unwrap_or(&self.tradecloud).contains(address);
         let most = if is_untold || self.any(endpoint, expects) { largest } else { 0 };
         most.max(MOST_OF_STRANGERS)
+    }
+
+    /// Whether the caller shows credentials of which it may not learn if they are right.
+    pub(crate) fn is_untold(&self, endpoint: Option<&Endpoint>, address: IpAddr, headers: &HeaderMap) -> bool {
+        headers.contains_key(AUTHORIZATION) && self.is_secretive(endpoint, address)
     }
 
     /// Whether there are credentials, there or anywhere, of which nobody at `address` may learn if they are right.

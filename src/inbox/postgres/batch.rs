@@ -198,7 +198,7 @@ pub(super) async fn lock_lanes(db: &ClientWrapper, lock: &Statement, mut lanes: 
 
 /// When an event was received never goes back, within its order or shipment and from one event of this receiver to
 /// the next, whatever the clocks do: files are named after it. `$20` is that of this receiver's last one, if it is
-/// known; else the last of all are asked. Besides, the newest event of each order or shipment is noted that has had
+/// known; else the last of all are asked. It is never more than a day ahead of the clock. Besides, the newest event of each order or shipment is noted that has had
 /// one without a `messageId`.
 const STORE: &str = "\
     WITH batch AS MATERIALIZED (SELECT nextval('batches') * 1024 AS number),
@@ -215,8 +215,8 @@ const STORE: &str = "\
     stored AS (
     INSERT INTO events (number, key, id, received, path, content_type, kind, format, event_name, message_id,
                         subject, document, company, companies, created, lane, reason, status, body)
-    SELECT batch.number + place, key, id, greatest(received, floor.at + (place + 1) * interval '1 microsecond'), path,
-           content_type, kind, format, event_name, message_id, subject, document, company, companies, created, lane,
+    SELECT batch.number + place, key, id, least(greatest(received, floor.at + (place + 1) * interval '1 microsecond'), received + interval '1 day'),
+           path, content_type, kind, format, event_name, message_id, subject, document, company, companies, created, lane,
            reason, status, body
     FROM batch, floor,
          unnest($1::int[], $2::bytea[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::text[],

@@ -178,11 +178,17 @@ pub(super) async fn release(db: &ClientWrapper, handler: &str, lane: i64, token:
     lightly(db, &db.prepare_cached(statement).await?, &[&handler, &lane, &token]).await.map(drop)
 }
 
-/// Notes that the attempt that a claim was made for begins; returns whether the claim still is ours.
-pub(super) async fn begin(db: &ClientWrapper, claim: &Claim, token: i64) -> Result<bool, Error> {
+/// Takes back that attempts of a receiver have begun.
+pub(super) async fn take_all_back(db: &ClientWrapper, receiver: &str) -> Result<(), Error> {
+    let statement = "UPDATE claims SET begun = NULL WHERE receiver = $1 AND begun IS NOT NULL";
+    lightly(db, &db.prepare_cached(statement).await?, &[&receiver]).await.map(drop)
+}
+
+/// Notes that the attempt that a claim was made for begins, if `event` says so; returns whether the claim still is ours.
+pub(super) async fn begin(db: &ClientWrapper, claim: &Claim, token: i64, event: Option<i64>) -> Result<bool, Error> {
     let statement = "UPDATE claims SET begun = $4 WHERE handler = $1 AND lane = $2 AND token = $3";
     let statement = db.prepare_cached(statement).await?;
-    Ok(lightly(db, &statement, &[&claim.handler, &claim.lane, &token, &claim.event]).await? > 0)
+    Ok(lightly(db, &statement, &[&claim.handler, &claim.lane, &token, &event]).await? > 0)
 }
 
 /// Removes claims of `receiver`, within a transaction, but for those that somebody holds.
@@ -259,7 +265,8 @@ pub(super) async fn hurry_handler(db: &ClientWrapper, handler: &str) -> Result<u
         FROM (SELECT event, handler FROM deliveries WHERE handler = $1 AND due > now()
               ORDER BY due LIMIT $2 FOR UPDATE SKIP LOCKED) AS waiting
         WHERE d.event = waiting.event AND d.handler = waiting.handler";
-    let hurried = db.execute(&db.prepare_cached(statement).await?, &[&handler, &HURRIED]).await?;
+    // Nobody waits for it: until it is committed, nobody could claim what it changes.
+    let hurried = lightly(db, &db.prepare_cached(statement).await?, &[&handler, &HURRIED]).await?;
     Ok(usize::try_from(hurried).unwrap_or_default())
 }
 

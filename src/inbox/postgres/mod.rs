@@ -25,6 +25,7 @@ mod views;
 mod writer;
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -118,6 +119,8 @@ struct Postgres {
     mended_to: Mutex<mend::Place>,
     refused_space: Space,
     refused: Mutex<Option<Counted>>,
+    /// The receiver was told to end.
+    ending: AtomicBool,
 }
 
 /// What the refused bodies take.
@@ -181,6 +184,7 @@ impl Postgres {
             mended_to,
             refused_space,
             refused: Mutex::default(),
+            ending: AtomicBool::new(false),
         })
     }
 
@@ -261,7 +265,7 @@ impl Inbox for Postgres {
     }
 
     async fn hurry_handler(&self, handler: &str) -> Result<usize, InboxError> {
-        Ok(durably!(self, LIMIT, db => claims::hurry_handler(db, handler)))
+        Ok(on_connection!(self, LIMIT, db => claims::hurry_handler(db, handler)))
     }
 
     async fn load(&self, claim: &Claim) -> Result<Event, InboxError> {
@@ -272,8 +276,21 @@ impl Inbox for Postgres {
 
     async fn begin(&self, claim: &Claim) -> Result<(), InboxError> {
         let token = self.held.token(claim).unwrap_or_default();
-        let ours = on_connection!(self, LIMIT, db => claims::begin(db, claim, token));
+        let event = (!self.ending.load(Ordering::Acquire)).then_some(claim.event);
+        let ours = on_connection!(self, LIMIT, db => claims::begin(db, claim, token, event));
         ours.then_some(()).ok_or_else(taken_over)
+    }
+
+    async fn ending(&self) {
+        self.ending.store(true, Ordering::Release);
+        let taken_back: Result<(), InboxError> = async {
+            on_connection!(self, LIMIT, db => claims::take_all_back(db, &self.receiver));
+            Ok(())
+        }
+        .await;
+        if let Err(error) = taken_back {
+            tracing::warn!(%error, "cannot note in the inbox that this receiver ends as it was told to");
+        }
     }
 
     async fn finish(&self, claim: &Claim, finish: Finish, took: Duration) -> Result<(), InboxError> {

@@ -1,5 +1,7 @@
 //! Opening the inbox: is the server fit for it, is the schema there in the right version.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, bail, ensure};
 use deadpool_postgres::ClientWrapper;
 
@@ -13,6 +15,9 @@ const VERSION: i32 = 2;
 
 /// What leads from each version to the next; the first starts from nothing.
 const MIGRATIONS: [&str; VERSION as usize] = [include_str!("schema.sql"), include_str!("schema2.sql")];
+
+/// How long it may take to bring an inbox to this program's version: an index over very many events takes its time.
+const MIGRATION: Duration = Duration::from_secs(6 * 3600);
 
 /// The oldest server that this was made for, as it writes its version.
 const OLDEST: i32 = 130_000;
@@ -54,7 +59,7 @@ pub(super) async fn prepare(pool: &Pool, purpose: Purpose, place: &str) -> anyho
         bail!(NoInbox::NotYet { place: format!("PostgreSQL {place}") });
     }
     if version != VERSION {
-        within(LIMIT, migrate(&db))
+        within(MIGRATION, migrate(&db))
             .await
             .map_err(|failure| hint(failure).context(format!("cannot prepare the inbox {place}")))?
             .with_context(|| format!("cannot prepare the inbox {place}"))?;
@@ -131,6 +136,15 @@ async fn migrate(db: &ClientWrapper) -> Result<anyhow::Result<()>, tokio_postgre
         return Ok(Err(anyhow::anyhow!(
             "it was written by a newer version of this program (schema {found}, this one knows {VERSION}). Use that one"
         )));
+    }
+    // What is enough for every other statement is not enough for these. Locks are still not waited for without end.
+    db.batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0").await?;
+    if found > 0 {
+        tracing::info!(
+            from = found,
+            to = VERSION,
+            "the inbox is brought to a new version; with very many events, in minutes"
+        );
     }
     if found == 0 {
         // An administrator may have made it for a role that may not.

@@ -21,7 +21,8 @@ const LARGE: usize = 64 << 10;
 const SWEEP_STEP: i64 = 500;
 
 /// Stores an event with its deliveries, unless something has its key; whether it did. When it was received never goes
-/// back from one event to the next, whatever the clock does: files are named after it.
+/// back from one event to the next, whatever the clock does: files are named after it. But it is never
+/// more than a day ahead of the clock, whatever that was before.
 pub(super) fn store(db: &Connection, incoming: &Incoming, routes: &[Route]) -> rusqlite::Result<bool> {
     let envelope = &incoming.envelope;
     let stored = db
@@ -29,7 +30,8 @@ pub(super) fn store(db: &Connection, incoming: &Incoming, routes: &[Route]) -> r
             "INSERT INTO events (key, id, received, path, content_type, kind, format, event_name, message_id,
                                  subject, document, company, companies, created, body)
              VALUES (:key, :id,
-                     max(:received, coalesce((SELECT received + 1 FROM events ORDER BY number DESC LIMIT 1), 0)),
+                     min(max(:received, coalesce((SELECT received + 1 FROM events ORDER BY number DESC LIMIT 1), 0)),
+                         :received + 86400000000),
                      :path, :content_type, :kind, :format, :event_name, :message_id,
                      :subject, :document, :company, :companies, :created, coalesce(:body, zeroblob(:size)))
              ON CONFLICT (key) DO NOTHING",
@@ -120,7 +122,7 @@ pub(super) fn refuse(
     let refused = space.fit(refused, used.unsigned_abs());
     db.prepare_cached(
         "INSERT INTO events (key, id, received, path, content_type, reason, status, body)
-         VALUES (?1, ?2, max(?3, coalesce((SELECT received + 1 FROM events ORDER BY number DESC LIMIT 1), 0)),
+         VALUES (?1, ?2, min(max(?3, coalesce((SELECT received + 1 FROM events ORDER BY number DESC LIMIT 1), 0)), ?3 + 86400000000),
                  ?4, ?5, ?6, ?7, coalesce(?8, zeroblob(?9)))",
     )?
     .execute(params![

@@ -19,6 +19,7 @@ mod writer;
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -82,6 +83,8 @@ struct Sqlite {
     mended_to: Mutex<Option<mending::Lane>>,
     refused_space: Arc<Space>,
     clock: Clock,
+    /// The receiver was told to end.
+    ending: AtomicBool,
 }
 
 impl Sqlite {
@@ -98,6 +101,7 @@ impl Sqlite {
             mended_to: Mutex::default(),
             refused_space: Arc::new(refused_space),
             clock: Clock::default(),
+            ending: AtomicBool::new(false),
         })
     }
 
@@ -176,6 +180,9 @@ impl Inbox for Sqlite {
     }
 
     async fn begin(&self, claim: &Claim) -> Result<(), InboxError> {
+        if self.ending.load(Ordering::Acquire) {
+            return Ok(());
+        }
         // Whether it is noted or not is not known if nobody waits for the answer any more.
         self.claimed().entry(place(claim)).and_modify(|begun| *begun = true);
         let claim = claim.clone();
@@ -280,12 +287,17 @@ impl Inbox for Sqlite {
         self.writer.run(0, |db| db.pragma_update(None, "user_version", open::VERSION)).await
     }
 
-    async fn close(&self) {
+    async fn ending(&self) {
+        self.ending.store(true, Ordering::Release);
         // Whatever still goes on did not bring the process down.
-        if self.known.purpose() == Purpose::Serve
-            && let Err(error) = self.writer.jot(attempts::take_all_back).await
-        {
-            tracing::warn!(%error, "cannot note in the inbox that this receiver ended as it was told to");
+        if let Err(error) = self.writer.jot(attempts::take_all_back).await {
+            tracing::warn!(%error, "cannot note in the inbox that this receiver ends as it was told to");
+        }
+    }
+
+    async fn close(&self) {
+        if self.known.purpose() == Purpose::Serve {
+            self.ending().await;
         }
         self.writer.close().await;
     }

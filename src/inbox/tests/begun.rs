@@ -120,3 +120,16 @@ async fn somebody_who_looks_counts_nothing() {
     inbox.finish(&begun, Finish::Done, Duration::ZERO).await.unwrap();
     assert!(tool.claim("erp", 1).await.unwrap().claims.is_empty());
 }
+
+#[tokio::test]
+async fn what_a_receiver_is_at_that_was_told_to_end_does_not_count_if_it_is_killed_then() {
+    let folder = TempDir::new().unwrap();
+    let inbox = with_an_event(&folder).await;
+    let begun = claim(&inbox).await;
+    inbox.begin(&begun).await.unwrap();
+
+    inbox.ending().await;
+    drop(inbox);
+
+    assert_eq!(claim(&serve(&folder).await).await.ends, 0);
+}

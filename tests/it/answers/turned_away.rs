@@ -201,6 +201,30 @@ async fn from_an_address_that_is_not_allowed_right_credentials_have_the_body_kep
     assert!(receiver.log().iter().any(|line| line["message"].as_str().unwrap().contains("a caller was turned away")));
 }
 
+/// Nor by whether he is told to send it.
+#[tokio::test]
+async fn from_an_address_that_is_not_allowed_whoever_asks_whether_to_send_a_body_is_told_to_and_it_is_kept() {
+    let receiver = Receiver::with("endpoints = [{ path = \"/webhooks/tradecloud\", allow_from = [\"10.0.0.0/8\"] }]");
+    let url = receiver.url("/webhooks/tradecloud");
+    for (number, version) in ["--http1.1", "--http2"].into_iter().enumerate() {
+        let event = order_event(version).to_string();
+        std::fs::write(receiver.path("body"), &event).unwrap();
+        let told = [PASSWORD, "wrong"].map(|password| {
+            let line = format!(
+                "timeout 60 curl -sv {version} --cacert ca.pem -u '{USERNAME}:{password}' -H 'Expect: 100-continue' \
+                 --expect100-timeout 120 --data-binary @body -o answer -w '%{{http_code}}' {url} 2>told; cat told"
+            );
+            let said = String::from_utf8_lossy(&receiver.shell(&line).stdout).into_owned();
+            ["< HTTP/1.1 100", "< HTTP/2 100", "403"].map(|what| said.contains(what))
+        });
+
+        assert_eq!(told, [[number == 0, number == 1, true]; 2], "{version}");
+        let kept = receiver.inbox_until(|events| events.len() > number).await;
+        let kept: Vec<_> = kept.iter().map(|kept| receiver.body_of(kept["id"].as_str().unwrap())).collect();
+        assert!(kept.contains(&event.clone().into_bytes()), "{version}");
+    }
+}
+
 /// So that nobody can tell by how far a large body is taken in, either.
 #[test]
 fn from_an_address_that_is_not_allowed_as_much_is_taken_in_whatever_the_credentials() {
