@@ -24,6 +24,7 @@ use tradecloud_webhook::handlers::{Fault, Outcome, SharedHandler, Unavailability
 use tradecloud_webhook::model::{Envelope, Format, Kind};
 
 use self::back_ends::{BackEnd, Mood, all_in};
+use crate::support::eventually;
 use crate::support::proxy::Proxy;
 
 /// A body with a number that only survives as text, and a field that nobody knows.
@@ -148,13 +149,23 @@ async fn a_back_end_that_hangs_is_late_and_not_given_up() {
         let (number, handler, outcome) = attempt.unwrap();
         let back_end = &mut back_ends[number];
         let why = unavailable(outcome);
-        // The attempt ends with its own time, or with the shorter one of a step: a connection to PostgreSQL, a look
-        // whether Kafka has the topic.
-        let of_a_step = why.reason.ends_with("within 5s") || why.reason.ends_with("within 3s");
-        assert!(of_a_step || why.fault == Fault::Late && why.reason.contains("10s"), "{}", why.reason);
+        // The attempt ends with its own time, but for two that take a first step with a shorter one: a connection to
+        // PostgreSQL, and a look whether Kafka has the topic.
+        let (fault, time) = match back_end.name() {
+            "postgres" => (Fault::Unreachable, "within 5s"),
+            "kafka" => (Fault::Late, "within 3s"),
+            _ => (Fault::Late, "10s"),
+        };
+        assert_eq!(why.fault, fault, "{}", why.reason);
+        assert!(why.reason.contains(time), "{}", why.reason);
         assert!(!why.of_one, "nobody knows of any event that it would take: {}", why.reason);
         back_end.set(Mood::Accepts).await;
-        assert_eq!(handler.deliver(&event("m-2")).await, Outcome::Done, "{}", back_end.name());
+        if back_end.name() == "kafka" {
+            // Its client makes a new connection in its own time, which may be longer than that first look.
+            eventually("it takes the next", async || handler.deliver(&event("m-2")).await == Outcome::Done).await;
+        } else {
+            assert_eq!(handler.deliver(&event("m-2")).await, Outcome::Done, "{}", back_end.name());
+        }
     }
 }
 
