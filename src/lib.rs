@@ -62,6 +62,7 @@ mod budget;
 pub mod cli;
 pub mod config;
 pub mod decode;
+pub mod desk;
 pub mod dispatch;
 mod durable;
 pub mod event;

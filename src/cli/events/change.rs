@@ -1,41 +1,37 @@
 //! `events deliver` and `events discard`.
 
-use std::collections::HashSet;
 use std::io::Write;
-use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use serde_json::json;
 
-use super::outcome::{Asked, Outcome};
 use super::show::printable;
-use super::{ChangeArgs, DeliverArgs, DiscardArgs, catch_up, pages};
+use super::{ChangeArgs, DeliverArgs, DiscardArgs, words};
 use crate::cli::WrongUsage;
-use crate::decode;
-use crate::dispatch::Route;
-use crate::inbox::{EventView, Incoming, Receipt, SharedInbox, State};
+use crate::desk::{Configured, Desk, Outcome};
+use crate::inbox::{EventView, State};
 
 /// Has events delivered, again or at once; returns whether each could be.
 pub(super) async fn deliver(
-    inbox: &SharedInbox,
+    desk: &Desk,
     DeliverArgs { ids, change: args }: &DeliverArgs,
-    routes: Arc<[Route]>,
     out: &mut impl Write,
 ) -> anyhow::Result<bool> {
     let handler = args.filter.handler.as_deref();
-    let route = routes.iter().find(|route| Some(&*route.name) == handler);
     if let Some(name) = handler
-        && route.is_none()
+        && desk.configured(name) == Configured::No
     {
         bail!("there is no handler \"{name}\" in the configuration");
     }
     let mut all = true;
-    for (id, handler) in inbox.mend().await? {
+    for (id, handler) in desk.mend().await? {
         report(args, &id, Ok(format!("for handler {handler} it waited for nothing; set right, and due now")), out)?;
     }
-    let events = match route {
-        Some(route) if ids.is_empty() && !args.all => catch_up::missed(inbox, &args.filter.to_filter(0), route).await?,
-        _ => chosen(inbox, ids, args, State::Dead, out, &mut all).await?,
+    let events = match handler {
+        Some(handler) if ids.is_empty() && !args.all => {
+            desk.missed(&args.filter.to_filter(0), handler).await.context("cannot read the inbox")?
+        }
+        _ => chosen(desk, ids, args, out, &mut all).await?,
     };
     if events.is_empty() && ids.is_empty() && !args.json {
         let state = args.filter.state.unwrap_or(State::Dead).as_str();
@@ -51,23 +47,13 @@ pub(super) async fn deliver(
         return Ok(all);
     }
     let only = args.all.then(|| args.filter.state.unwrap_or(State::Dead));
-    let asked = Asked { handler, only, routes: &routes };
-    let (mut on_their_way, mut due, mut paused) = (HashSet::new(), false, false);
+    let mut round = desk.round(handler, only);
+    let (mut due, mut paused) = (false, false);
     for event in events {
-        let outcome = if event.kind.is_none() {
-            let said = accept(inbox, &event, Arc::clone(&routes)).await?;
-            Outcome { due: said.is_ok(), said, paused: false }
-        } else {
-            let changed = inbox.deliver(event.number, handler, only).await?;
-            asked.outcome(changed, inbox.show(&event.id).await?.as_ref(), &on_their_way)
-        };
-        due |= outcome.due;
-        paused |= outcome.paused;
-        let done = report(args, &event.id, outcome.said, out)?;
-        if done {
-            on_their_way.insert(event.id);
-        }
-        all &= done;
+        let outcome = round.deliver(&event).await?;
+        due |= outcome.is_due();
+        paused |= matches!(&outcome, Outcome::Delivered(delivered) if delivered.paused);
+        all &= report(args, &event.id, words::said(&outcome), out)?;
     }
     if due && !args.json {
         writeln!(out, "A running receiver delivers what is due within seconds; otherwise the next start does.")?;
@@ -79,7 +65,7 @@ pub(super) async fn deliver(
 
 /// Sets events aside; returns whether each could be.
 pub(super) async fn discard(
-    inbox: &SharedInbox,
+    desk: &Desk,
     DiscardArgs { ids, change: args }: &DiscardArgs,
     out: &mut impl Write,
 ) -> anyhow::Result<bool> {
@@ -88,8 +74,8 @@ pub(super) async fn discard(
         return Err(WrongUsage(what.to_owned()).into());
     }
     let mut all = true;
-    for event in chosen(inbox, ids, args, State::Dead, out, &mut all).await? {
-        let result = match inbox.discard(event.number).await? {
+    for event in chosen(desk, ids, args, out, &mut all).await? {
+        let result = match desk.discard(&event).await? {
             0 => Err("nothing to discard: it is done, or was discarded before".to_owned()),
             _ => Ok("discarded".to_owned()),
         };
@@ -100,48 +86,22 @@ pub(super) async fn discard(
 
 /// The events that the arguments name, the oldest first.
 async fn chosen(
-    inbox: &SharedInbox,
+    desk: &Desk,
     ids: &[String],
     args: &ChangeArgs,
-    state: State,
     out: &mut impl Write,
     all: &mut bool,
 ) -> anyhow::Result<Vec<EventView>> {
-    let mut events = Vec::new();
-    if args.all {
+    let matching = args.all.then(|| {
         let mut filter = args.filter.to_filter(0);
-        filter.state.get_or_insert(state);
-        events = pages(inbox, &filter).await?;
+        filter.state.get_or_insert(State::Dead);
+        filter
+    });
+    let chosen = desk.chosen(ids, matching.as_ref()).await.context("cannot read the inbox")?;
+    for id in &chosen.missing {
+        *all = report(args, id, Err("there is no such event in the inbox".to_owned()), out)?;
     }
-    for id in ids {
-        if let Some(event) = inbox.show(id).await? {
-            events.push(event);
-        } else {
-            *all = report(args, id, Err("there is no such event in the inbox".to_owned()), out)?;
-        }
-    }
-    events.sort_by_key(|event| event.number);
-    Ok(events)
-}
-
-/// Takes a refused body as an event, if it can be read by now.
-async fn accept(
-    inbox: &SharedInbox,
-    event: &EventView,
-    routes: Arc<[Route]>,
-) -> anyhow::Result<Result<String, String>> {
-    let body = inbox.body(event.number).await?;
-    let envelope = match decode::envelope(event.content_type.as_deref(), &body) {
-        Ok(envelope) => envelope,
-        Err(error) => return Ok(Err(format!("still not readable as an event: {error}"))),
-    };
-    let incoming = Incoming::new(envelope, event.received, event.path.clone(), event.content_type.clone(), body);
-    let Receipt { id, repeated, beside, .. } = inbox.accept(event.number, incoming, routes).await?;
-    Ok(Ok(match beside {
-        _ if repeated => format!("is event {id}, which was there already"),
-        Some(other) => format!("is event {id} now, beside event {other}, which has the same messageId or body"),
-        None => format!("is event {id} now"),
-    }))
+    Ok(chosen.events)
 }
 
 fn report(args: &ChangeArgs, id: &str, result: Result<String, String>, out: &mut impl Write) -> anyhow::Result<bool> {

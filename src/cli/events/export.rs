@@ -6,38 +6,23 @@ use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
 
 use anyhow::Context as _;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde::Serialize;
 
-use super::{ExportArgs, pages};
+use super::ExportArgs;
+use crate::desk::{Desk, Line};
 use crate::durable::{Folder, Part};
-use crate::inbox::{EventView, SharedInbox};
-
-/// One line: the event with its deliveries, and its body as text, or in Base64 if it is no UTF-8.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Line<'a> {
-    #[serde(flatten)]
-    event: &'a EventView,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    body: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    body_base64: Option<String>,
-}
 
 /// For the owner only: it holds what the inbox holds.
 const MODE: u32 = 0o600;
 
 /// Writes every event that matches, the oldest first.
-pub(super) async fn run(inbox: &SharedInbox, args: &ExportArgs, out: &mut impl Write) -> anyhow::Result<()> {
-    let Some(path) = &args.output else { return write(inbox, args, out).await };
+pub(super) async fn run(desk: &Desk, args: &ExportArgs, out: &mut impl Write) -> anyhow::Result<()> {
+    let Some(path) = &args.output else { return write(desk, args, out).await };
     let failed = || format!("cannot write {}", path.display());
     match path.metadata() {
         Ok(there) if !there.is_file() => {
             // A device or a pipe, which has nothing to be replaced.
             let file = OpenOptions::new().write(true).open(path).with_context(failed)?;
-            return write(inbox, args, &mut BufWriter::new(file)).await;
+            return write(desk, args, &mut BufWriter::new(file)).await;
         }
         Ok(_) if !args.force => return Err(is_there(path)),
         _ => {}
@@ -51,7 +36,7 @@ pub(super) async fn run(inbox: &SharedInbox, args: &ExportArgs, out: &mut impl W
     let folder = Folder::open(folder_at).with_context(failed)?;
     let mut part = Part::create(folder_at, Some(MODE)).with_context(failed)?;
     let mut out = BufWriter::new(part.file().with_context(failed)?);
-    write(inbox, args, &mut out).await.with_context(failed)?;
+    write(desk, args, &mut out).await.with_context(failed)?;
     drop(out);
     part.sync().with_context(failed)?;
     if args.force {
@@ -71,13 +56,9 @@ fn is_there(path: &Path) -> anyhow::Error {
     anyhow::anyhow!("{} is there already. Name another file, or replace it with --force", path.display())
 }
 
-async fn write(inbox: &SharedInbox, args: &ExportArgs, out: &mut impl Write) -> anyhow::Result<()> {
-    for event in pages(inbox, &args.filter.to_filter(0)).await?.iter().rev() {
-        let bytes = inbox.body(event.number).await?;
-        let text = std::str::from_utf8(&bytes);
-        let line = Line { event, body: text.ok(), body_base64: text.is_err().then(|| STANDARD.encode(&bytes)) };
-        serde_json::to_writer(&mut *out, &line)?;
-        out.write_all(b"\n")?;
+async fn write(desk: &Desk, args: &ExportArgs, out: &mut impl Write) -> anyhow::Result<()> {
+    for event in desk.every(&args.filter.to_filter(0)).await.context("cannot read the inbox")? {
+        Line::new(&event, &desk.body(&event).await?).write(out)?;
     }
     out.flush()?;
     Ok(())

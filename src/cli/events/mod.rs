@@ -1,25 +1,19 @@
 //! `events`: works on the inbox, beside a receiver that may be running.
 
-mod catch_up;
 mod change;
 mod export;
-mod outcome;
 mod show;
+mod words;
 
 use std::io::Write;
-use std::sync::Arc;
 
-use anyhow::Context as _;
 use clap::{ArgGroup, Args, Subcommand};
 use jiff::{Timestamp, Zoned};
 
 use super::{ConfigArgs, Failure};
-use crate::dispatch::Route;
-use crate::inbox::{Filter, Purpose, SharedInbox, State};
+use crate::desk::Desk;
+use crate::inbox::{Filter, Purpose, State};
 use crate::model::Kind;
-
-/// Events that are read from the inbox at once.
-const PAGE: usize = 500;
 
 /// Arguments of `events`.
 #[derive(Debug, Args)]
@@ -159,30 +153,30 @@ impl EventsArgs {
 pub async fn run(args: &EventsArgs, out: &mut impl Write) -> Result<bool, Failure> {
     match &args.command {
         Command::List(args) => {
-            let (inbox, routes) = open(&args.config).await?;
-            show::list(&inbox, &args.filter.to_filter(args.limit), args.json, &routes, out).await?;
+            let desk = open(&args.config).await?;
+            show::list(&desk, &args.filter.to_filter(args.limit), args.json, out).await?;
             Ok(true)
         }
         Command::Show(args) => {
-            let (inbox, routes) = open(&args.config).await?;
-            show::show(&inbox, args, &routes, out).await?;
+            let desk = open(&args.config).await?;
+            show::show(&desk, args, out).await?;
             Ok(true)
         }
         Command::Deliver(args) => {
-            let (inbox, routes) = open(&args.change.config).await?;
-            let done = change::deliver(&inbox, args, routes, out).await;
-            inbox.close().await;
+            let desk = open(&args.change.config).await?;
+            let done = change::deliver(&desk, args, out).await;
+            desk.close().await;
             Ok(done?)
         }
         Command::Discard(args) => {
-            let (inbox, _) = open(&args.change.config).await?;
-            let done = change::discard(&inbox, args, out).await;
-            inbox.close().await;
+            let desk = open(&args.change.config).await?;
+            let done = change::discard(&desk, args, out).await;
+            desk.close().await;
             Ok(done?)
         }
         Command::Export(args) => {
-            let (inbox, _) = open(&args.config).await?;
-            export::run(&inbox, args, out).await?;
+            let desk = open(&args.config).await?;
+            export::run(&desk, args, out).await?;
             Ok(true)
         }
     }
@@ -190,10 +184,10 @@ pub async fn run(args: &EventsArgs, out: &mut impl Write) -> Result<bool, Failur
 
 /// The inbox and what handlers there are. Nothing else of the configuration is asked for: a certificate
 /// that cannot be read must not keep anybody from the events.
-async fn open(args: &ConfigArgs) -> Result<(SharedInbox, Arc<[Route]>), Failure> {
+async fn open(args: &ConfigArgs) -> Result<Desk, Failure> {
     let layers = super::layers(args).map_err(|problem| vec![problem])?;
     let kept = layers.kept()?;
-    Ok((kept.inbox.store.open(Purpose::Look).await?, kept.routes.into()))
+    Ok(Desk::new(kept.inbox.store.open(Purpose::Look).await?, kept.routes.into()))
 }
 
 impl FilterArgs {
@@ -228,16 +222,4 @@ fn time(text: &str) -> Result<Timestamp, String> {
         .parse::<jiff::civil::DateTime>()
         .map_err(|_| "a time such as 2026-03-01, 2026-03-01T12:00:00Z or 2h (ago)".to_owned())?;
     local.to_zoned(Zoned::now().time_zone().clone()).map(|zoned| zoned.timestamp()).map_err(|error| error.to_string())
-}
-
-/// Every event that matches, a page at a time.
-async fn pages(inbox: &SharedInbox, filter: &Filter) -> anyhow::Result<Vec<crate::inbox::EventView>> {
-    let mut filter = Filter { limit: PAGE, ..filter.clone() };
-    let mut events = Vec::new();
-    loop {
-        let page = inbox.list(&filter).await.context("cannot read the inbox")?;
-        let Some(last) = page.last() else { return Ok(events) };
-        filter.before = Some(last.number);
-        events.extend(page);
-    }
 }

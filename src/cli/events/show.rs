@@ -5,20 +5,14 @@ use std::io::Write;
 use anyhow::bail;
 use serde_json::Value;
 
-use crate::dispatch::Route;
-use crate::inbox::{DeliveryView, EventView, Filter, SharedInbox};
+use crate::desk::{Configured, Desk};
+use crate::inbox::{DeliveryView, EventView, Filter};
 
 use super::ShowArgs;
 
 /// Lists events, one per line.
-pub(super) async fn list(
-    inbox: &SharedInbox,
-    filter: &Filter,
-    json: bool,
-    routes: &[Route],
-    out: &mut impl Write,
-) -> anyhow::Result<()> {
-    let events = inbox.list(filter).await?;
+pub(super) async fn list(desk: &Desk, filter: &Filter, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
+    let events = desk.list(filter).await?;
     if json {
         for event in &events {
             writeln!(out, "{}", serde_json::to_string(event)?)?;
@@ -27,7 +21,7 @@ pub(super) async fn list(
     }
     if events.is_empty() {
         match &filter.handler {
-            Some(handler) if route(routes, handler).is_none() && never_had_any(inbox, handler).await? => writeln!(
+            Some(handler) if desk.configured(handler) == Configured::No && !desk.had_any(handler).await? => writeln!(
                 out,
                 "No events: there is no handler \"{}\" in the configuration, nor an event that went to one.",
                 printable(handler)
@@ -49,49 +43,39 @@ pub(super) async fn list(
     Ok(())
 }
 
-async fn never_had_any(inbox: &SharedInbox, handler: &str) -> anyhow::Result<bool> {
-    let filter = Filter { handler: Some(handler.to_owned()), limit: 1, ..Filter::default() };
-    Ok(inbox.list(&filter).await?.is_empty())
-}
-
 /// Shows one event.
 ///
 /// # Errors
 /// If there is none of that id; `out` is then left alone, which may be a file for the body.
-pub(super) async fn show(
-    inbox: &SharedInbox,
-    args: &ShowArgs,
-    routes: &[Route],
-    out: &mut impl Write,
-) -> anyhow::Result<()> {
-    let Some(event) = inbox.show(&args.id).await? else {
+pub(super) async fn show(desk: &Desk, args: &ShowArgs, out: &mut impl Write) -> anyhow::Result<()> {
+    let Some(event) = desk.show(&args.id).await? else {
         bail!("there is no event {} in the inbox", printable(&args.id));
     };
     if args.body {
-        out.write_all(&inbox.body(event.number).await?)?;
+        out.write_all(&desk.body(&event).await?)?;
     } else if args.json {
-        writeln!(out, "{}", with_handlers(&event, routes)?)?;
+        writeln!(out, "{}", with_handlers(&event, desk)?)?;
     } else {
-        text(&event, routes, out)?;
+        text(&event, desk, out)?;
     }
     Ok(())
 }
 
 /// The event with what the configuration says of each delivery's handler.
-fn with_handlers(event: &EventView, routes: &[Route]) -> anyhow::Result<Value> {
+fn with_handlers(event: &EventView, desk: &Desk) -> anyhow::Result<Value> {
     let mut json = serde_json::to_value(event)?;
     let deliveries = json.get_mut("deliveries").and_then(Value::as_array_mut).into_iter().flatten();
     for (delivery, shown) in event.deliveries.iter().zip(deliveries) {
-        let route = route(routes, &delivery.handler);
+        let configured = desk.configured(&delivery.handler);
         if let Some(fields) = shown.as_object_mut() {
-            fields.insert("configured".to_owned(), route.is_some().into());
-            fields.insert("paused".to_owned(), route.is_some_and(|route| route.paused).into());
+            fields.insert("configured".to_owned(), (configured != Configured::No).into());
+            fields.insert("paused".to_owned(), (configured == Configured::Paused).into());
         }
     }
     Ok(json)
 }
 
-fn text(event: &EventView, routes: &[Route], out: &mut impl Write) -> anyhow::Result<()> {
+fn text(event: &EventView, desk: &Desk, out: &mut impl Write) -> anyhow::Result<()> {
     let rows = [
         ("id", Some(event.id.clone())),
         ("state", Some(event.state.as_str().to_owned())),
@@ -117,17 +101,17 @@ fn text(event: &EventView, routes: &[Route], out: &mut impl Write) -> anyhow::Re
         }
     }
     for delivery in &event.deliveries {
-        deliver_text(delivery, route(routes, &delivery.handler), out)?;
+        delivery_text(delivery, desk.configured(&delivery.handler), out)?;
     }
     Ok(())
 }
 
-fn deliver_text(delivery: &DeliveryView, route: Option<&Route>, out: &mut impl Write) -> anyhow::Result<()> {
+fn delivery_text(delivery: &DeliveryView, configured: Configured, out: &mut impl Write) -> anyhow::Result<()> {
     let attempts = delivery.attempts;
-    let handler_is = match route {
-        None => " (not in the configuration)",
-        Some(route) if route.paused => " (paused)",
-        Some(_) => "",
+    let handler_is = match configured {
+        Configured::No => " (not in the configuration)",
+        Configured::Paused => " (paused)",
+        Configured::Yes => "",
     };
     write!(
         out,
@@ -152,10 +136,6 @@ fn deliver_text(delivery: &DeliveryView, route: Option<&Route>, out: &mut impl W
         )?;
     }
     Ok(())
-}
-
-fn route<'r>(routes: &'r [Route], handler: &str) -> Option<&'r Route> {
-    routes.iter().find(|route| route.name == handler)
 }
 
 fn name(event: &EventView) -> &str {
