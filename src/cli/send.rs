@@ -125,9 +125,14 @@ impl Sample {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::HashSet;
+
     use clap::ValueEnum as _;
     use serde_json::Value;
+
+    use super::*;
+    use crate::decode::envelope;
+    use crate::model::Kind;
 
     #[test]
     fn every_sample_is_a_new_event_each_time() {
@@ -142,6 +147,14 @@ mod tests {
             assert_ne!(first["meta"]["messageId"], second["meta"]["messageId"], "{sample:?}");
             assert!(first["meta"]["createdDateTime"].as_str().unwrap().parse::<Timestamp>().is_ok(), "{sample:?}");
         }
+    }
+
+    #[test]
+    fn there_is_a_sample_of_every_kind() {
+        let kinds = Sample::value_variants().iter().map(|sample| envelope(None, &sample.post().body).unwrap().kind);
+        let kinds: HashSet<_> = kinds.collect();
+
+        assert_eq!(kinds, HashSet::from(Kind::ALL));
     }
 
     #[test]

@@ -3,40 +3,17 @@
 use std::ops::{Index, IndexMut};
 
 use super::DecodeError;
+use crate::model::kinds::{BARE_ORDER, enumerated};
+pub(super) use crate::model::kinds::{EVENTS, Slot};
 use crate::model::{Envelope, Format, Kind};
-
-/// The fields that hold an event, and what they hold. If several are present, the first one counts.
-pub(super) const EVENTS: [(&str, Kind); 5] = [
-    ("orderEvent", Kind::Order),
-    ("singleDeliveryOrderEvent", Kind::Order),
-    ("simpleOrderEvent", Kind::Order),
-    ("orderDocumentsEvent", Kind::OrderDocuments),
-    ("shipment", Kind::Shipment),
-];
 
 /// Longer than this, in bytes, a text is not what its field is for (most are UUIDs) and counts as
 /// absent. The bound keeps the envelope small whatever the body holds.
 pub(super) const LONGEST: usize = 4096;
 
-/// The texts that make an envelope.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Slot {
-    EventName,
-    OrderId,
-    Id,
-    LegacyOrderId,
-    PurchaseOrderNumber,
-    ShipmentNumber,
-    MessageId,
-    CompanyId,
-    BuyerId,
-    SupplierId,
-    Created,
-}
-
 /// What was found in one place: at the top of the body, or in an event.
 #[derive(Debug, Default)]
-pub(super) struct Found([Option<String>; 11]);
+pub(super) struct Found([Option<String>; Slot::COUNT]);
 
 impl Index<Slot> for Found {
     type Output = Option<String>;
@@ -78,14 +55,13 @@ pub(super) fn envelope(
             companies.push(company);
         }
     }
-    let number = if kind == Kind::Shipment { Slot::ShipmentNumber } else { Slot::PurchaseOrderNumber };
     Ok(Envelope {
         kind,
         format,
         event_name,
         message_id: top_or_event(Slot::MessageId, &mut top, &mut event),
-        subject: [Slot::OrderId, Slot::Id, Slot::LegacyOrderId].into_iter().find_map(|slot| event[slot].take()),
-        number: event[number].take(),
+        subject: Slot::SUBJECT.into_iter().find_map(|slot| event[slot].take()),
+        number: event[kind.number()].take(),
         company_id,
         companies,
         created: top_or_event(Slot::Created, &mut top, &mut event),
@@ -98,9 +74,9 @@ pub(super) fn usable(text: &str) -> bool {
 }
 
 fn no_event() -> DecodeError {
-    DecodeError::NoEvent(
-        "the body is no Tradecloud event: it has none of orderEvent, singleDeliveryOrderEvent, simpleOrderEvent, \
-         orderDocumentsEvent and shipment, and is no bare order with id, buyerOrder or lines"
-            .to_owned(),
-    )
+    DecodeError::NoEvent(format!(
+        "the body is no Tradecloud event: it has none of {}, and is no bare order with {}",
+        enumerated(&EVENTS.map(|(field, _)| field), "and"),
+        enumerated(&BARE_ORDER, "or"),
+    ))
 }

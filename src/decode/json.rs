@@ -3,6 +3,7 @@
 //! One read covers the whole body and proves it. On its way it keeps the few fields that the envelope
 //! is made of, as slices of the body ([`RawValue`]). Where a key occurs twice, the last one wins.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use memchr::memchr2;
@@ -14,55 +15,26 @@ use serde_json::value::RawValue;
 use super::DecodeError;
 use super::found::{self, EVENTS, Found, Slot};
 use super::position;
+use crate::model::kinds::{BARE_ORDER, EVENT, EVENT_NAME, Meaning, meaning};
 use crate::model::{Envelope, Format, Kind};
 
 /// Objects and lists inside each other. Tradecloud's events stay below 20; without a limit a body of
 /// nothing but `[` would take its own size again to check.
 const DEEPEST: usize = 128;
 
-/// The fields of an order or shipment that the envelope is made of.
-const EVENT: [&str; 8] =
-    ["orderId", "id", "legacyOrderId", "buyerOrder", "supplierOrder", "buyerShipment", "supplierShipment", "meta"];
-
-/// The fields at the top of a body beside the event objects: the name, those of a bare order, and what
-/// tells one.
-const TOP: [&str; 10] = [
-    "orderId",
-    "id",
-    "legacyOrderId",
-    "buyerOrder",
-    "supplierOrder",
-    "buyerShipment",
-    "supplierShipment",
-    "meta",
-    "eventName",
-    "lines",
-];
-
-/// The JSON texts of an object's fields, in the order of the names they were asked for by.
-type Fields<'a, const N: usize> = [Option<&'a str>; N];
-
 /// Reads the envelope of a JSON body.
 pub(super) fn envelope(body: &[u8]) -> Result<Envelope, DecodeError> {
     let top = Top::read(body)?;
     let bare = top.is_bare_order();
-    let [bare_order @ .., meta, event_name, _] = top.fields;
-    let event = top.event().map(|(kind, fields)| (kind, event_texts(fields)));
-    let mut texts = Found::default();
-    if event.is_none() && bare {
-        let [order_id, id, legacy, buyer_order, supplier_order, buyer_shipment, supplier_shipment] = bare_order;
-        texts =
-            event_texts([order_id, id, legacy, buyer_order, supplier_order, buyer_shipment, supplier_shipment, meta]);
-    }
-    texts[Slot::EventName] = text(event_name);
-    meta_texts(meta, &mut texts);
-    found::envelope(Format::Json, texts, event, bare)
+    let event = EVENTS.into_iter().zip(top.events).find_map(|((_, kind), event)| Some((kind, event?)));
+    found::envelope(Format::Json, top.found, event, bare)
 }
 
 /// What kind of event a JSON body is, and whether it is a bare order.
 pub(crate) fn kind(body: &[u8]) -> Result<(Kind, bool), DecodeError> {
     let top = Top::read(body)?;
-    let (kind, bare) = top.event().map_or((Kind::Order, true), |(kind, _)| (kind, false));
+    let event = EVENTS.into_iter().zip(&top.events).find(|(_, event)| event.is_some());
+    let (kind, bare) = event.map_or((Kind::Order, true), |((_, kind), _)| (kind, false));
     if bare && !top.is_bare_order() {
         return found::envelope(Format::Json, Found::default(), None, false).map(|envelope| (envelope.kind, bare));
     }
@@ -72,13 +44,25 @@ pub(crate) fn kind(body: &[u8]) -> Result<(Kind, bool), DecodeError> {
 /// Whether the event names the state that it brings.
 pub(super) fn names_its_state(json: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(json) else { return false };
-    let events = EVENTS.into_iter().zip(nested(Some(text), EVENTS.map(|(name, _)| name)));
-    let found = events.into_iter().find_map(|((_, kind), raw)| Some((raw.filter(|raw| raw.starts_with('{'))?, kind)));
+    let events = EVENTS.map(|(name, _)| name);
+    let found = EVENTS.into_iter().zip(picked(text, events));
+    let found = found.into_iter().find_map(|((_, kind), raw)| Some((raw.filter(|raw| raw.starts_with('{'))?, kind)));
     let (event, kind) = found.unwrap_or((text, Kind::Order));
-    let [updated, version, meta] = nested(Some(event), ["lastUpdatedAt", "version", "meta"]);
+    let [updated, version, meta] = picked(event, ["lastUpdatedAt", "version", "meta"]);
     let meta = meta.filter(|_| kind == Kind::Shipment);
-    let states = [updated, version, nested(meta, ["lastUpdatedAt"])[0]];
+    let states = [updated, version, meta.and_then(|meta| picked(meta, ["lastUpdatedAt"])[0])];
     states.into_iter().flatten().any(|raw| !matches!(raw, "null" | "\"\""))
+}
+
+/// The JSON texts of the named fields of a value that is known to be well-formed; none if it is no object.
+fn picked<'a, const N: usize>(json: &'a str, names: [&str; N]) -> [Option<&'a str>; N] {
+    let mut picked = [None; N];
+    each_field(json, |name, value| {
+        if let Some(index) = names.iter().position(|field| *field == name) {
+            picked[index] = Some(value);
+        }
+    });
+    picked
 }
 
 /// The text of a JSON body without byte order mark and white space around it.
@@ -88,13 +72,16 @@ pub(super) fn strip(body: &[u8]) -> &[u8] {
 
 /// What was found at the top of a body.
 #[derive(Default)]
-struct Top<'a> {
-    fields: Fields<'a, 10>,
-    events: [Option<Fields<'a, 8>>; 5],
+struct Top {
+    /// The texts of the envelope that are not in an event.
+    found: Found,
+    events: [Option<Found>; EVENTS.len()],
+    /// Which of the fields are there that tell a bare order.
+    bare: [bool; BARE_ORDER.len()],
 }
 
-impl<'a> Top<'a> {
-    fn read(body: &'a [u8]) -> Result<Self, DecodeError> {
+impl Top {
+    fn read(body: &[u8]) -> Result<Self, DecodeError> {
         let text = position::text(body)?;
         check_depth(text)?;
         let refuse = |error| refused(text.as_bytes(), "", &error);
@@ -112,13 +99,20 @@ impl<'a> Top<'a> {
         Err(DecodeError::NoEvent(format!("the body is no Tradecloud event: expected a JSON object, found {what}")))
     }
 
-    fn event(&self) -> Option<(Kind, Fields<'a, 8>)> {
-        EVENTS.into_iter().zip(self.events).find_map(|((_, kind), fields)| fields.map(|fields| (kind, fields)))
+    fn is_bare_order(&self) -> bool {
+        self.bare.contains(&true)
     }
 
-    fn is_bare_order(&self) -> bool {
-        let [_, id, _, buyer_order, .., lines] = self.fields;
-        [id, buyer_order, lines].into_iter().flatten().any(|raw| raw != "null")
+    /// Takes what a field at the top says that is none of the events.
+    fn take(&mut self, name: &str, value: &str) {
+        if let Some(index) = BARE_ORDER.iter().position(|field| *field == name) {
+            self.bare[index] = value != "null";
+        }
+        if name == EVENT_NAME {
+            self.found[Slot::EventName] = text(value);
+        } else {
+            take(EVENT, name, value, &mut self.found);
+        }
     }
 }
 
@@ -126,128 +120,126 @@ impl<'a> Top<'a> {
 struct TopFields;
 
 impl<'de> Visitor<'de> for TopFields {
-    type Value = Top<'de>;
+    type Value = Top;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Top<'de>, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Top, A::Error> {
         let mut top = Top::default();
         while let Some(key) = map.next_key::<&'de RawValue>()? {
-            if let Some(index) = index(&TOP, key.get()) {
-                top.fields[index] = Some(map.next_value::<&'de RawValue>()?.get());
-            } else if let Some(index) = index(&EVENTS.map(|(name, _)| name), key.get()) {
-                top.events[index] = map.next_value_seed(Pick(EVENT))?;
-            } else {
+            let Some(name) = name(key) else {
                 map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            if let Some(index) = EVENTS.iter().position(|(field, _)| *field == name) {
+                let mut found = Found::default();
+                let is_object =
+                    map.next_value_seed(Fields(|name: &str, value: &str| take(EVENT, name, value, &mut found)))?;
+                top.events[index] = is_object.then_some(found);
+            } else {
+                top.take(&name, map.next_value::<&'de RawValue>()?.get());
             }
         }
         Ok(top)
     }
 }
 
-/// The texts of an envelope in an event object or a bare order.
-fn event_texts(fields: Fields<'_, 8>) -> Found {
-    let [order_id, id, legacy, buyer_order, supplier_order, buyer_shipment, supplier_shipment, meta] = fields;
-    let [purchase_order_number, buyer] = nested(buyer_order, ["purchaseOrderNumber", "companyId"]);
-    let [shipment_number, shipping_supplier] = nested(supplier_shipment, ["shipmentNumber", "companyId"]);
-    let mut texts = Found::default();
-    texts[Slot::OrderId] = id_text(order_id);
-    texts[Slot::Id] = id_text(id);
-    texts[Slot::LegacyOrderId] = id_text(legacy);
-    texts[Slot::PurchaseOrderNumber] = id_text(purchase_order_number);
-    texts[Slot::ShipmentNumber] = id_text(shipment_number);
-    texts[Slot::BuyerId] = id_text(buyer.or_else(|| nested(buyer_shipment, ["companyId"])[0]));
-    texts[Slot::SupplierId] = id_text(shipping_supplier.or_else(|| nested(supplier_order, ["companyId"])[0]));
-    meta_texts(meta, &mut texts);
-    texts
+/// Takes what a field says to the envelope, if it is one of `fields`. The last one of a name counts.
+fn take(fields: &'static [(&'static str, Meaning)], name: &str, value: &str, found: &mut Found) {
+    match meaning(fields, name) {
+        Some(Meaning::Text(slot)) => found[slot] = if slot.is_id() { id_text(value) } else { text(value) },
+        Some(Meaning::Part(fields)) => {
+            forget(fields, found);
+            each_field(value, |name, value| take(fields, name, value, found));
+        }
+        None => {}
+    }
 }
 
-fn meta_texts(meta: Option<&str>, texts: &mut Found) {
-    let [message_id, source, created] = nested(meta, ["messageId", "source", "createdDateTime"]);
-    texts[Slot::MessageId] = id_text(message_id);
-    texts[Slot::CompanyId] = id_text(nested(source, ["companyId"])[0]);
-    texts[Slot::Created] = text(created);
+fn forget(fields: &[(&str, Meaning)], found: &mut Found) {
+    for (_, meaning) in fields {
+        match meaning {
+            Meaning::Text(slot) => found[*slot] = None,
+            Meaning::Part(fields) => forget(fields, found),
+        }
+    }
 }
 
 /// The value if it is a text that an envelope can hold. In JSON a character takes up to six times
 /// the bytes it has unescaped.
-fn text(raw: Option<&str>) -> Option<String> {
-    let raw = raw.filter(|raw| raw.starts_with('"') && raw.len() <= found::LONGEST * 6 + 2)?;
-    serde_json::from_str(raw).ok().filter(|text: &String| found::usable(text))
+fn text(value: &str) -> Option<String> {
+    if !value.starts_with('"') || value.len() > found::LONGEST * 6 + 2 {
+        return None;
+    }
+    serde_json::from_str(value).ok().filter(|text: &String| found::usable(text))
 }
 
 /// The same of an identifier. Those are texts, but one that comes as a number names its order all the same,
 /// by its digits; as tXML, it would be the same text.
-fn id_text(raw: Option<&str>) -> Option<String> {
-    let is_number = |raw: &&str| raw.starts_with(|first: char| first == '-' || first.is_ascii_digit());
-    let number = raw.filter(is_number).map(str::to_owned);
-    number.filter(|number| found::usable(number)).or_else(|| text(raw))
+fn id_text(value: &str) -> Option<String> {
+    let is_number = value.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+    if is_number && found::usable(value) { Some(value.to_owned()) } else { text(value) }
 }
 
-/// The named fields of a value that is known to be well-formed; none if it is no object.
-fn nested<'a, const N: usize>(raw: Option<&'a str>, names: [&str; N]) -> Fields<'a, N> {
-    let fields = raw.and_then(|raw| Pick(names).deserialize(&mut serde_json::Deserializer::from_str(raw)).ok());
-    fields.flatten().unwrap_or([None; N])
+/// The name of a field, from how it is written in JSON; none if it is longer than any that means something.
+fn name(key: &RawValue) -> Option<Cow<'_, str>> {
+    let key = key.get();
+    if key.contains('\\') { text(key).map(Cow::Owned) } else { Some(Cow::Borrowed(key.trim_matches('"'))) }
 }
 
-/// Picks the named fields out of an object. A text, a list, a boolean or null has none; a number in the
-/// place of an object is an error.
-struct Pick<'n, const N: usize>([&'n str; N]);
-
-/// Which of the names a key is, as it is written in JSON.
-fn index(names: &[&str], key: &str) -> Option<usize> {
-    if key.contains('\\') {
-        let key = text(Some(key))?;
-        return names.iter().position(|name| *name == key);
-    }
-    let key = key.trim_matches('"');
-    names.iter().position(|name| *name == key)
+/// Calls `each` with the name and the JSON text of every field of a value that is known to be well-formed. One that is
+/// no object has none.
+fn each_field<'a>(json: &'a str, each: impl FnMut(&str, &'a str)) {
+    // What is well-formed can only be something else than an object, a number for one.
+    let _ = Fields(each).deserialize(&mut serde_json::Deserializer::from_str(json));
 }
 
-impl<'de, const N: usize> DeserializeSeed<'de> for Pick<'_, N> {
-    type Value = Option<Fields<'de, N>>;
+/// Calls a function for each field of an object; says whether it is one. A text, a list, a boolean or null has no
+/// fields; a number in the place of an object is an error.
+struct Fields<F>(F);
 
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+impl<'de, F: FnMut(&str, &'de str)> DeserializeSeed<'de> for Fields<F> {
+    type Value = bool;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de, const N: usize> Visitor<'de> for Pick<'_, N> {
-    type Value = Option<Fields<'de, N>>;
+impl<'de, F: FnMut(&str, &'de str)> Visitor<'de> for Fields<F> {
+    type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut values = [None; N];
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<bool, A::Error> {
         // A key as it is written takes no memory, however long it is.
-        while let Some(key) = map.next_key::<&'de RawValue>()? {
-            match index(&self.0, key.get()) {
-                Some(index) => values[index] = Some(map.next_value::<&'de RawValue>()?.get()),
-                None => drop(map.next_value::<IgnoredAny>()?),
+        while let Some((key, value)) = map.next_entry::<&'de RawValue, &'de RawValue>()? {
+            if let Some(name) = name(key) {
+                (self.0)(&name, value.get());
             }
         }
-        Ok(Some(values))
+        Ok(true)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<bool, A::Error> {
         while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(None)
+        Ok(false)
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-        Ok(None)
+    fn visit_str<E>(self, _: &str) -> Result<bool, E> {
+        Ok(false)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(None)
+    fn visit_bool<E>(self, _: bool) -> Result<bool, E> {
+        Ok(false)
     }
 
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
+    fn visit_unit<E>(self) -> Result<bool, E> {
+        Ok(false)
     }
 }
 

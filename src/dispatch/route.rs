@@ -76,7 +76,8 @@ impl Route {
         if let Some(names) = section.texts("kinds") {
             route.kinds = names.iter().filter_map(|name| Kind::from_name(name)).collect();
             if route.kinds.len() < names.len() || names.is_empty() {
-                section.error("kinds", "must list some of \"order\", \"order-documents\", \"shipment\"");
+                let names = Kind::ALL.map(|kind| format!("\"{kind}\"")).join(", ");
+                section.error("kinds", format!("must list some of {names}"));
             }
         }
         if let Some(patterns) = section.texts("events") {

@@ -65,8 +65,7 @@ impl fmt::Debug for EventKey {
 /// The number of an event's order or shipment; an event without either is on its own. That two orders
 /// share a number is unlikely and harmless: they wait for each other.
 pub(super) fn lane(kind: Kind, subject: Option<&str>, key: EventKey) -> i64 {
-    // Documents are attached to an order, so they go in its lane.
-    let class = if kind == Kind::Shipment { "shipment" } else { "order" };
+    let class = kind.lane();
     let digest = match subject.filter(|subject| !subject.is_empty()) {
         Some(subject) => digest::digest(&digest::SHA256, format!("{class} {subject}").as_bytes()),
         None => digest::digest(&digest::SHA256, &key.0),

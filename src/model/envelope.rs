@@ -3,43 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Which of Tradecloud's three webhook integrations an event belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// An order event, in any of its forms, or a bare order without event name.
-    Order,
-    /// Documents attached to an order or its lines.
-    OrderDocuments,
-    /// A shipment.
-    Shipment,
-}
-
-impl Kind {
-    /// Every kind there is.
-    pub const ALL: [Self; 3] = [Self::Order, Self::OrderDocuments, Self::Shipment];
-
-    /// The name in configuration, in CloudEvents types and in the inbox: `order`,
-    /// `order-documents` or `shipment`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Order => "order",
-            Self::OrderDocuments => "order-documents",
-            Self::Shipment => "shipment",
-        }
-    }
-
-    /// The kind of that name, if there is one.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
-    }
-}
-
-impl std::fmt::Display for Kind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+use super::kinds::Kind;
 
 /// The encoding a body arrived in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::envelope::{Actor, Kind};
+use super::envelope::Actor;
+use super::kinds::Kind;
 use super::meta::{MessageMeta, MessageSource};
 use super::order::Order;
 use super::shipment::Shipment;

@@ -12,6 +12,7 @@ pub(crate) mod shape;
 mod decimal;
 mod envelope;
 mod item;
+pub(crate) mod kinds;
 mod line;
 mod message;
 mod meta;
@@ -24,8 +25,9 @@ mod shipment;
 mod status;
 
 pub use decimal::{Decimal, NotADecimal};
-pub use envelope::{Actor, Envelope, Format, Kind};
+pub use envelope::{Actor, Envelope, Format};
 pub use item::{Certification, Dimension, Item, ItemDetails};
+pub use kinds::Kind;
 pub use line::{BuyerLine, ConfirmedLine, DeliveryLine, Line, LineTerms, Request, Requests, StatusLine, SupplierLine};
 pub use message::{Message, Webhook};
 pub use meta::{MessageMeta, MessageSource};

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tradecloud_webhook::decode::{DecodeError, envelope, to_json};
 use tradecloud_webhook::model::{Actor, Envelope, Format, Kind, Message};
 
-use crate::support::{SAMPLES, sample};
+use crate::support::{sample, samples};
 
 fn decode(body: impl AsRef<[u8]>) -> Result<Envelope, DecodeError> {
     envelope(None, &Bytes::copy_from_slice(body.as_ref()))
@@ -35,8 +35,8 @@ fn the_same_event_as_json_and_as_txml_is_the_same_event() {
 
 #[test]
 fn every_sample_is_read_without_losing_anything() {
-    for name in SAMPLES {
-        let body = sample(name);
+    for name in samples() {
+        let body = sample(&name);
         let envelope = decode(&body).unwrap_or_else(|error| panic!("{name}: {error}"));
         let json = to_json(envelope.format, &body).unwrap();
         let message = Message::from_json(envelope.kind, &json).unwrap_or_else(|error| panic!("{name}: {error}"));

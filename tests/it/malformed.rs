@@ -4,7 +4,7 @@ use bytes::Bytes;
 use tradecloud_webhook::decode::{envelope, to_json};
 use tradecloud_webhook::model::Format;
 
-use crate::support::{SAMPLES, sample};
+use crate::support::{sample, samples};
 
 fn refusal(media: &str, body: impl AsRef<[u8]>) -> String {
     match envelope(Some(media), &Bytes::copy_from_slice(body.as_ref())) {
@@ -113,8 +113,8 @@ fn malformed_xml_is_refused_with_its_place() {
 
 #[test]
 fn a_truncated_document_is_refused_wherever_it_was_cut() {
-    for name in SAMPLES {
-        let body = sample(name);
+    for name in samples() {
+        let body = sample(&name);
         let whole = body.trim_ascii_end().len();
         // Every cut near the ends, and some between.
         for cut in (1..whole).filter(|cut| cut % 997 == 0 || *cut < 60 || *cut + 60 > whole) {
@@ -127,8 +127,8 @@ fn a_truncated_document_is_refused_wherever_it_was_cut() {
 
 #[test]
 fn a_refusal_does_not_repeat_the_body() {
-    for name in SAMPLES {
-        let body = sample(name);
+    for name in samples() {
+        let body = sample(&name);
         for at in (0..body.len()).step_by(211) {
             let mut broken = body.clone();
             broken.splice(at..at, *b"<hunter2 &hunter2 \"hunter2");

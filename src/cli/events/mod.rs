@@ -119,8 +119,7 @@ struct FilterArgs {
     /// In that state
     #[arg(long)]
     state: Option<State>,
-    /// Of that kind: order, order-documents or shipment
-    #[arg(long, value_parser = kind)]
+    #[arg(long, value_parser = kind, help = format!("Of that kind: {}", Kind::names("or")))]
     kind: Option<Kind>,
     /// With an event name like this, for example 'Order*BySupplier'
     #[arg(long, value_name = "PATTERN")]
@@ -207,7 +206,7 @@ impl FilterArgs {
 }
 
 fn kind(text: &str) -> Result<Kind, String> {
-    Kind::from_name(text).ok_or_else(|| "one of order, order-documents, shipment".to_owned())
+    Kind::from_name(text).ok_or_else(|| format!("not one of {}", Kind::names("or")))
 }
 
 /// A point in time: an instant, a day (in the machine's time zone), or how long ago.

@@ -6,6 +6,7 @@ use super::pieces::Piece;
 use super::scan::{Scanner, Tag, Token};
 use crate::decode::DecodeError;
 use crate::decode::found::{self, EVENTS, Found, Slot};
+use crate::model::kinds::{BARE_ORDER, EVENT, EVENT_NAME, Meaning, meaning};
 use crate::model::{Envelope, Format};
 
 /// Reads the envelope of a tXML body.
@@ -30,14 +31,8 @@ pub(in crate::decode) fn envelope(body: &[u8]) -> Result<Envelope, DecodeError> 
 enum Place {
     /// The root: the webhook, or a bare order.
     Root,
-    /// One of the event elements.
-    Event,
-    BuyerOrder,
-    SupplierOrder,
-    BuyerShipment,
-    SupplierShipment,
-    Meta,
-    Source,
+    /// One with texts of the envelope inside, in these elements.
+    Part(&'static [(&'static str, Meaning)]),
     /// A text of the envelope.
     Text(Slot),
     Elsewhere,
@@ -86,10 +81,11 @@ impl Finder {
         if let Some(event) = event {
             self.is_event[event] = true;
             self.found[self.within] = Found::default();
-            return Place::Event;
+            return Place::Part(EVENT);
         }
-        self.is_bare_order |= matches!(name, "id" | "buyerOrder" | "line" | "lines");
-        if name == "eventName" { Place::Text(Slot::EventName) } else { inside(Place::Event, name) }
+        // A list is an element for each of its entries here, named after one.
+        self.is_bare_order |= name == "line" || BARE_ORDER.contains(&name);
+        if name == EVENT_NAME { Place::Text(Slot::EventName) } else { inside(Place::Part(EVENT), name) }
     }
 
     fn piece(&mut self, piece: &Piece<'_>) {
@@ -110,23 +106,10 @@ impl Finder {
 
 /// What an element is inside another.
 fn inside(outer: Place, name: &str) -> Place {
-    match (outer, name) {
-        (Place::Event, "orderId") => Place::Text(Slot::OrderId),
-        (Place::Event, "id") => Place::Text(Slot::Id),
-        (Place::Event, "legacyOrderId") => Place::Text(Slot::LegacyOrderId),
-        (Place::Event, "buyerOrder") => Place::BuyerOrder,
-        (Place::Event, "supplierOrder") => Place::SupplierOrder,
-        (Place::Event, "buyerShipment") => Place::BuyerShipment,
-        (Place::Event, "supplierShipment") => Place::SupplierShipment,
-        (Place::Event, "meta") => Place::Meta,
-        (Place::BuyerOrder, "purchaseOrderNumber") => Place::Text(Slot::PurchaseOrderNumber),
-        (Place::SupplierShipment, "shipmentNumber") => Place::Text(Slot::ShipmentNumber),
-        (Place::BuyerOrder | Place::BuyerShipment, "companyId") => Place::Text(Slot::BuyerId),
-        (Place::SupplierOrder | Place::SupplierShipment, "companyId") => Place::Text(Slot::SupplierId),
-        (Place::Meta, "messageId") => Place::Text(Slot::MessageId),
-        (Place::Meta, "createdDateTime") => Place::Text(Slot::Created),
-        (Place::Meta, "source") => Place::Source,
-        (Place::Source, "companyId") => Place::Text(Slot::CompanyId),
-        _ => Place::Elsewhere,
+    let Place::Part(fields) = outer else { return Place::Elsewhere };
+    match meaning(fields, name) {
+        Some(Meaning::Text(slot)) => Place::Text(slot),
+        Some(Meaning::Part(fields)) => Place::Part(fields),
+        None => Place::Elsewhere,
     }
 }
