@@ -70,6 +70,7 @@ pub mod handlers;
 pub mod inbox;
 pub mod listener;
 pub mod model;
+mod outgoing;
 mod postgres;
 pub mod reload;
 pub mod respond;

@@ -13,10 +13,10 @@ use process_wrap::tokio::{ChildWrapper, CommandWrap};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::ChildStdin;
 
-use super::reason::first_line;
 use super::{BuildError, Common, Configured, Fault, Handler, Outcome, Readable, SharedHandler, Unavailability, render};
 use crate::config::{Layers, Section};
 use crate::event::Event;
+use crate::outgoing::first_line;
 
 /// `EX_DATAERR` of sysexits.h: the input was wrong, not the program or its surroundings.
 const REJECTED: i32 = 65;

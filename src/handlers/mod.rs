@@ -16,6 +16,7 @@ use crate::config::Section;
 use crate::config::problems::{Problem, Problems, Severity};
 use crate::decode::DecodeError;
 use crate::event::Event;
+use crate::outgoing::Failure;
 
 pub mod amqp;
 mod broker;
@@ -25,9 +26,7 @@ pub mod http;
 pub mod kafka;
 pub mod nats;
 pub mod postgres;
-mod reason;
 mod template;
-mod tls;
 
 /// The handler types by their name in the configuration (`type = "file"`). A new one is a file with
 /// its `Settings`, and a line here.
@@ -181,6 +180,12 @@ impl Unavailability {
     #[must_use]
     pub fn pause(self, pause: Option<Duration>) -> Self {
         Self { pause, ..self }
+    }
+}
+
+impl From<Failure> for Unavailability {
+    fn from(Failure { reason, late, pause }: Failure) -> Self {
+        Self::new(if late { Fault::Late } else { Fault::Unreachable }, reason).pause(pause)
     }
 }
 

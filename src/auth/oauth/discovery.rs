@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::clock::Clock;
 use super::keys::Keys;
-use crate::handlers::http;
+use crate::outgoing;
 
 /// No document and no key set is larger by far.
 const LARGEST: usize = 1 << 20;
@@ -53,11 +53,11 @@ impl Source {
     /// What went wrong, for people.
     pub(super) async fn ask(&self) -> Result<Published, String> {
         let asked = tokio::time::timeout(PATIENCE, self.ask_at_leisure()).await;
-        asked.unwrap_or_else(|_| Err(format!("{} gave no answer within {PATIENCE:?}", http::place(&self.document))))
+        asked.unwrap_or_else(|_| Err(format!("{} gave no answer within {PATIENCE:?}", outgoing::place(&self.document))))
     }
 
     async fn ask_at_leisure(&self) -> Result<Published, String> {
-        let client = http::client(&self.document, &self.roots).map_err(|error| http::cause(&error))?;
+        let client = outgoing::client(&self.document, &self.roots).map_err(|error| outgoing::cause(&error))?;
         let (document, clock) = get(&client, &self.document).await?;
         let document: Document = serde_json::from_slice(&document)
             .map_err(|_| format!("{} is no discovery document (issuer, jwks_uri)", self.document))?;
@@ -80,20 +80,20 @@ impl Source {
 
 /// Whether nobody on the way can change what comes from there.
 pub(super) fn is_safe(url: &Url) -> bool {
-    url.scheme() == "https" || (url.scheme() == "http" && http::on_loopback(url))
+    url.scheme() == "https" || (url.scheme() == "http" && outgoing::on_loopback(url))
 }
 
 /// What is there, and what the clock of whoever gave it says.
 async fn get(client: &Client, url: &Url) -> Result<(Vec<u8>, Option<Clock>), String> {
     let asked = Instant::now();
     let request = client.get(url.clone()).header("accept", "application/json");
-    let mut response = request.send().await.map_err(|error| http::failed(url, &error).reason)?;
+    let mut response = request.send().await.map_err(|error| outgoing::failed(url, &error).reason)?;
     if response.status() != StatusCode::OK {
         return Err(format!("{url} answered {}", response.status()));
     }
     let clock = Clock::read(response.headers(), asked);
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| http::failed(url, &error).reason)? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| outgoing::failed(url, &error).reason)? {
         if body.len() + chunk.len() > LARGEST {
             return Err(format!("{url} sends more than {LARGEST} bytes"));
         }

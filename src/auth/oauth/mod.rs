@@ -27,8 +27,8 @@ use self::keys::Signed;
 use self::token::{Claims, Token};
 use super::{Authorization, Credential, Finding, SharedCredential};
 use crate::config::Section;
-use crate::handlers::http;
 use crate::listener::sparing::Sparing;
+use crate::outgoing;
 
 /// How far our clock and the issuer's may be apart, in seconds.
 const LEEWAY: f64 = 60.0;
@@ -106,7 +106,7 @@ pub(super) fn read(section: &Section) -> Option<SharedCredential> {
         ),
         _ => {}
     }
-    let roots = http::roots(section);
+    let roots = outgoing::roots(section);
     let cache = section.file("cache").unwrap_or_else(|| PathBuf::from(CACHE));
     let ((issuer, _), (_, document)) = (issuer?, document?);
     let source = Source { issuer, document, roots: roots? };
@@ -116,7 +116,7 @@ pub(super) fn read(section: &Section) -> Option<SharedCredential> {
 
 /// An address that nobody can listen in on, as it was written and as it was understood.
 fn address(section: &Section, key: &str) -> Option<(String, reqwest::Url)> {
-    let url = http::url(section, key, "\"https://login.microsoftonline.com/<tenant>/v2.0\"")?;
+    let url = outgoing::url(section, key, "\"https://login.microsoftonline.com/<tenant>/v2.0\"")?;
     if !is_safe(&url) {
         section.error(key, "must be https (or http on this very machine): who gives out keys must be who it says");
         return None;

@@ -20,9 +20,9 @@ pub use self::settings::Settings;
 
 use self::connection::Connection;
 use super::broker::{Link, MEDIA_TYPE, connect_within, message_id};
-use super::reason::printable;
-use super::{BuildError, Configured, Fault, Handler, Outcome, SharedHandler, Unavailability, render, tls};
+use super::{BuildError, Configured, Fault, Handler, Outcome, SharedHandler, Unavailability, render};
 use crate::event::Event;
+use crate::outgoing::{self, advised, printable};
 
 /// Stored on disk by the broker.
 const PERSISTENT: u8 = 2;
@@ -40,7 +40,7 @@ struct Exchange {
 impl Configured for Settings {
     fn build(self: Box<Self>, name: &str) -> Result<SharedHandler, BuildError> {
         let failed = |what: String| BuildError { name: name.to_owned(), what };
-        let tls = tls::client(&self.roots).map_err(|error| failed(error.to_string()))?;
+        let tls = outgoing::tls(&self.roots).map_err(|error| failed(error.to_string()))?;
         let uri = settings::parse(&self.url).ok_or_else(|| failed("`url` is no address of AMQP".to_owned()))?;
         Ok(Arc::new(Exchange { settings: *self, uri, tls, link: Link::new() }))
     }
@@ -97,7 +97,7 @@ impl Exchange {
                 let opened = timeout(within, Connection::open(self.uri.clone(), self.tls.clone())).await;
                 let (reason, fault) = match opened {
                     Ok(Ok(connection)) => return Ok(connection),
-                    Ok(Err(error)) => (tls::cause(&error.to_string()), Fault::Unreachable),
+                    Ok(Err(error)) => (advised(&error.to_string()), Fault::Unreachable),
                     Err(_) => (format!("no answer within {}", humantime::format_duration(within)), Fault::Late),
                 };
                 Err(Unavailability::new(fault, format!("cannot connect to {}: {reason}", self.settings.place)))

@@ -5,6 +5,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::event::Event;
 use crate::handlers::{Outcome, render};
+use crate::outgoing::percent_encode;
 
 /// How the event is put into a request.
 #[derive(Debug, Clone, Copy)]
@@ -74,18 +75,4 @@ fn attribute_headers(event: &Event) -> HeaderMap {
 /// CloudEvents HTTP binding 1.0, §3.1.3.2: printable ASCII but for space, quote and percent.
 fn fits_in_header(byte: u8) -> bool {
     byte.is_ascii_graphic() && !b"\"%".contains(&byte)
-}
-
-/// `%XX` for every byte of the UTF-8 form that may not stay as it is.
-pub(super) fn percent_encode(text: &str, stays: fn(u8) -> bool) -> String {
-    use std::fmt::Write as _;
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if stays(byte) {
-            encoded.push(char::from(byte));
-        } else {
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
 }

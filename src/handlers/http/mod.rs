@@ -6,10 +6,6 @@
 
 mod answer;
 mod binding;
-mod caller;
-mod credentials;
-mod oauth;
-mod pause;
 mod settings;
 
 use std::sync::Arc;
@@ -20,16 +16,11 @@ use reqwest::{Method, Request, Response, StatusCode, Url};
 
 pub use self::settings::Settings;
 
-// Whoever else has to call somebody over HTTP does it the same way.
-pub(crate) use self::answer::{cause, failed, place};
-pub(crate) use self::caller::{Caller, client};
-pub(crate) use self::settings::{on_loopback, roots, url};
-
 use self::answer::Refusals;
 use self::binding::Format;
-use self::credentials::Credentials;
-use super::{BuildError, Configured, Handler, Outcome, SharedHandler, Unavailability};
+use super::{BuildError, Configured, Handler, Outcome, SharedHandler};
 use crate::event::Event;
+use crate::outgoing::{Caller, Credentials, Failure, cause, failed, late, place};
 
 struct Erp {
     url: Url,
@@ -62,14 +53,14 @@ impl Handler for Erp {
         *request.body_mut() = Some(message.body.into());
         match self.send(request).await {
             Ok(response) => answer::judge(response, &self.refusals).await,
-            Err(unavailability) => Outcome::Unavailable(unavailability),
+            Err(failure) => Outcome::Unavailable(failure.into()),
         }
     }
 
     /// An OPTIONS request: whatever the answer, somebody is there.
     async fn probe(&self) -> Result<String, String> {
         let answer = self.send(Request::new(Method::OPTIONS, self.url.clone())).await;
-        let response = answer.map_err(|unavailability| unavailability.reason)?;
+        let response = answer.map_err(|failure| failure.reason)?;
         Ok(format!("{} answers ({} to an OPTIONS request)", place(&self.url), response.status()))
     }
 }
@@ -77,7 +68,7 @@ impl Handler for Erp {
 impl Erp {
     /// Sends the request and waits for the head of the answer, all within the time-out. An access
     /// token that the ERP does not take (any more) is replaced once.
-    async fn send(&self, request: Request) -> Result<Response, Unavailability> {
+    async fn send(&self, request: Request) -> Result<Response, Failure> {
         let sent = tokio::time::timeout(self.timeout, async {
             let again = request.try_clone();
             let used = self.credentials.header(None).await?;
@@ -92,14 +83,14 @@ impl Erp {
                 _ => Ok(response),
             }
         });
-        sent.await.unwrap_or_else(|_| Err(answer::late(&self.url, self.timeout)))
+        sent.await.unwrap_or_else(|_| Err(late(&self.url, self.timeout)))
     }
 
     async fn execute(
         &self,
         mut request: Request,
         authorization: Option<&reqwest::header::HeaderValue>,
-    ) -> Result<Response, Unavailability> {
+    ) -> Result<Response, Failure> {
         if let Some(authorization) = authorization {
             request.headers_mut().insert(AUTHORIZATION, authorization.clone());
         }

@@ -6,9 +6,9 @@ use reqwest::{Certificate, Url};
 
 use super::answer::Refusals;
 use super::binding::Format;
-use super::credentials::Auth;
 use crate::config::Section;
 use crate::handlers::{Common, Readable};
+use crate::outgoing::{Auth, roots, url, warn_of_plain_http};
 
 /// The statuses that a handler takes for a functional fault unless told otherwise.
 const REJECT_ON: [u16; 7] = [400, 404, 409, 410, 413, 415, 422];
@@ -68,49 +68,6 @@ fn retry_on_text(section: &Section) -> Option<Vec<String>> {
         return None;
     }
     Some(texts.iter().map(|text| text.to_lowercase()).collect())
-}
-
-/// An address to send to. Credentials in it would end up in logs.
-pub(crate) fn url(section: &Section, key: &str, example: &str) -> Option<Url> {
-    let text = section.required_text(key, example)?;
-    let url = match text.parse::<Url>() {
-        Ok(url) => url,
-        Err(error) => {
-            section.error(key, format!("is no address: {error}. Write it like {example}"));
-            return None;
-        }
-    };
-    if !matches!(url.scheme(), "http" | "https") {
-        section.error(key, format!("starts with `{}:`, but must be https (or http)", url.scheme()));
-        return None;
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        let instead = "auth = { type = \"basic\", username = \"…\", password_file = \"…\" }";
-        section.error(key, format!("has credentials in it. Take them out and use `{instead}`"));
-        return None;
-    }
-    Some(url)
-}
-
-/// Credentials over plain HTTP work, and everybody on the way can read them.
-pub(super) fn warn_of_plain_http(section: &Section, key: &str, url: &Url) {
-    if url.scheme() == "http" && !on_loopback(url) {
-        section.warning(key, "sends credentials unencrypted. Use https");
-    }
-}
-
-/// Whether the address is this very machine.
-pub(crate) fn on_loopback(url: &Url) -> bool {
-    let Some(host) = url.host_str() else { return false };
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    address.map_or_else(|_| host == "localhost", |address| address.is_loopback())
-}
-
-/// The certificates of `ca_file`; none without the key, and `None` if a problem was noted.
-pub(crate) fn roots(section: &Section) -> Option<Vec<Certificate>> {
-    let authorities = section.authorities()?;
-    let roots = authorities.certificates.iter().map(|der| Certificate::from_der(der)).collect::<Result<_, _>>();
-    roots.map_err(|error| section.error("ca_file", format!("has a certificate that cannot be used: {error}"))).ok()
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
 use crate::handlers::Fault;
-use crate::handlers::reason::printable;
+use crate::outgoing::printable;
 
 /// What is known of the connection to the cluster. Clones share what they know.
 #[derive(Clone)]

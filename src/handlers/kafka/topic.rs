@@ -13,8 +13,8 @@ use secrecy::ExposeSecret as _;
 use super::connection::Connection;
 use super::settings::{Login, Settings, Tls};
 use crate::event::Event;
-use crate::handlers::reason::printable;
 use crate::handlers::{BuildError, Configured, Fault, Handler, Outcome, SharedHandler, Unavailability, render};
+use crate::outgoing::printable;
 
 /// How long a cluster that could not be reached is looked for before an event is sent to it.
 const LOOK: Duration = Duration::from_secs(3);

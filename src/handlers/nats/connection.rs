@@ -15,7 +15,8 @@ use tokio::time::timeout;
 use super::place;
 use super::settings::{Auth, Settings};
 use crate::handlers::broker::{self, connect_within};
-use crate::handlers::{Fault, Unavailability, tls};
+use crate::handlers::{Fault, Unavailability};
+use crate::outgoing::advised;
 
 /// For how long a stream that we make recognises a repeated message. The server's own default, two
 /// minutes, is shorter than our longest pause between two attempts.
@@ -157,7 +158,7 @@ impl Connection {
 
 /// The server took no connection: why.
 fn unreachable_server(settings: &Settings, error: &dyn std::error::Error) -> Unavailability {
-    let reason = format!("cannot connect to {}: {}", place(settings), tls::cause(&error.to_string()));
+    let reason = format!("cannot connect to {}: {}", place(settings), advised(&error.to_string()));
     Unavailability::new(Fault::Unreachable, reason)
 }
 

@@ -18,9 +18,9 @@ pub use self::settings::Settings;
 
 use self::connection::{Connection, concerns_one, covers, too_large};
 use super::broker::{Link, MEDIA_TYPE, delivery_id};
-use super::reason::printable;
-use super::{BuildError, Configured, Fault, Handler, Outcome, SharedHandler, Unavailability, render, tls};
+use super::{BuildError, Configured, Fault, Handler, Outcome, SharedHandler, Unavailability, render};
 use crate::event::Event;
+use crate::outgoing::{self, printable};
 
 struct Stream {
     /// The name the user gave the handler.
@@ -33,7 +33,7 @@ struct Stream {
 impl Configured for Settings {
     fn build(self: Box<Self>, name: &str) -> Result<SharedHandler, BuildError> {
         let failed = |error: rustls::Error| BuildError { name: name.to_owned(), what: error.to_string() };
-        let tls = tls::client(&self.roots).map_err(failed)?;
+        let tls = outgoing::tls(&self.roots).map_err(failed)?;
         Ok(Arc::new(Stream { name: name.to_owned(), settings: *self, tls, link: Link::new() }))
     }
 }

@@ -11,7 +11,7 @@ use instant_acme::AccountCredentials;
 use reqwest::Url;
 
 use super::Certificate;
-use crate::handlers::http;
+use crate::outgoing;
 
 /// The files that belong to one CA: another one knows our account as little as its certificate counts.
 #[derive(Debug, Clone)]
@@ -25,7 +25,10 @@ impl Cache {
     pub(super) fn new(directory: &Path, ca: &Url) -> Self {
         let digest = digest(&SHA256, ca.as_str().as_bytes());
         let digest = digest.as_ref().iter().take(4).fold(0, |number, byte| number << 8 | u32::from(*byte));
-        Self { directory: directory.to_owned(), name: format!("{}-{digest:08x}", http::place(ca).replace(':', "-")) }
+        Self {
+            directory: directory.to_owned(),
+            name: format!("{}-{digest:08x}", outgoing::place(ca).replace(':', "-")),
+        }
     }
 
     /// The certificate, if there is one.

@@ -12,7 +12,7 @@ use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
 use reqwest::Url;
 
 use super::Settings;
-use crate::handlers::http;
+use crate::outgoing;
 
 /// For one request and its answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -22,7 +22,7 @@ const LARGEST: usize = 1 << 20;
 const PROBLEM: &str = "application/problem+json";
 
 /// How the CA is spoken to.
-pub(super) struct Http(Arc<http::Caller>);
+pub(super) struct Http(Arc<outgoing::Caller>);
 
 impl Http {
     /// As the settings say.
@@ -30,8 +30,8 @@ impl Http {
     /// # Errors
     /// If there is nothing to trust.
     pub(super) fn new(settings: &Settings) -> anyhow::Result<Self> {
-        let caller = http::Caller::new(&settings.directory, &settings.roots);
-        Ok(Self(caller.map(Arc::new).map_err(|error| anyhow::anyhow!(http::cause(&error)))?))
+        let caller = outgoing::Caller::new(&settings.directory, &settings.roots);
+        Ok(Self(caller.map(Arc::new).map_err(|error| anyhow::anyhow!(outgoing::cause(&error)))?))
     }
 }
 
@@ -47,18 +47,20 @@ impl HttpClient for Http {
             let url: Url = parts.uri.to_string().parse().map_err(other("the CA gave an address that is none"))?;
             // Ours says who we are.
             parts.headers.remove(USER_AGENT);
-            let failed = |error| Error::Other(http::failed(&url, &error).reason.into());
+            let failed = |error| Error::Other(outgoing::failed(&url, &error).reason.into());
             let answered = caller.send(|client| {
                 client.request(parts.method, url.clone()).headers(parts.headers).body(body).timeout(PATIENCE)
             });
             let mut answer = answered.await.map_err(failed)?;
             if !answer.status().is_success() && !is_problem(answer.headers()) {
-                return Err(Error::Other(format!("{} answered {}", http::place(&url), answer.status()).into()));
+                return Err(Error::Other(format!("{} answered {}", outgoing::place(&url), answer.status()).into()));
             }
             let mut body = Vec::new();
             while let Some(chunk) = answer.chunk().await.map_err(failed)? {
                 if body.len() + chunk.len() > LARGEST {
-                    return Err(Error::Other(format!("{} sends more than {LARGEST} bytes", http::place(&url)).into()));
+                    return Err(Error::Other(
+                        format!("{} sends more than {LARGEST} bytes", outgoing::place(&url)).into(),
+                    ));
                 }
                 body.extend_from_slice(&chunk);
             }
@@ -83,13 +85,13 @@ fn other<E>(what: &'static str) -> impl FnOnce(E) -> Error {
 /// Whether the CA is there; what it is or is not, for people.
 pub(crate) async fn probe(settings: &Settings) -> Result<String, String> {
     let directory = &settings.directory;
-    let client = http::client(directory, &settings.roots).map_err(|error| http::cause(&error))?;
+    let client = outgoing::client(directory, &settings.roots).map_err(|error| outgoing::cause(&error))?;
     let answer = client.get(directory.clone()).timeout(PATIENCE).send().await;
-    let answer = answer.map_err(|error| http::failed(directory, &error).reason)?;
+    let answer = answer.map_err(|error| outgoing::failed(directory, &error).reason)?;
     if !answer.status().is_success() {
         return Err(format!("{directory} answered {}", answer.status()));
     }
-    let json = answer.bytes().await.map_err(|error| http::failed(directory, &error).reason)?;
+    let json = answer.bytes().await.map_err(|error| outgoing::failed(directory, &error).reason)?;
     match serde_json::from_slice::<serde_json::Value>(&json) {
         Ok(known) if known["newOrder"].is_string() => Ok(format!("{directory} answers")),
         _ => Err(format!("{directory} is not the directory of an ACME server")),

@@ -26,7 +26,7 @@ pub(crate) use self::renewal::keep;
 
 use self::cache::Cache;
 use crate::config::Section;
-use crate::handlers::http;
+use crate::outgoing;
 
 /// Let's Encrypt.
 const DIRECTORY: &str = "https://acme-v02.api.letsencrypt.org/directory";
@@ -69,7 +69,7 @@ impl Settings {
         let domains = read_domains(&section);
         let contact = section.texts("contact").unwrap_or_default();
         let directory = if section.has("directory") { read_directory(&section) } else { DIRECTORY.parse().ok() };
-        let roots = http::roots(&section);
+        let roots = outgoing::roots(&section);
         let cache = section.file("cache").unwrap_or_else(|| PathBuf::from(CACHE));
         let external = read_external(&section);
         let contact: Vec<_> = contact.iter().filter_map(|address| read_contact(&section, address)).collect();
@@ -106,7 +106,7 @@ impl Settings {
             Some(kept) => {
                 format!("{names}: `serve` gets one; until then there is one for other names, {}", kept.expiry())
             }
-            None => format!("{names}: not there yet; `serve` gets one from {}", http::place(&self.directory)),
+            None => format!("{names}: not there yet; `serve` gets one from {}", outgoing::place(&self.directory)),
         }
     }
 }
@@ -161,7 +161,7 @@ fn read_contact(section: &Section, address: &str) -> Option<String> {
 }
 
 fn read_directory(section: &Section) -> Option<Url> {
-    let url = http::url(section, "directory", &format!("\"{DIRECTORY}\""))?;
+    let url = outgoing::url(section, "directory", &format!("\"{DIRECTORY}\""))?;
     if url.scheme() != "https" {
         section.error("directory", "must be https: whoever gives out certificates must be who it says");
         return None;

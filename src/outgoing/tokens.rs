@@ -10,14 +10,15 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::answer;
-use super::binding::percent_encode;
+use super::address::place;
+use super::client::Caller;
 use super::credentials::{basic, bearer};
-use crate::handlers::{Fault, Unavailability};
+use super::percent::percent_encode;
+use super::{Failure, answer};
 
 /// What the token endpoint needs to know of us.
 #[derive(Debug)]
-pub(super) struct ClientCredentials {
+pub(crate) struct ClientCredentials {
     pub(super) token_url: Url,
     pub(super) client_id: String,
     pub(super) client_secret: SecretString,
@@ -25,9 +26,9 @@ pub(super) struct ClientCredentials {
 }
 
 /// The current access token, and the way to the next one.
-pub(super) struct Tokens {
+pub(crate) struct Tokens {
     us: ClientCredentials,
-    caller: super::Caller,
+    caller: Caller,
     /// Locked while a token is fetched: whoever comes meanwhile waits for it and uses it too.
     current: Mutex<Option<Token>>,
     /// How this token endpoint wants the secret, once it has taken it.
@@ -57,12 +58,12 @@ struct Granted {
 
 impl Tokens {
     pub(super) fn new(us: ClientCredentials, roots: &[Certificate]) -> Result<Self, reqwest::Error> {
-        let caller = super::Caller::new(&us.token_url, roots)?;
+        let caller = Caller::new(&us.token_url, roots)?;
         Ok(Self { us, caller, current: Mutex::default(), way: OnceLock::new() })
     }
 
     /// The `Authorization` header with a token that is still good and is not the `refused` one.
-    pub(super) async fn header(&self, refused: Option<&HeaderValue>) -> Result<HeaderValue, Unavailability> {
+    pub(super) async fn header(&self, refused: Option<&HeaderValue>) -> Result<HeaderValue, Failure> {
         let mut current = self.current.lock().await;
         if let Some(token) = &*current
             && token.until.is_none_or(|until| Instant::now() < until)
@@ -76,9 +77,9 @@ impl Tokens {
         Ok(header)
     }
 
-    async fn fetch(&self) -> Result<Token, Unavailability> {
+    async fn fetch(&self) -> Result<Token, Failure> {
         if let Some(way) = self.way.get() {
-            return self.ask(*way).await?.map_err(|(_, unavailability)| unavailability);
+            return self.ask(*way).await?.map_err(|(_, failure)| failure);
         }
         let refused = match self.ask(Way::Header).await? {
             Ok(token) => {
@@ -86,7 +87,7 @@ impl Tokens {
                 return Ok(token);
             }
             Err((StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED, refused)) => refused,
-            Err((_, unavailability)) => return Err(unavailability),
+            Err((_, failure)) => return Err(failure),
         };
         // Where neither way works, the secret is wrong, and the first answer says so as well as the second.
         let token = self.ask(Way::Body).await?.map_err(|_| refused)?;
@@ -95,7 +96,7 @@ impl Tokens {
     }
 
     /// Asks for a token; on the outside why there was no answer, on the inside why it was no.
-    async fn ask(&self, way: Way) -> Result<Result<Token, (StatusCode, Unavailability)>, Unavailability> {
+    async fn ask(&self, way: Way) -> Result<Result<Token, (StatusCode, Failure)>, Failure> {
         let url = &self.us.token_url;
         let (id, secret) = (self.us.client_id.as_str(), self.us.client_secret.expose_secret());
         let mut form = vec![("grant_type", "client_credentials")];
@@ -122,16 +123,16 @@ impl Tokens {
         let granted = serde_json::from_slice::<Granted>(&body).ok();
         let header = granted.as_ref().and_then(|granted| bearer(&granted.access_token));
         let Some(header) = header else {
-            let reason = format!("{} answered {status}, but without an `access_token`", answer::place(url));
-            return Ok(Err((status, no_token(&Unavailability::new(Fault::Unreachable, reason)))));
+            let reason = format!("{} answered {status}, but without an `access_token`", place(url));
+            return Ok(Err((status, no_token(&Failure::unreachable(reason)))));
         };
         let lifetime = granted.and_then(|granted| seconds(granted.expires_in.as_ref()));
         Ok(Ok(Token { header, until: lifetime.and_then(|lifetime| asked.checked_add(usable(lifetime))) }))
     }
 }
 
-fn no_token(why: &Unavailability) -> Unavailability {
-    Unavailability { reason: format!("no access token: {}", why.reason), ..why.clone() }
+fn no_token(why: &Failure) -> Failure {
+    Failure { reason: format!("no access token: {}", why.reason), ..why.clone() }
 }
 
 fn seconds(expires_in: Option<&serde_json::Value>) -> Option<Duration> {

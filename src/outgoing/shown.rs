@@ -5,13 +5,13 @@ const LONGEST: usize = 300;
 
 /// The first line of `text` that says something, without control characters and cut to a bearable
 /// length; `None` if there is none.
-pub(super) fn first_line(text: &[u8]) -> Option<String> {
+pub(crate) fn first_line(text: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(text);
     text.lines().map(printable).find(|line| !line.is_empty())
 }
 
 /// One line without control characters, cut to a bearable length.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let mut line: String = text.trim().chars().filter(|c| !c.is_control()).take(LONGEST + 1).collect();
     if line.chars().count() > LONGEST {
         line.pop();

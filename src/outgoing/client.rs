@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use reqwest::{Certificate, Client, Request, RequestBuilder, Response, Url, redirect};
 
-use super::on_loopback;
+use super::address::on_loopback;
 
 /// A machine that does not even take the connection within this time is not there.
 const CONNECT: Duration = Duration::from_secs(10);

@@ -1,4 +1,4 @@
-//! How the handler shows the ERP who it is: HTTP Basic, a fixed token, or an access token.
+//! How we show somebody who we are: HTTP Basic, a fixed token, or an access token.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -6,14 +6,14 @@ use reqwest::Certificate;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::oauth::{ClientCredentials, Tokens};
-use super::settings;
+use super::Failure;
+use super::address::{url, warn_of_plain_http};
+use super::tokens::{ClientCredentials, Tokens};
 use crate::config::Section;
-use crate::handlers::Unavailability;
 
 /// The keys of `auth`, checked.
 #[derive(Debug)]
-pub(super) enum Auth {
+pub(crate) enum Auth {
     None,
     Basic { username: String, password: SecretString },
     Bearer { token: SecretString },
@@ -28,7 +28,7 @@ enum Scheme {
 }
 
 impl Auth {
-    pub(super) fn read(section: &Section) -> Option<Self> {
+    pub(crate) fn read(section: &Section) -> Option<Self> {
         let schemes = [("basic", Scheme::Basic), ("bearer", Scheme::Bearer), ("oauth", Scheme::OAuth)];
         section.required_text("type", "\"basic\" (or \"bearer\", or \"oauth\")")?;
         match section.choice("type", &schemes)? {
@@ -50,12 +50,12 @@ impl Auth {
                 Some(Self::Bearer { token })
             }
             Scheme::OAuth => {
-                let token_url = settings::url(section, "token_url", "\"https://login.example/oauth2/token\"");
+                let token_url = url(section, "token_url", "\"https://login.example/oauth2/token\"");
                 let client_id = section.required_text("client_id", "\"…\"");
                 let client_secret = section.secret("client_secret");
                 let scope = section.text("scope");
-                if let Some(url) = &token_url {
-                    settings::warn_of_plain_http(section, "token_url", url);
+                if let Some(token_url) = &token_url {
+                    warn_of_plain_http(section, "token_url", token_url);
                 }
                 let (token_url, client_id, client_secret) = (token_url?, client_id?, client_secret?);
                 Some(Self::Grant(ClientCredentials { token_url, client_id, client_secret, scope }))
@@ -65,7 +65,7 @@ impl Auth {
 }
 
 /// What goes into the `Authorization` header.
-pub(super) enum Credentials {
+pub(crate) enum Credentials {
     None,
     /// The same for every request. Marked as sensitive, so that nothing prints it.
     Fixed(HeaderValue),
@@ -73,7 +73,7 @@ pub(super) enum Credentials {
 }
 
 impl Credentials {
-    pub(super) fn new(auth: Auth, roots: &[Certificate]) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(auth: Auth, roots: &[Certificate]) -> Result<Self, reqwest::Error> {
         Ok(match auth {
             Auth::None => Self::None,
             Auth::Basic { username, password } => {
@@ -84,8 +84,8 @@ impl Credentials {
         })
     }
 
-    /// The header to send, if any. `refused` is the one that the ERP has just answered 401 to.
-    pub(super) async fn header(&self, refused: Option<&HeaderValue>) -> Result<Option<HeaderValue>, Unavailability> {
+    /// The header to send, if any. `refused` is the one that was just answered 401.
+    pub(crate) async fn header(&self, refused: Option<&HeaderValue>) -> Result<Option<HeaderValue>, Failure> {
         match self {
             Self::None => Ok(None),
             Self::Fixed(header) => Ok(Some(header.clone())),
@@ -94,18 +94,18 @@ impl Credentials {
     }
 
     /// Whether another try after a 401 makes sense.
-    pub(super) const fn renewable(&self) -> bool {
+    pub(crate) const fn renewable(&self) -> bool {
         matches!(self, Self::Tokens(_))
     }
 }
 
 /// `Basic …`, never refused: base64 fits into any header.
-pub(super) fn basic(username: &str, password: &str) -> Option<HeaderValue> {
+pub(crate) fn basic(username: &str, password: &str) -> Option<HeaderValue> {
     header(&format!("Basic {}", BASE64_STANDARD.encode(format!("{username}:{password}"))))
 }
 
 /// `Bearer …`; `None` if the token does not fit into a header.
-pub(super) fn bearer(token: &str) -> Option<HeaderValue> {
+pub(crate) fn bearer(token: &str) -> Option<HeaderValue> {
     if token.bytes().all(|byte| byte.is_ascii_graphic()) { header(&format!("Bearer {token}")) } else { None }
 }
 

@@ -1,0 +1,41 @@
+//! Whom we connect to: the way to others over HTTP, whom of them we trust, and how we show who we are. Handlers,
+//! credentials and certificates all call somebody, and all of them do it the same way.
+
+mod address;
+mod answer;
+mod client;
+mod credentials;
+mod pause;
+mod percent;
+mod roots;
+mod shown;
+mod tokens;
+
+use std::time::Duration;
+
+pub(crate) use self::address::{on_loopback, place, url, warn_of_plain_http};
+pub(crate) use self::answer::{beginning, cause, failed, late, say};
+pub(crate) use self::client::{Caller, client};
+pub(crate) use self::credentials::{Auth, Credentials};
+pub(crate) use self::pause::retry_after;
+pub(crate) use self::percent::percent_encode;
+pub(crate) use self::roots::{advised, roots, tls};
+pub(crate) use self::shown::{first_line, printable};
+
+/// Why somebody gave no answer, or none that is of use. To try again may help.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    /// For people: who, and what happened.
+    pub(crate) reason: String,
+    /// He was there, perhaps, but did not answer in time.
+    pub(crate) late: bool,
+    /// How long he asks to be left alone.
+    pub(crate) pause: Option<Duration>,
+}
+
+impl Failure {
+    /// He cannot be reached, or says that he is out of order.
+    fn unreachable(reason: String) -> Self {
+        Self { reason, late: false, pause: None }
+    }
+}
