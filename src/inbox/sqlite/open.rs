@@ -20,8 +20,11 @@ pub(super) const VERSION: u32 = 2;
 /// What leads from each version to the next; the first starts from an empty file.
 const MIGRATIONS: [&str; VERSION as usize] = [include_str!("schema.sql"), include_str!("schema2.sql")];
 
-/// How long to wait for another process (the `events` command, a backup) that is writing.
+/// How long a receiver waits for another process (the `events` command, a backup) that is writing.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
+
+/// How long such a command waits for a receiver. One that is busy writes nearly all the time, and takes no turns.
+const BUSY_OF_TOOLS: Duration = Duration::from_secs(60);
 
 /// Pages (of 4 KiB) that may pile up in the write-ahead log before the writer itself moves them to
 /// their place. Normally the checkpointer has done it by then.
@@ -47,7 +50,7 @@ pub(super) fn prepare(path: &Path, purpose: Purpose) -> anyhow::Result<(Option<F
             .open(path)
             .with_context(|| format!("cannot make the inbox {}", path.display()))?;
     }
-    let mut db = connect(path).with_context(|| format!("cannot open the inbox {}", path.display()))?;
+    let mut db = connect(path, purpose).with_context(|| format!("cannot open the inbox {}", path.display()))?;
     migrate(&mut db).with_context(|| format!("cannot prepare the inbox {}", path.display()))?;
     if purpose == Purpose::Serve {
         attempts::count_ends(&db).with_context(|| format!("cannot prepare the inbox {}", path.display()))?;
@@ -68,11 +71,11 @@ pub(super) fn sync_names(path: &Path) -> anyhow::Result<()> {
 }
 
 /// A connection that writes, with every commit on disk before it returns.
-pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn connect(path: &Path, purpose: Purpose) -> rusqlite::Result<Connection> {
     // Who makes the file is `prepare`, and nobody else.
     let mut db =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    db.busy_timeout(BUSY)?;
+    db.busy_timeout(if purpose == Purpose::Serve { BUSY } else { BUSY_OF_TOOLS })?;
     let mode: String = db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if mode != "wal" {
         // SQLite does not call it an error, and would go on in another mode.
@@ -122,6 +125,10 @@ fn bound_log(log: &mut Wal, pages: c_int) -> rusqlite::Result<()> {
 }
 
 fn migrate(db: &mut Connection) -> anyhow::Result<()> {
+    // Nearly always there is nothing to do, and then nobody who only looks needs a turn to write.
+    if db.pragma_query_value(None, "user_version", |row| row.get(0)).is_ok_and(|version: u32| version == VERSION) {
+        return Ok(());
+    }
     let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     ensure!(
