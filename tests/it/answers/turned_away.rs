@@ -306,21 +306,6 @@ async fn from_an_address_that_is_not_allowed_a_body_is_kept_that_comes_after_its
     }
 }
 
-/// It has been answered by then, so nobody sends it again.
-#[tokio::test]
-async fn what_is_kept_after_its_answer_is_kept_before_the_end() {
-    let mut receiver =
-        Receiver::with(r#"endpoints = [{ path = "/webhooks/tradecloud", allow_from = ["10.0.0.0/8"] }]"#);
-    for _ in 0..20 {
-        assert_eq!(receiver.sender().send(order_event("1")).await.status, Some(403));
-    }
-
-    receiver.end().await;
-
-    receiver.restart();
-    assert_eq!(receiver.inbox().len(), 20);
-}
-
 #[tokio::test]
 async fn a_known_caller_that_misses_the_path_loses_nothing() {
     let receiver = Receiver::start();
