@@ -25,7 +25,7 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tower_service::Service;
 
@@ -119,6 +119,7 @@ where
         .await?;
     let mut gone = std::pin::pin!(gone(connection.ping_pong(), exchanges.clone()));
     let mut ending = std::pin::pin!(lease.ending());
+    let (answers, mut answered) = mpsc::unbounded_channel();
     let mut stopping = false;
     loop {
         tokio::select! {
@@ -126,12 +127,17 @@ where
                 let Some(accepted) = accepted else { return Ok(()) };
                 let (request, respond) = accepted?;
                 let (reply, service, exchanges) = (Reply::new(respond), service.clone(), exchanges.clone());
-                let opened = exchanges.open();
+                let (answers, opened) = (answers.clone(), exchanges.open());
                 tokio::spawn(async move {
-                    answer(request, reply, service, &exchanges).await;
-                    drop(opened);
+                    if let Some((head, body)) = answer(request, &reply, service, &exchanges).await {
+                        // Where nobody takes it, the connection is no more.
+                        let _ = answers.send((reply, head, body, opened));
+                    }
                 });
             }
+            // Here, where the connection does nothing meanwhile: head and body go out together. A client that sees a
+            // refusal in the head may end its own body early, for which the stream would be reset before ours.
+            Some((reply, head, body, _opened)) = answered.recv() => reply.send(head, body),
             _ = stop.wait_for(|stop| *stop), if !stopping => {
                 stopping = true;
                 connection.graceful_shutdown();
@@ -162,8 +168,13 @@ async fn gone(pings: Option<PingPong>, exchanges: Exchanges) {
     }
 }
 
-/// One request.
-async fn answer<S>(request: axum::http::Request<RecvStream>, reply: Reply, mut service: S, exchanges: &Exchanges)
+/// One request; nothing if its client does not want an answer any more.
+async fn answer<S>(
+    request: axum::http::Request<RecvStream>,
+    reply: &Reply,
+    mut service: S,
+    exchanges: &Exchanges,
+) -> Option<(Response<()>, Bytes)>
 where
     S: Service<Request, Response = Response, Error = Infallible>,
 {
@@ -177,7 +188,7 @@ where
     let response = tokio::select! {
         Ok(response) = service.call(request) => response,
         // The client does not want it any more. What has begun of it is not its own (see `receive`).
-        () = reply.reset() => return,
+        () = reply.reset() => return None,
     };
     let (mut head, body) = response.into_parts();
     let body = if bodiless { Bytes::new() } else { body.collect().await.map(Collected::to_bytes).unwrap_or_default() };
@@ -188,7 +199,7 @@ where
     if let Some(now) = now.ok().and_then(|now| HeaderValue::try_from(now).ok()) {
         head.headers.insert(DATE, now);
     }
-    reply.send(Response::from_parts(head, ()), body);
+    Some((Response::from_parts(head, ()), body))
 }
 
 /// The way back on a stream.
@@ -221,7 +232,7 @@ impl Reply {
     }
 
     /// Answers. What the client has no room for yet, the connection sends when it has.
-    fn send(&self, head: axum::http::Response<()>, body: Bytes) {
+    fn send(&self, head: Response<()>, body: Bytes) {
         let mut way = self.way();
         way.answered = true;
         let sent = way.respond.send_response(head, body.is_empty());
