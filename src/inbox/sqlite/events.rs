@@ -255,9 +255,8 @@ pub(super) fn sweep(db: &Connection, from: i64, overdue: Overdue) -> rusqlite::R
             ))?
             .query_row(params![from, to, micros(overdue.soon)], |row| row.get(0))?,
     };
-    // What comes after an event that is too young is younger still: nobody looks at all of a large inbox
-    // to find nothing.
-    let complete = received >= micros(overdue.latest());
+    // Nobody looks at all of a large inbox to find nothing.
+    let complete = overdue.ends_at(timestamp(received));
     Ok((Swept { removed, soon, complete }, if complete { 0 } else { to }))
 }
 
