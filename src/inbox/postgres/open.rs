@@ -11,10 +11,11 @@ use crate::inbox::{NoInbox, Purpose};
 use crate::postgres::{Failure, Pool, within};
 
 /// The version of the schema this program works with.
-const VERSION: i32 = 2;
+const VERSION: i32 = 3;
 
 /// What leads from each version to the next; the first starts from nothing.
-const MIGRATIONS: [&str; VERSION as usize] = [include_str!("schema.sql"), include_str!("schema2.sql")];
+const MIGRATIONS: [&str; VERSION as usize] =
+    [include_str!("schema.sql"), include_str!("schema2.sql"), include_str!("schema3.sql")];
 
 /// How long it may take to bring an inbox to this program's version: an index over very many events takes its time.
 const MIGRATION: Duration = Duration::from_secs(6 * 3600);
