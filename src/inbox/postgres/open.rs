@@ -130,6 +130,11 @@ async fn version(db: &ClientWrapper) -> Result<i32, tokio_postgres::Error> {
 /// several start at once.
 async fn migrate(db: &ClientWrapper) -> Result<anyhow::Result<()>, tokio_postgres::Error> {
     db.batch_execute(BEGIN).await?;
+    // What is enough for every other statement is not enough for these, nor for who waits until another is through.
+    db.batch_execute(
+        "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = 0",
+    )
+    .await?;
     db.query_one("SELECT pg_advisory_xact_lock($1)", &[&MIGRATING]).await?;
     let found = version(db).await?;
     if found > VERSION {
@@ -138,8 +143,8 @@ async fn migrate(db: &ClientWrapper) -> Result<anyhow::Result<()>, tokio_postgre
             "it was written by a newer version of this program (schema {found}, this one knows {VERSION}). Use that one"
         )));
     }
-    // What is enough for every other statement is not enough for these. Locks are still not waited for without end.
-    db.batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0").await?;
+    // Who waits for a table has all others wait behind him.
+    db.batch_execute("SET LOCAL lock_timeout = '8s'").await?;
     if found > 0 {
         tracing::info!(
             from = found,
