@@ -187,7 +187,7 @@ impl Old<'_> {
     /// Statements that put it there, behind what there is.
     fn insert(&self, store: Store, place: i64) -> String {
         let ((key, id), Self { order, state, seconds_ago: ago, .. }) = (self.key(), self);
-        let key: String = key.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        let key = format!("{:032x}", u128::from_be_bytes(key.0));
         let message_id = self.message_id.map_or("NULL".to_owned(), |id| format!("'{id}'"));
         let (number, key, body, time, columns, lane) = match store {
             Sqlite => {
