@@ -10,15 +10,19 @@ use rusqlite::config::DbConfig;
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::attempts;
+use super::{attempts, events};
 use crate::config::private;
 use crate::inbox::{NoInbox, Purpose};
 
 /// The version of the schema this program works with.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// What leads from each version to the next; the first starts from an empty file.
-const MIGRATIONS: [&str; VERSION as usize] = [include_str!("schema.sql"), include_str!("schema2.sql")];
+const MIGRATIONS: [fn(&Connection) -> rusqlite::Result<()>; VERSION as usize] = [
+    |db| db.execute_batch(include_str!("schema.sql")),
+    |db| db.execute_batch(include_str!("schema2.sql")),
+    events::note_newest_of_all,
+];
 
 /// How long a receiver waits for another process (the `events` command, a backup) that is writing.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
@@ -135,8 +139,11 @@ fn migrate(db: &mut Connection) -> anyhow::Result<()> {
         version <= VERSION,
         "it was written by a newer version of this program (schema {version}, this one knows {VERSION}). Use that one"
     );
+    if (1..VERSION).contains(&version) {
+        tracing::info!(from = version, to = VERSION, "the inbox is brought to a new version");
+    }
     for migration in MIGRATIONS.iter().skip(version as usize) {
-        transaction.execute_batch(migration)?;
+        migration(&transaction)?;
     }
     if version < VERSION {
         transaction.pragma_update(None, "user_version", VERSION)?;
