@@ -29,6 +29,7 @@ use crate::listener::grace::Grace;
 use crate::listener::guard::Guard;
 use crate::listener::http2::Versions;
 use crate::listener::lease::Terms;
+use crate::listener::lingering::LONGEST;
 use crate::listener::load::Load;
 use crate::listener::receive::Reception;
 use crate::listener::router;
@@ -270,7 +271,8 @@ fn guard(reception: &Arc<Reception>) -> Guard {
     let (settings, limits) = (&reception.server, &reception.server.limits);
     let terms = Terms {
         unknown: limits.header_read.max(limits.tls_handshake).mul_f64(ON_TIME),
-        checking: settings.answer_within,
+        // What is answered before its body is here is taken in for so long.
+        checking: settings.answer_within.max(LONGEST),
         idle: limits.header_read,
     };
     Guard::new(limits.connections, limits.tls_handshake, terms, Arc::clone(reception))

@@ -291,12 +291,16 @@ pub struct Overdue {
     pub unwanted: Option<Timestamp>,
     /// Of what no handler wanted, this is the next to go: what was there before that time.
     pub soon: Timestamp,
+    /// What says that it came later than that came by a clock that was wrong.
+    pub possible: Timestamp,
 }
 
 impl Overdue {
-    /// Whatever is younger is not to be looked at.
-    fn latest(&self) -> Timestamp {
-        if self.unwanted.is_some() { self.finished.max(self.soon) } else { self.finished }
+    /// Whether nothing is to be looked at that comes after an event received at that time: it is younger still. An
+    /// event of a wrong clock says nothing of those after it.
+    fn ends_at(&self, received: Timestamp) -> bool {
+        let latest = if self.unwanted.is_some() { self.finished.max(self.soon) } else { self.finished };
+        (latest..=self.possible).contains(&received)
     }
 }
 

@@ -12,12 +12,18 @@ use crate::dispatch::Dispatch;
 
 /// Pause between two rounds.
 const PAUSE: Duration = Duration::from_secs(60);
-/// Pause between two times of clearing the inbox, and before the first.
+/// Pause between two times of clearing the inbox, and before the first. It outlives the receiver, or one that is started
+/// anew all the time would never get so far.
 const SWEEP_PAUSE: Duration = Duration::from_secs(3600);
 /// Pause between two steps of clearing it.
 const STEP_PAUSE: Duration = Duration::from_millis(100);
 /// How long ahead it is said what goes, and how often.
 const DAY: Duration = Duration::from_secs(86_400);
+
+/// The name that the time goes by in the inbox when it was last cleared.
+const SWEPT: &str = "swept";
+/// The same for when it was last said what goes next.
+const SAID: &str = "said what goes next";
 
 /// Keeps the inbox in order.
 pub(crate) struct Upkeep {
@@ -26,10 +32,6 @@ pub(crate) struct Upkeep {
     dispatch: Dispatch,
     keep: Duration,
     keep_unwanted: Duration,
-    /// When the inbox was last cleared.
-    swept: Instant,
-    /// When it was last said what goes next.
-    said: Option<Instant>,
 }
 
 impl Upkeep {
@@ -41,11 +43,11 @@ impl Upkeep {
         keep: Duration,
         keep_unwanted: Duration,
     ) -> Self {
-        Self { inbox, clock, dispatch, keep, keep_unwanted, swept: Instant::now(), said: None }
+        Self { inbox, clock, dispatch, keep, keep_unwanted }
     }
 
     /// Works until it is dropped.
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(self) {
         if !self.inbox.keeps() {
             return;
         }
@@ -56,7 +58,7 @@ impl Upkeep {
     }
 
     /// What is to be done at that time.
-    pub(super) async fn round(&mut self, now: Timestamp, at: Instant) {
+    pub(super) async fn round(&self, now: Timestamp, at: Instant) {
         self.mend().await;
         if !self.clock.look(now, at) {
             return;
@@ -66,12 +68,30 @@ impl Upkeep {
         {
             tracing::warn!(%error, "the time could not be noted in the inbox; trying again later");
         }
-        if at.duration_since(self.swept) >= SWEEP_PAUSE {
-            self.swept = at;
-            if let Err(error) = self.sweep(now, at).await {
-                tracing::warn!(%error, "old events could not be removed; trying again later");
-            }
+        if let Err(error) = self.clear(now).await
+            && !error.is_told()
+        {
+            tracing::warn!(%error, "old events could not be removed; trying again later");
         }
+    }
+
+    /// Clears the inbox, if that is due.
+    async fn clear(&self, now: Timestamp) -> Result<(), InboxError> {
+        match self.passed_since(SWEPT, now).await? {
+            Some(passed) if passed < SWEEP_PAUSE => Ok(()),
+            Some(_) => {
+                let swept = self.sweep(now).await;
+                self.inbox.note(SWEPT, now).await.and(swept)
+            }
+            // The first time, or a clock was ahead then.
+            None => self.inbox.note(SWEPT, now).await,
+        }
+    }
+
+    /// How much time has passed since something was done; `None` if it never was, or not by this clock.
+    async fn passed_since(&self, name: &str, now: Timestamp) -> Result<Option<Duration>, InboxError> {
+        let noted = self.inbox.noted(name).await?;
+        Ok(noted.and_then(|at| Duration::try_from(now.duration_since(at)).ok()))
     }
 
     async fn mend(&self) {
@@ -94,14 +114,16 @@ impl Upkeep {
         }
     }
 
-    async fn sweep(&mut self, now: Timestamp, at: Instant) -> Result<(), InboxError> {
+    async fn sweep(&self, now: Timestamp) -> Result<(), InboxError> {
         let before = |keep: Duration| now.saturating_sub(keep).unwrap_or(Timestamp::MIN);
         // Without any handler, all events would go in the end, and somebody counts on getting them later.
         let has_handlers = !self.dispatch.routes().is_empty();
         let unwanted = has_handlers.then(|| before(self.keep_unwanted));
         let day = SignedDuration::try_from(DAY).unwrap_or_default();
-        let soon = before(self.keep_unwanted).saturating_add(day).unwrap_or(Timestamp::MAX);
-        let overdue = Overdue { finished: before(self.keep), unwanted, soon };
+        let after = |time: Timestamp| time.saturating_add(day).unwrap_or(Timestamp::MAX);
+        let soon = after(before(self.keep_unwanted));
+        // Events are stamped up to a day ahead to keep their order (see `store` of each inbox).
+        let overdue = Overdue { finished: before(self.keep), unwanted, soon, possible: after(now) };
         let (mut removed, mut next) = (0, 0);
         loop {
             let swept = self.inbox.sweep(overdue).await?;
@@ -115,14 +137,15 @@ impl Upkeep {
         if removed > 0 {
             tracing::info!(removed, "events removed after their time (inbox.keep, inbox.keep_unwanted)");
         }
-        if next > 0 && self.said.is_none_or(|said| at.duration_since(said) >= DAY) {
-            self.said = Some(at);
+        if next > 0 && self.passed_since(SAID, now).await?.is_none_or(|passed| passed >= DAY) {
+            self.inbox.note(SAID, now).await?;
             tracing::warn!(
                 events = next,
                 "events that no handler wanted are removed within a day (inbox.keep_unwanted). To give a handler what \
                  it wants of them: `events deliver --handler NAME`; to see them: `events list --state unwanted`"
             );
         }
+        tracing::debug!(removed, next, "the inbox was looked through for what is kept no longer");
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ mod standing;
 
 use proptest::prelude::*;
 
-use model::Both;
+use model::{BODIES, Both};
 use place::{InPostgres, InSqlite, Place};
 
 use super::State;
@@ -26,6 +26,11 @@ enum Step {
     /// Under the same `messageId`, another message.
     StoreOther {
         event: usize,
+    },
+    /// An event of an order that some of the handlers want, or none.
+    StoreFor {
+        order: usize,
+        wanted: [bool; 2],
     },
     /// Without a `messageId`, one of two bodies of an order.
     StoreUnnamed {
@@ -54,7 +59,22 @@ enum Step {
     Hurry {
         event: usize,
     },
-    Sweep,
+    /// One of some bodies that cannot be taken as events.
+    Refuse {
+        body: usize,
+    },
+    /// Somebody sets such a one aside.
+    DiscardRefused {
+        body: usize,
+    },
+    /// Somebody makes an event of such a one.
+    Accept {
+        body: usize,
+    },
+    /// Removes what is finished, and what no handler wanted or not.
+    Sweep {
+        unwanted: bool,
+    },
     Crash,
 }
 
@@ -75,6 +95,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => prop::option::weighted(0.9, 0..3_usize).prop_map(|order| Step::Store { order }),
         1 => any::<usize>().prop_map(|event| Step::StoreAgain { event }),
         1 => any::<usize>().prop_map(|event| Step::StoreOther { event }),
+        2 => (0..3_usize, any::<[bool; 2]>()).prop_map(|(order, wanted)| Step::StoreFor { order, wanted }),
         3 => (0..3_usize, 0..2_usize).prop_map(|(order, body)| Step::StoreUnnamed { order, body }),
         6 => (0..2_usize, 1..4_usize).prop_map(|(handler, most)| Step::Claim { handler, most }),
         6 => (any::<usize>(), how).prop_map(|(claim, how)| Step::Finish { claim, how }),
@@ -83,7 +104,10 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(event, handler, only)| Step::Deliver { event, handler, only }),
         2 => any::<usize>().prop_map(|event| Step::Discard { event }),
         1 => any::<usize>().prop_map(|event| Step::Hurry { event }),
-        1 => Just(Step::Sweep),
+        3 => (0..BODIES).prop_map(|body| Step::Refuse { body }),
+        1 => (0..BODIES).prop_map(|body| Step::DiscardRefused { body }),
+        1 => (0..BODIES).prop_map(|body| Step::Accept { body }),
+        1 => any::<bool>().prop_map(|unwanted| Step::Sweep { unwanted }),
         1 => Just(Step::Crash),
     ]
 }
@@ -129,7 +153,7 @@ fn end_an_attempt_at_an_event_that_is_gone(place: impl Place + 'static) {
         Step::Store { order: None },
         Step::Claim { handler: 0, most: 1 },
         Step::Discard { event: 0 },
-        Step::Sweep,
+        Step::Sweep { unwanted: true },
         Step::Store { order: None },
         Step::Finish { claim: 0, how: How::Done },
     ];
@@ -157,10 +181,55 @@ fn repeat_this_and_that(place: impl Place + 'static) {
     both.compare();
     both.finish_all();
     // The newest of the order is gone, and something else has come since.
-    for step in [Step::Sweep, Step::StoreUnnamed { order: 1, body: 0 }] {
+    for step in [Step::Sweep { unwanted: true }, Step::StoreUnnamed { order: 1, body: 0 }] {
         both.apply(&step);
     }
     both.finish_all();
+}
+
+/// What nobody wanted stays until it is swept or asked for; a refused body until somebody decides, each equal one
+/// counted.
+fn refuse_decide_and_sweep(place: impl Place + 'static) {
+    let mut both = Both::new(place);
+    let steps = [
+        Step::StoreFor { order: 0, wanted: [false, false] },
+        Step::StoreFor { order: 0, wanted: [false, true] },
+        Step::StoreFor { order: 1, wanted: [false, false] },
+        Step::Refuse { body: 0 },
+        Step::Refuse { body: 1 },
+        Step::Refuse { body: 0 },
+        Step::Sweep { unwanted: false },
+        Step::Deliver { event: 0, handler: Some(1), only: None },
+        Step::Claim { handler: 1, most: 2 },
+        Step::Sweep { unwanted: true },
+        Step::DiscardRefused { body: 0 },
+        Step::DiscardRefused { body: 1 },
+        Step::Refuse { body: 1 },
+    ];
+    for step in &steps {
+        both.apply(step);
+        both.compare();
+        both.compare_lists();
+    }
+    let decisions = [
+        Step::Sweep { unwanted: false },
+        Step::Refuse { body: 0 },
+        Step::Accept { body: 1 },
+        Step::Refuse { body: 1 },
+        Step::Accept { body: 1 },
+    ];
+    for step in &decisions {
+        both.apply(step);
+        both.compare();
+        both.compare_lists();
+    }
+    both.finish_all();
+}
+
+#[test]
+fn what_is_unwanted_or_refused_stays_until_its_time_or_until_somebody_decides() {
+    refuse_decide_and_sweep(InSqlite::new());
+    refuse_decide_and_sweep(InPostgres::new());
 }
 
 #[test]

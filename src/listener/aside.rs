@@ -14,6 +14,7 @@ use tokio::sync::RwLock;
 use tokio::time::timeout;
 
 use super::body::{self, BodyError, Received};
+use super::lease::Lease;
 use super::lingering::{LONGEST, Linger};
 use super::receive::{Arrival, Reception};
 use crate::auth::{Gate, Verified};
@@ -70,8 +71,10 @@ pub(crate) fn take(
     let verified = gate.glance(request)?;
     let going_on = Arc::clone(&reception.aside.going_on).try_read_owned();
     let (reception, refusal) = (Arc::clone(reception), refusal.clone());
+    // It is answered before; the connection stays until the body is here.
+    let work = verified.head.extensions.get().map(Lease::work);
     tokio::spawn(async move {
-        let _going_on = going_on;
+        let (_going_on, _work) = (going_on, work);
         keep(&reception, verified, address, &refusal).await;
     });
     Ok(())

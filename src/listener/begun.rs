@@ -7,6 +7,8 @@ use std::task::{Context, Poll};
 use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::lease::{Lease, Leased};
+
 /// The stream, and what was read of it.
 pub(crate) struct Begun<T> {
     first: Bytes,
@@ -22,6 +24,12 @@ impl<T> Begun<T> {
     /// What has been looked at, and not been read again.
     pub(crate) fn first(&self) -> &[u8] {
         &self.first
+    }
+}
+
+impl<T: Leased> Leased for Begun<T> {
+    fn lease(&self) -> &Lease {
+        self.stream.lease()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reading a body: within its own limit, within the budget of all, and not for ever.
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_LENGTH;
 use bytes::{Bytes, BytesMut};
@@ -87,5 +87,9 @@ pub(crate) async fn read(
         }
         bytes.reserve(room - bytes.len());
         bytes.extend_from_slice(&data);
+        // Over HTTP/1.1 nobody tells of the end of a body whose request has been answered by then.
+        if body.is_end_stream() {
+            return Ok(Received { bytes: bytes.freeze(), share });
+        }
     }
 }

@@ -19,6 +19,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::acme;
 use super::guard::{Guard, GuardedStream};
+use super::lease::{Lease, Leased};
 use super::slot::{CHALLENGE, Slot};
 use super::tls::Settings;
 use super::turns::Turns;
@@ -115,6 +116,12 @@ pub(crate) struct Handshakes {
     tls: RustlsAcceptor,
     limit: Duration,
     turns: Turns,
+}
+
+impl<T: Leased> Leased for TlsStream<T> {
+    fn lease(&self) -> &Lease {
+        self.get_ref().0.lease()
+    }
 }
 
 impl<S: Send + 'static> Accept<TcpStream, S> for Handshakes {

@@ -23,7 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use tower_http::add_extension::AddExtension;
 
-use super::lease::{Asked, Clock, Lease, Terms};
+use super::lease::{Asked, Clock, Lease, Leased, Terms};
 use super::proxied::{self, Source};
 use super::receive::Reception;
 
@@ -197,6 +197,12 @@ impl GuardedStream {
         }
         ready!(self.clock.poll_over(cx));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client took too long")))
+    }
+}
+
+impl Leased for GuardedStream {
+    fn lease(&self) -> &Lease {
+        self.clock.lease()
     }
 }
 

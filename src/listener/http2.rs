@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use axum::BoxError;
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::http::header::{CONTENT_LENGTH, DATE, EXPECT};
@@ -24,11 +25,13 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tower_service::Service;
 
 use super::begun::Begun;
+use super::half_closed::{Exchanges, HalfClosed, Opened};
+use super::lease::Leased;
 use super::lingering::Invitation;
 use crate::respond;
 
@@ -61,7 +64,7 @@ impl<A, S> Accept<TcpStream, S> for Versions<A>
 where
     A: Accept<TcpStream, S>,
     A::Future: Send + 'static,
-    A::Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    A::Stream: AsyncRead + AsyncWrite + Leased + Unpin + Send + 'static,
     A::Service: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
     <A::Service as Service<Request>>::Future: Send,
 {
@@ -98,30 +101,49 @@ async fn begin<T: AsyncRead + Unpin>(mut stream: T) -> io::Result<Begun<T>> {
     Ok(Begun::new(Bytes::copy_from_slice(&first[..count]), stream))
 }
 
-/// Answers requests until the client leaves, or until `stop` and no more than has begun by then.
+/// Answers requests until the client leaves, or until `stop` or the end of the lease and no more than has begun by
+/// then.
 async fn serve<T, S>(stream: T, service: S, largest_head: u32, mut stop: watch::Receiver<bool>) -> Result<(), h2::Error>
 where
-    T: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Leased + Unpin,
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
 {
+    let (lease, exchanges) = (stream.lease().clone(), Exchanges::new());
     let mut connection = Builder::new()
         .max_concurrent_streams(STREAMS)
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(largest_head)
-        .handshake(stream)
+        .handshake(HalfClosed::new(stream, exchanges.clone()))
         .await?;
-    let mut gone = std::pin::pin!(gone(connection.ping_pong()));
+    let mut gone = std::pin::pin!(gone(connection.ping_pong(), exchanges.clone()));
+    let mut ending = std::pin::pin!(lease.ending());
+    let (answers, mut answered) = mpsc::unbounded_channel();
     let mut stopping = false;
     loop {
         tokio::select! {
             accepted = connection.accept() => {
                 let Some(accepted) = accepted else { return Ok(()) };
                 let (request, respond) = accepted?;
-                tokio::spawn(answer(request, Reply::new(respond), service.clone()));
+                let (reply, service, exchanges) = (Reply::new(respond), service.clone(), exchanges.clone());
+                let (answers, opened) = (answers.clone(), exchanges.open());
+                tokio::spawn(async move {
+                    if let Some((head, body)) = answer(request, &reply, service, &exchanges).await {
+                        // Where nobody takes it, the connection is no more.
+                        let _ = answers.send((reply, head, body, opened));
+                    }
+                });
             }
+            // Here, where the connection does nothing meanwhile: head and body go out together. A client that sees a
+            // refusal in the head may end its own body early, for which the stream would be reset before ours.
+            Some((reply, head, body, _opened)) = answered.recv() => reply.send(head, body),
             _ = stop.wait_for(|stop| *stop), if !stopping => {
+                stopping = true;
+                connection.graceful_shutdown();
+            }
+            // The client is to know that what it sends from now on comes too late, rather than lose it.
+            () = &mut ending, if !stopping => {
                 stopping = true;
                 connection.graceful_shutdown();
             }
@@ -131,7 +153,7 @@ where
 }
 
 /// Until the client does not answer any more, although the connection stands.
-async fn gone(pings: Option<PingPong>) {
+async fn gone(pings: Option<PingPong>, exchanges: Exchanges) {
     let Some(mut pings) = pings else { return std::future::pending().await };
     loop {
         sleep(PING).await;
@@ -139,13 +161,20 @@ async fn gone(pings: Option<PingPong>) {
             Ok(Ok(_)) => {}
             // Whoever serves the connection sees what is wrong with it.
             Ok(Err(_)) => std::future::pending().await,
+            // It has said that it says nothing more, and waits for its answers.
+            Err(_) if exchanges.have_ended() => std::future::pending().await,
             Err(_) => return,
         }
     }
 }
 
-/// One request.
-async fn answer<S>(request: axum::http::Request<RecvStream>, reply: Reply, mut service: S)
+/// One request; nothing if its client does not want an answer any more.
+async fn answer<S>(
+    request: axum::http::Request<RecvStream>,
+    reply: &Reply,
+    mut service: S,
+    exchanges: &Exchanges,
+) -> Option<(Response<()>, Bytes)>
 where
     S: Service<Request, Response = Response, Error = Infallible>,
 {
@@ -155,11 +184,11 @@ where
         let reply = reply.clone();
         head.extensions.insert(Invitation::new(move || reply.invite()));
     }
-    let request = Request::from_parts(head, Body::new(Incoming { body, complete: false }));
+    let request = Request::from_parts(head, Body::new(Incoming::new(body, exchanges)));
     let response = tokio::select! {
         Ok(response) = service.call(request) => response,
         // The client does not want it any more. What has begun of it is not its own (see `receive`).
-        () = reply.reset() => return,
+        () = reply.reset() => return None,
     };
     let (mut head, body) = response.into_parts();
     let body = if bodiless { Bytes::new() } else { body.collect().await.map(Collected::to_bytes).unwrap_or_default() };
@@ -170,7 +199,7 @@ where
     if let Some(now) = now.ok().and_then(|now| HeaderValue::try_from(now).ok()) {
         head.headers.insert(DATE, now);
     }
-    reply.send(Response::from_parts(head, ()), body);
+    Some((Response::from_parts(head, ()), body))
 }
 
 /// The way back on a stream.
@@ -203,7 +232,7 @@ impl Reply {
     }
 
     /// Answers. What the client has no room for yet, the connection sends when it has.
-    fn send(&self, head: axum::http::Response<()>, body: Bytes) {
+    fn send(&self, head: Response<()>, body: Bytes) {
         let mut way = self.way();
         way.answered = true;
         let sent = way.respond.send_response(head, body.is_empty());
@@ -223,15 +252,37 @@ struct Incoming {
     body: RecvStream,
     /// There may still be trailers.
     complete: bool,
+    /// Nothing more of it comes than has.
+    ended: Pin<Box<dyn Future<Output = ()> + Send>>,
+    has_ended: bool,
+    _opened: Opened,
+}
+
+impl Incoming {
+    fn new(body: RecvStream, exchanges: &Exchanges) -> Self {
+        let (ended, opened) = (Box::pin(exchanges.ended()), exchanges.open());
+        Self { body, complete: false, ended, has_ended: false, _opened: opened }
+    }
+
+    /// What of it was waited for; an error if that does not come any more.
+    fn in_time<T>(&self, polled: Poll<T>) -> Poll<Result<T, BoxError>> {
+        match polled {
+            Poll::Pending if self.has_ended => Poll::Ready(Err("the client has closed the connection".into())),
+            polled => polled.map(Ok),
+        }
+    }
 }
 
 impl HttpBody for Incoming {
     type Data = Bytes;
-    type Error = h2::Error;
+    type Error = BoxError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        // Asked first: by the end, all that has come can be read.
+        self.has_ended = self.has_ended || self.ended.as_mut().poll(cx).is_ready();
         if !self.complete {
-            if let Some(data) = ready!(self.body.poll_data(cx)) {
+            let polled = self.body.poll_data(cx);
+            if let Some(data) = ready!(self.in_time(polled))? {
                 let data = data?;
                 // The client may send as much again.
                 self.body.flow_control().release_capacity(data.len())?;
@@ -239,7 +290,8 @@ impl HttpBody for Incoming {
             }
             self.complete = true;
         }
-        let trailers = ready!(self.body.poll_trailers(cx))?;
+        let polled = self.body.poll_trailers(cx);
+        let trailers = ready!(self.in_time(polled))??;
         Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))
     }
 

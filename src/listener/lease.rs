@@ -23,13 +23,18 @@ const FAIR: Duration = Duration::from_secs(5);
 const ASK_PAUSE: Duration = Duration::from_millis(50);
 /// What is left of a connection for the answer to a request that did not come whole.
 const LAST_WORD: Duration = Duration::from_secs(1);
+/// So long before its end a connection is told of it, over HTTP/2; but no more than
+const NOTICE: Duration = Duration::from_secs(1);
+/// one part in so many of the time that it may be idle.
+const NOTICE_OF_IDLE: u32 = 4;
 
 /// The times of all connections.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Terms {
     /// From the start until a caller has proved who it is.
     pub(crate) unknown: Duration,
-    /// What the check of credentials may add to that, if it has begun by then.
+    /// What a request may add to that while its credentials are checked or its body is taken in, if it has begun by
+    /// then.
     pub(crate) checking: Duration,
     /// After that: from an answer to the end of the next head.
     pub(crate) idle: Duration,
@@ -66,6 +71,12 @@ impl Asked {
 /// The lease of one connection, shared by its stream and the requests on it. An extension of each request.
 #[derive(Debug, Clone)]
 pub(crate) struct Lease(Arc<Shared>);
+
+/// What has a lease.
+pub(crate) trait Leased {
+    /// Its lease.
+    fn lease(&self) -> &Lease;
+}
 
 #[derive(Debug)]
 struct Shared {
@@ -113,7 +124,7 @@ impl Lease {
         state.end = Instant::now() + self.0.terms.idle;
     }
 
-    /// A request did not come whole: there is only its answer to be taken, unless another one comes.
+    /// A request did not come whole, over HTTP/1.1: there is only its answer to be taken, unless another one comes.
     pub(crate) fn conclude(&self) {
         self.state().concluded = true;
     }
@@ -147,6 +158,18 @@ impl Lease {
         !state.known && !state.over
     }
 
+    /// Until it ends in a moment, unless something is done on it: time to say so.
+    pub(crate) async fn ending(&self) {
+        let notice = NOTICE.min(self.0.terms.idle / NOTICE_OF_IDLE);
+        loop {
+            let goodbye = self.due(&self.state()) - notice;
+            if goodbye <= Instant::now() {
+                return;
+            }
+            sleep_until(goodbye).await;
+        }
+    }
+
     /// When it ends, as far as can be said now; `None` if it has been revoked.
     fn end(&self, waker: &Waker) -> Option<Instant> {
         let mut state = self.state();
@@ -156,11 +179,15 @@ impl Lease {
         if !state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             state.waker = Some(waker.clone());
         }
-        Some(match (state.working > 0, state.known) {
+        Some(self.due(&state))
+    }
+
+    fn due(&self, state: &State) -> Instant {
+        match (state.working > 0, state.known) {
             (true, true) => Instant::now() + self.0.terms.idle,
             (true, false) => state.end + self.0.terms.checking,
             (false, _) => state.end,
-        })
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -193,6 +220,11 @@ pub(crate) struct Clock {
 impl Clock {
     pub(crate) fn new(lease: Lease) -> Self {
         Self { lease, timer: Box::pin(sleep_until(Instant::now())) }
+    }
+
+    /// The lease.
+    pub(crate) fn lease(&self) -> &Lease {
+        &self.lease
     }
 
     /// Ready once the lease is over.
@@ -263,6 +295,26 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(60)).await;
         drop(work);
         assert!((waiting.await.unwrap() - 65.0).abs() < 0.1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn shortly_before_its_end_there_is_time_to_say_so() {
+        let lease = Lease::new(TERMS, Asked::default());
+        let begun = Instant::now();
+        let telling = tokio::spawn({
+            let lease = lease.clone();
+            async move { lease.ending().await }
+        });
+        tokio::time::sleep(Duration::from_secs(8)).await;
+        let work = lease.work();
+        lease.know();
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        drop(work);
+
+        telling.await.unwrap();
+
+        assert!((begun.elapsed().as_secs_f64() - 72.0).abs() < 0.1, "{:?}", begun.elapsed());
+        assert!((left(&lease).await - 1.0).abs() < 0.1);
     }
 
     #[tokio::test(start_paused = true)]

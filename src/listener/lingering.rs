@@ -24,6 +24,8 @@ use http_body_util::BodyExt as _;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::lease::{Lease, Work};
+
 /// How long a body that nobody wants is taken in.
 pub(crate) const LONGEST: Duration = Duration::from_secs(5);
 /// How much of it, from addresses that no events are expected from.
@@ -60,8 +62,8 @@ pub(crate) fn lingering(request: Request, most: usize) -> Request {
     head.extensions.insert(linger.clone());
     // Over HTTP/1.1, to read from a client that has asked whether to send the body would tell it to.
     let asks = head.version <= Version::HTTP_11 && head.headers.contains_key(EXPECT);
-    let invitation = head.extensions.remove();
-    Request::from_parts(head, Body::new(Lingering { body, linger, read: 0, left_alone: asks, invitation }))
+    let (invitation, lease) = (head.extensions.remove(), head.extensions.get().cloned());
+    Request::from_parts(head, Body::new(Lingering { body, linger, read: 0, left_alone: asks, invitation, lease }))
 }
 
 /// The same request, once the first of its body is there, or after `patience`: for a client that has asked whether to
@@ -115,6 +117,8 @@ struct Lingering {
     /// Nothing more comes, or it is not to be asked for.
     left_alone: bool,
     invitation: Option<Invitation>,
+    /// Of its connection.
+    lease: Option<Lease>,
 }
 
 impl HttpBody for Lingering {
@@ -158,14 +162,19 @@ impl Drop for Lingering {
             return;
         }
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(take_in(std::mem::take(&mut self.body), left));
+            let work = self.lease.as_ref().map(Lease::work);
+            runtime.spawn(take_in(std::mem::take(&mut self.body), left, work));
         }
     }
 }
 
-async fn take_in(mut body: Body, mut left: usize) {
+/// Its connection stays until then, as it does for a body that is kept.
+async fn take_in(mut body: Body, mut left: usize, _work: Option<Work>) {
     let end = Instant::now() + LONGEST;
-    while let Ok(Some(Ok(frame))) = timeout_at(end, body.frame()).await {
+    // Its end is not always told (see `body::read`).
+    while !body.is_end_stream()
+        && let Ok(Some(Ok(frame))) = timeout_at(end, body.frame()).await
+    {
         left = match left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
             Some(left) => left,
             None => return,
@@ -175,8 +184,11 @@ async fn take_in(mut body: Body, mut left: usize) {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+
     use tokio::task::yield_now;
 
+    use super::super::lease::{Asked, Clock, Terms};
     use super::*;
 
     const PIECE: &[u8] = &[0; 1024];
@@ -226,5 +238,34 @@ mod tests {
         assert_eq!(read_of(asks(), 0, 10 * 1024).await, 0);
         assert_eq!(read_of(asks(), 1, 10 * 1024).await, 11 * 1024, "it was told to before");
         assert_eq!(read_of(asks().version(Version::HTTP_2), 0, 10 * 1024).await, 11 * 1024, "to read tells it nothing");
+    }
+
+    /// A body that is begun and does not go on.
+    struct Stalled;
+
+    impl HttpBody for Stalled {
+        type Data = Bytes;
+        type Error = std::io::Error;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_connection_stays_while_a_body_is_taken_in_and_no_longer() {
+        let short = Duration::from_secs(1);
+        let lease = Lease::new(Terms { unknown: short, checking: LONGEST, idle: short }, Asked::default());
+        let request = Request::builder().extension(lease.clone()).body(Body::new(Stalled)).unwrap();
+        let begun = Instant::now();
+        drop(lingering(request, 1));
+
+        let mut clock = Clock::new(lease);
+        poll_fn(|cx| clock.poll_over(cx)).await;
+
+        assert_eq!(begun.elapsed().as_secs(), (short + LONGEST).as_secs());
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod certificates;
 pub mod client;
 pub(crate) mod grace;
 pub(crate) mod guard;
+pub(crate) mod half_closed;
 pub(crate) mod http2;
 pub(crate) mod lease;
 pub(crate) mod lingering;

@@ -10,7 +10,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, EXPECT};
-use axum::http::{Method, request};
+use axum::http::{Method, Version, request};
 use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
@@ -203,7 +203,8 @@ async fn read(
         if let Some(linger) = head.extensions.get::<Linger>() {
             linger.most(0);
         }
-        if let Some(lease) = head.extensions.get::<Lease>() {
+        // Over HTTP/2 the others on the connection go on.
+        if let Some(lease) = head.extensions.get::<Lease>().filter(|_| head.version <= Version::HTTP_11) {
             lease.conclude();
         }
     }

@@ -14,6 +14,7 @@ mod descriptors;
 mod exchanged;
 #[cfg(target_os = "linux")]
 mod power;
+mod retention;
 
 use std::collections::BTreeMap;
 use std::path::Path;

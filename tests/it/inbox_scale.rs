@@ -63,7 +63,8 @@ async fn sweep(receiver: &Receiver, keep: SignedDuration) {
     let kept = Layers::from_text(file, text).kept().unwrap();
     let inbox = kept.inbox.store.open(Purpose::Tool).await.unwrap();
     let old = Timestamp::now() - keep;
-    let overdue = Overdue { finished: old, unwanted: Some(old), soon: old };
+    let possible = Timestamp::now() + SignedDuration::from_hours(24);
+    let overdue = Overdue { finished: old, unwanted: Some(old), soon: old, possible };
     while !inbox.sweep(overdue).await.unwrap().complete {}
     inbox.close().await;
 }

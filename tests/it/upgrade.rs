@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rstest::rstest;
-use serde_json::Value;
+use serde_json::{Value, json};
+use tradecloud_webhook::inbox::EventKey;
 
 use crate::support::erp::{Erp, Received};
 use crate::support::eventually;
@@ -159,6 +160,102 @@ async fn a_message_that_the_version_before_has_taken_is_known_and_new_ones_are_t
     let imported = receiver.path("imported").join(format!("{id}.json"));
     let imported: Value = serde_json::from_slice(&std::fs::read(imported).unwrap()).unwrap();
     assert_eq!(imported["data"]["orderEvent"]["buyerOrder"]["purchaseOrderNumber"], "PO-order-d");
+}
+
+/// An order without a `messageId` and without its state.
+fn bare_order(order: &str) -> String {
+    json!({"id": order, "buyerOrder": {"purchaseOrderNumber": format!("PO-{order}")}, "lines": []}).to_string()
+}
+
+/// What the version before has stored besides: an order, and what became of it so long ago.
+struct Old<'a> {
+    order: &'a str,
+    message_id: Option<&'a str>,
+    state: i64,
+    seconds_ago: i64,
+}
+
+impl Old<'_> {
+    fn body(&self) -> String {
+        bare_order(self.order)
+    }
+
+    fn key(&self) -> (EventKey, String) {
+        EventKey::of_event(self.message_id, self.body().as_bytes())
+    }
+
+    /// Statements that put it there, behind what there is.
+    fn insert(&self, store: Store, place: i64) -> String {
+        let ((key, id), Self { order, state, seconds_ago: ago, .. }) = (self.key(), self);
+        let key = format!("{:032x}", u128::from_be_bytes(key.0));
+        let message_id = self.message_id.map_or("NULL".to_owned(), |id| format!("'{id}'"));
+        let (number, key, body, time, columns, lane) = match store {
+            Sqlite => {
+                let time = jiff::Timestamp::now().as_microsecond() - ago * 1_000_000;
+                (place, format!("X'{key}'"), format!("CAST('{}' AS BLOB)", self.body()), time.to_string(), "", "")
+            }
+            InPostgres => (
+                place * 1024,
+                format!("'\\x{key}'"),
+                format!("convert_to('{}', 'UTF8')", self.body()),
+                format!("now() - interval '{ago} seconds'"),
+                ", lane",
+                &*format!(", ('x' || left(encode(sha256('order {order}'), 'hex'), 16))::bit(64)::bigint"),
+            ),
+        };
+        format!(
+            "INSERT INTO events (number, key, id, received, path, kind, format, message_id, subject, body{columns})
+             VALUES ({number}, {key}, '{id}', {time}, '/', 'order', 'json', {message_id}, '{order}', {body}{lane});
+             INSERT INTO deliveries (event, handler, lane, state, since, changed)
+             VALUES ({number}, 'script', 0, {state}, {time}, {time});"
+        )
+    }
+}
+
+/// As it was left by the version before, or by one that made version 2 of it without looking at what was there.
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_without_a_message_id_that_the_version_before_has_taken_is_known_unless_something_came_in_between(
+    #[values(Sqlite, InPostgres)] store: Store,
+    #[values(1, 2)] version: u32,
+) {
+    let erp = Erp::start();
+    let mut receiver = left_behind(store, &erp, None);
+    let (done, dead) = (1, 2);
+    let old = [
+        Old { order: "newest", message_id: None, state: done, seconds_ago: 3 },
+        Old { order: "not the newest", message_id: None, state: done, seconds_ago: 2 },
+        Old { order: "not the newest", message_id: Some("newer"), state: done, seconds_ago: 1 },
+        // Before anything was done that still is there: what came after it may have been removed.
+        Old { order: "long ago", message_id: None, state: dead, seconds_ago: 1000 },
+    ];
+    let mut sql: String = (14..).zip(&old).map(|(place, old)| old.insert(store, place)).collect();
+    if store == InPostgres {
+        sql += "SELECT setval('batches', 20);";
+    }
+    if version == 2 {
+        sql += match store {
+            Sqlite => concat!(include_str!("../../src/inbox/sqlite/schema2.sql"), "PRAGMA user_version = 2;"),
+            InPostgres => {
+                concat!(include_str!("../../src/inbox/postgres/schema2.sql"), "UPDATE version SET version = 2;")
+            }
+        };
+    }
+    store.sql(&receiver, &sql);
+    receiver.restart();
+    erp.wait_for(4).await;
+
+    let mut repeated = Vec::new();
+    for order in ["newest", "not the newest", "long ago", "newest", "not the newest", "long ago"] {
+        let answer = receiver.sender().send(Message::json(bare_order(order))).await;
+        assert_eq!(answer.status, Some(202), "{answer:?}");
+        let of = old.iter().find(|old| old.order == order).unwrap().key().1;
+        assert!(answer.id() == of || answer.id().starts_with(&format!("{of}~")), "{answer:?}");
+        repeated.push(answer.json().get("repeated").is_some());
+    }
+
+    assert_eq!(repeated, [true, false, false, true, true, true]);
+    assert_eq!(receiver.inbox().len(), STATES.len() + old.len() + 2);
 }
 
 #[rstest]

@@ -38,6 +38,9 @@ const CACHE: &str = "data/issuer-keys";
 const WELL_KNOWN: &str = "/.well-known/openid-configuration";
 /// Of a text from outside, so much is shown.
 const SHOWN: usize = 100;
+/// For so long from when it was issued, in seconds, a token may be by a key that not all of its issuer's machines know:
+/// the time for that, and what some issuers put the claim before.
+const NEW: f64 = 900.0;
 /// Why nobody can say.
 const OUT_OF_REACH: &str = "the keys of the token's issuer cannot be had now";
 
@@ -204,11 +207,26 @@ impl OAuth {
                 Err("the access token has expired by the clock of this machine, but not by its issuer's")
             }
             (_, Err(NotLearnt::Trouble)) | (Open::Keys, _) => Err(OUT_OF_REACH),
-            (Open::Key, _) if token.key_name().is_some_and(|name| self.issuer.unknown.may_come(name)) => {
+            (Open::Key, _) if self.may_come(token) => {
                 Err("the access token is signed by a key that the issuer does not have, or not yet")
+            }
+            // Somebody else, perhaps with anything, had it asked before this token came.
+            (Open::Key | Open::OtherKey, Err(NotLearnt::TooEarly)) => {
+                Err("the issuer cannot be asked again yet whether it has a new key, by which the access token may be")
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether the key that the token names, and that the issuer does not have, may still turn up: from when it was
+    /// first named, and for a token that says it is new. Anybody can name a key long before it is used, and so use up
+    /// the first time; and whoever lies about the second has only his own answer put off.
+    fn may_come(&self, token: &Token<'_>) -> bool {
+        let may_come = token.key_name().is_some_and(|name| self.issuer.unknown.may_come(name));
+        let (known, ours) = (self.issuer.known(), seconds(Timestamp::now()));
+        let issuers = known.and_then(|known| known.clock.as_ref().map(Clock::now));
+        let issued = token.claims.iat.into_iter().chain(token.claims.nbf).reduce(f64::max);
+        may_come || issued.is_some_and(|issued| ours.min(issuers.unwrap_or(ours)) < issued + NEW)
     }
 
     fn warn_of_fast_clock(&self, by: f64) {
@@ -269,4 +287,65 @@ fn shown(text: &str) -> String {
 
 fn all_shown(texts: &[String]) -> String {
     texts.iter().take(3).map(|text| shown(text)).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jsonwebtoken::Algorithm;
+    use serde_json::json;
+    use tempfile::TempDir;
+
+    use super::token::Thumbprints;
+    use super::*;
+
+    fn oauth(folder: &TempDir) -> OAuth {
+        let name = "https://login.example";
+        let document = format!("{name}{WELL_KNOWN}").parse().unwrap();
+        let source = Source { issuer: name.to_owned(), document, roots: Vec::new() };
+        let wanted = Wanted { audience: Vec::new(), clients: None, roles: Vec::new() };
+        OAuth { issuer: Arc::new(Issuer::new(source, folder.path())), wanted, alarm: Sparing::default() }
+    }
+
+    /// A token by that key, issued so many seconds ago.
+    fn token(key: Option<&str>, ago: f64) -> Token<'static> {
+        let now = seconds(Timestamp::now());
+        let claims = json!({"iss": "https://login.example", "aud": "x", "exp": now + 3600.0, "iat": now - ago});
+        Token {
+            algorithm: Algorithm::RS256,
+            key_id: key.map(str::to_owned),
+            thumbprints: Thumbprints::default(),
+            message: "",
+            signature: "",
+            claims: serde_json::from_value(claims).unwrap(),
+        }
+    }
+
+    /// Whoever has no right token can name a key, too.
+    #[tokio::test(start_paused = true)]
+    async fn a_key_that_was_named_long_before_it_is_used_costs_its_first_tokens_a_delay_only() {
+        let folder = TempDir::new().unwrap();
+        let oauth = oauth(&folder);
+        let (old, new) = (token(Some("k"), 3600.0), token(Some("k"), 60.0));
+        assert!(oauth.conclude(Open::Key, &old, Ok(())).is_err(), "it was never named before");
+        tokio::time::advance(Duration::from_secs(3600)).await;
+
+        assert!(oauth.conclude(Open::Key, &new, Ok(())).is_err());
+
+        assert!(oauth.conclude(Open::Key, &old, Ok(())).is_ok(), "every machine of the issuer knows its key by then");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_issuer_was_not_asked_about_since_the_token_came_has_nobody_refused() {
+        let folder = TempDir::new().unwrap();
+        let oauth = oauth(&folder);
+        for (open, key) in [(Open::Key, Some("k")), (Open::OtherKey, None)] {
+            let token = token(key, 3600.0);
+            let _ = oauth.conclude(open, &token, Ok(()));
+            tokio::time::advance(Duration::from_secs(3600)).await;
+            assert!(oauth.conclude(open, &token, Err(NotLearnt::TooEarly)).is_err(), "{open:?}");
+            assert!(oauth.conclude(open, &token, Ok(())).is_ok(), "{open:?}");
+        }
+    }
 }

@@ -77,6 +77,9 @@ pub(super) struct Claims {
     pub(super) exp: f64,
     /// From when on.
     pub(super) nbf: Option<f64>,
+    /// When it was issued, if it says so.
+    #[serde(default, deserialize_with = "lenient_number")]
+    pub(super) iat: Option<f64>,
     /// The application that called: Entra ID v2.0 and B2C.
     pub(super) azp: Option<String>,
     /// The same of Entra ID v1.0 and ADFS.
@@ -156,6 +159,11 @@ fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>,
         Value::String(text) => Some(text),
         _ => None,
     })
+}
+
+/// A number; what is none is as good as nothing.
+fn lenient_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    Ok(Value::deserialize(deserializer)?.as_f64())
 }
 
 fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {

@@ -17,7 +17,8 @@ const MOST: usize = 1000;
 /// When each of them was first named, the latest last.
 ///
 /// Whoever invents more names than are remembered only has old ones forgotten: should one of these come again,
-/// its time begins anew. So that costs a delay, and never has anybody refused.
+/// its time begins anew. So that costs a delay, and never has anybody refused. And whoever names a key before its time
+/// has nobody refused either: tokens that are new are not judged by this alone (see the parent module).
 #[derive(Default)]
 pub(super) struct Unknown(Mutex<VecDeque<(Name, Instant)>>);
 

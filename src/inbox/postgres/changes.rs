@@ -181,9 +181,8 @@ pub(super) async fn sweep(db: &ClientWrapper, from: i64, overdue: Overdue) -> Re
         soon = db.query_one(&statement, &[&from, &to, &overdue.soon]).await?.get::<_, i64>(0);
     }
     batch::end(db).await?;
-    // What comes after an event that is too young is younger still: nobody looks at all of a large inbox
-    // to find nothing.
-    let complete = received >= overdue.latest();
+    // Nobody looks at all of a large inbox to find nothing.
+    let complete = overdue.ends_at(received);
     Ok((Swept { removed, soon: usize::try_from(soon).unwrap_or_default(), complete }, if complete { 0 } else { to }))
 }
 

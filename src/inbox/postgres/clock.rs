@@ -152,6 +152,16 @@ async fn forget_ahead(db: &ClientWrapper) -> Result<(), Error> {
     db.batch_execute("COMMIT").await
 }
 
+/// Forgets the steps that nothing waits any more that was there before them: whatever is made to wait begins anew.
+pub(super) async fn forget_past(db: &ClientWrapper) -> Result<(), Error> {
+    // Most databases have none, and then nobody looks at the deliveries. The hour is for transactions under way.
+    let statement = "DELETE FROM jumps WHERE later < (SELECT least(min(since), now() - interval '1 hour')
+                                                      FROM deliveries WHERE state = 0)";
+    db.batch_execute(batch::BEGIN_LIGHTLY).await?;
+    db.execute(statement, &[]).await?;
+    db.batch_execute("COMMIT").await
+}
+
 /// The next handler that has something due.
 async fn handler_after(db: &ClientWrapper, handler: &str) -> Result<Option<String>, Error> {
     let statement = "SELECT handler FROM deliveries WHERE due IS NOT NULL AND handler > $1 ORDER BY handler LIMIT 1";

@@ -340,6 +340,16 @@ impl Inbox for Postgres {
         let from = *self.swept_to.lock().unwrap_or_else(PoisonError::into_inner);
         let (swept, to) = durably!(self, PATIENT, db => changes::sweep(db, from, overdue));
         *self.swept_to.lock().unwrap_or_else(PoisonError::into_inner) = to;
+        if swept.complete {
+            let forgotten: Result<(), Failure> = async {
+                on_connection!(self, PATIENT, db => clock::forget_past(db));
+                Ok(())
+            }
+            .await;
+            if let Err(failure) = forgotten {
+                tracing::debug!(%failure, "cannot forget old steps of the database's clock; trying again later");
+            }
+        }
         Ok(swept)
     }
 

@@ -11,10 +11,11 @@ use crate::inbox::{NoInbox, Purpose};
 use crate::postgres::{Failure, Pool, within};
 
 /// The version of the schema this program works with.
-const VERSION: i32 = 2;
+const VERSION: i32 = 3;
 
 /// What leads from each version to the next; the first starts from nothing.
-const MIGRATIONS: [&str; VERSION as usize] = [include_str!("schema.sql"), include_str!("schema2.sql")];
+const MIGRATIONS: [&str; VERSION as usize] =
+    [include_str!("schema.sql"), include_str!("schema2.sql"), include_str!("schema3.sql")];
 
 /// How long it may take to bring an inbox to this program's version: an index over very many events takes its time.
 const MIGRATION: Duration = Duration::from_secs(6 * 3600);
@@ -129,6 +130,11 @@ async fn version(db: &ClientWrapper) -> Result<i32, tokio_postgres::Error> {
 /// several start at once.
 async fn migrate(db: &ClientWrapper) -> Result<anyhow::Result<()>, tokio_postgres::Error> {
     db.batch_execute(BEGIN).await?;
+    // What is enough for every other statement is not enough for these, nor for who waits until another is through.
+    db.batch_execute(
+        "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = 0",
+    )
+    .await?;
     db.query_one("SELECT pg_advisory_xact_lock($1)", &[&MIGRATING]).await?;
     let found = version(db).await?;
     if found > VERSION {
@@ -137,8 +143,8 @@ async fn migrate(db: &ClientWrapper) -> Result<anyhow::Result<()>, tokio_postgre
             "it was written by a newer version of this program (schema {found}, this one knows {VERSION}). Use that one"
         )));
     }
-    // What is enough for every other statement is not enough for these. Locks are still not waited for without end.
-    db.batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0").await?;
+    // Who waits for a table has all others wait behind him.
+    db.batch_execute("SET LOCAL lock_timeout = '8s'").await?;
     if found > 0 {
         tracing::info!(
             from = found,

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::{Postgres, Space, open};
 use crate::dispatch::Route;
-use crate::inbox::{Claim, Finish, Inbox as _, Incoming, Purpose, State};
+use crate::inbox::{Claim, Finish, Inbox as _, Incoming, Overdue, Purpose, State};
 use crate::model::{Envelope, Format, Kind};
 use crate::postgres::server::{Postgres as Server, ROLE};
 use crate::postgres::{Connection, Database};
@@ -360,6 +360,64 @@ async fn time_that_was_skipped_does_not_count_as_waited() {
 
     let age = Timestamp::now().duration_since(claim(&inbox).await.since);
     assert!(age > SignedDuration::from_mins(10 * 60) && age < SignedDuration::from_hours(12), "{age}");
+}
+
+#[tokio::test]
+async fn a_step_of_the_clock_is_forgotten_once_nothing_waits_that_was_there_before_it() {
+    let place = Place::new(Server::shared());
+    let inbox = place.open().await;
+    store(&inbox, "1", "one").await;
+    let connection = place.connection().await;
+    place.sql("UPDATE deliveries SET since = now() - interval '1001 hours'");
+    for hours in [2000, 1000, 10] {
+        let later = Timestamp::now() - SignedDuration::from_hours(hours);
+        super::clock::note(&connection, later - SignedDuration::from_mins(5), later).await.unwrap();
+    }
+    let just_now = Timestamp::now() - SignedDuration::from_mins(1);
+    super::clock::note(&connection, just_now - SignedDuration::from_secs(5), just_now).await.unwrap();
+    let sweep = async || {
+        let time = Timestamp::UNIX_EPOCH;
+        let overdue = Overdue { finished: time, unwanted: None, soon: time, possible: Timestamp::now() };
+        assert!(inbox.sweep(overdue).await.unwrap().complete);
+    };
+    let known =
+        "SELECT string_agg(round(extract(epoch FROM now() - later) / 3600)::text, ' ' ORDER BY later) FROM jumps";
+
+    sweep().await;
+    assert_eq!(place.sql(known), "1000 10 0");
+
+    let claimed = claim(&inbox).await;
+    inbox.finish(&claimed, Finish::Done, Duration::ZERO).await.unwrap();
+    sweep().await;
+    assert_eq!(place.sql(known), "0", "something may just be on its way");
+}
+
+/// Two receivers are started anew on an inbox of version 1 that has very many events in it. The longest of what is
+/// done to it then takes longer here than anything else may.
+#[tokio::test]
+async fn an_inbox_that_takes_its_time_to_become_one_of_this_version_is_waited_for() {
+    let place = Place::new(Server::shared());
+    place.server.sql(
+        &place.name,
+        &format!(
+            "SET ROLE {ROLE}; CREATE SCHEMA tradecloud_inbox; SET search_path = tradecloud_inbox; {};
+             INSERT INTO version (version) VALUES (1)",
+            include_str!("schema.sql")
+        ),
+    );
+    place.sql(
+        "CREATE SEQUENCE indexes;
+         CREATE FUNCTION take_time() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+         BEGIN IF nextval('tradecloud_inbox.indexes') = 1 THEN PERFORM pg_sleep(11); END IF; END $$;
+         CREATE EVENT TRIGGER long ON ddl_command_start WHEN TAG IN ('CREATE INDEX')
+         EXECUTE FUNCTION take_time()",
+    );
+
+    let (one, other) = tokio::join!(place.try_open(), place.try_open());
+
+    let inboxes = [one.unwrap(), other.unwrap()];
+    store(&inboxes[0], "1", "one").await;
+    assert_eq!(claim(&inboxes[1]).await.id, "one");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
 use super::{deliveries, micros, timestamp};
 use crate::dispatch::Route;
 use crate::event::Event;
+use crate::inbox::key::lane;
 use crate::inbox::refused::Space;
 use crate::inbox::repeat::{Newest, Says, Taken};
 use crate::inbox::{Claim, EventKey, Incoming, Overdue, RefusedBody, Swept};
@@ -75,6 +76,34 @@ fn note_newest(db: &Connection, lane: i64, number: i64, is_unnamed: bool) -> rus
         "UPDATE unnamed SET newest = ?2 WHERE lane = ?1"
     };
     db.prepare_cached(statement)?.execute(params![lane, number]).map(drop)
+}
+
+/// Does so for all events that came before it was noted: version 3 of the inbox. Only of those of which it is certain
+/// that nothing that came after them was removed. Others are stored once more when they come again; if something
+/// has come in between, they are news.
+pub(super) fn note_newest_of_all(db: &Connection) -> rusqlite::Result<()> {
+    // What is still there although everybody has been through with it since then: retention would have removed that
+    // before anything that came later.
+    let certain: Option<i64> = db.query_row(
+        "SELECT min(ended) FROM (SELECT max(max(d.changed), e.received) AS ended
+                                 FROM deliveries d JOIN events e ON e.number = d.event
+                                 GROUP BY d.event HAVING max(d.state IN (0, 2)) = 0)",
+        [],
+        |row| row.get(0),
+    )?;
+    let mut events = db.prepare(
+        "SELECT number, kind, subject, key, coalesce(message_id, '') = '' FROM events
+         WHERE kind IS NOT NULL AND received >= ?1 ORDER BY number",
+    )?;
+    let mut rows = events.query([certain])?;
+    while let Some(row) = rows.next()? {
+        let kind: String = row.get(1)?;
+        // Written by `store`, so it is known.
+        let kind = Kind::from_name(&kind).unwrap_or(Kind::Order);
+        let lane = lane(kind, row.get::<_, Option<String>>(2)?.as_deref(), EventKey(row.get(3)?));
+        note_newest(db, lane, row.get(0)?, row.get(4)?)?;
+    }
+    Ok(())
 }
 
 /// The newest event in a lane that an event without a `messageId` is in.
@@ -255,9 +284,8 @@ pub(super) fn sweep(db: &Connection, from: i64, overdue: Overdue) -> rusqlite::R
             ))?
             .query_row(params![from, to, micros(overdue.soon)], |row| row.get(0))?,
     };
-    // What comes after an event that is too young is younger still: nobody looks at all of a large inbox
-    // to find nothing.
-    let complete = received >= micros(overdue.latest());
+    // Nobody looks at all of a large inbox to find nothing.
+    let complete = overdue.ends_at(timestamp(received));
     Ok((Swept { removed, soon, complete }, if complete { 0 } else { to }))
 }
 

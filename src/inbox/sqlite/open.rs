@@ -10,18 +10,25 @@ use rusqlite::config::DbConfig;
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::attempts;
+use super::{attempts, events};
 use crate::config::private;
 use crate::inbox::{NoInbox, Purpose};
 
 /// The version of the schema this program works with.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// What leads from each version to the next; the first starts from an empty file.
-const MIGRATIONS: [&str; VERSION as usize] = [include_str!("schema.sql"), include_str!("schema2.sql")];
+const MIGRATIONS: [fn(&Connection) -> rusqlite::Result<()>; VERSION as usize] = [
+    |db| db.execute_batch(include_str!("schema.sql")),
+    |db| db.execute_batch(include_str!("schema2.sql")),
+    events::note_newest_of_all,
+];
 
-/// How long to wait for another process (the `events` command, a backup) that is writing.
+/// How long a receiver waits for another process (the `events` command, a backup) that is writing.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
+
+/// How long such a command waits for a receiver. One that is busy writes nearly all the time, and takes no turns.
+const BUSY_OF_TOOLS: Duration = Duration::from_secs(60);
 
 /// Pages (of 4 KiB) that may pile up in the write-ahead log before the writer itself moves them to
 /// their place. Normally the checkpointer has done it by then.
@@ -47,7 +54,7 @@ pub(super) fn prepare(path: &Path, purpose: Purpose) -> anyhow::Result<(Option<F
             .open(path)
             .with_context(|| format!("cannot make the inbox {}", path.display()))?;
     }
-    let mut db = connect(path).with_context(|| format!("cannot open the inbox {}", path.display()))?;
+    let mut db = connect(path, purpose).with_context(|| format!("cannot open the inbox {}", path.display()))?;
     migrate(&mut db).with_context(|| format!("cannot prepare the inbox {}", path.display()))?;
     if purpose == Purpose::Serve {
         attempts::count_ends(&db).with_context(|| format!("cannot prepare the inbox {}", path.display()))?;
@@ -68,11 +75,11 @@ pub(super) fn sync_names(path: &Path) -> anyhow::Result<()> {
 }
 
 /// A connection that writes, with every commit on disk before it returns.
-pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn connect(path: &Path, purpose: Purpose) -> rusqlite::Result<Connection> {
     // Who makes the file is `prepare`, and nobody else.
     let mut db =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    db.busy_timeout(BUSY)?;
+    db.busy_timeout(if purpose == Purpose::Serve { BUSY } else { BUSY_OF_TOOLS })?;
     let mode: String = db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if mode != "wal" {
         // SQLite does not call it an error, and would go on in another mode.
@@ -122,14 +129,21 @@ fn bound_log(log: &mut Wal, pages: c_int) -> rusqlite::Result<()> {
 }
 
 fn migrate(db: &mut Connection) -> anyhow::Result<()> {
+    // Nearly always there is nothing to do, and then nobody who only looks needs a turn to write.
+    if db.pragma_query_value(None, "user_version", |row| row.get(0)).is_ok_and(|version: u32| version == VERSION) {
+        return Ok(());
+    }
     let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     ensure!(
         version <= VERSION,
         "it was written by a newer version of this program (schema {version}, this one knows {VERSION}). Use that one"
     );
+    if (1..VERSION).contains(&version) {
+        tracing::info!(from = version, to = VERSION, "the inbox is brought to a new version");
+    }
     for migration in MIGRATIONS.iter().skip(version as usize) {
-        transaction.execute_batch(migration)?;
+        migration(&transaction)?;
     }
     if version < VERSION {
         transaction.pragma_update(None, "user_version", VERSION)?;

@@ -306,7 +306,7 @@ impl Work {
         let (moving, _reading) = (self.checkpoints.close(), self.reader.close());
         let path = self.known.path();
         self.known.find()?;
-        let connection = open::connect(path).map_err(failed)?;
+        let connection = open::connect(path, self.known.purpose()).map_err(failed)?;
         self.known.judge(&connection)?;
         // The log has its name since this connection, if it was the first.
         open::sync_names(path).map_err(|error| failed(format!("{error:#}")))?;
@@ -314,7 +314,7 @@ impl Work {
             let failed_before = self.last_failure.is_some() || self.checkpoints.is_distrusted();
             checkpoint::start_over(&connection, failed_before).map_err(failed)?;
         }
-        let other = open::connect(path).map_err(failed)?;
+        let other = open::connect(path, self.known.purpose()).map_err(failed)?;
         self.known.judge(&other)?;
         self.known.opened()?;
         self.checkpoints.trust(moving, other);

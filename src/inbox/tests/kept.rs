@@ -21,17 +21,22 @@ struct Kept {
     upkeep: Upkeep,
     time: Timestamp,
     at: Instant,
-    _place: Box<dyn Place>,
+    place: Box<dyn Place>,
+}
+
+fn upkeep(inbox: &SharedInbox, handlers: &[&str], keep: Duration) -> Upkeep {
+    let dispatch = Dispatch::new(handlers.iter().map(|name| Route::all(*name)).collect());
+    Upkeep::new(Arc::clone(inbox), TrustedClock::default(), dispatch, keep, Duration::from_secs(90 * DAYS))
 }
 
 impl Kept {
     async fn new(place: impl Place + 'static, handlers: &[&str]) -> Self {
         let inbox = place.open().await;
-        let dispatch = Dispatch::new(handlers.iter().map(|name| Route::all(*name)).collect());
-        let (keep, keep_unwanted) = (Duration::from_secs(30 * DAYS), Duration::from_secs(90 * DAYS));
-        let (time, at) = (Timestamp::now(), Instant::now());
-        let upkeep = Upkeep::new(Arc::clone(&inbox), TrustedClock::default(), dispatch, keep, keep_unwanted);
-        let mut kept = Self { inbox, upkeep, time, at, _place: Box::new(place) };
+        // As exact as an inbox keeps it.
+        let time = Timestamp::from_microsecond(Timestamp::now().as_microsecond()).unwrap();
+        let at = Instant::now();
+        let upkeep = upkeep(&inbox, handlers, Duration::from_secs(30 * DAYS));
+        let mut kept = Self { inbox, upkeep, time, at, place: Box::new(place) };
         kept.round(Duration::ZERO, Duration::ZERO).await;
         kept
     }
@@ -93,6 +98,11 @@ impl Kept {
 
     async fn has(&self, id: &str) -> bool {
         self.inbox.show(id).await.unwrap().is_some()
+    }
+
+    /// By how much an event was stamped ahead of the beginning.
+    async fn ahead(&self, id: &str) -> SignedDuration {
+        self.inbox.show(id).await.unwrap().unwrap().received.duration_since(self.time)
     }
 }
 
@@ -179,8 +189,75 @@ in_each_store!(by_a_clock_that_jumps_ahead_nothing_is_removed_before_it_has_stay
 in_each_store!(at_the_start_nothing_is_removed_at_once, &["erp"], kept => {
     kept.store("done", &["erp"]).await;
     kept.end("erp", Finish::Done).await;
-    kept.round(Duration::from_secs(59 * 60), Duration::ZERO).await;
+    kept.upkeep = upkeep(&kept.inbox, &["erp"], Duration::ZERO);
+    for minute in [1, 59] {
+        kept.round(Duration::from_secs(60 * minute), Duration::ZERO).await;
+    }
     assert!(kept.has("done").await);
+});
+
+in_each_store!(what_is_due_is_removed_after_an_hour_however_often_the_receiver_is_started_anew, &["erp"], kept => {
+    kept.store("done", &["erp"]).await;
+    kept.end("erp", Finish::Done).await;
+    for (minutes, there) in [(20, true), (40, true), (59, true), (61, false)] {
+        kept.upkeep = upkeep(&kept.inbox, &["erp"], Duration::ZERO);
+        kept.round(Duration::from_secs(60 * minutes), Duration::ZERO).await;
+        assert_eq!(kept.has("done").await, there, "{minutes}");
+    }
+});
+
+in_each_store!(a_clock_that_was_years_ahead_when_the_inbox_was_cleared_does_not_keep_it_from_being_cleared, &["erp"], kept => {
+    kept.store("done", &["erp"]).await;
+    kept.end("erp", Finish::Done).await;
+    kept.upkeep = upkeep(&kept.inbox, &["erp"], Duration::ZERO);
+    kept.inbox.note("swept", kept.time + SignedDuration::from_hours(24 * 4000)).await.unwrap();
+
+    for (minutes, there) in [(61, true), (120, true), (122, false)] {
+        kept.round(Duration::from_secs(60 * minutes), Duration::ZERO).await;
+        assert_eq!(kept.has("done").await, there, "{minutes}");
+    }
+});
+
+in_each_store!(what_comes_after_a_clock_was_a_year_ahead_is_stamped_a_day_ahead_at_the_most, &["erp"], kept => {
+    let (hour, day) = (SignedDuration::from_hours(1), SignedDuration::from_hours(24));
+    let (by_wrong_clock, next) = (kept.event("wrong", -365), kept.event("next", -3));
+    let mut one_hour_later = kept.event("an hour later", 0);
+    one_hour_later.received = kept.time + hour;
+    let nobody: Arc<[Route]> = Arc::from([]);
+
+    kept.inbox.store(by_wrong_clock, Arc::clone(&nobody)).await.unwrap();
+    kept.store("right", &[]).await;
+    kept.inbox.store(one_hour_later, Arc::clone(&nobody)).await.unwrap();
+    let refused = kept.refuse(0).await;
+    assert_eq!((kept.ahead("wrong").await, kept.ahead("right").await), (day * 365, day));
+    let ahead = kept.ahead("an hour later").await;
+    assert!(ahead > day && ahead < day + hour, "in the order received, until the clock has caught up: {ahead}");
+    let ahead = kept.ahead(&refused).await;
+    assert_eq!(ahead, day, "a refused body likewise");
+    kept.inbox.store(next, Arc::clone(&nobody)).await.unwrap();
+    assert_eq!(kept.ahead("next").await, day * 3, "by then it has");
+
+    // By one that does not know what it has stored last.
+    kept.inbox.store(kept.event("wrong again", -365), Arc::clone(&nobody)).await.unwrap();
+    kept.inbox.close().await;
+    kept.inbox = kept.place.open().await;
+    kept.store("right again", &[]).await;
+    assert_eq!(kept.ahead("right again").await, day);
+});
+
+in_each_store!(what_a_wrong_clock_has_stamped_holds_up_nothing_that_comes_after_it, &["erp"], kept => {
+    // So many as one step looks at.
+    for number in 0..499 {
+        kept.store(&number.to_string(), &[]).await;
+    }
+    kept.inbox.store(kept.event("by a wrong clock", -400), Arc::from([])).await.unwrap();
+    kept.store("done", &["erp"]).await;
+    kept.end("erp", Finish::Done).await;
+
+    kept.after_days(30).await;
+    assert!(kept.has("done").await, "stamped a day ahead, it stays a day longer");
+    kept.after_days(32).await;
+    assert!(!kept.has("done").await && kept.has("by a wrong clock").await);
 });
 
 in_each_store!(the_time_that_the_inbox_knows_outlives_the_receiver, &["erp"], kept => {

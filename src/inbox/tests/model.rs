@@ -1,18 +1,21 @@
 //! An inbox, and beside it what it should hold.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::place::Place;
 use super::{How, Step};
 use crate::dispatch::Route;
-use crate::inbox::{Claim, Filter, Finish, Incoming, Overdue, Receipt, SharedInbox, State};
+use crate::inbox::{Claim, EventView, Filter, Finish, Incoming, Overdue, Receipt, RefusedBody, SharedInbox, State};
 use crate::model::{Envelope, Format, Kind};
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
 const HANDLERS: [&str; 2] = ["erp", "disk"];
+
+/// How many bodies there are that are refused.
+pub(super) const BODIES: usize = 3;
 
 /// What the model knows of one delivery.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,8 +28,15 @@ struct Delivery {
 
 const NEW: Delivery = Delivery { state: State::Pending, attempts: 0, later: false };
 
-/// An event of the model: its lane, and a delivery per handler. `None` once it was swept.
-type Event = Option<(usize, [Delivery; 2])>;
+/// An event of the model: its lane, and a delivery per handler that is to have it. `None` once it was swept.
+type Event = Option<(usize, [Option<Delivery>; 2])>;
+
+/// A refused body of the model.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Refused {
+    copies: u32,
+    discarded: bool,
+}
 
 /// The inbox and what it should be.
 pub(super) struct Both {
@@ -36,6 +46,10 @@ pub(super) struct Both {
     routes: Arc<[Route]>,
     stored: Vec<Incoming>,
     events: Vec<Event>,
+    /// By the numbers of the bodies.
+    refused: BTreeMap<usize, Refused>,
+    /// The ids of events and refused bodies, in the order they were stored.
+    order: Vec<String>,
     /// What is worked on, with the index of its event.
     claims: Vec<(usize, usize, Claim)>,
 }
@@ -50,6 +64,8 @@ impl Both {
             routes: HANDLERS.map(Route::all).into(),
             stored: Vec::new(),
             events: Vec::new(),
+            refused: BTreeMap::new(),
+            order: Vec::new(),
             claims: Vec::new(),
         }
     }
@@ -66,6 +82,7 @@ impl Both {
                 let Some(event) = pick(event, self.events.len()) else { return };
                 self.store_other(event);
             }
+            Step::StoreFor { order, wanted } => self.store_for(order, wanted),
             Step::StoreUnnamed { order, body } => self.store_unnamed(order, body),
             Step::Claim { handler, most } => self.claim(handler, most),
             Step::Finish { claim, how } => {
@@ -88,11 +105,14 @@ impl Both {
             Step::Hurry { event } => {
                 let Some(event) = pick(event, self.events.len()) else { return };
                 self.runtime.block_on(self.inbox.hurry(self.stored[event].key)).unwrap();
-                for delivery in self.events[event].iter_mut().flat_map(|(_, deliveries)| deliveries) {
+                for delivery in self.events[event].iter_mut().flat_map(|(_, deliveries)| deliveries).flatten() {
                     delivery.later = false;
                 }
             }
-            Step::Sweep => self.sweep(),
+            Step::Refuse { body } => self.refuse(body),
+            Step::DiscardRefused { body } => self.discard_refused(body),
+            Step::Accept { body } => self.accept(body),
+            Step::Sweep { unwanted } => self.sweep(unwanted),
             Step::Crash => {
                 self.inbox = self.runtime.block_on(self.place.open_after_a_crash());
                 self.claims.clear();
@@ -109,6 +129,18 @@ impl Both {
         assert_eq!(receipt, Receipt::stored(&incoming));
         // An event without order or shipment is alone in its lane.
         self.add(incoming, &receipt, order.unwrap_or(1000 + number));
+    }
+
+    /// An event that only some handlers want.
+    fn store_for(&mut self, order: usize, wanted: [bool; 2]) {
+        let incoming = incoming(Kind::Order, Some(format!("message-{}", self.events.len())), Some(order), "for some");
+        let of = HANDLERS.iter().zip(wanted).filter(|(_, wanted)| *wanted);
+        let routes = of.map(|(name, _)| Route::all(*name)).collect();
+        let receipt = self.runtime.block_on(self.inbox.store(incoming.clone(), routes)).unwrap();
+        assert_eq!(receipt, Receipt::stored(&incoming));
+        self.add(incoming, &receipt, order);
+        self.events.pop();
+        self.events.push(Some((order, wanted.map(|wanted| wanted.then_some(NEW)))));
     }
 
     /// A message as it was sent before.
@@ -163,7 +195,49 @@ impl Both {
     fn add(&mut self, incoming: Incoming, receipt: &Receipt, lane: usize) {
         assert!(self.stored.iter().all(|stored| stored.key != receipt.key), "{receipt:?}");
         self.stored.push(Incoming { key: receipt.key, id: receipt.id.clone(), ..incoming });
-        self.events.push(Some((lane, [NEW; 2])));
+        self.events.push(Some((lane, [Some(NEW); 2])));
+        self.order.push(receipt.id.clone());
+    }
+
+    fn refuse(&mut self, body: usize) {
+        let id = self.runtime.block_on(self.inbox.refuse(refused(body))).unwrap();
+        assert_eq!(id, Some(refused_id(body)));
+        let known = self.refused.entry(body).or_insert_with(|| {
+            self.order.push(refused_id(body));
+            Refused { copies: 0, discarded: false }
+        });
+        // Somebody is to look once more.
+        *known = Refused { copies: known.copies + 1, discarded: false };
+    }
+
+    fn discard_refused(&mut self, body: usize) {
+        let Some(known) = self.refused.get_mut(&body) else { return };
+        let number = self.runtime.block_on(self.inbox.show(&refused_id(body))).unwrap().unwrap().number;
+        let count = self.runtime.block_on(self.inbox.discard(number)).unwrap();
+        assert_eq!(count, usize::from(!known.discarded));
+        known.discarded = true;
+    }
+
+    /// The event that a refused body is after all is always the same.
+    fn accept(&mut self, body: usize) {
+        let incoming = incoming(Kind::Order, Some(format!("accepted-{body}")), Some(body), "accepted");
+        let before = self.stored.iter().position(|stored| stored.id == incoming.id);
+        if !self.refused.contains_key(&body) || before.is_some_and(|before| self.events[before].is_none()) {
+            return; // Its id is to be had once only here.
+        }
+        let number = self.runtime.block_on(self.inbox.show(&refused_id(body))).unwrap().unwrap().number;
+        let accepting = self.inbox.accept(number, incoming.clone(), Arc::clone(&self.routes));
+        let receipt = self.runtime.block_on(accepting).unwrap();
+        assert_eq!(receipt, Receipt { repeated: before.is_some(), ..Receipt::stored(&incoming) });
+        self.forget_refused(body);
+        if before.is_none() {
+            self.add(incoming, &receipt, body);
+        }
+    }
+
+    fn forget_refused(&mut self, body: usize) {
+        self.refused.remove(&body);
+        self.order.retain(|id| *id != refused_id(body));
     }
 
     /// The events that could be claimed for `handler`: of each lane where nobody works, the first that
@@ -173,8 +247,11 @@ impl Both {
             self.claims.iter().filter(|(_, by, _)| *by == handler).map(|(lane, ..)| *lane).collect();
         let (mut found, mut waiting) = (BTreeSet::new(), false);
         for (event, (lane, deliveries)) in self.live() {
-            if deliveries[handler].state == State::Pending && seen.insert(lane) {
-                if deliveries[handler].later {
+            let pending = deliveries[handler].filter(|delivery| delivery.state == State::Pending);
+            if let Some(delivery) = pending
+                && seen.insert(lane)
+            {
+                if delivery.later {
                     waiting = true;
                 } else {
                     found.insert(event);
@@ -184,7 +261,7 @@ impl Both {
         (found, waiting)
     }
 
-    fn live(&self) -> impl Iterator<Item = (usize, (usize, [Delivery; 2]))> {
+    fn live(&self) -> impl Iterator<Item = (usize, (usize, [Option<Delivery>; 2]))> {
         self.events.iter().enumerate().filter_map(|(number, event)| Some((number, (*event)?)))
     }
 
@@ -197,7 +274,7 @@ impl Both {
             let event = self.stored.iter().position(|stored| stored.key == claim.key).unwrap();
             assert!(claimable.contains(&event), "{claim:?} is not one of {claimable:?}");
             let (lane, deliveries) = self.events[event].unwrap();
-            assert_eq!(claim.attempts, deliveries[handler].attempts, "{claim:?}");
+            assert_eq!(Some(claim.attempts), deliveries[handler].map(|delivery| delivery.attempts), "{claim:?}");
             let loaded = self.runtime.block_on(self.inbox.load(&claim)).unwrap();
             assert_eq!((&loaded.body, loaded.attempt), (&self.stored[event].body, claim.attempts + 1));
             self.claims.push((lane, handler, claim));
@@ -215,10 +292,9 @@ impl Both {
             How::Dead => Finish::Dead { reason: "dead".to_owned(), status: Some(422) },
         };
         self.runtime.block_on(self.inbox.finish(&claim, finish, Duration::from_millis(1))).unwrap();
-        let first = self.live().find(|(_, (of, all))| *of == lane && all[handler].state == State::Pending);
-        let is_first = first.is_some_and(|(first, _)| first == event);
+        let is_first = self.first(lane, handler) == Some(event);
         let Some((_, deliveries)) = &mut self.events[event] else { return };
-        let delivery = &mut deliveries[handler];
+        let Some(delivery) = &mut deliveries[handler] else { return };
         if delivery.state == State::Pending {
             delivery.attempts = claim.attempts + 1;
             // One that an earlier event has overtaken meanwhile waits for that, not for a time.
@@ -231,6 +307,12 @@ impl Both {
         }
     }
 
+    /// The first event of a lane that is pending.
+    fn first(&self, lane: usize, handler: usize) -> Option<usize> {
+        let is_pending = |all: &[Option<Delivery>; 2]| all[handler].is_some_and(|one| one.state == State::Pending);
+        self.live().find(|(_, (of, all))| *of == lane && is_pending(all)).map(|(event, _)| event)
+    }
+
     fn deliver(&mut self, event: usize, handler: Option<usize>, only: Option<State>) {
         let Some((lane, before)) = self.events[event] else { return };
         let number = self.number(event);
@@ -238,26 +320,30 @@ impl Both {
         let count = self.runtime.block_on(self.inbox.deliver(number, name, only)).unwrap();
         let mut expected = 0;
         for (index, delivery) in before.iter().enumerate() {
+            let state = delivery.map(|delivery| delivery.state);
             let wanted = match handler {
-                None => delivery.state != State::Done,
+                None => state.is_some_and(|state| state != State::Done),
+                // Whether it wanted the event or not.
                 Some(one) => one == index,
             };
-            if !wanted || only.is_some_and(|only| only != delivery.state) {
+            if !wanted || only.is_some_and(|only| Some(only) != state) {
                 continue;
             }
-            if delivery.state != State::Pending {
+            if state != Some(State::Pending) {
                 expected += 1;
                 for (of, deliveries) in self.events[event + 1..].iter_mut().flatten() {
                     // Those behind it wait for it again.
-                    deliveries[index].later &= *of != lane;
+                    if let Some(behind) = &mut deliveries[index] {
+                        behind.later &= *of != lane;
+                    }
                 }
                 if let Some((_, deliveries)) = &mut self.events[event] {
-                    deliveries[index] = NEW;
+                    deliveries[index] = Some(NEW);
                 }
-            } else if delivery.later {
+            } else if delivery.is_some_and(|delivery| delivery.later) {
                 expected += 1;
                 if let Some((_, deliveries)) = &mut self.events[event] {
-                    deliveries[index].later = false;
+                    deliveries[index] = delivery.map(|delivery| Delivery { later: false, ..delivery });
                 }
             }
         }
@@ -269,23 +355,34 @@ impl Both {
         let number = self.number(event);
         let count = self.runtime.block_on(self.inbox.discard(number)).unwrap();
         let open = |delivery: &Delivery| matches!(delivery.state, State::Pending | State::Dead);
-        assert_eq!(count, before.iter().filter(|delivery| open(delivery)).count());
+        assert_eq!(count, before.iter().flatten().filter(|delivery| open(delivery)).count());
         if let Some((_, deliveries)) = &mut self.events[event] {
-            for delivery in deliveries.iter_mut().filter(|delivery| open(delivery)) {
+            for delivery in deliveries.iter_mut().flatten().filter(|delivery| open(delivery)) {
                 delivery.state = State::Discarded;
                 delivery.later = false;
             }
         }
     }
 
-    fn sweep(&mut self) {
+    fn sweep(&mut self, unwanted: bool) {
         let soon = Timestamp::now() + SignedDuration::from_secs(1);
-        let overdue = Overdue { finished: soon, unwanted: Some(soon), soon };
+        let possible = soon + SignedDuration::from_hours(24);
+        let overdue = Overdue { finished: soon, unwanted: unwanted.then_some(soon), soon, possible };
         while !self.runtime.block_on(self.inbox.sweep(overdue)).unwrap().complete {}
-        for event in &mut self.events {
+        let is_over = |event: &Event| {
             let finished = |delivery: &Delivery| matches!(delivery.state, State::Done | State::Discarded);
-            if event.is_some_and(|(_, deliveries)| deliveries.iter().all(finished)) {
-                *event = None;
+            event.is_some_and(|(_, deliveries)| match deliveries {
+                [None, None] => unwanted,
+                some => some.iter().flatten().all(finished),
+            })
+        };
+        for (event, stored) in self.events.iter_mut().zip(&self.stored).filter(|(event, _)| is_over(event)) {
+            *event = None;
+            self.order.retain(|id| *id != stored.id);
+        }
+        for body in 0..BODIES {
+            if self.refused.get(&body).is_some_and(|known| known.discarded) {
+                self.forget_refused(body);
             }
         }
     }
@@ -294,48 +391,60 @@ impl Both {
         self.runtime.block_on(self.inbox.show(&self.stored[event].id)).unwrap().unwrap().number
     }
 
+    fn show(&self, id: &str) -> Option<EventView> {
+        self.runtime.block_on(self.inbox.show(id)).unwrap()
+    }
+
     /// What people are shown is what the model says.
     pub(super) fn compare(&self) {
         for (index, stored) in self.stored.iter().enumerate() {
-            let shown = self.runtime.block_on(self.inbox.show(&stored.id)).unwrap();
+            let shown = self.show(&stored.id);
             let Some((lane, deliveries)) = self.events[index] else {
                 assert_eq!(shown, None, "swept");
                 continue;
             };
-            for delivery in shown.unwrap().deliveries {
+            let shown = shown.unwrap();
+            assert_eq!(shown.deliveries.len(), deliveries.iter().flatten().count(), "{shown:?}");
+            assert_eq!(shown.state == State::Unwanted, deliveries == [None, None], "{shown:?}");
+            for delivery in shown.deliveries {
                 let handler = HANDLERS.iter().position(|name| *name == delivery.handler).unwrap();
-                let expected = deliveries[handler];
+                let expected = deliveries[handler].unwrap();
                 assert_eq!((delivery.state, delivery.attempts), (expected.state, expected.attempts), "{index}");
-                let is_first = |(_, (of, all)): &(usize, (usize, [Delivery; 2]))| {
-                    *of == lane && all[handler].state == State::Pending
-                };
-                let first = self.live().find(is_first).map_or(index, |(first, _)| first);
+                let first = self.first(lane, handler).unwrap_or(index);
                 let waits_for = (expected.state == State::Pending && first < index).then(|| &self.stored[first].id);
                 assert_eq!(delivery.waits_for.as_ref(), waits_for, "{index}");
                 assert!(waits_for.is_none() || delivery.due.is_none(), "{index}");
             }
         }
+        for body in 0..BODIES {
+            let shown = self.show(&refused_id(body)).map(|shown| (shown.copies, shown.state, shown.deliveries.len()));
+            let state = |known: &Refused| if known.discarded { State::Discarded } else { State::Refused };
+            assert_eq!(shown, self.refused.get(&body).map(|known| (Some(known.copies), state(known), 0)), "{body}");
+        }
     }
 
     /// What is listed by state and handler is what the model says, the newest first.
     pub(super) fn compare_lists(&self) {
-        for state in [State::Pending, State::Done, State::Dead, State::Discarded] {
+        let states = [State::Pending, State::Done, State::Dead, State::Discarded, State::Refused, State::Unwanted];
+        for state in states.into_iter().map(Some).chain([None]) {
             for handler in [None, Some(0), Some(1)] {
                 let name = handler.map(|index: usize| HANDLERS[index].to_owned());
-                let filter = Filter { state: Some(state), handler: name, limit: 1000, ..Filter::default() };
+                let filter = Filter { state, handler: name, limit: 1000, ..Filter::default() };
                 let listed = self.runtime.block_on(self.inbox.list(&filter)).unwrap();
-                let is_in_state = |deliveries: &[Delivery; 2]| match (handler, state) {
-                    (Some(index), _) => deliveries[index].state == state,
-                    (None, State::Done) => deliveries.iter().all(|delivery| delivery.state == state),
-                    (None, _) => deliveries.iter().any(|delivery| delivery.state == state),
-                };
-                let mut expected: Vec<_> = self
-                    .live()
-                    .filter(|(_, (_, deliveries))| is_in_state(deliveries))
+                let events = self.live().filter(|(_, (_, deliveries))| is_listed(deliveries, state, handler));
+                let refused = self.refused.iter().filter(|(_, known)| match state {
+                    None => handler.is_none(),
+                    Some(State::Refused) => handler.is_none() && !known.discarded,
+                    Some(State::Discarded) => handler.is_none() && known.discarded,
+                    Some(_) => false,
+                });
+                let ids: BTreeSet<_> = events
                     .map(|(number, _)| self.stored[number].id.clone())
+                    .chain(refused.map(|(body, _)| refused_id(*body)))
                     .collect();
-                expected.reverse();
-                assert_eq!(listed.into_iter().map(|event| event.id).collect::<Vec<_>>(), expected, "{state:?}");
+                let expected: Vec<_> = self.order.iter().rev().filter(|id| ids.contains(*id)).cloned().collect();
+                let listed: Vec<_> = listed.into_iter().map(|event| event.id).collect();
+                assert_eq!(listed, expected, "{state:?} {handler:?}");
             }
         }
     }
@@ -359,10 +468,40 @@ impl Both {
                 }
             }
         }
-        let left = self.live().filter(|(_, (_, all))| all.iter().any(|delivery| delivery.state == State::Pending));
+        let is_pending = |all: &[Option<Delivery>; 2]| all.iter().flatten().any(|one| one.state == State::Pending);
+        let left = self.live().filter(|(_, (_, all))| is_pending(all));
         assert_eq!(left.count(), 0);
         self.compare();
     }
+}
+
+/// Whether an event with these deliveries is listed for a state and a handler.
+fn is_listed(deliveries: &[Option<Delivery>; 2], state: Option<State>, handler: Option<usize>) -> bool {
+    let states: Vec<_> = deliveries.iter().flatten().map(|delivery| delivery.state).collect();
+    match (handler, state) {
+        (Some(index), None) => deliveries[index].is_some(),
+        (Some(index), Some(state)) => deliveries[index].is_some_and(|delivery| delivery.state == state),
+        (None, None) => true,
+        (None, Some(State::Unwanted)) => states.is_empty(),
+        (None, Some(State::Done)) => !states.is_empty() && states.iter().all(|one| *one == State::Done),
+        (None, Some(state)) => states.contains(&state),
+    }
+}
+
+/// One of the bodies that are refused.
+fn refused(body: usize) -> RefusedBody {
+    RefusedBody {
+        received: Timestamp::now(),
+        path: "/".to_owned(),
+        content_type: None,
+        reason: "no JSON".to_owned(),
+        status: 400,
+        body: Bytes::from(format!("refused {body}")),
+    }
+}
+
+fn refused_id(body: usize) -> String {
+    refused(body).key().1
 }
 
 /// A message of an order, if it says which.

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::{NEW, certified, logged, sender};
+use super::{LONG, NAME, NEW, certified, configuration, logged, sender};
+use crate::support::certificates::issue_expired_for;
 use crate::support::eventually;
+use crate::support::receiver::{Receiver, write_private};
 use crate::support::sender::order_event;
 
 #[tokio::test]
@@ -74,4 +76,53 @@ async fn a_certificate_that_has_expired_is_renewed_at_the_start() {
     receiver.restart();
 
     receiver.logged(NEW).await;
+}
+
+/// Puts one that has expired in the place of the certificate of the last time.
+fn expire(receiver: &Receiver) {
+    let kept = std::fs::read_dir(receiver.path("data/acme")).unwrap().map(|entry| entry.unwrap().path());
+    let kept = kept.into_iter().find(|path| path.to_str().unwrap().ends_with("certificate.pem")).unwrap();
+    let expired = issue_expired_for(receiver.folder(), NAME);
+    write_private(&kept, &(expired.key + &expired.chain));
+}
+
+#[tokio::test]
+async fn while_the_ca_is_away_nobody_is_taken_in_by_an_expired_certificate_and_it_is_renewed_once_the_ca_is_back() {
+    let (mut ca, mut receiver) = certified(LONG).await;
+    ca.stop();
+    receiver.kill();
+    expire(&receiver);
+
+    receiver.restart();
+    let failed = receiver.logged("the certificate was not renewed").await;
+    let meanwhile = sender(&receiver, &receiver.ca()).send(order_event("1")).await;
+    ca.restart();
+    receiver.logged(NEW).await;
+    let afterwards = sender(&receiver, &ca.root().await).send(order_event("2")).await;
+
+    assert_eq!((failed["level"].as_str(), failed["days_left"].as_i64()), (Some("ERROR"), Some(0)), "{failed}");
+    assert_eq!((meanwhile.status, afterwards.status), (None, Some(202)), "{meanwhile:?}");
+}
+
+#[tokio::test]
+async fn an_expired_certificate_of_the_last_time_takes_no_good_ones_place_at_a_reload() {
+    let (mut ca, mut receiver) = certified(LONG).await;
+    ca.stop();
+    receiver.kill();
+    expire(&receiver);
+    let (by_ca, by_files) = (configuration(&ca, ""), "endpoints = [{ path = \"/webhooks/tradecloud\" }]");
+    receiver.configure(|text| text.replace(&by_ca, by_files));
+    receiver.restart();
+    let good = receiver.connect().certificate();
+
+    receiver.configure(|text| text.replace(by_files, &by_ca));
+    receiver.logged("configuration reloaded").await;
+    receiver.logged("the certificate was not renewed").await;
+    let meanwhile = receiver.connect().certificate();
+    let taken = receiver.sender().send(order_event("1")).await;
+    assert_eq!((meanwhile == good, taken.status), (true, Some(202)));
+    ca.restart();
+    receiver.logged(NEW).await;
+
+    assert_eq!(sender(&receiver, &ca.root().await).send(order_event("2")).await.status, Some(202));
 }

@@ -4,6 +4,9 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use crate::support::frames::{
+    Came, DATA, END_HEADERS, END_STREAM, HEADERS, await_stream, frame, goodbyes, post_block, preface,
+};
 use crate::support::load::Load;
 use crate::support::raw;
 use crate::support::receiver::Receiver;
@@ -164,6 +167,37 @@ server.limits.tls_handshake = "1s""#,
     assert_eq!(answered, Some(400));
     assert!(between_requests.closed_silently());
     assert!(without_tls.read(&mut [0]).is_ok_and(|read| read == 0));
+}
+
+/// RFC 9113, §9.1: what a client sends at the very end is lost without a word of it.
+#[test]
+fn before_an_idle_connection_is_closed_its_client_is_told_over_http_2() {
+    let receiver = Receiver::with("server.limits = { header_read = \"4s\", tls_handshake = \"4s\" }");
+    let event = order_event("1").to_string();
+    let whole = [frame(HEADERS, END_HEADERS, 1, &post_block(true)), frame(DATA, END_STREAM, 1, event.as_bytes())];
+    let (mut known, mut stranger) = (receiver.connect(), receiver.connect());
+
+    known.write([&preface(&[])[..], &whole.concat()].concat());
+    stranger.write(preface(&[]));
+
+    assert_eq!(await_stream(&mut known, 1), Came::Status(202));
+    // First that it is time, then what was the last that counts.
+    assert_eq!([goodbyes(&mut known), goodbyes(&mut stranger)], [[0, 0], [0, 0]]);
+}
+
+#[test]
+fn a_body_that_stalls_does_not_end_the_connection_for_the_others_over_http_2() {
+    let receiver = Receiver::with("server.limits = { header_read = \"60s\", body_idle = \"1s\" }");
+    let (headers, event) = (post_block(true), order_event("1").to_string());
+    let mut caller = receiver.connect();
+    let half = [frame(HEADERS, END_HEADERS, 1, &headers), frame(DATA, 0, 1, b"{")].concat();
+    caller.write([preface(&[]), half].concat());
+    assert_eq!(await_stream(&mut caller, 1), Came::Status(503));
+
+    std::thread::sleep(Duration::from_secs(3));
+    caller.try_write([frame(HEADERS, END_HEADERS, 3, &headers), frame(DATA, END_STREAM, 3, event.as_bytes())].concat());
+
+    assert_eq!(await_stream(&mut caller, 3), Came::Status(202));
 }
 
 #[test]

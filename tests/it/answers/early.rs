@@ -4,6 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::support::frames::{self, Came, DATA, END_HEADERS, END_STREAM, HEADERS, await_stream};
 use crate::support::raw;
 use crate::support::receiver::{Receiver, USERNAME};
 use crate::support::sender::order_event;
@@ -158,6 +159,42 @@ fn a_sender_that_closes_its_side_behind_the_request_gets_the_answer() {
         }
     }
     assert_eq!(receiver.inbox().len(), 40);
+}
+
+/// A whole request over HTTP/2, and the end of what the caller says.
+fn said_and_closed(receiver: &Receiver, event: &str, politely: bool) -> Came {
+    let headers = frames::frame(HEADERS, END_HEADERS, 1, &frames::post_block(true));
+    let mut caller = receiver.connect();
+    caller.write([frames::preface(&[]), headers, frames::frame(DATA, END_STREAM, 1, event.as_bytes())].concat());
+    caller.end_writing(politely);
+    await_stream(&mut caller, 1)
+}
+
+#[tokio::test]
+async fn a_sender_that_closes_its_side_behind_the_request_gets_the_answer_over_http_2() {
+    let (receiver, shut) = (Receiver::start(), Receiver::with(SHUT));
+    for time in 0..40 {
+        let (event, politely) = (order_event("1").to_string(), time % 2 == 0);
+
+        let came = [&receiver, &shut].map(|receiver| said_and_closed(receiver, &event, politely));
+
+        assert_eq!(came, [Came::Status(202), Came::Status(403)], "politely: {politely}, time {time}");
+    }
+    assert_eq!(receiver.inbox().len(), 40);
+    // What is kept after its answer is kept although its sender has closed the connection by then.
+    shut.inbox_until(|events| events.len() == 40).await;
+}
+
+/// Its answer would come at the latest when the body has stalled, which nobody here waits for.
+#[test]
+fn a_body_that_is_cut_off_by_the_end_of_the_connection_is_told_so_at_once_over_http_2() {
+    let receiver = Receiver::with("server.limits.body_idle = \"10m\"");
+    let headers = frames::frame(HEADERS, END_HEADERS, 1, &frames::post_block(true));
+    let mut caller = receiver.connect();
+    caller.write([frames::preface(&[]), headers, frames::frame(DATA, 0, 1, b"{")].concat());
+    caller.end_writing(true);
+
+    assert_eq!(await_stream(&mut caller, 1), Came::Status(503));
 }
 
 /// Whoever says goodbye last: a connection that we end does not keep its place for long.

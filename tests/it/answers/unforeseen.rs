@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use reqwest::Method;
 use tokio::sync::Notify;
 use tradecloud_webhook::app::{self, Running};
-use tradecloud_webhook::auth::{Authorization, Credential, Finding, SharedCredential};
+use tradecloud_webhook::auth::{AddressList, Authorization, Credential, Finding, SharedCredential};
 use tradecloud_webhook::config::{Layers, Settings};
 use tradecloud_webhook::dispatch::Route;
 use tradecloud_webhook::event::Event;
@@ -136,6 +136,10 @@ struct OddStore {
 struct Slow {
     go_on: Notify,
     stored: AtomicBool,
+    /// Refusing has begun;
+    asked: AtomicBool,
+    /// and had ended when the store was closed.
+    settled: AtomicBool,
 }
 
 #[async_trait::async_trait]
@@ -157,7 +161,9 @@ impl Inbox for OddStore {
     }
     async fn refuse(&self, refused: RefusedBody) -> Result<Option<String>> {
         let Some(slow) = &self.slow else { panic!("on purpose, at {}", refused.path) };
+        slow.asked.store(true, Ordering::SeqCst);
         slow.go_on.notified().await;
+        slow.stored.store(true, Ordering::SeqCst);
         Ok(Some("kept".to_owned()))
     }
     async fn claim(&self, _: &str, _: usize) -> Result<Due> {
@@ -209,7 +215,11 @@ impl Inbox for OddStore {
     async fn probe(&self) -> Result<()> {
         panic!("on purpose")
     }
-    async fn close(&self) {}
+    async fn close(&self) {
+        if let Some(slow) = &self.slow {
+            slow.settled.store(slow.stored.load(Ordering::SeqCst), Ordering::SeqCst);
+        }
+    }
 }
 
 #[tokio::test]
@@ -243,6 +253,29 @@ async fn storing_goes_on_after_the_answer_had_to_be_given() {
     assert_eq!((answer.status, stored_before), (Some(504), false), "{answer:?}");
     eventually("it is stored", async || slow.stored.load(Ordering::SeqCst)).await;
     receiver.running.drain().await;
+}
+
+/// It has been answered by then, so nobody sends it again.
+#[tokio::test]
+async fn what_is_kept_after_its_answer_is_kept_before_the_end() {
+    let slow = Arc::new(Slow::default());
+    let store = OddStore { slow: Some(Arc::clone(&slow)) };
+    let change = |settings: &mut Settings| {
+        settings.inbox.store = Box::new(store);
+        settings.endpoints[0].gate.allow_from = Some(AddressList::tradecloud());
+    };
+    let receiver = Embedded::start("stored", change, None).await;
+    assert_eq!(receiver.sender().send(order_event("1")).await.status, Some(403));
+    eventually("it is being kept", async || slow.asked.load(Ordering::SeqCst)).await;
+
+    let mut drained = tokio::spawn(receiver.running.drain());
+    // Nothing else keeps it from its end.
+    let early = tokio::time::timeout(Duration::from_secs(3), &mut drained).await;
+    slow.go_on.notify_one();
+
+    assert!(early.is_err(), "it has ended");
+    drained.await.unwrap();
+    assert!(slow.settled.load(Ordering::SeqCst));
 }
 
 /// How long an answer may take where it is to be seen when it comes, whatever else the machine does.

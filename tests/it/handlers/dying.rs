@@ -56,7 +56,12 @@ async fn store(receiver: &Receiver, count: usize, tally: &mut Tally) {
     let sender = receiver.sender();
     for number in 0..count {
         let event = order_event(&format!("stored-{}", number % 3));
-        let answer = sender.send(event.clone()).await;
+        let mut answer = sender.send(event.clone()).await;
+        // On a busy machine the store may not be done in time. The back end has no part in that: once is enough.
+        if answer.will_retry() {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            answer = sender.send(event.clone()).await;
+        }
         tally.note(&event.to_string(), &answer);
     }
 }
@@ -135,7 +140,10 @@ async fn try_it(mut back_end: Box<dyn BackEnd>) {
     assert_in_order(&taken, &handled);
     assert_in_order(&taken, &stored);
     for receiver in [&stateless, &handled] {
-        assert_eq!(receiver.sender().send(late.clone()).await.status, Some(200), "repeated, it is handled by now");
+        eventually("repeated, it is handled by now", async || {
+            receiver.sender().send(late.clone()).await.status == Some(200)
+        })
+        .await;
     }
 }
 

@@ -189,3 +189,27 @@ async fn a_receiver_sets_right_a_delivery_that_waits_for_nothing_and_says_so() {
     let line = receiver.logged("a delivery waited for nothing").await;
     assert!(line["level"] == "ERROR" && line["id"] == message_id(&event) && line["handler"] == "erp", "{line}");
 }
+
+/// A receiver that has much to do writes nearly all the time.
+#[tokio::test]
+async fn whoever_looks_needs_no_turn_to_write_and_whoever_acts_waits_for_one() {
+    let mut receiver = Receiver::with("[handlers.off]\ntype = \"file\"\ndirectory = \"out\"\npaused = true");
+    let event = order_event("1");
+    receiver.sender().send(event.clone()).await;
+    receiver.kill();
+    let inbox = rusqlite::Connection::open(receiver.path("data/inbox.db")).unwrap();
+    inbox.execute_batch("BEGIN IMMEDIATE").unwrap();
+
+    let looked = receiver.run(&["events", "list"]);
+    let acted = std::thread::scope(|threads| {
+        let acting = threads.spawn(|| receiver.run(&["events", "discard", &message_id(&event)]));
+        // Longer than a receiver would wait for a command.
+        std::thread::sleep(std::time::Duration::from_secs(7));
+        inbox.execute_batch("COMMIT").unwrap();
+        acting.join().unwrap()
+    });
+
+    assert!(looked.status.success() && said(&looked).contains(&message_id(&event)), "{}", said(&looked));
+    assert!(acted.status.success(), "{}", said(&acted));
+    assert_eq!(receiver.inbox()[0]["state"], "discarded");
+}

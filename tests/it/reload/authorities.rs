@@ -1,5 +1,7 @@
 //! A `ca_file` that is renewed, for everything that has one: what was set up with the old one is set up anew.
 
+use std::time::Duration;
+
 use serde_json::json;
 use uuid::Uuid;
 
@@ -7,6 +9,7 @@ use crate::support::erp::{Answer, Erp};
 use crate::support::eventually;
 use crate::support::issuer::{Key, now};
 use crate::support::nats::Nats;
+use crate::support::pebble::{Pebble, free_port};
 use crate::support::postgres::{Postgres, ROLE};
 use crate::support::rabbitmq::RabbitMq;
 use crate::support::receiver::Receiver;
@@ -75,20 +78,78 @@ async fn a_renewed_authority_of_a_table_in_postgresql_is_taken_over() {
     is_taken_over(&table, "handlers.back-end.url", &std::fs::read_to_string(server.ca()).unwrap()).await;
 }
 
-/// The cluster of the tests speaks no TLS: that the handler is set up anew is all that can be seen.
+/// Makes handshakes with the certificate of a receiver; says of each whether the other side finished it.
 #[cfg(feature = "kafka")]
-#[tokio::test]
-async fn a_renewed_authority_of_kafka_is_taken_over() {
-    let mut receiver = Receiver::prepared(
-        "handlers.log = { type = 'kafka', brokers = ['127.0.0.1:9'], topic = 't', tls = true, ca_file = 'back-end.pem' }",
-    );
-    std::fs::copy(receiver.path("ca.pem"), receiver.path("back-end.pem")).unwrap();
-    receiver.restart();
-    let renewed = crate::support::certificates::issue(receiver.folder()).chain;
+fn handshakes(receiver: &Receiver) -> (u16, std::sync::mpsc::Receiver<bool>) {
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    let chain = CertificateDer::pem_file_iter(receiver.path("certs/fullchain.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(receiver.path("certs/privkey.pem")).unwrap();
+    let provider = rustls::crypto::aws_lc_rs::default_provider().into();
+    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_no_client_auth().with_single_cert(chain.map(Result::unwrap).collect(), key).unwrap();
+    let config = std::sync::Arc::new(config);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for mut socket in listener.incoming().map_while(Result::ok) {
+            let mut tls = rustls::ServerConnection::new(std::sync::Arc::clone(&config)).unwrap();
+            while tls.is_handshaking() && tls.complete_io(&mut socket).is_ok_and(|done| done != (0, 0)) {}
+            if tell.send(!tls.is_handshaking()).is_err() {
+                return;
+            }
+        }
+    });
+    (port, told)
+}
 
-    receiver.replace("back-end.pem", &renewed);
+/// The cluster of the tests speaks no TLS, so a server has to do that does nothing else.
+#[cfg(feature = "kafka")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renewed_authority_of_kafka_is_taken_over() {
+    let mut receiver = Receiver::prepared("");
+    let (right, (port, finished)) = (receiver.ca(), handshakes(&receiver));
+    let wrong = Receiver::prepared("");
+    std::fs::copy(wrong.path("ca.pem"), receiver.path("back-end.pem")).unwrap();
+    receiver.configure(|text| {
+        text + &format!(
+            "handlers.log = {{ type = 'kafka', brokers = ['localhost:{port}'], topic = 't', tls = true, \
+             ca_file = 'back-end.pem' }}"
+        )
+    });
+    receiver.restart();
+    assert!(receiver.sender().send(order_event("1")).await.is_delivered());
+    let next = async |due| {
+        eventually("a handshake ends so", async || finished.try_iter().any(|finished| finished == due)).await;
+    };
+    next(false).await;
+
+    receiver.replace("back-end.pem", std::str::from_utf8(&right).unwrap());
 
     assert_eq!(receiver.logged("configuration reloaded").await["changed"], "handlers.log.ca_file");
+    next(true).await;
+}
+
+/// That of the CA which gives the receiver its certificate.
+#[tokio::test]
+async fn a_renewed_authority_of_acme_is_taken_over() {
+    let port = free_port();
+    let ca = Pebble::start(port, Duration::from_secs(86_400));
+    let directory = ca.directory();
+    let mut receiver = Receiver::prepared(&format!(
+        "endpoints = [{{ path = '/webhooks/tradecloud' }}]\n[server.tls.acme]\ndomains = ['webhooks.example.com']\n\
+         directory = '{directory}'\nca_file = 'back-end.pem'"
+    ))
+    .setting("SERVER__LISTEN", &format!("127.0.0.1:{port}"));
+    std::fs::copy(receiver.path("ca.pem"), receiver.path("back-end.pem")).unwrap();
+    receiver.restart();
+    receiver.logged("no certificate: ").await;
+
+    receiver.replace("back-end.pem", &std::fs::read_to_string(ca.ca_file()).unwrap());
+
+    assert_eq!(receiver.logged("configuration reloaded").await["changed"], "server.tls.acme.ca_file");
+    receiver.logged("a new certificate is in use").await;
 }
 
 #[tokio::test]

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, Issuer, KeyPair, SanType, date_time_ymd,
+};
 
 use super::receiver::write_private;
 
@@ -34,6 +36,14 @@ pub fn issue(folder: &Path) -> Pair {
 /// One that ends with that year's beginning.
 pub fn issue_until(folder: &Path, year: i32) -> Pair {
     issue_by(folder, |certificate| certificate.not_after = date_time_ymd(year, 1, 1))
+}
+
+/// One for that name that ended long ago.
+pub fn issue_expired_for(folder: &Path, name: &str) -> Pair {
+    issue_by(folder, |certificate| {
+        certificate.subject_alt_names = vec![SanType::DnsName(name.try_into().unwrap())];
+        certificate.not_after = date_time_ymd(2020, 1, 1);
+    })
 }
 
 fn issue_by(folder: &Path, change: impl FnOnce(&mut CertificateParams)) -> Pair {

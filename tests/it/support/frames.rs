@@ -103,9 +103,7 @@ pub fn exchange(receiver: &Receiver, bytes: &[u8], stream: u32) -> Came {
 pub fn await_stream(caller: &mut Connection, stream: u32) -> Came {
     let mut told = None;
     loop {
-        let Some(head) = caller.bytes(9) else { return Came::Ended(told) };
-        let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
-        let Some(payload) = caller.bytes(length) else { return Came::Ended(told) };
+        let Some((head, payload)) = next(caller) else { return Came::Ended(told) };
         let number = |at: usize| u32::from_be_bytes(payload[at..at + 4].try_into().unwrap());
         let of = u32::from_be_bytes(head[5..9].try_into().unwrap());
         match head[3] {
@@ -115,6 +113,27 @@ pub fn await_stream(caller: &mut Connection, stream: u32) -> Came {
             _ => {}
         }
     }
+}
+
+/// Reads until the connection is ended, and acknowledges pings; the error that each goodbye before that names.
+pub fn goodbyes(caller: &mut Connection) -> Vec<u32> {
+    let mut told = Vec::new();
+    while let Some((head, payload)) = next(caller) {
+        match head[3] {
+            GOAWAY => told.push(u32::from_be_bytes(payload[4..8].try_into().unwrap())),
+            PING if head[4] & ACK == 0 => caller.try_write(frame(PING, ACK, 0, &payload)),
+            _ => {}
+        }
+    }
+    told
+}
+
+/// The next frame: its head, and what is in it.
+fn next(caller: &mut Connection) -> Option<(Vec<u8>, Vec<u8>)> {
+    let head = caller.bytes(9)?;
+    let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
+    let payload = caller.bytes(length)?;
+    Some((head, payload))
 }
 
 /// The status at the beginning of the first block of headers on a connection.

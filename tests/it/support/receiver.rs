@@ -93,6 +93,11 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
         self.setting("INBOX__STORE", "postgres").setting("INBOX__URL", url)
     }
 
+    /// What [`Receiver::inbox_at`] was told.
+    pub fn inbox_url(&self) -> Option<&str> {
+        self.environment.iter().find(|(name, _)| name.ends_with("INBOX__URL")).map(|(_, url)| url.as_str())
+    }
+
     /// Runs the receiver and every other command under other programs that change what they see.
     pub fn inside(mut self, programs: Vec<String>) -> Self {
         self.run_inside(programs);

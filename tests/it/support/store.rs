@@ -1,6 +1,8 @@
 //! The stores of events, for tests of promises that hold in each.
 
-use super::postgres::Postgres;
+use rusqlite::Connection;
+
+use super::postgres::{Postgres, ROLE};
 use super::receiver::Receiver;
 
 /// Where a receiver has its inbox.
@@ -27,6 +29,21 @@ impl Store {
             Self::Postgres => {
                 let server = Postgres::shared();
                 receiver.inbox_at(&server.url(&server.database()))
+            }
+        }
+    }
+
+    /// Does something to the inbox of a receiver.
+    pub fn sql(self, receiver: &Receiver, statements: &str) {
+        match self {
+            Self::Sqlite => {
+                Connection::open(receiver.path("data/inbox.db")).unwrap().execute_batch(statements).unwrap();
+            }
+            Self::Postgres => {
+                let (_, database) = receiver.inbox_url().unwrap().rsplit_once('/').unwrap();
+                let database = database.split_once('?').map_or(database, |(database, _)| database);
+                let statements = format!("SET ROLE {ROLE}; SET search_path = tradecloud_inbox; {statements}");
+                Postgres::shared().sql(database, &statements);
             }
         }
     }
