@@ -4,18 +4,41 @@
 //! about the message and not about the order. Fields may stand in any order; numbers and texts count as they
 //! are written, digit for digit. Beside the JSON text it takes memory by how deep a body is, not by how much
 //! it holds: nothing is sorted, the digests of an object's fields are added up.
+//!
+//! A body of nothing but tiny fields takes a digest of each. So two JSON texts are read side by side first, which
+//! is enough as long as their fields stand in the same order, as those of one sender do.
 
 use std::borrow::Cow;
 
 use aws_lc_rs::digest::{Context, SHA256, digest};
+use bytes::Bytes;
 
 use super::found::EVENTS;
-use super::json::end_of_text;
+use super::json::{end_of_text, strip};
 use super::to_json;
 use crate::model::Format;
 
 /// Deeper than any body that is taken gets (as tXML, a list in each of 128 elements).
 const DEEPEST: usize = 300;
+
+/// So many bytes are digested at once. Most fields have fewer.
+const AT_ONCE: usize = 128;
+
+/// A body that was taken as an event, and its encoding.
+pub(crate) type Body = (Format, Bytes);
+
+/// Whether two bodies say the same.
+pub(crate) fn say_the_same([one, other]: &[Body; 2]) -> bool {
+    if one == other {
+        return true;
+    }
+    if let ((Format::Json, one), (Format::Json, other)) = (one, other)
+        && let Some(same) = SideBySide::read(strip(one), strip(other))
+    {
+        return same;
+    }
+    Content::of(one.0, &one.1).agrees_with(&Content::of(other.0, &other.1))
+}
 
 /// The digest of what an event says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,15 +80,49 @@ impl Content {
     }
 }
 
+/// A digest in the making. To set up a context costs more than to digest what most fields hold, so that is done
+/// only for those that hold more.
+struct Running {
+    last: [u8; AT_ONCE],
+    length: usize,
+    before: Option<Context>,
+}
+
+impl Running {
+    const fn new() -> Self {
+        Self { last: [0; AT_ONCE], length: 0, before: None }
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        if self.length + bytes.len() > AT_ONCE {
+            let before = self.before.get_or_insert_with(|| Context::new(&SHA256));
+            before.update(&self.last[..self.length]);
+            self.length = 0;
+            if bytes.len() > AT_ONCE {
+                return before.update(bytes);
+            }
+        }
+        self.last[self.length..][..bytes.len()].copy_from_slice(bytes);
+        self.length += bytes.len();
+    }
+
+    fn finish(self) -> [u8; 32] {
+        let last = &self.last[..self.length];
+        let Some(mut context) = self.before else { return sha256(last) };
+        context.update(last);
+        whole(context.finish().as_ref())
+    }
+}
+
 /// Both digests in the making.
 struct Hash {
-    exact: Context,
-    alike: Context,
+    exact: Running,
+    alike: Running,
 }
 
 impl Hash {
-    fn new() -> Self {
-        Self { exact: Context::new(&SHA256), alike: Context::new(&SHA256) }
+    const fn new() -> Self {
+        Self { exact: Running::new(), alike: Running::new() }
     }
 
     /// A value that has no others in it. Its length before it, so that where it ends is not told by what it holds.
@@ -73,16 +130,16 @@ impl Hash {
         let length = u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes();
         self.exact.update(&[kind]);
         self.alike.update(b"s");
-        for context in [&mut self.exact, &mut self.alike] {
-            context.update(&length);
-            context.update(text);
+        for digest in [&mut self.exact, &mut self.alike] {
+            digest.update(&length);
+            digest.update(text);
         }
     }
 
     fn object(&mut self, exact: &Sum, alike: &Sum) {
-        for (context, sum) in [(&mut self.exact, exact), (&mut self.alike, alike)] {
-            context.update(b"{");
-            sum.0.iter().for_each(|part| context.update(&part.to_be_bytes()));
+        for (digest, sum) in [(&mut self.exact, exact), (&mut self.alike, alike)] {
+            digest.update(b"{");
+            sum.0.iter().for_each(|part| digest.update(&part.to_be_bytes()));
         }
     }
 
@@ -92,7 +149,7 @@ impl Hash {
     }
 
     fn finish(self) -> ([u8; 32], [u8; 32]) {
-        (whole(self.exact.finish().as_ref()), whole(self.alike.finish().as_ref()))
+        (self.exact.finish(), self.alike.finish())
     }
 }
 
@@ -228,6 +285,29 @@ impl<'a> Reader<'a> {
         (!literal.is_empty()).then_some(literal)
     }
 
+    /// Passes over a value.
+    fn pass(&mut self) -> Option<()> {
+        match self.peek()? {
+            b'"' => self.text().map(drop),
+            b'{' | b'[' => {
+                let mut open = 0_usize;
+                loop {
+                    match self.text.get(self.at)? {
+                        b'"' => self.at = end_of_text(self.text, self.at),
+                        b'{' | b'[' => open += 1,
+                        b'}' | b']' => open -= 1,
+                        _ => {}
+                    }
+                    self.at += 1;
+                    if open == 0 {
+                        return Some(());
+                    }
+                }
+            }
+            _ => self.literal().map(drop),
+        }
+    }
+
     fn skip(&mut self, byte: u8) -> Option<()> {
         (self.peek()? == byte).then(|| self.at += 1)
     }
@@ -244,6 +324,92 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Two JSON texts that are read together, as long as both say the same in the same order.
+struct SideBySide<'a>(Reader<'a>, Reader<'a>);
+
+/// Why it is no use to read on.
+enum End {
+    /// They say something else.
+    Different,
+    /// Their fields stand in another order, or one of them cannot be read: digests will tell.
+    Unclear,
+}
+
+impl<'a> SideBySide<'a> {
+    /// Whether both say the same, if that can be told.
+    fn read(one: &'a [u8], other: &'a [u8]) -> Option<bool> {
+        let mut both = Self(Reader { text: one, at: 0 }, Reader { text: other, at: 0 });
+        match both.value(Place::Body, 0) {
+            Ok(()) => (both.0.peek().is_none() && both.1.peek().is_none()).then_some(true),
+            Err(End::Different) => Some(false),
+            Err(End::Unclear) => None,
+        }
+    }
+
+    fn value(&mut self, place: Place, depth: usize) -> Result<(), End> {
+        if depth > DEEPEST {
+            return Err(End::Unclear);
+        }
+        match self.both(Reader::peek)? {
+            (b'{', b'{') => self.object(place, depth),
+            (b'[', b'[') => self.list(depth),
+            (b'"', b'"') => Self::same(&self.both(Reader::text)?),
+            (one, other) if [one, other].iter().any(|begin| b"{[\"".contains(begin)) => Err(End::Different),
+            _ => Self::same(&self.both(Reader::literal)?),
+        }
+    }
+
+    fn object(&mut self, place: Place, depth: usize) -> Result<(), End> {
+        self.open();
+        loop {
+            let (name, other) = (Self::field(&mut self.0, place)?, Self::field(&mut self.1, place)?);
+            match (name, other) {
+                (None, None) => return Ok(()),
+                (Some(name), Some(other)) if name == other => self.value(place.of_field(&name), depth + 1)?,
+                (Some(_), Some(_)) => return Err(End::Unclear),
+                _ => return Err(End::Different),
+            }
+        }
+    }
+
+    fn list(&mut self, depth: usize) -> Result<(), End> {
+        self.open();
+        loop {
+            match self.both(|reader| reader.unless_closed(b']'))? {
+                (false, false) => return Ok(()),
+                (true, true) => self.value(Place::Inside, depth + 1)?,
+                _ => return Err(End::Different),
+            }
+        }
+    }
+
+    /// The name of the next field that counts; nothing if the object is closed, and that is behind us then.
+    fn field(reader: &mut Reader<'a>, place: Place) -> Result<Option<Cow<'a, [u8]>>, End> {
+        while reader.unless_closed(b'}').ok_or(End::Unclear)? {
+            let name = reader.text().ok_or(End::Unclear)?;
+            reader.skip(b':').ok_or(End::Unclear)?;
+            if !place.leaves_out(&name) {
+                return Ok(Some(name));
+            }
+            reader.pass().ok_or(End::Unclear)?;
+        }
+        Ok(None)
+    }
+
+    fn open(&mut self) {
+        self.0.at += 1;
+        self.1.at += 1;
+    }
+
+    fn both<T>(&mut self, read: impl Fn(&mut Reader<'a>) -> Option<T>) -> Result<(T, T), End> {
+        read(&mut self.0).zip(read(&mut self.1)).ok_or(End::Unclear)
+    }
+
+    fn same<T: PartialEq>((one, other): &(T, T)) -> Result<(), End> {
+        if one == other { Ok(()) } else { Err(End::Different) }
+    }
+}
+
 fn sha256(bytes: &[u8]) -> [u8; 32] {
     whole(digest(&SHA256, bytes).as_ref())
 }
@@ -255,11 +421,15 @@ fn whole(digest: &[u8]) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
-    use super::Content;
+    use super::{Body, Content, SideBySide, say_the_same};
     use crate::model::Format;
 
     fn json(body: &str) -> Content {
         Content::of(Format::Json, body.as_bytes())
+    }
+
+    fn body(text: &str) -> Body {
+        (Format::Json, text.to_owned().into())
     }
 
     fn xml(body: &str) -> Content {
@@ -316,8 +486,44 @@ mod tests {
         for (index, one) in bodies.iter().enumerate() {
             for (place, other) in bodies.iter().enumerate() {
                 assert_eq!(json(one).agrees_with(&json(other)), index == place, "{one} and {other}");
+                assert_eq!(say_the_same(&[body(one), body(other)]), index == place, "{one} and {other}");
             }
         }
+    }
+
+    #[test]
+    fn what_stands_in_the_same_order_is_compared_without_digests_and_the_rest_by_them() {
+        let read = |one: &str, other: &str| SideBySide::read(one.as_bytes(), other.as_bytes());
+        let one = r#"{"eventName":"E","orderEvent":{"meta":{"a":["}",1]},"lines":[{"a":1.0},[],{"meta":1}]},"meta":1}"#;
+        let alike = r#"{"meta":"\\\"}", "event\u004eame":"E", "orderEvent":{"lines":[{"a":1.0}, [] ,{"meta":1}]}} "#;
+        assert_eq!(read(one, alike), Some(true));
+        for (text, other) in [("1.0", "1.00"), ("[]", "[1]"), ("\"E\"", "null"), (",{\"meta\":1}", ""), ("[] ", "{} ")]
+        {
+            assert_eq!(read(one, &alike.replace(text, other)), Some(false), "{text}");
+        }
+        let turned = r#"{"orderEvent":{"lines":[{"a":1.0},[],{"meta":1}]},"eventName":"E"}"#;
+        assert_eq!(read(one, turned), None);
+        assert!(say_the_same(&[body(one), body(turned)]));
+        assert!(!say_the_same(&[body(one), body(&turned.replace("1.0", "1.00"))]));
+        for cut in (0..alike.trim_end().len()).filter(|at| alike.is_char_boundary(*at)) {
+            assert_ne!(read(one, &alike[..cut]), Some(true), "{cut}");
+        }
+        assert_eq!(read(one, &format!("{alike}}}")), None);
+        let deep = "[".repeat(400) + &"]".repeat(400);
+        assert_eq!(read(&deep, &format!("{deep} ")), None);
+    }
+
+    #[test]
+    fn the_digest_of_what_is_long_is_that_of_the_whole() {
+        let numbers = (0..1000).map(|number| number.to_string()).collect::<Vec<_>>().join(",");
+        let of = |text: &str| json(&format!(r#"{{"orderEvent":{{"a":[{numbers},0],"{text}":"{text}"}}}}"#));
+        let long = "x".repeat(1000);
+        assert!(of(&long).agrees_with(&of(&long)));
+        for changed in [long[1..].to_owned(), format!("y{}", &long[1..]), format!("{}y", &long[1..])] {
+            assert!(!of(&long).agrees_with(&of(&changed)));
+        }
+        // As it has been from the beginning: the ids of events beside others are made of it.
+        assert_eq!(of("b").alike()[..4], [177, 12, 174, 49]);
     }
 
     #[test]

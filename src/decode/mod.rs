@@ -38,7 +38,7 @@ mod found;
 mod position;
 mod txml;
 
-pub(crate) use content::Content;
+pub(crate) use content::{Body, Content, say_the_same};
 
 /// Reads what routing needs to know of a body, and proves all of it well-formed.
 ///

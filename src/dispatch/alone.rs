@@ -24,11 +24,16 @@ pub(crate) struct Alone {
     suspects: Arc<Mutex<()>>,
 }
 
+/// The turn of one under suspicion.
+pub(super) struct Turn {
+    _held: OwnedMutexGuard<()>,
+}
+
 /// An attempt may go on for as long as it has this.
 pub(super) struct Place {
     _among_others: Option<OwnedRwLockReadGuard<()>>,
     _alone: JoinSet<()>,
-    _suspect: Option<OwnedMutexGuard<()>>,
+    _suspect: Option<Turn>,
 }
 
 impl Alone {
@@ -38,9 +43,13 @@ impl Alone {
         Place { _among_others: Some(place), _alone: JoinSet::new(), _suspect: None }
     }
 
-    /// Waits for a place for an attempt that is to be alone.
-    pub(super) async fn alone(&self) -> Place {
-        let suspect = Arc::clone(&self.suspects).lock_owned().await;
+    /// Waits until no other one under suspicion is at work. It may be long.
+    pub(super) async fn turn(&self) -> Turn {
+        Turn { _held: Arc::clone(&self.suspects).lock_owned().await }
+    }
+
+    /// Waits for a place for an attempt that is to be alone, whose turn it is.
+    pub(super) async fn alone(&self, turn: Turn) -> Place {
         let mut alone = JoinSet::new();
         if let Ok(all) = timeout(LONGEST, Arc::clone(&self.attempts).write_owned()).await {
             alone.spawn(async move {
@@ -48,7 +57,7 @@ impl Alone {
                 sleep(LONGEST).await;
             });
         }
-        Place { _among_others: None, _alone: alone, _suspect: Some(suspect) }
+        Place { _among_others: None, _alone: alone, _suspect: Some(turn) }
     }
 }
 
@@ -66,10 +75,11 @@ mod tests {
     async fn one_under_suspicion_waits_for_the_others_and_they_for_it() {
         let places = Alone::default();
         let first = places.beside_others().await;
-        assert!(timeout(A_MOMENT, places.alone()).await.is_err());
+        let turn = places.turn().await;
+        assert!(timeout(A_MOMENT, places.alone(turn)).await.is_err());
         drop(first);
 
-        let alone = places.alone().await;
+        let alone = places.alone(places.turn().await).await;
         assert!(timeout(A_MOMENT, places.beside_others()).await.is_err());
         drop(alone);
 
@@ -82,11 +92,11 @@ mod tests {
         let _hangs = places.beside_others().await;
         let begun = Instant::now();
 
-        let _also_hangs = places.alone().await;
+        let _also_hangs = places.alone(places.turn().await).await;
         assert!(begun.elapsed() <= LONGEST + A_MOMENT);
         drop(places.beside_others().await);
 
         assert!(begun.elapsed() <= 2 * LONGEST + A_MOMENT);
-        assert!(timeout(10 * LONGEST, places.alone()).await.is_err(), "two under suspicion are never at work together");
+        assert!(timeout(10 * LONGEST, places.turn()).await.is_err(), "two under suspicion are never at work together");
     }
 }

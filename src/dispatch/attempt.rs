@@ -8,25 +8,25 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::alone::Turn;
 use super::health::Change;
 use super::worker::{Job, PAUSE, Source};
-use crate::budget::Share;
 use crate::decode;
 use crate::event::Event;
 use crate::handlers::{Outcome, Unavailability};
 use crate::inbox::{Claim, Finish, InboxError};
 use crate::telemetry::whole_seconds;
 
-/// Pause before looking for room for a body again.
-const ROOM_PAUSE: Duration = Duration::from_millis(50);
-/// After so long it waits in line, and nobody is let past.
-const ROOM_PATIENCE: Duration = Duration::from_secs(5);
-
 /// What a handler may take beyond its time-out to clean up behind itself.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// After so many attempts in a row that the process did not survive, no further one is made.
 const MOST_ENDS: u32 = 3;
+
+/// Whether it is to be tried alone: perhaps it was this event that ended the process.
+pub(super) const fn is_suspect(claim: &Claim) -> bool {
+    claim.ends > 0 && claim.ends < MOST_ENDS
+}
 
 /// Attempts at one job.
 #[derive(Clone)]
@@ -36,27 +36,28 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
-    /// Tries what is due, unless the handler turns out to be down while it waits for its place.
-    pub(super) async fn attempt(&self, claim: Claim) {
-        self.attempt_or_try(claim, false).await;
+    /// Tries what is due, unless the handler turns out to be down while it waits for its place. One under suspicion
+    /// needs its `turn`.
+    pub(super) async fn attempt(&self, claim: Claim, turn: Option<Turn>) {
+        self.attempt_or_try(claim, turn, false).await;
     }
 
     /// Tries whether a handler is back that is down.
-    pub(super) async fn try_again(&self, claim: Claim) {
-        self.attempt_or_try(claim, true).await;
+    pub(super) async fn try_again(&self, claim: Claim, turn: Option<Turn>) {
+        self.attempt_or_try(claim, turn, true).await;
     }
 
-    async fn attempt_or_try(&self, claim: Claim, is_try: bool) {
+    async fn attempt_or_try(&self, claim: Claim, turn: Option<Turn>, is_try: bool) {
         if claim.ends >= MOST_ENDS {
             return self.bury(&claim).await;
         }
-        let _share = self.room(&claim).await;
-        let _place = if claim.ends == 0 {
-            self.source.alone.beside_others().await
-        } else {
+        let _share = self.job.budget.room(decode::memory(claim.format, claim.size)).await;
+        let _place = if let Some(turn) = turn {
             let (id, handler, ends) = (&claim.id, &claim.handler, claim.ends);
             tracing::warn!(?id, handler, ends, "the process ended during the last attempt at this event: it is alone");
-            self.source.alone.alone().await
+            self.source.alone.alone(turn).await
+        } else {
+            self.source.alone.beside_others().await
         };
         if !is_try && self.job.health.is_down() {
             return self.source.inbox.release(&claim).await;
@@ -74,23 +75,6 @@ impl Attempts {
                 }
                 sleep(PAUSE).await;
                 self.source.inbox.release(&claim).await;
-            }
-        }
-    }
-
-    /// Waits for the memory that the attempt takes.
-    async fn room(&self, claim: &Claim) -> Share {
-        let (begun, bytes) = (Instant::now(), decode::memory(claim.format, claim.size));
-        loop {
-            if let Some(share) = self.job.budget.take(bytes) {
-                return share;
-            }
-            sleep(ROOM_PAUSE).await;
-            // Small ones would for ever come before a large one.
-            if begun.elapsed() > ROOM_PATIENCE
-                && let Some(share) = self.job.budget.wait(bytes).await
-            {
-                return share;
             }
         }
     }

@@ -3,8 +3,8 @@
 //! Each handler has a `worker` of its own, so that one that is down holds back nobody else. A worker
 //! claims what is due, at most one event per order or shipment, hands it to the handler, and notes how
 //! it ended. The inbox is where the work is; nothing here has to survive a restart. `attempt` is one delivery
-//! from the claim to its end, `health` what follows if several fail in a row, `alone` what if the process
-//! does not survive one.
+//! from the claim to its end, `health` what follows if several fail in a row, `alone` and `suspects` what if the
+//! process does not survive one.
 
 mod alone;
 mod attempt;
@@ -12,6 +12,7 @@ mod health;
 mod route;
 mod schedule;
 mod staff;
+mod suspects;
 mod watch;
 pub(crate) mod worker;
 

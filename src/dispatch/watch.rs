@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::{Healths, Routes};
-use crate::handlers::{Outcome, Rejection, Unavailability};
+use crate::handlers::{Fault, Outcome, Rejection, Unavailability};
 use crate::inbox::{EventKey, Inbox, InboxError, Standing, State};
 
 /// How often to ask the inbox without having heard of an attempt: another receiver may have made it.
@@ -67,7 +67,8 @@ impl Watch {
 
     /// Waits until every handler that wants the event is done or has rejected it, or until an attempt
     /// shows that one cannot take it now. A handler that the configuration no longer has does not count, if
-    /// its deliveries are kept: they wait for somebody to bring it back. Has no time-out of its own.
+    /// its deliveries are kept: they wait for somebody to bring it back. But if none is left that the event was
+    /// for, nobody has handled it. Has no time-out of its own.
     ///
     /// # Errors
     /// If the inbox fails, or does not know the event.
@@ -77,7 +78,12 @@ impl Watch {
             let mut standings = inbox.standing(self.key).await?;
             if inbox.keeps() {
                 let routes = Arc::clone(&self.routes.load());
-                standings.retain(|standing| routes.iter().any(|route| route.name == standing.handler));
+                let is_there = |standing: &Standing| routes.iter().any(|route| route.name == standing.handler);
+                if standings.iter().any(is_there) {
+                    standings.retain(is_there);
+                } else if let Some(why) = left_alone(&standings) {
+                    return Ok(Settled::Unavailable(why));
+                }
             }
             if let Some(settled) = settled(&standings) {
                 return Ok(settled);
@@ -113,6 +119,13 @@ impl Drop for Watch {
             }
         }
     }
+}
+
+/// Why the event is not settled, if it waits for handlers that are not there any more.
+fn left_alone(standings: &[Standing]) -> Option<Unavailability> {
+    let waits_for = standings.iter().find(|standing| standing.state == State::Pending)?;
+    let reason = format!("the event waits for handler {}, which is not there any more", waits_for.handler);
+    Some(Unavailability::new(Fault::Ours, reason))
 }
 
 fn settled(standings: &[Standing]) -> Option<Settled> {

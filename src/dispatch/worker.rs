@@ -8,14 +8,15 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::alone::Alone;
-use super::attempt::Attempts;
+use super::alone::{self, Alone};
+use super::attempt::{Attempts, is_suspect};
 use super::health::{Health, Turn};
+use super::suspects::Suspects;
 use super::{Dispatch, Route, Schedule};
 use crate::budget::Budget;
 use crate::handlers::SharedHandler;
-use crate::inbox::SharedInbox;
 use crate::inbox::trusted::TrustedClock;
+use crate::inbox::{Claim, SharedInbox};
 
 /// How often to look without having been told: for deliveries that the `events` command made due.
 const POLL: Duration = Duration::from_secs(1);
@@ -68,6 +69,7 @@ impl Worker {
     pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut work = self.source.dispatch.work();
         let mut running = JoinSet::new();
+        let mut suspects = Suspects::new(self.source.alone.clone());
         while !*stop.borrow() {
             // Listen before looking: what comes in between is not missed.
             work.borrow_and_update();
@@ -79,29 +81,40 @@ impl Worker {
             if let Some(job) = job {
                 let attempts = Attempts { job, source: self.source.clone() };
                 if attempts.job.health.is_down() {
-                    pause = attempts.try_one(&mut running).await;
+                    pause = attempts.try_one(&mut running, &mut suspects).await;
                     free = true;
                 } else {
-                    pause = attempts.start_due(&mut running).await;
+                    pause = attempts.start_due(&mut running, &mut suspects).await;
                     free = running.len() < attempts.job.lanes;
                 }
+            } else {
+                suspects.release(&*self.source.inbox).await;
             }
             tokio::select! {
                 Some(_) = running.join_next(), if !running.is_empty() => {}
+                () = suspects.come(), if suspects.is_asking() => {}
                 _ = work.changed(), if free => {}
                 () = sleep(pause), if free => {}
                 Ok(()) = self.job.changed() => {}
                 _ = stop.changed() => {}
             }
         }
+        suspects.release(&*self.source.inbox).await;
         while running.join_next().await.is_some() {}
     }
 }
 
 impl Attempts {
     /// Starts what is due; returns how long there is nothing more to do.
-    async fn start_due(&self, running: &mut JoinSet<()>) -> Duration {
-        let free = self.job.lanes.saturating_sub(running.len());
+    async fn start_due(&self, running: &mut JoinSet<()>, suspects: &mut Suspects) -> Duration {
+        let mut free = self.job.lanes.saturating_sub(running.len());
+        if free > 0
+            && let Some((claim, turn)) = suspects.next()
+        {
+            let attempts = self.clone();
+            running.spawn(async move { attempts.attempt(claim, Some(turn)).await });
+            free -= 1;
+        }
         if free == 0 {
             return POLL;
         }
@@ -114,9 +127,15 @@ impl Attempts {
                 return PAUSE;
             }
         };
-        for claim in due.claims {
+        let (suspected, others): (Vec<_>, Vec<_>) = due.claims.into_iter().partition(is_suspect);
+        for claim in others {
             let attempts = self.clone();
-            running.spawn(async move { attempts.attempt(claim).await });
+            running.spawn(async move { attempts.attempt(claim, None).await });
+        }
+        if !suspected.is_empty() {
+            suspects.add(suspected);
+            // Their lanes are free for what stands behind them.
+            return Duration::ZERO;
         }
         due.next.map_or(POLL, |next| {
             let wait = next.duration_since(Timestamp::now());
@@ -125,25 +144,39 @@ impl Attempts {
     }
 
     /// Tries one delivery, if it is time for it and none is tried; returns how long there is nothing more to do.
-    async fn try_one(&self, running: &mut JoinSet<()>) -> Duration {
+    async fn try_one(&self, running: &mut JoinSet<()>, suspects: &mut Suspects) -> Duration {
         let (health, name) = (&self.job.health, &self.job.route.name);
         self.remind().await;
         self.give_up_overdue().await;
         if !running.is_empty() {
             return POLL;
         }
-        let (except, until, wait) = match health.turn() {
+        let turn = health.turn();
+        let next = if let Some(Turn::Any(_)) = turn { suspects.next() } else { None };
+        if let Some((claim, turn)) = next {
+            self.start_try(running, claim, Some(turn));
+            return POLL;
+        }
+        let (except, until, wait) = match turn {
             None => return Duration::ZERO,
-            Some(Turn::Wait(wait)) => return wait.min(POLL),
-            Some(Turn::Unheard(heard, wait)) => (heard, Timestamp::now(), wait.min(POLL)),
+            Some(Turn::Wait(wait)) => {
+                suspects.stand_back();
+                return wait.min(POLL);
+            }
+            Some(Turn::Unheard(heard, wait)) => {
+                suspects.stand_back();
+                (heard, Timestamp::now(), wait.min(POLL))
+            }
             // Whether its own time has come or not: that was for a handler that is there.
             Some(Turn::Any(tried)) => (tried, Timestamp::MAX, POLL),
         };
         match self.source.inbox.claim_one(name, &except, until).await {
+            Ok(Some(claim)) if is_suspect(&claim) => {
+                suspects.add([claim]);
+                Duration::ZERO
+            }
             Ok(Some(claim)) => {
-                health.try_lane(claim.lane);
-                let attempts = self.clone();
-                running.spawn(async move { attempts.try_again(claim).await });
+                self.start_try(running, claim, None);
                 POLL
             }
             Ok(None) if until == Timestamp::MAX && !except.is_empty() => {
@@ -158,6 +191,12 @@ impl Attempts {
                 PAUSE
             }
         }
+    }
+
+    fn start_try(&self, running: &mut JoinSet<()>, claim: Claim, turn: Option<alone::Turn>) {
+        self.job.health.try_lane(claim.lane);
+        let attempts = self.clone();
+        running.spawn(async move { attempts.try_again(claim, turn).await });
     }
 
     /// Says now and then that the handler is still down: in place of a line for every attempt.

@@ -112,6 +112,9 @@ pub enum InboxError {
     /// The store is not where it was, or another one is in its place.
     #[error("the inbox is not there: {0}")]
     Gone(String),
+    /// Whether a large message has come before is not found out now: others are looked at.
+    #[error("too many large messages are compared with what is there")]
+    Busy,
     /// The inbox is closed.
     #[error("the inbox is closed")]
     Closed,

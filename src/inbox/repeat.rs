@@ -2,32 +2,53 @@
 //!
 //! Nobody asks as long as an id is new, which the store finds out as it stores. Only when it is not, what is
 //! there is compared with what has come, off the store's own threads: by bytes, then by what both say (see
-//! [`Content`]). If they say the same, it is one event. If not, the newcomer is an event of its own, with an id
+//! [`decode::say_the_same`]). If they say the same, it is one event. If not, the newcomer is an event of its own, with an id
 //! that is made from what tells it from the other one, so that its own repetition is recognised in the same way.
 //! What is uncertain is stored: twice is better than not at all.
+//!
+//! A huge body may take longer than its sender waits for an answer. What was begun is finished all the same, and
+//! remembered: when the message comes again, which it does, the answer is there.
 //!
 //! Without a `messageId` the body is all there is to go by. An order that becomes again what it was before is
 //! sent in the same words, so there a repeated body is the same event only if it names the state it brings, or
 //! if nothing else of its order or shipment has been stored since.
 
+use std::collections::VecDeque;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use super::{EventKey, InboxError, Incoming, Receipt};
-use crate::decode::{self, Content};
+use crate::decode::{self, Body, Content};
 use crate::dispatch::Route;
 use crate::model::Format;
 
-/// Bodies from this size on, both together, are compared on a thread of their own, one pair at a time: they are
-/// in no budget.
+/// Bodies from this size on, both together, are compared on a thread of their own, a few at a time: they are in no
+/// budget.
 const LARGE: usize = 64 << 10;
+/// From this size on, one pair at a time.
+const HUGE: usize = 2 << 20;
 
-/// Whose turn it is to compare large ones.
-static LARGE_ONES: Semaphore = Semaphore::const_new(1);
+/// Whose turn it is to compare large ones, and huge ones.
+static LARGE_ONES: Semaphore = Semaphore::const_new(4);
+static HUGE_ONES: Semaphore = Semaphore::const_new(1);
+
+/// So long one waits for its turn. After that its sender is told to come again.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What was found out lately about large bodies.
+static SAME: Lately<bool> = Lately::new();
+static CONTENTS: Lately<Content> = Lately::new();
+static STATES: Lately<bool> = Lately::new();
+
+/// So much of it is kept.
+const KEPT: usize = 1000;
 
 /// Ids that are tried. More than two are taken only if digests meet, or if retention is at work.
 const TRIES: usize = 8;
@@ -150,19 +171,15 @@ impl Newcomer {
 
     /// Whether what is there says the same.
     async fn says_the_same(&mut self, inbox: &impl Shelf, taken: &Taken) -> Result<bool, InboxError> {
-        let theirs = match taken.says {
-            Says::Refused => return Ok(false),
-            Says::Remembered(content) => content,
+        match taken.says {
+            Says::Refused => Ok(false),
+            Says::Remembered(theirs) => Ok(self.content().await?.agrees_with(&theirs)),
             Says::Kept { number, format, size } => {
                 let _turn = turn(size.saturating_add(self.incoming.body.len())).await?;
-                let body = inbox.body(number).await?;
-                if body == self.incoming.body {
-                    return Ok(true);
-                }
-                content(format, body).await?
+                let theirs = (format, inbox.body(number).await?);
+                find(&SAME, [theirs, body_of(&self.incoming)], decode::say_the_same).await
             }
-        };
-        Ok(self.content().await?.agrees_with(&theirs))
+        }
     }
 
     async fn content(&mut self) -> Result<Content, InboxError> {
@@ -187,36 +204,79 @@ impl Newcomer {
     }
 
     async fn names_its_state(&self) -> Result<bool, InboxError> {
-        let (format, body) = (self.incoming.envelope.format, self.incoming.body.clone());
-        let _turn = turn(body.len()).await?;
-        apart(body.len(), move || decode::names_its_state(format, &body)).await
+        let _turn = turn(self.incoming.body.len()).await?;
+        find(&STATES, [body_of(&self.incoming)], |[(format, body)]| decode::names_its_state(*format, body)).await
     }
 }
 
 /// What an event says.
 pub(super) async fn content_of(incoming: &Incoming) -> Result<Content, InboxError> {
     let _turn = turn(incoming.body.len()).await?;
-    content(incoming.envelope.format, incoming.body.clone()).await
+    find(&CONTENTS, [body_of(incoming)], |[(format, body)]| Content::of(*format, body)).await
 }
 
-async fn content(format: Format, body: Bytes) -> Result<Content, InboxError> {
-    apart(body.len(), move || Content::of(format, &body)).await
+fn body_of(incoming: &Incoming) -> Body {
+    (incoming.envelope.format, incoming.body.clone())
 }
 
-/// Waits until `size` bytes may be compared.
-async fn turn(size: usize) -> Result<Option<tokio::sync::SemaphorePermit<'static>>, InboxError> {
+/// Waits until `size` bytes may be looked into.
+async fn turn(size: usize) -> Result<Option<SemaphorePermit<'static>>, InboxError> {
     if size < LARGE {
         return Ok(None);
     }
-    LARGE_ONES.acquire().await.map(Some).map_err(|_| InboxError::Closed)
+    let turns = if size < HUGE { &LARGE_ONES } else { &HUGE_ONES };
+    match timeout(PATIENCE, turns.acquire()).await {
+        Ok(turn) => turn.map(Some).map_err(|_| InboxError::Closed),
+        Err(_) => Err(InboxError::Busy),
+    }
 }
 
-/// Does work on `size` bytes where nobody waits for it.
-async fn apart<T: Send + 'static>(size: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, InboxError> {
-    if size < LARGE {
-        return Ok(work());
+/// Finds something out about bodies: if they are large, where nobody waits for it.
+async fn find<T: Copy + Send + 'static, const N: usize>(
+    lately: &'static Lately<T>,
+    bodies: [Body; N],
+    ask: fn(&[Body; N]) -> T,
+) -> Result<T, InboxError> {
+    if bodies.iter().map(|(_, body)| body.len()).sum::<usize>() < LARGE {
+        return Ok(ask(&bodies));
     }
-    spawn_blocking(work).await.map_err(|panic| InboxError::Failed(panic.to_string()))
+    let found = spawn_blocking(move || lately.find(&bodies, ask)).await;
+    found.map_err(|panic| InboxError::Failed(panic.to_string()))
+}
+
+/// The answers to a question about bodies that were given lately, by a digest of the bodies.
+struct Lately<T>(Mutex<VecDeque<([u8; 32], T)>>);
+
+impl<T: Copy> Lately<T> {
+    const fn new() -> Self {
+        Self(Mutex::new(VecDeque::new()))
+    }
+
+    fn find<const N: usize>(&self, bodies: &[Body; N], ask: impl FnOnce(&[Body; N]) -> T) -> T {
+        let asked = digest(bodies);
+        let known = self.answers().iter().find(|(about, _)| *about == asked).map(|(_, answer)| *answer);
+        known.unwrap_or_else(|| {
+            let answer = ask(bodies);
+            let mut answers = self.answers();
+            answers.push_front((asked, answer));
+            answers.truncate(KEPT);
+            answer
+        })
+    }
+
+    fn answers(&self) -> std::sync::MutexGuard<'_, VecDeque<([u8; 32], T)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn digest(bodies: &[Body]) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    for (format, body) in bodies {
+        context.update(format.as_str().as_bytes());
+        context.update(&u64::try_from(body.len()).unwrap_or(u64::MAX).to_be_bytes());
+        context.update(body);
+    }
+    context.finish().as_ref().try_into().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -301,6 +361,40 @@ mod tests {
 
             assert!(store_in(&shelf).await.is_err());
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_huge_message_that_waits_too_long_for_its_turn_is_told_to_come_again_and_others_are_not() {
+        let _another = HUGE_ONES.acquire().await.unwrap();
+        let shelf = |size| {
+            let kept = Says::Kept { number: 1, format: Format::Json, size };
+            Said { put: vec![false].into(), known: vec![Some(taken(kept))].into(), ..Said::default() }
+        };
+        let (huge, large) = (shelf(HUGE), shelf(LARGE));
+        let (huge, large) = (store_in(&huge), store_in(&large));
+
+        let minute = Duration::from_secs(60);
+        assert!(matches!(timeout(minute, huge).await, Ok(Err(InboxError::Busy))));
+        // It had its turn, and the body was not there.
+        assert!(matches!(timeout(minute, large).await, Ok(Err(InboxError::Failed(_)))));
+    }
+
+    #[test]
+    fn what_was_found_out_about_a_body_is_not_found_out_again() {
+        let lately = Lately::new();
+        let body = |text: &str| [(Format::Json, Bytes::copy_from_slice(text.as_bytes()))];
+        let never = |_: &[Body; 1]| panic!("it is known");
+        assert_eq!(lately.find(&body("one"), |_| 1), 1);
+        assert_eq!(lately.find(&body("other"), |_| 2), 2);
+        assert_eq!((lately.find(&body("one"), never), lately.find(&body("other"), never)), (1, 2));
+
+        let in_xml = [(Format::Txml, Bytes::from_static(b"one"))];
+        assert_eq!(lately.find(&in_xml, |_| 3), 3);
+
+        for number in 0..KEPT {
+            lately.find(&body(&number.to_string()), |_| 4);
+        }
+        assert_eq!(lately.find(&body("one"), |_| 5), 5, "it takes no more and more memory");
     }
 
     #[tokio::test]

@@ -28,7 +28,7 @@ use crate::budget::Budget;
 use crate::config::settings::{Acknowledge, Endpoint, Server};
 use crate::decode;
 use crate::dispatch::{Dispatch, Settled, Watch};
-use crate::inbox::{Incoming, Receipt, RefusedBody, SharedInbox};
+use crate::inbox::{InboxError, Incoming, Receipt, RefusedBody, SharedInbox};
 use crate::respond::{Answer, ComeAgain, Refusal, Why};
 
 /// Bodies from this size on are decoded on a thread of their own, so that nobody else waits.
@@ -289,6 +289,10 @@ async fn take(
     };
     let receipt = match stored {
         Ok(receipt) => receipt,
+        Err(InboxError::Busy) => {
+            reception.load.shed();
+            return Answer::ComeAgain(ComeAgain::Overload);
+        }
         Err(error) => {
             if !error.is_told() {
                 tracing::error!(%error, ?id, "an event could not be stored; the sender will repeat it");

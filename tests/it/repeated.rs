@@ -1,5 +1,7 @@
 //! What comes again is one event, and what only looks like it is another one. In every store.
 
+use std::time::Duration;
+
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -22,9 +24,14 @@ enum In {
 impl In {
     /// A receiver that answers once the ERP has an event.
     fn receiver_for(self, erp: &Erp) -> Receiver {
+        self.receiver_within("30s", erp)
+    }
+
+    /// The same, within that time.
+    fn receiver_within(self, answer_within: &str, erp: &Erp) -> Receiver {
         let store = if self == Self::Nothing { "inbox.store = \"none\"" } else { "" };
         let configuration = format!(
-            r#"server.answer_within = "30s"
+            r#"server.answer_within = "{answer_within}"
 {store}
 endpoints = [{{ path = "/webhooks/tradecloud", acknowledge = "handled" }}]
 handlers.erp = {{ type = "http", url = "{}" }}"#,
@@ -182,6 +189,39 @@ async fn large_messages_are_told_apart_like_small_ones(#[values(Sqlite, Postgres
     assert_eq!(erp.received().len(), 2);
 }
 
+/// An order of very many tiny fields, which take long to compare where something stands in another order.
+fn huge(before: &str, behind: &str) -> Message {
+    let fields = vec![r#""":1"#; 600_000].join(",");
+    Message::json(format!(
+        r#"{{"orderEvent":{{{before}"fields":{{{fields}}}{behind}}},"meta":{{"messageId":"huge"}}}}"#
+    ))
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_huge_message_that_takes_longer_to_compare_than_an_answer_may_is_known_when_it_comes_again(
+    #[values(Sqlite, Nothing)] place: In,
+) {
+    let erp = Erp::start();
+    let receiver = place.receiver_within("3s", &erp);
+    let sender = receiver.sender();
+    let handled = async |message: &Message| {
+        let answer = sender.send(message.clone()).await;
+        if answer.status == Some(200) {
+            return true;
+        }
+        assert!(answer.will_retry(), "{answer:?}");
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        false
+    };
+    let (message, turned) = (huge(r#""orderId":"1","#, ""), huge("", r#","orderId":"1""#));
+
+    eventually("it is handled", async || handled(&message).await).await;
+    eventually("it is known in another order of its fields", async || handled(&turned).await).await;
+
+    assert_eq!(erp.received().len(), 1);
+}
+
 /// An order without a `messageId`, as the oldest settings of the portal send it.
 fn bare(state: &str) -> Value {
     json!({"id": "1", "buyerOrder": {"purchaseOrderNumber": "PO1"}, "status": {"processStatus": state}, "lines": []})
@@ -303,7 +343,7 @@ async fn who_repeats_an_event_beside_another_waits_with_it(#[values(Sqlite, Post
     let event = order_event("1");
     let other = other_messages(&event).remove(0);
     send(&receiver, event).await;
-    erp.answer([Answer::status(422).after(std::time::Duration::from_secs(2))]);
+    erp.answer([Answer::status(422).after(Duration::from_secs(2))]);
 
     let (sender, message) = (receiver.sender(), other.clone());
     let first = tokio::spawn(async move { sender.send(message).await });

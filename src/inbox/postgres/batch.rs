@@ -278,9 +278,9 @@ async fn store_rows(
             ],
         )
         .await?;
-    let mut latest = latest;
+    // Not the latest there ever was: that may be of a clock that was wrong.
+    let latest = stored.iter().map(|row| row.get(1)).max().or(latest);
     for row in stored {
-        latest = latest.max(Some(row.get(1)));
         if let Some(new) = usize::try_from(row.get::<_, i32>(0)).ok().and_then(|place| new.get_mut(place)) {
             *new = true;
         }

@@ -226,6 +226,30 @@ async fn a_handler_that_is_removed_does_not_hold_up_the_answer_and_its_delivery_
     assert_eq!(waiting[0]["deliveries"][1]["handler"], "removed");
 }
 
+#[rstest]
+#[tokio::test]
+async fn an_event_whose_only_handler_is_renamed_while_it_waits_is_not_taken_for_handled(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let erp = Erp::start();
+    erp.answer([Answer::hang()]);
+    let receiver = receiver_for(store, &erp, "server.answer_within = \"60s\"", "");
+    let event = order_event("1");
+    let (sender, message) = (receiver.sender(), event.clone());
+    let waiting = tokio::spawn(async move { sender.send(message).await });
+    erp.wait_for(1).await;
+
+    receiver.configure(|text| text.replace("[handlers.erp]", "[handlers.sap]"));
+    assert!(receiver.hang_up().await.contains("configuration reloaded"));
+    let waited = waiting.await.unwrap();
+    let again = receiver.sender().send(event).await;
+
+    for answer in [waited, again] {
+        assert_eq!(answer.status, Some(503), "{answer:?}");
+        assert!(answer.detail().contains("handler erp"), "{answer:?}");
+    }
+}
+
 #[tokio::test]
 async fn an_event_that_the_inbox_does_not_know_any_more_is_not_taken_for_handled() {
     let erp = Erp::start();

@@ -67,16 +67,20 @@ async fn an_erp_that_is_down_is_asked_for_one_order_after_the_other_and_gets_all
 #[tokio::test]
 async fn what_waits_for_a_handler_is_due_as_soon_as_it_is_back(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
-    erp.answer_by(|_| Answer::status(503));
+    let much_later = Answer::status(503).header("retry-after", "600");
+    // The handler's own pause is that of the last one, a second; then it is back.
+    erp.answer([much_later.clone(), much_later, Answer::status(503)]);
     let receiver = patient(store, &erp);
-    send_all(&receiver, &orders(5)).await;
-    receiver.logged(DOWN).await;
+    for (number, order) in orders(3).iter().enumerate() {
+        send_all(&receiver, std::slice::from_ref(order)).await;
+        erp.wait_for(number + 1).await;
+    }
 
-    erp.answer_by(|_| Answer::status(200));
-
-    // The second pause of the handler, and of each delivery, would be 15 minutes.
-    receiver.inbox_until(|events| events.iter().all(|event| event["state"] == "done")).await;
     receiver.logged(BACK).await;
+
+    // By themselves, two of them would be due in ten minutes.
+    receiver.inbox_until(|events| events.iter().all(|event| event["state"] == "done")).await;
+    assert_eq!(lines(&receiver, DOWN, "ERROR"), 1);
 }
 
 #[rstest]
@@ -85,7 +89,9 @@ async fn a_single_order_that_is_all_there_is_takes_the_handler_down_and_another_
     #[values(Sqlite, Postgres)] store: Store,
 ) {
     let erp = Erp::start();
-    erp.answer_by(|request| Answer::status(if subject(request) == "bad" { 503 } else { 200 }));
+    // When the handler is down, it is to be left alone for longer than a test waits.
+    let away = [Answer::status(503), Answer::status(503), Answer::status(503).header("retry-after", "3000")];
+    erp.answer(away);
     let receiver = store.with(&format!(
         "delivery = {{ first_retry = '100ms', retry_factor = 10.0, max_retry = '1h' }}
          handlers.erp = {{ type = 'http', url = '{}' }}",

@@ -1,10 +1,12 @@
 //! SIGTERM: what has begun is finished, nothing new is begun, and nothing is lost.
 
+use std::fs::File;
 use std::time::{Duration, Instant};
 
 use super::{delivery, ids, receiver_for, receiver_with, send_all};
 use crate::support::erp::{Answer, Erp};
 use crate::support::load::Load;
+use crate::support::receiver::Receiver;
 use crate::support::sender::{message_id, order_event};
 use crate::support::store::Store::{self, Postgres, Sqlite};
 use rstest::rstest;
@@ -83,4 +85,20 @@ async fn under_load_every_answer_until_the_end_is_kept(#[values(Sqlite, Postgres
     receiver.inbox_until(|events| events.iter().all(|event| event["state"] == "done")).await;
     let arrived = ids(&erp.received());
     assert!(tally.acknowledged.keys().all(|id| arrived.contains(id)));
+}
+
+#[tokio::test]
+async fn what_hangs_and_nobody_waits_for_does_not_keep_the_process() {
+    let mut receiver = Receiver::start();
+    let file = receiver.path("config/receiver.toml");
+    let made = receiver.shell("mkfifo config/new && mv config/new config/receiver.toml");
+    assert!(made.status.success(), "{made:?}");
+    receiver.signal("-HUP");
+    // It is open once the receiver reads it, and has no end as long as it is.
+    let open = tokio::task::spawn_blocking(|| File::options().write(true).open(file).unwrap()).await.unwrap();
+
+    let status = tokio::time::timeout(Duration::from_secs(60), receiver.end()).await;
+
+    drop(open);
+    assert!(status.expect("it goes on").success());
 }

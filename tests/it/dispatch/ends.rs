@@ -1,14 +1,12 @@
 //! An event that the process does not survive: it is tried alone, it is not tried for ever, and nobody waits for it.
 
-use std::time::Duration;
-
 use rstest::rstest;
-use serde_json::json;
 
 use super::{delivery, send_all};
+use crate::support::eventually;
 use crate::support::receiver::Receiver;
 use crate::support::sender::order_event;
-use crate::support::store::Store::{self, Sqlite};
+use crate::support::store::Store::{self, Postgres, Sqlite};
 
 /// Waits for a sign, and kills the receiver, which is its parent, if the event is of the order "killer". It ends
 /// with the test's folder.
@@ -22,6 +20,14 @@ const SCRIPT: &str = "\
         sleep 1
     fi";
 
+/// Notes that it has begun and hangs, if the event is of an order "suspect-…", until it is told to go on.
+const HANGS: &str = "\
+    order=$(sed 's/.*\"subject\":\"\\([^\"]*\\).*/\\1/')
+    case $order in suspect-*)
+        : >begun-$order
+        while [ -e config/receiver.toml ] && [ ! -e go-on ]; do sleep 0.05; done
+    esac";
+
 /// Lets the script kill the receiver, and starts it again.
 fn die(receiver: &mut Receiver) {
     std::fs::write(receiver.path("kill-it"), "").unwrap();
@@ -31,10 +37,15 @@ fn die(receiver: &mut Receiver) {
     receiver.restart();
 }
 
+/// How many were tried alone since the start.
+fn alone(receiver: &Receiver) -> usize {
+    receiver.log().iter().filter(|line| line["message"].to_string().contains("it is alone")).count()
+}
+
 #[rstest]
 #[tokio::test]
 async fn an_event_that_ends_the_process_three_times_is_a_dead_letter_and_the_others_get_through(
-    #[values(Sqlite)] store: Store,
+    #[values(Sqlite, Postgres)] store: Store,
 ) {
     let mut receiver = store.with(&format!(
         "handlers.script = {{ type = 'exec', timeout = '300s', command = ['sh', '-c', '''{SCRIPT}'''] }}"
@@ -53,8 +64,8 @@ async fn an_event_that_ends_the_process_three_times_is_a_dead_letter_and_the_oth
     }
 
     receiver.logged("it ends the process: a dead letter").await;
+    receiver.inbox_until(|_| delivery(&receiver, &killer)["state"] == "dead").await;
     let dead = delivery(&receiver, &killer);
-    assert_eq!(dead["state"], json!("dead"));
     let reason = dead["failures"].as_array().unwrap().last().unwrap()["reason"].as_str().unwrap();
     assert!(reason.contains("the process ended during each of the last 3 attempts"), "{reason}");
     // The next event of the same order is tried now; it kills as well.
@@ -64,13 +75,13 @@ async fn an_event_that_ends_the_process_three_times_is_a_dead_letter_and_the_oth
 #[rstest]
 #[tokio::test]
 async fn an_event_whose_handler_was_only_slow_when_the_receiver_was_drained_is_not_blamed(
-    #[values(Sqlite)] store: Store,
+    #[values(Sqlite, Postgres)] store: Store,
 ) {
     let mut receiver = store.with(&format!(
         "server.shutdown_grace = '200ms'
-         handlers.script = {{ type = 'exec', timeout = '300s', command = ['sh', '-c', '''{SCRIPT}'''] }}"
+         handlers.script = {{ type = 'exec', timeout = '300s', command = ['sh', '-c', '''{HANGS}'''] }}"
     ));
-    let slow = order_event("killer");
+    let slow = order_event("suspect-slow");
     send_all(&receiver, std::slice::from_ref(&slow)).await;
 
     for _ in 0..4 {
@@ -82,6 +93,41 @@ async fn an_event_whose_handler_was_only_slow_when_the_receiver_was_drained_is_n
         receiver.restart();
     }
 
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    assert_eq!(delivery(&receiver, &slow)["state"], "pending");
+    std::fs::write(receiver.path("go-on"), "").unwrap();
+    receiver.inbox_until(|_| delivery(&receiver, &slow)["state"] == "done").await;
+    assert_eq!(alone(&receiver), 0);
+}
+
+#[rstest]
+#[tokio::test]
+async fn others_get_through_while_several_events_under_suspicion_hang(#[values(Sqlite, Postgres)] store: Store) {
+    let mut receiver = store.with(&format!(
+        "delivery.lanes = 3
+         handlers.script = {{ type = 'exec', timeout = '300s', command = ['sh', '-c', '''{HANGS}'''] }}"
+    ));
+    let suspects = ["suspect-1", "suspect-2", "suspect-3"].map(order_event);
+    send_all(&receiver, &suspects).await;
+    let begun = |receiver: &Receiver| {
+        let names = std::fs::read_dir(receiver.folder()).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().starts_with("begun-")).collect::<Vec<_>>()
+    };
+    eventually("they take all lanes", async || begun(&receiver).len() == 3).await;
+    receiver.kill();
+    for name in begun(&receiver) {
+        std::fs::remove_file(receiver.path(name.to_str().unwrap())).unwrap();
+    }
+    receiver.restart();
+    receiver.logged("it is alone").await;
+    eventually("one of them is tried", async || !begun(&receiver).is_empty()).await;
+
+    for number in 0..3 {
+        let other = order_event(&format!("other-{number}"));
+        send_all(&receiver, std::slice::from_ref(&other)).await;
+        receiver.inbox_until(|_| delivery(&receiver, &other)["state"] == "done").await;
+    }
+
+    assert_eq!(alone(&receiver), 1, "two under suspicion at once");
+    assert!(suspects.iter().all(|suspect| delivery(&receiver, suspect)["state"] == "pending"));
+    std::fs::write(receiver.path("go-on"), "").unwrap();
+    receiver.inbox_until(|events| events.iter().all(|event| event["state"] == "done")).await;
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{ids, send_all};
 use crate::support::erp::{Answer, Erp};
 use crate::support::sender::{message_id, order_event};
-use crate::support::store::Store::{self, Sqlite};
+use crate::support::store::Store::{self, Postgres, Sqlite};
 
 const MEBIBYTE: usize = 1 << 20;
 
@@ -26,7 +26,7 @@ fn hanging() -> Erp {
 
 #[rstest]
 #[tokio::test]
-async fn an_erp_that_hangs_on_large_bodies_takes_nothing_from_the_reception(#[values(Sqlite)] store: Store) {
+async fn an_erp_that_hangs_on_large_bodies_takes_nothing_from_the_reception(#[values(Sqlite, Postgres)] store: Store) {
     let erp = hanging();
     let receiver = store.with(&format!(
         "server.answer_within = '60s'\nserver.limits.body = '4 MiB'\nserver.limits.bodies_in_memory = '4 MiB'
@@ -44,7 +44,7 @@ async fn an_erp_that_hangs_on_large_bodies_takes_nothing_from_the_reception(#[va
 
 #[rstest]
 #[tokio::test]
-async fn a_handler_that_hangs_on_large_bodies_leaves_the_others_their_memory(#[values(Sqlite)] store: Store) {
+async fn a_handler_that_hangs_on_large_bodies_leaves_the_others_their_memory(#[values(Sqlite, Postgres)] store: Store) {
     let (hangs, works) = (hanging(), Erp::start());
     let receiver = store.with(&format!(
         "server.answer_within = '60s'
@@ -63,5 +63,5 @@ async fn a_handler_that_hangs_on_large_bodies_leaves_the_others_their_memory(#[v
     arrived.sort();
     sent.sort();
     assert_eq!(arrived, sent);
-    assert_eq!(hangs.received().len(), 1, "one that takes more than all there is goes alone");
+    assert_eq!(hangs.wait_for(1).await.len(), 1, "one that takes more than all there is goes alone");
 }

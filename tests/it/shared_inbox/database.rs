@@ -125,7 +125,7 @@ async fn an_inbox_of_a_newer_program_is_left_alone() {
 
     let said = does_not_start(&server.url(&database));
 
-    assert!(said.contains("newer version of this program (schema 99, this one knows 2)"), "{said}");
+    assert!(said.contains("newer version of this program (schema 99, this one knows 3)"), "{said}");
     assert_eq!(server.sql(&database, "SELECT version FROM tradecloud_inbox.version"), "99");
 }
 
