@@ -65,5 +65,6 @@ class Erp(BaseHTTPRequestHandler):
         pass
 
 
-print(f"listening on http://127.0.0.1:{arguments.port}/", flush=True)
-HTTPServer(("127.0.0.1", arguments.port), Erp).serve_forever()
+server = HTTPServer(("127.0.0.1", arguments.port), Erp)
+print(f"listening on http://127.0.0.1:{server.server_port}/", flush=True)
+server.serve_forever()
