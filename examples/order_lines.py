@@ -23,7 +23,7 @@ def order_of(event):
 
 
 def rows(event):
-    """Purchase order, line, date, quantity, unit, net price, currency, for how many that price is, state of the line."""
+    """Purchase order, line, date, quantity, unit, net price, currency, for how many that is, state of the line."""
     order = order_of(event) or {}
     for line in order.get("lines") or []:
         buyer_line = line.get("buyerLine") or {}
