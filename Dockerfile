@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 
-# Builds the receiver and puts it into a small image. README.md, "Docker", says how to run it.
+# Builds the receiver and puts it into a small image. docs/run/docker.md says how to run it.
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /src
 # The dependencies first, with an empty program: this layer is built anew only when they change.

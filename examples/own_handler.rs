@@ -4,7 +4,7 @@
 //! It reads the configuration of the receiver (`config/receiver.toml`, the environment, the defaults);
 //! the handlers named there work beside this one. Without a configuration it makes the same
 //! development set-up as the receiver does. Try it: `cargo run --example own_handler`, and in a second
-//! terminal `cargo run -- send --sample order …` as the README says.
+//! terminal `cargo run -- send --sample order …` as README.md says.
 
 use std::fmt::Write as _;
 use std::io;

@@ -3,7 +3,7 @@
 //! For endpoints that acknowledge with `handled`, in front of a back end that is itself a safe store,
 //! such as a broker: what is answered 200 is confirmed there, and what is not is sent again by
 //! Tradecloud. Any number of such receivers may stand side by side, as none knows of the others. What
-//! a store adds is missing, and is said so in the README: retries of our own, dead letters, refused
+//! a store adds is missing, and is said so in docs/handlers/stateless.md: retries of our own, dead letters, refused
 //! bodies, and the order of an order beyond the attempts that are going on at the same time.
 //!
 //! An event stays known for a moment after it was settled, so that a quick repeat is answered like the

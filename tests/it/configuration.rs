@@ -25,7 +25,7 @@ fn said(output: &Output) -> String {
 }
 
 /// What `check --json` reports.
-fn problems(receiver: &Receiver) -> Vec<Value> {
+pub(crate) fn problems(receiver: &Receiver) -> Vec<Value> {
     let output = receiver.run(&["check", "--json"]);
     let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
     assert_eq!(report["valid"], output.status.success(), "{report}");

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use crate::support::image::{self, Image};
+use crate::support::pages::page;
 use crate::support::receiver::Receiver;
 use crate::support::sender::{Message, order_event};
 
@@ -83,17 +84,12 @@ fn troubles(unit: &str) -> Vec<String> {
     said.lines().filter(|line| !line.contains("is not executable")).map(str::to_owned).collect()
 }
 
-/// The steps that the README has for systemd, as far as they go without systemd itself: what it hands over is what
+/// The steps that docs/run/systemd.md has, as far as they go without systemd itself: what it hands over is what
 /// the configuration names, and with that the configuration is good.
 #[test]
 fn the_steps_for_systemd_lead_to_a_configuration_that_is_good() {
-    let readme = std::fs::read_to_string("README.md").unwrap();
-    let section = readme.split_once("### systemd").unwrap().1.split_once("\n### ").unwrap().0;
-    let block = |language: &str| {
-        let (_, rest) = section.split_once(&format!("```{language}\n")).unwrap();
-        rest.split_once("```").unwrap().0.lines().map(|line| line.trim_start().to_owned() + "\n").collect::<String>()
-    };
-    let (drop_in, configuration) = (block("ini"), block("toml"));
+    let steps = page("docs/run/systemd.md");
+    let (drop_in, configuration) = (steps.blocks("ini").remove(0), steps.block("toml"));
     let handed_over: BTreeMap<_, _> =
         drop_in.lines().filter_map(|line| line.strip_prefix("LoadCredential=")?.split_once(':')).collect();
     let named: BTreeSet<_> = configuration
@@ -105,7 +101,8 @@ fn the_steps_for_systemd_lead_to_a_configuration_that_is_good() {
 
     // The steps, in a folder that stands for the machine.
     let receiver = Receiver::prepared("");
-    let secret = section.lines().find_map(|line| line.trim_start().strip_prefix("tradecloud-webhook secret ")).unwrap();
+    let secret =
+        steps.text.lines().find_map(|line| line.trim_start().strip_prefix("tradecloud-webhook secret ")).unwrap();
     assert_eq!(handed_over["portal-password"], secret, "the password that was made is the one that is handed over");
     assert!(receiver.run(&["secret", "run/portal-password"]).status.success());
     for name in ["fullchain.pem", "privkey.pem"] {

@@ -11,6 +11,7 @@ mod credentials;
 mod decode;
 mod dispatch;
 mod documented;
+mod documents;
 mod durability;
 mod first_run;
 mod handlers;

@@ -1,6 +1,7 @@
 //! What the documentation writes as `<tenant id>` is to be filled in: copied as it is, it is an error.
 
 use super::{problems, said};
+use crate::support::pages::pages;
 use crate::support::receiver::Receiver;
 
 /// The keys whose placeholders `check` finds in this configuration; anything else that is wrong fails the test.
@@ -16,12 +17,6 @@ fn found(configuration: &str) -> Vec<String> {
         })
         .map(|problem| problem["key"].as_str().unwrap().to_owned())
         .collect()
-}
-
-/// The blocks of TOML in a document.
-fn blocks(document: &str) -> Vec<String> {
-    let text = std::fs::read_to_string(format!("{}/{document}", env!("CARGO_MANIFEST_DIR"))).unwrap();
-    text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
 }
 
 #[test]
@@ -41,8 +36,9 @@ fn a_placeholder_is_an_error_wherever_a_text_is_read() {
 }
 
 #[test]
-fn the_placeholders_of_the_readme_do_not_pass() {
-    let examples: Vec<_> = blocks("README.md").into_iter().filter(|block| block.contains('<')).collect();
+fn the_placeholders_of_the_documents_do_not_pass() {
+    let blocks = pages().into_iter().flat_map(|page| page.blocks("toml"));
+    let examples: Vec<_> = blocks.filter(|block| block.contains('<')).collect();
 
     assert_eq!(examples.len(), 1, "another example to be filled in: {examples:?}");
     let found = found(&examples[0]);

@@ -21,6 +21,7 @@ pub mod kafka;
 pub mod load;
 pub mod nats;
 pub mod nats_accounts;
+pub mod pages;
 pub mod pebble;
 pub mod postgres;
 pub mod proxy;
