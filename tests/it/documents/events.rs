@@ -8,7 +8,7 @@ use crate::documented::{TYPES, fields};
 use crate::support::pages::{file, in_backticks, page, root};
 use crate::support::receiver::Receiver;
 use crate::support::sender::Message;
-use crate::support::{SAMPLES, sample};
+use crate::support::{self, sample};
 
 /// The samples of the page, in its order.
 fn samples() -> Vec<Value> {
@@ -153,9 +153,9 @@ fn printed(program: &str, arguments: &[&str], event: &Value) -> Vec<Vec<String>>
 
 #[tokio::test]
 async fn jq_and_python_read_every_shape() {
-    let messages = SAMPLES
-        .iter()
-        .map(|name| if name.ends_with("xml") { Message::xml(sample(name)) } else { Message::json(sample(name)) });
+    let messages = support::samples()
+        .into_iter()
+        .map(|name| if name.ends_with("xml") { Message::xml(sample(&name)) } else { Message::json(sample(&name)) });
     // The same message in both formats is one event.
     let (mut known, mut events) = (Vec::new(), Vec::new());
     for message in messages {
