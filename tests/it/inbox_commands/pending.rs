@@ -204,7 +204,7 @@ async fn whoever_looks_needs_no_turn_to_write_and_whoever_acts_waits_for_one() {
     let acted = std::thread::scope(|threads| {
         let acting = threads.spawn(|| receiver.run(&["events", "discard", &message_id(&event)]));
         // Longer than a receiver would wait for a command.
-        std::thread::sleep(std::time::Duration::from_secs(7));
+        std::thread::sleep(Duration::from_secs(7));
         inbox.execute_batch("COMMIT").unwrap();
         acting.join().unwrap()
     });
