@@ -55,24 +55,47 @@
 //! # }
 //! ```
 
-mod admin;
-pub mod app;
-pub mod auth;
-mod budget;
-pub mod cli;
-pub mod config;
-pub mod decode;
-pub mod desk;
-pub mod dispatch;
-mod durable;
-pub mod event;
-pub mod handlers;
-pub mod inbox;
+// In the order of the flow. What an event passes on its way:
 pub mod listener;
+
+pub mod auth;
+
+pub mod decode;
+
 pub mod model;
+
+pub mod event;
+
+pub mod inbox;
+
+pub mod dispatch;
+
+pub mod handlers;
+
+pub mod respond;
+
+// Whom we connect to ourselves, over HTTP and to PostgreSQL:
 mod outgoing;
 mod postgres;
+
+// What people ask and do, and where they do it:
+pub mod desk;
+
+pub mod cli;
+
+mod admin;
+
+// What holds it together: from the configuration to what runs, and to other settings while it runs.
+pub mod app;
+
+pub mod config;
+
 pub mod reload;
-pub mod respond;
+
 pub mod signal;
+
 mod telemetry;
+
+// What several stages need:
+mod budget;
+mod durable;
