@@ -64,7 +64,9 @@ impl Attempts {
         }
         // Before the body is loaded: that may already be too much for the machine.
         let begun = match self.source.inbox.begin(&claim).await {
-            Ok(()) => self.source.inbox.load(&claim).await,
+            Ok(true) => self.source.inbox.load(&claim).await,
+            // It has waited since it was claimed, and somebody has discarded it, or has another one go first.
+            Ok(false) => return self.source.inbox.release(&claim).await,
             Err(error) => Err(error),
         };
         match begun {

@@ -348,9 +348,10 @@ pub trait Inbox: Send + Sync {
     async fn load(&self, claim: &Claim) -> Result<crate::event::Event, InboxError>;
 
     /// Notes that an attempt begins: should the process not survive it, [`Claim::ends`] of the next claim
-    /// says so. Outlives the process, but not a power cut.
-    async fn begin(&self, _claim: &Claim) -> Result<(), InboxError> {
-        Ok(())
+    /// says so. Outlives the process, but not a power cut. Returns whether it is still the turn of that delivery: it
+    /// may have been discarded since it was claimed, or an earlier event of its order may be to be delivered again.
+    async fn begin(&self, _claim: &Claim) -> Result<bool, InboxError> {
+        Ok(true)
     }
 
     /// Says that the receiver ends because it was told to: what it is at now, it need not survive. Somebody may not

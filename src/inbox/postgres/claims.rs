@@ -184,11 +184,24 @@ pub(super) async fn take_all_back(db: &ClientWrapper, receiver: &str) -> Result<
     lightly(db, &db.prepare_cached(statement).await?, &[&receiver]).await.map(drop)
 }
 
-/// Notes that the attempt that a claim was made for begins, if `event` says so; returns whether the claim still is ours.
-pub(super) async fn begin(db: &ClientWrapper, claim: &Claim, token: i64, event: Option<i64>) -> Result<bool, Error> {
-    let statement = "UPDATE claims SET begun = $4 WHERE handler = $1 AND lane = $2 AND token = $3";
+/// Notes that the attempt that a claim was made for begins, if `event` says so; returns whether it is still its turn,
+/// or nothing if the claim is not ours any more. Only the first of a lane has a time when it is due.
+pub(super) async fn begin(
+    db: &ClientWrapper,
+    claim: &Claim,
+    token: i64,
+    event: Option<i64>,
+) -> Result<Option<bool>, Error> {
+    let statement = "\
+        UPDATE claims SET begun = $4 WHERE handler = $1 AND lane = $2 AND token = $3
+          AND EXISTS (SELECT 1 FROM deliveries WHERE event = $5 AND handler = $1 AND state = 0 AND due IS NOT NULL)";
     let statement = db.prepare_cached(statement).await?;
-    Ok(lightly(db, &statement, &[&claim.handler, &claim.lane, &token, &event]).await? > 0)
+    if lightly(db, &statement, &[&claim.handler, &claim.lane, &token, &event, &claim.event]).await? > 0 {
+        return Ok(Some(true));
+    }
+    let statement = "SELECT 1 FROM claims WHERE handler = $1 AND lane = $2 AND token = $3";
+    let ours = db.query_opt(&db.prepare_cached(statement).await?, &[&claim.handler, &claim.lane, &token]).await?;
+    Ok(ours.map(|_| false))
 }
 
 /// Removes claims of `receiver`, within a transaction, but for those that somebody holds.

@@ -274,11 +274,11 @@ impl Inbox for Postgres {
         event.ok_or_else(taken_over)
     }
 
-    async fn begin(&self, claim: &Claim) -> Result<(), InboxError> {
+    async fn begin(&self, claim: &Claim) -> Result<bool, InboxError> {
         let token = self.held.token(claim).unwrap_or_default();
         let event = (!self.ending.load(Ordering::Acquire)).then_some(claim.event);
-        let ours = on_connection!(self, LIMIT, db => claims::begin(db, claim, token, event));
-        ours.then_some(()).ok_or_else(taken_over)
+        let turn = on_connection!(self, LIMIT, db => claims::begin(db, claim, token, event));
+        turn.ok_or_else(taken_over)
     }
 
     async fn ending(&self) {

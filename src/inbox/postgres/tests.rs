@@ -430,7 +430,7 @@ async fn an_attempt_that_its_receiver_did_not_survive_is_counted_until_one_ends(
     for _ in 0..3 {
         let claimed = claim(&dead).await;
         match claimed.id.as_str() {
-            "begun" => dead.begin(&claimed).await.unwrap(),
+            "begun" => assert!(dead.begin(&claimed).await.unwrap()),
             "ended" => {
                 dead.begin(&claimed).await.unwrap();
                 retry(&dead, &claimed, SignedDuration::ZERO).await;

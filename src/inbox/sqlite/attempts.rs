@@ -9,14 +9,17 @@ use rusqlite::{Connection, params};
 use super::micros;
 use crate::inbox::Claim;
 
-/// Notes that an attempt begins.
-pub(super) fn begin(db: &Connection, claim: &Claim, now: Timestamp) -> rusqlite::Result<()> {
-    db.prepare_cached(
-        "UPDATE deliveries SET begun = ?3 WHERE event = ?1 AND handler = ?2 AND state = 0
-           AND EXISTS (SELECT 1 FROM events WHERE number = ?1 AND key = ?4)",
-    )?
-    .execute(params![claim.event, claim.handler, micros(now), claim.key.0])
-    .map(drop)
+/// Notes that an attempt begins, if it is to be noted; returns whether it is still its turn. Only the first of a lane
+/// has a time when it is due.
+pub(super) fn begin(db: &Connection, claim: &Claim, at: Option<Timestamp>) -> rusqlite::Result<bool> {
+    let begun = db
+        .prepare_cached(
+            "UPDATE deliveries SET begun = coalesce(?3, begun)
+             WHERE event = ?1 AND handler = ?2 AND state = 0 AND due IS NOT NULL
+               AND EXISTS (SELECT 1 FROM events WHERE number = ?1 AND key = ?4)",
+        )?
+        .execute(params![claim.event, claim.handler, at.map(micros), claim.key.0])?;
+    Ok(begun > 0)
 }
 
 /// Takes that back: it did not end, and the process lives.

@@ -179,14 +179,14 @@ impl Inbox for Sqlite {
         self.read(move |db| events::load(db, &claim)).await
     }
 
-    async fn begin(&self, claim: &Claim) -> Result<(), InboxError> {
-        if self.ending.load(Ordering::Acquire) {
-            return Ok(());
+    async fn begin(&self, claim: &Claim) -> Result<bool, InboxError> {
+        let at = (!self.ending.load(Ordering::Acquire)).then(Timestamp::now);
+        if at.is_some() {
+            // Whether it is noted or not is not known if nobody waits for the answer any more.
+            self.claimed().entry(place(claim)).and_modify(|begun| *begun = true);
         }
-        // Whether it is noted or not is not known if nobody waits for the answer any more.
-        self.claimed().entry(place(claim)).and_modify(|begun| *begun = true);
         let claim = claim.clone();
-        self.writer.jot(move |db| attempts::begin(db, &claim, Timestamp::now())).await
+        self.writer.jot(move |db| attempts::begin(db, &claim, at)).await
     }
 
     async fn finish(&self, claim: &Claim, finish: Finish, took: Duration) -> Result<(), InboxError> {

@@ -27,7 +27,7 @@ async fn every_failure_is_shown_with_its_reason_and_when_the_next_attempt_is(#[v
         Answer::status(500).body("text/plain", "out of cheese"),
     ]);
     erp.answer_by(|_| Answer::hang());
-    let receiver = receiver_with(store, &erp, "timeout = '300ms'");
+    let receiver = receiver_with(store, &erp, "timeout = '5s'");
     let event = order_event("1");
 
     send_all(&receiver, std::slice::from_ref(&event)).await;
@@ -37,12 +37,12 @@ async fn every_failure_is_shown_with_its_reason_and_when_the_next_attempt_is(#[v
     assert_eq!(delivery["state"], "pending");
     assert_eq!(delivery["attempts"], 3);
     let failures = delivery["failures"].as_array().unwrap();
-    let expected = ["database is locked", "out of cheese", "300ms"];
+    let expected = ["database is locked", "out of cheese", "5s"];
     for (number, (failure, reason)) in failures.iter().zip(expected).enumerate() {
         assert_eq!(failure["attempt"], number + 1);
         assert!(failure["reason"].as_str().unwrap().contains(reason), "{failure}");
     }
-    assert!(failures[2]["milliseconds"].as_u64().unwrap() >= 300);
+    assert!(failures[2]["milliseconds"].as_u64().unwrap() >= 5000);
     let due: Timestamp = delivery["due"].as_str().unwrap().parse().unwrap();
     let failed: Timestamp = failures[2]["at"].as_str().unwrap().parse().unwrap();
     let pause = due.duration_since(failed).as_secs_f64();

@@ -65,3 +65,30 @@ async fn a_handler_that_hangs_on_large_bodies_leaves_the_others_their_memory(#[v
     assert_eq!(arrived, sent);
     assert_eq!(hangs.wait_for(1).await.len(), 1, "one that takes more than all there is goes alone");
 }
+
+/// It was claimed before, and waits for the memory that it takes.
+#[rstest]
+#[tokio::test]
+async fn what_is_discarded_while_it_waits_for_room_is_not_delivered(#[values(Sqlite, Postgres)] store: Store) {
+    let erp = Erp::start();
+    erp.answer([Answer::hang()]);
+    let receiver = store.with(&format!(
+        "server.answer_within = '60s'
+         delivery = {{ bodies_in_memory = '4 MiB', first_retry = '1s', max_retry = '1s' }}
+         handlers.erp = {{ type = 'http', url = '{}', timeout = '15s' }}",
+        erp.url("/")
+    ));
+    let events: Vec<_> = (0..3).map(|number| large(&number.to_string(), 2 * MEBIBYTE)).collect();
+    send_all(&receiver, &events[..1]).await;
+    erp.wait_for(1).await;
+    send_all(&receiver, &events[1..2]).await;
+    // Long enough to be claimed.
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+
+    receiver.events(&["discard", &message_id(&events[1]), "--json"]);
+    send_all(&receiver, &events[2..]).await;
+
+    receiver.inbox_until(|inbox| inbox.iter().filter(|event| event["state"] == "done").count() == 2).await;
+    assert!(!ids(&erp.received()).contains(&message_id(&events[1])));
+    assert_eq!(receiver.inbox()[1]["state"], "discarded");
+}
