@@ -38,6 +38,8 @@ struct State {
     written: bool,
     /// Of whoever reads the stream.
     waker: Option<Waker>,
+    /// Something has come since that was asked last.
+    heard: bool,
 }
 
 /// Something is open until this is dropped.
@@ -73,6 +75,11 @@ impl Exchanges {
         state.open += 1;
         (state.quiet, state.written) = (false, false);
         Opened(self.clone())
+    }
+
+    /// Whether the client has said anything since this was asked last.
+    pub(crate) fn heard(&self) -> bool {
+        std::mem::take(&mut self.state().heard)
     }
 
     /// Whether the client says nothing more.
@@ -111,7 +118,10 @@ impl<T: AsyncRead + Unpin> AsyncRead for HalfClosed<T> {
         if !self.exchanges.have_ended() {
             let before = buf.remaining();
             match ready!(Pin::new(&mut self.stream).poll_read(cx, buf)) {
-                Ok(()) if before == 0 || buf.remaining() < before => return Poll::Ready(Ok(())),
+                Ok(()) if before == 0 || buf.remaining() < before => {
+                    self.exchanges.state().heard = true;
+                    return Poll::Ready(Ok(()));
+                }
                 // Not every client says goodbye in TLS before it closes its side.
                 Err(error) if error.kind() != ErrorKind::UnexpectedEof => return Poll::Ready(Err(error)),
                 Ok(()) | Err(_) => self.exchanges.0.ended.send_replace(true),

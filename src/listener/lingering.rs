@@ -61,7 +61,8 @@ pub(crate) fn lingering(request: Request, most: usize) -> Request {
     let linger = Linger(Arc::new(AtomicUsize::new(most)));
     head.extensions.insert(linger.clone());
     // Over HTTP/1.1, to read from a client that has asked whether to send the body would tell it to.
-    let asks = head.version <= Version::HTTP_11 && head.headers.contains_key(EXPECT);
+    let expects = head.headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    let asks = head.version == Version::HTTP_11 && expects;
     let (invitation, lease) = (head.extensions.remove(), head.extensions.get().cloned());
     Request::from_parts(head, Body::new(Lingering { body, linger, read: 0, left_alone: asks, invitation, lease }))
 }

@@ -24,7 +24,7 @@ use self::clock::Clock;
 use self::discovery::{Source, is_safe};
 use self::issuer::{Issuer, NotLearnt};
 use self::keys::Signed;
-use self::token::{Claims, Token};
+use self::token::{Claims, OneOrMany, Token};
 use super::{Authorization, Credential, Finding, SharedCredential};
 use crate::config::Section;
 use crate::listener::sparing::Sparing;
@@ -255,7 +255,7 @@ impl OAuth {
                 return Finding::Forbidden(format!("the application {who} (azp, appid) is not one of `clients`"));
             }
         }
-        let given = claims.roles.as_slice();
+        let given = claims.roles.as_ref().map(OneOrMany::as_slice).unwrap_or_default();
         match self.wanted.roles.iter().find(|role| !given.contains(role)) {
             Some(role) => Finding::Forbidden(format!("the access token lacks the role \"{role}\"")),
             None => Finding::Right,
@@ -320,6 +320,13 @@ mod tests {
             signature: "",
             claims: serde_json::from_value(claims).unwrap(),
         }
+    }
+
+    #[test]
+    fn whoever_has_no_roles_may_say_so() {
+        let claims = json!({"iss": "i", "aud": "x", "exp": 1, "nbf": null, "iat": null, "azp": null, "roles": null});
+
+        assert!(serde_json::from_value::<Claims>(claims).is_ok_and(|claims| claims.roles.is_none()));
     }
 
     /// Whoever has no right token can name a key, too.

@@ -85,8 +85,7 @@ pub(super) struct Claims {
     /// The same of Entra ID v1.0 and ADFS.
     pub(super) appid: Option<String>,
     /// What the application may do.
-    #[serde(default)]
-    pub(super) roles: OneOrMany,
+    pub(super) roles: Option<OneOrMany>,
 }
 
 /// A text, or a list of texts.
@@ -95,12 +94,6 @@ pub(super) struct Claims {
 pub(super) enum OneOrMany {
     One(String),
     Many(Vec<String>),
-}
-
-impl Default for OneOrMany {
-    fn default() -> Self {
-        Self::Many(Vec::new())
-    }
 }
 
 impl OneOrMany {

@@ -200,6 +200,25 @@ fn a_body_that_stalls_does_not_end_the_connection_for_the_others_over_http_2() {
     assert_eq!(await_stream(&mut caller, 3), Came::Status(202));
 }
 
+/// Its answers to our pings stand behind what it has handed over to its line before.
+#[test]
+fn a_client_that_sends_over_a_slow_line_and_answers_no_ping_meanwhile_is_not_given_up_over_http_2() {
+    let receiver = Receiver::start();
+    let event = order_event("1").to_string();
+    let mut caller = receiver.connect();
+    caller.write([preface(&[]), frame(HEADERS, END_HEADERS, 1, &post_block(true))].concat());
+
+    // Two pings long, and some more.
+    for _ in 0..10 {
+        caller.write(frame(DATA, 0, 1, &[b' '; 16 << 10]));
+        std::thread::sleep(Duration::from_secs(5));
+        caller.write(frame(DATA, 0, 1, &[b' '; 16 << 10]));
+    }
+    caller.write(frame(DATA, END_STREAM, 1, event.as_bytes()));
+
+    assert_eq!(await_stream(&mut caller, 1), Came::Status(202));
+}
+
 #[test]
 fn further_connections_wait_until_one_is_closed() {
     let receiver = Receiver::with("server.limits.connections = 1");
