@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::{Healths, Routes};
+use super::{Healths, Route, Routes};
 use crate::handlers::{Fault, Outcome, Rejection, Unavailability};
 use crate::inbox::{EventKey, Inbox, InboxError, Standing, State};
 
@@ -26,6 +26,8 @@ pub(crate) struct Watch {
     outcomes: mpsc::UnboundedReceiver<Outcome>,
     watchers: Watchers,
     routes: Routes,
+    /// Those when it began.
+    at_first: Arc<[Route]>,
     healths: Healths,
 }
 
@@ -44,7 +46,8 @@ impl Watchers {
     pub(super) fn watch(&self, key: EventKey, routes: Routes, healths: Healths) -> Watch {
         let (sender, outcomes) = mpsc::unbounded_channel();
         self.senders().entry(key).or_default().push(sender);
-        Watch { key, outcomes, watchers: self.clone(), routes, healths }
+        let at_first = Arc::clone(&**routes.load());
+        Watch { key, outcomes, watchers: self.clone(), routes, at_first, healths }
     }
 
     pub(super) fn announce(&self, key: EventKey, outcome: &Outcome) {
@@ -81,7 +84,7 @@ impl Watch {
                 let is_there = |standing: &Standing| routes.iter().any(|route| route.name == standing.handler);
                 if standings.iter().any(is_there) {
                     standings.retain(is_there);
-                } else if let Some(why) = left_alone(&standings) {
+                } else if let Some(why) = self.left_alone(&standings) {
                     return Ok(Settled::Unavailable(why));
                 }
             }
@@ -100,6 +103,15 @@ impl Watch {
 }
 
 impl Watch {
+    /// Why the event is not settled, if it waits for a handler that is not there any more. One that was when this
+    /// began may still be at it.
+    fn left_alone(&self, standings: &[Standing]) -> Option<Unavailability> {
+        let mut pending = standings.iter().filter(|standing| standing.state == State::Pending);
+        let gone = pending.find(|standing| !self.at_first.iter().any(|route| route.name == standing.handler))?;
+        let reason = format!("the event waits for handler {}, which is not there any more", gone.handler);
+        Some(Unavailability::new(Fault::Ours, reason))
+    }
+
     /// Why a handler is down that has the event still before it.
     fn down(&self, standings: &[Standing]) -> Option<Unavailability> {
         let healths = self.healths.load();
@@ -119,13 +131,6 @@ impl Drop for Watch {
             }
         }
     }
-}
-
-/// Why the event is not settled, if it waits for handlers that are not there any more.
-fn left_alone(standings: &[Standing]) -> Option<Unavailability> {
-    let waits_for = standings.iter().find(|standing| standing.state == State::Pending)?;
-    let reason = format!("the event waits for handler {}, which is not there any more", waits_for.handler);
-    Some(Unavailability::new(Fault::Ours, reason))
 }
 
 fn settled(standings: &[Standing]) -> Option<Settled> {
