@@ -4,3 +4,6 @@
 pub mod connections;
 
 pub mod requests;
+
+// Lines of the log that anybody can cause: few of them, and a count of the rest.
+pub(crate) mod sparing;

@@ -27,7 +27,7 @@ use self::keys::Signed;
 use self::token::{Claims, OneOrMany, Token};
 use super::{Authorization, Credential, Finding, SharedCredential};
 use crate::config::Section;
-use crate::listener::requests::sparing_log::Sparing;
+use crate::listener::sparing::Sparing;
 use crate::outgoing;
 
 /// How far our clock and the issuer's may be apart, in seconds.

@@ -29,6 +29,3 @@ pub(crate) mod body;
 
 // A body that nobody wants is taken in and dropped, so that its sender gets to read the answer.
 pub(crate) mod lingering;
-
-// Lines of the log that anybody can cause: few of them, and a count of the rest.
-pub(crate) mod sparing_log;
