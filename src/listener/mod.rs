@@ -1,24 +1,9 @@
-//! The public side: TLS, limits, and one request from start to end (`receive`).
+//! The public side, in two rooms: [`connections`], from an address to bytes that somebody may send, and
+//! [`requests`], from a request to its answer. Read `requests/receive.rs` first.
 
-pub mod acme;
-pub(crate) mod aside;
-pub(crate) mod begun;
-pub(crate) mod body;
-pub(crate) mod certificates;
-pub mod client;
-pub(crate) mod grace;
-pub(crate) mod guard;
-pub(crate) mod half_closed;
-pub(crate) mod http2;
-pub(crate) mod lease;
-pub(crate) mod lingering;
-pub(crate) mod load;
-pub(crate) mod proxied;
-pub(crate) mod receive;
-pub(crate) mod router;
-pub(crate) mod slot;
+pub mod connections;
+
+pub mod requests;
+
+// Lines of the log that anybody can cause: few of them, and a count of the rest.
 pub(crate) mod sparing;
-pub(crate) mod table;
-pub mod tls;
-pub(crate) mod turned_away;
-pub(crate) mod turns;

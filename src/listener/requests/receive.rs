@@ -16,12 +16,11 @@ use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
 
 use super::aside::{self, Aside};
+use super::auth_grace::Grace;
 use super::body::{self, BodyError, Received};
-use super::grace::Grace;
-use super::lease::Lease;
+use super::endpoints::Table;
 use super::lingering::{Linger, begun, lingering};
-use super::load::{Load, Place};
-use super::table::Table;
+use super::overload::{Load, Place};
 use super::turned_away::TurnedAway;
 use crate::auth::{Denied, Gate, Verified};
 use crate::budget::Budget;
@@ -29,6 +28,7 @@ use crate::config::settings::{Acknowledge, Endpoint, Server};
 use crate::decode;
 use crate::dispatch::{Dispatch, Settled, Watch};
 use crate::inbox::{InboxError, Incoming, Receipt, RefusedBody, SharedInbox};
+use crate::listener::connections::lease::Lease;
 use crate::respond::{Answer, ComeAgain, Refusal, Why};
 
 /// Bodies from this size on are decoded on a thread of their own, so that nobody else waits.

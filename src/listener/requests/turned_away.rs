@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::sparing::Sparing;
+use crate::listener::sparing::Sparing;
 use crate::auth::AddressList;
 
 /// Of a path, whoever invented it, so much is logged.

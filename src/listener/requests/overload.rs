@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 
-use super::sparing::Sparing;
+use crate::listener::sparing::Sparing;
 
 /// So many events are stored at once: enough for each sync of the disk to be for many.
 const AT_ONCE: usize = 128;

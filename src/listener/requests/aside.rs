@@ -14,11 +14,11 @@ use tokio::sync::RwLock;
 use tokio::time::timeout;
 
 use super::body::{self, BodyError, Received};
-use super::lease::Lease;
 use super::lingering::{LONGEST, Linger};
 use super::receive::{Arrival, Reception};
 use crate::auth::{Gate, Verified};
 use crate::budget::Budget;
+use crate::listener::connections::lease::Lease;
 use crate::respond::{Answer, Refusal};
 
 /// Room for all bodies of this kind together.
