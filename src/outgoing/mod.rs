@@ -1,5 +1,6 @@
 //! Whom we connect to: the way to others over HTTP, whom of them we trust, and how we show who we are. Handlers,
-//! credentials and certificates all call somebody, and all of them do it the same way.
+//! credentials and certificates all call somebody, and all of them do it the same way; so do the inbox and the
+//! handler that keep what they have in PostgreSQL.
 
 mod address;
 mod answer;
@@ -7,6 +8,7 @@ mod client;
 mod credentials;
 mod pause;
 mod percent;
+pub(crate) mod postgres;
 mod roots;
 mod shown;
 mod tokens;
