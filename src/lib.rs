@@ -98,3 +98,4 @@ mod telemetry;
 // What several stages need:
 mod budget;
 mod durable;
+mod shown;

@@ -10,7 +10,6 @@ mod pause;
 mod percent;
 pub(crate) mod postgres;
 mod roots;
-mod shown;
 mod tokens;
 
 use std::time::Duration;
@@ -22,7 +21,6 @@ pub(crate) use self::credentials::{Auth, Credentials};
 pub(crate) use self::pause::retry_after;
 pub(crate) use self::percent::percent_encode;
 pub(crate) use self::roots::{advised, roots, tls};
-pub(crate) use self::shown::{first_line, printable};
 
 /// Why somebody gave no answer, or none that is of use. To try again may help.
 #[derive(Debug, Clone)]
