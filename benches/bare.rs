@@ -4,6 +4,8 @@
 //! the body to one file and syncs it before it answers, many bodies per sync: what the least
 //! durability costs. What the receiver takes beyond `append` is its own. `scripts/bench` runs them.
 
+#![expect(clippy::disallowed_types, reason = "a server to compare with")]
+
 use std::env::args;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};

@@ -5,7 +5,7 @@
 //! the file appears: afterwards there is no way back.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 /// A folder that is open, so that names in it can be made durable.
@@ -55,6 +55,46 @@ impl Folder {
         #[cfg(not(unix))]
         None
     }
+}
+
+/// Puts a file there as a whole or not at all, durably, in the place of what has the name; with the permission bits
+/// `mode` whatever the umask says. Its folder must be there.
+///
+/// # Errors
+/// As the disk says. Only if the last step failed, the file may be there all the same.
+pub(crate) fn write(target: &Path, mode: Option<u32>, content: &[u8]) -> io::Result<()> {
+    let path = target.parent().unwrap_or(Path::new(""));
+    let folder = Folder::open(path)?;
+    let mut part = Part::create(path, mode)?;
+    part.file()?.write_all(content)?;
+    part.sync()?;
+    part.put(target)?;
+    folder.sync().map(drop)
+}
+
+/// Makes a folder and those above it, each durably: a file is only as safe as the way to it. `mode` is for those
+/// that are made.
+pub(crate) fn make_folder(path: &Path, mode: Option<u32>) -> io::Result<()> {
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    let parent = path.parent().unwrap_or(Path::new(""));
+    make_folder(parent, mode)?;
+    let folder = Folder::open(parent)?;
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "there is nothing to set"))]
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    if let Some(mode) = mode {
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, mode);
+    }
+    #[cfg(not(unix))]
+    let _ = mode;
+    match builder.create(path) {
+        // Somebody else was quicker.
+        Err(_) if path.is_dir() => Ok(()),
+        done => done,
+    }?;
+    folder.sync().map(drop)
 }
 
 /// A file under a name that nobody looks for, `.<uuid>.part`. Removed when dropped, unless it got its own name.
@@ -197,7 +237,6 @@ fn is_part(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
     use std::time::{Duration, SystemTime};
 
     use super::*;
@@ -235,6 +274,37 @@ mod tests {
         assert_eq!(before, "of somebody else");
         assert_eq!(fs::read_to_string(&target).unwrap(), "ours");
         assert_eq!(names(folder.path()), ["a.json"]);
+    }
+
+    #[test]
+    fn a_file_is_put_into_a_folder_that_is_made_for_it_and_into_the_place_of_another() {
+        let there = tempfile::tempdir().unwrap();
+        let folder = there.path().join("a/b");
+        let target = folder.join("key.pem");
+
+        make_folder(&folder, Some(0o700)).unwrap();
+        make_folder(&folder, None).unwrap();
+        write(&target, None, b"first").unwrap();
+        write(&target, Some(0o600), b"second").unwrap();
+
+        assert_eq!(fs::read_to_string(&target).unwrap(), "second");
+        assert_eq!(names(&folder), ["key.pem"]);
+        #[cfg(unix)]
+        for (path, expected) in [(target, 0o600), (folder, 0o700), (there.path().join("a"), 0o700)] {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, expected, "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_get_its_name_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("key.pem");
+        fs::create_dir(&target).unwrap();
+
+        write(&target, None, b"a key").unwrap_err();
+
+        assert_eq!(names(folder.path()), ["key.pem"]);
     }
 
     #[test]

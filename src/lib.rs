@@ -76,7 +76,6 @@ pub mod respond;
 
 // Whom we connect to ourselves, over HTTP and to PostgreSQL:
 mod outgoing;
-mod postgres;
 
 // What people ask and do, and where they do it:
 pub mod desk;
@@ -99,3 +98,4 @@ mod telemetry;
 // What several stages need:
 mod budget;
 mod durable;
+mod shown;

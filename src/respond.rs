@@ -5,6 +5,8 @@
 //! transient, unforeseen or our own fault must be one of the three that are repeated, and what would
 //! fail again must not be. 500, 408 and 429 do not exist in this program.
 
+#![expect(clippy::disallowed_types, reason = "the place that names them")]
+
 use axum::Json;
 use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};

@@ -31,7 +31,7 @@ pub(super) fn envelope(body: &[u8]) -> Result<Envelope, DecodeError> {
 }
 
 /// What kind of event a JSON body is, and whether it is a bare order.
-pub(crate) fn kind(body: &[u8]) -> Result<(Kind, bool), DecodeError> {
+pub(super) fn kind(body: &[u8]) -> Result<(Kind, bool), DecodeError> {
     let top = Top::read(body)?;
     let event = EVENTS.into_iter().zip(&top.events).find(|(_, event)| event.is_some());
     let (kind, bare) = event.map_or((Kind::Order, true), |((_, kind), _)| (kind, false));
@@ -282,7 +282,7 @@ pub(crate) fn malformed(error: &serde_json::Error) -> DecodeError {
 }
 
 /// An error of serde_json about `text`, at a field if `path` is not empty.
-pub(crate) fn refused(text: &[u8], path: &str, error: &serde_json::Error) -> DecodeError {
+pub(super) fn refused(text: &[u8], path: &str, error: &serde_json::Error) -> DecodeError {
     let what = match path {
         "" | "." => describe(error),
         path => format!("{path}: {}", describe(error)),

@@ -35,6 +35,7 @@ pub(crate) mod json;
 
 mod content;
 mod found;
+mod message;
 mod position;
 mod txml;
 

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aws_lc_rs::rand;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::alone::Turn;
 use super::health::Change;
+use super::schedule::chance;
 use super::worker::{Job, PAUSE, Source};
 use crate::decode;
 use crate::event::Event;
@@ -240,11 +240,4 @@ impl Attempts {
 fn given_up(claim: &Claim, reason: &str) {
     let (id, handler, attempts) = (&claim.id, &claim.handler, claim.attempts);
     tracing::error!(?id, handler, attempts, ?reason, "given up: a dead letter; see `events list --state dead`");
-}
-
-/// A number from 0 to 1.
-fn chance() -> f64 {
-    let mut random = [0; 4];
-    // Without random numbers, every pause is the middle one.
-    rand::fill(&mut random).map_or(0.5, |()| f64::from(u32::from_be_bytes(random)) / f64::from(u32::MAX))
 }

@@ -26,6 +26,7 @@ pub(crate) use alone::Alone;
 use health::Health;
 pub use route::Route;
 pub use schedule::Schedule;
+pub(crate) use schedule::chance;
 pub(crate) use staff::Staff;
 pub(crate) use watch::{Settled, Watch};
 

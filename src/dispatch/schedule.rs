@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_lc_rs::rand;
 use jiff::Timestamp;
 
 /// The pauses between attempts.
@@ -56,6 +57,13 @@ impl Schedule {
     fn last(&self, since: Timestamp) -> Timestamp {
         since.saturating_add(self.give_up_after).unwrap_or(Timestamp::MAX)
     }
+}
+
+/// A number from 0 to 1, by which times are spread.
+pub(crate) fn chance() -> f64 {
+    let mut random = [0; 4];
+    // Without random numbers, it is the middle one.
+    rand::fill(&mut random).map_or(0.5, |()| f64::from(u32::from_be_bytes(random)) / f64::from(u32::MAX))
 }
 
 #[cfg(test)]

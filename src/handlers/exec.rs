@@ -16,7 +16,7 @@ use tokio::process::ChildStdin;
 use super::{BuildError, Common, Configured, Fault, Handler, Outcome, Readable, SharedHandler, Unavailability, render};
 use crate::config::{Layers, Section};
 use crate::event::Event;
-use crate::outgoing::first_line;
+use crate::shown::first_line;
 
 /// `EX_DATAERR` of sysexits.h: the input was wrong, not the program or its surroundings.
 const REJECTED: i32 = 65;

@@ -10,7 +10,7 @@ use super::Failure;
 use super::address::place;
 use super::pause::retry_after;
 use super::roots::advised;
-use super::shown::{first_line, printable};
+use crate::shown;
 
 /// How much of an answer's body is read: enough for any error message and for any token.
 const READ: usize = 64 * 1024;
@@ -29,7 +29,7 @@ pub(crate) async fn say(response: Response) -> (String, Beginning) {
     let redirects = response.status().is_redirection();
     if redirects {
         let location =
-            response.headers().get(LOCATION).map(|value| printable(&String::from_utf8_lossy(value.as_bytes())));
+            response.headers().get(LOCATION).map(|value| shown::line(&String::from_utf8_lossy(value.as_bytes())));
         let to = location.map(|location| format!(" to {location}")).unwrap_or_default();
         answered = format!("{answered}{to}; redirects are not followed, give the final address");
     }
@@ -55,7 +55,7 @@ fn detail(body: &[u8]) -> Option<String> {
         ["/detail", "/title", "/error/message/value", "/error/message", "/error_description", "/message", "/error"];
     let json = serde_json::from_slice::<serde_json::Value>(body).ok();
     let member = json.as_ref().and_then(|json| members.iter().find_map(|member| json.pointer(member)?.as_str()));
-    first_line(member.map_or(body, str::as_bytes))
+    shown::first_line(member.map_or(body, str::as_bytes))
 }
 
 /// The first part of a body.
@@ -104,5 +104,5 @@ pub(crate) fn cause(error: &reqwest::Error) -> String {
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
-    printable(&cause.to_string())
+    shown::line(&cause.to_string())
 }

@@ -1,5 +1,6 @@
 //! Whom we connect to: the way to others over HTTP, whom of them we trust, and how we show who we are. Handlers,
-//! credentials and certificates all call somebody, and all of them do it the same way.
+//! credentials and certificates all call somebody, and all of them do it the same way; so do the inbox and the
+//! handler that keep what they have in PostgreSQL.
 
 mod address;
 mod answer;
@@ -7,8 +8,8 @@ mod client;
 mod credentials;
 mod pause;
 mod percent;
+pub(crate) mod postgres;
 mod roots;
-mod shown;
 mod tokens;
 
 use std::time::Duration;
@@ -20,7 +21,6 @@ pub(crate) use self::credentials::{Auth, Credentials};
 pub(crate) use self::pause::retry_after;
 pub(crate) use self::percent::percent_encode;
 pub(crate) use self::roots::{advised, roots, tls};
-pub(crate) use self::shown::{first_line, printable};
 
 /// Why somebody gave no answer, or none that is of use. To try again may help.
 #[derive(Debug, Clone)]

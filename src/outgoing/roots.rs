@@ -4,8 +4,8 @@ use reqwest::Certificate;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 
-use super::shown::printable;
 use crate::config::Section;
+use crate::shown;
 
 /// The certificates of `ca_file`; none without the key, and `None` if a problem was noted.
 pub(crate) fn roots(section: &Section) -> Option<Vec<Certificate>> {
@@ -29,5 +29,5 @@ pub(crate) fn tls(roots: &[CertificateDer<'static>]) -> Result<ClientConfig, rus
 pub(crate) fn advised(error: &str) -> String {
     let hint =
         if error.contains("UnknownIssuer") { " (the certificate of a private CA goes into `ca_file`)" } else { "" };
-    printable(error) + hint
+    shown::line(error) + hint
 }

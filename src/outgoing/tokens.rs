@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderValue};
-use reqwest::{Certificate, StatusCode, Url};
+use reqwest::{Certificate, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use tokio::sync::Mutex;
@@ -86,7 +86,7 @@ impl Tokens {
                 let _ = self.way.set(Way::Header);
                 return Ok(token);
             }
-            Err((StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED, refused)) => refused,
+            Err((400 | 401, refused)) => refused,
             Err((_, failure)) => return Err(failure),
         };
         // Where neither way works, the secret is wrong, and the first answer says so as well as the second.
@@ -96,7 +96,7 @@ impl Tokens {
     }
 
     /// Asks for a token; on the outside why there was no answer, on the inside why it was no.
-    async fn ask(&self, way: Way) -> Result<Result<Token, (StatusCode, Failure)>, Failure> {
+    async fn ask(&self, way: Way) -> Result<Result<Token, (u16, Failure)>, Failure> {
         let url = &self.us.token_url;
         let (id, secret) = (self.us.client_id.as_str(), self.us.client_secret.expose_secret());
         let mut form = vec![("grant_type", "client_credentials")];
@@ -117,14 +117,14 @@ impl Tokens {
         let response = answered.await.map_err(|error| no_token(&answer::failed(url, &error)))?;
         let status = response.status();
         if !status.is_success() {
-            return Ok(Err((status, no_token(&answer::describe(response).await))));
+            return Ok(Err((status.as_u16(), no_token(&answer::describe(response).await))));
         }
         let body = answer::beginning(response).await.body;
         let granted = serde_json::from_slice::<Granted>(&body).ok();
         let header = granted.as_ref().and_then(|granted| bearer(&granted.access_token));
         let Some(header) = header else {
             let reason = format!("{} answered {status}, but without an `access_token`", place(url));
-            return Ok(Err((status, no_token(&Failure::unreachable(reason)))));
+            return Ok(Err((status.as_u16(), no_token(&Failure::unreachable(reason)))));
         };
         let lifetime = granted.and_then(|granted| seconds(granted.expires_in.as_ref()));
         Ok(Ok(Token { header, until: lifetime.and_then(|lifetime| asked.checked_add(usable(lifetime))) }))

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Certificate, Client, StatusCode, Url};
+use reqwest::{Certificate, Client, Url};
 use serde::Deserialize;
 use tokio::time::Instant;
 
@@ -88,7 +88,7 @@ async fn get(client: &Client, url: &Url) -> Result<(Vec<u8>, Option<Clock>), Str
     let asked = Instant::now();
     let request = client.get(url.clone()).header("accept", "application/json");
     let mut response = request.send().await.map_err(|error| outgoing::failed(url, &error).reason)?;
-    if response.status() != StatusCode::OK {
+    if response.status().as_u16() != 200 {
         return Err(format!("{url} answered {}", response.status()));
     }
     let clock = Clock::read(response.headers(), asked);

@@ -279,10 +279,9 @@ fn seconds(time: Timestamp) -> f64 {
     time.as_microsecond() as f64 / 1e6
 }
 
-/// A text from outside, in quotes, cut to a bearable length and without what would steer a terminal.
+/// A text from outside, in quotes.
 fn shown(text: &str) -> String {
-    let cut: String = text.chars().take(SHOWN).collect();
-    format!("{cut:?}{}", if cut.len() < text.len() { "…" } else { "" })
+    crate::shown::quoted(text, SHOWN)
 }
 
 fn all_shown(texts: &[String]) -> String {

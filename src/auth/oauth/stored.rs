@@ -1,8 +1,8 @@
 //! The keys of an issuer on disk, for a restart while the issuer is away. They are public; what
 //! matters is that nobody else can write there.
 
-use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -12,6 +12,8 @@ use jiff::Timestamp;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+
+use crate::durable;
 
 /// Larger than any file that we write.
 const LARGEST: u64 = 4 << 20;
@@ -45,32 +47,11 @@ pub(super) fn load(path: &Path, issuer: &str, document: &Url) -> Option<Stored> 
     (stored.issuer == issuer && stored.document == document.as_str()).then_some(stored)
 }
 
-/// Writes the file as a whole or not at all.
+/// Writes the file as a whole or not at all. Only the owner may write where keys come from.
 ///
 /// # Errors
 /// If it cannot be written.
 pub(super) fn save(path: &Path, stored: &Stored) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
-    make_directory(directory)?;
-    let temporary = directory.join(format!(".{}.part", uuid::Uuid::new_v4()));
-    let written = write(&temporary, stored).and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written
-}
-
-fn write(path: &Path, stored: &Stored) -> io::Result<()> {
-    let mut file = File::create_new(path)?;
-    file.write_all(&serde_json::to_vec(stored)?)?;
-    file.sync_all()
-}
-
-/// Only the owner may write where keys come from.
-fn make_directory(directory: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)
+    durable::make_folder(path.parent().unwrap_or(Path::new("")), Some(0o700))?;
+    durable::write(path, None, &serde_json::to_vec(stored)?)
 }

@@ -5,11 +5,11 @@ use std::io::Write;
 use anyhow::{Context as _, bail};
 use serde_json::json;
 
-use super::show::printable;
 use super::{ChangeArgs, DeliverArgs, DiscardArgs, words};
 use crate::cli::WrongUsage;
 use crate::desk::{Configured, Desk, Outcome};
 use crate::inbox::{EventView, State};
+use crate::shown::printable;
 
 /// Has events delivered, again or at once; returns whether each could be.
 pub(super) async fn deliver(

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::desk::{Configured, Desk};
 use crate::inbox::{DeliveryView, EventView, Filter};
+use crate::shown::printable;
 
 use super::ShowArgs;
 
@@ -140,9 +141,4 @@ fn delivery_text(delivery: &DeliveryView, configured: Configured, out: &mut impl
 
 fn name(event: &EventView) -> &str {
     event.event_name.as_deref().unwrap_or(if event.kind.is_some() { "Changed" } else { "-" })
-}
-
-/// Text from outside, without what would steer a terminal.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
 }

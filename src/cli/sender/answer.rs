@@ -7,11 +7,10 @@ use reqwest::header::LOCATION;
 use serde_json::Value;
 
 use crate::respond::Verdict;
+use crate::shown;
 
 /// The receiver's answers are small; of anything larger the rest is of no use here.
 const READ_AT_MOST: usize = 64 * 1024;
-/// Enough for a sentence with a place in it.
-const SHOW_AT_MOST: usize = 400;
 
 /// One answer, or the lack of one.
 pub(crate) struct Answer {
@@ -44,38 +43,17 @@ impl Answer {
         }
         let time = started.elapsed();
         let said: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let text = |name| said.get(name).and_then(Value::as_str).map(clean).filter(|text| !text.is_empty());
+        let text = |name| said.get(name).and_then(Value::as_str).map(shown::line).filter(|text| !text.is_empty());
         let verdict = Verdict::of(status.as_u16());
         let detail = text("detail").or_else(|| match verdict {
             Verdict::Delivered => None,
             _ if status.is_redirection() => {
                 let target =
                     response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or("elsewhere");
-                Some(format!("a redirect to {}; only 2xx counts as delivered", clean(target)))
+                Some(format!("a redirect to {}; only 2xx counts as delivered", shown::line(target)))
             }
             _ => text("title").or_else(|| status.canonical_reason().map(str::to_owned)),
         });
         Self { verdict, status: Some(status.as_u16()), time, id: text("id"), detail }
-    }
-}
-
-/// Text from the other side, fit for one line of a terminal.
-fn clean(text: &str) -> String {
-    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOW_AT_MOST + 1).collect();
-    if line.chars().count() > SHOW_AT_MOST {
-        line.pop();
-        line.push('…');
-    }
-    line
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_of_the_other_side_cannot_steer_the_terminal() {
-        assert_eq!(clean("a\u{1b}[31m\nb"), "a [31m b");
-        assert_eq!(clean(&"x".repeat(1000)).chars().count(), SHOW_AT_MOST + 1);
     }
 }

@@ -22,7 +22,8 @@ use self::connection::Connection;
 use super::broker::{Link, MEDIA_TYPE, connect_within, message_id};
 use super::{BuildError, Configured, Fault, Handler, Outcome, SharedHandler, Unavailability, render};
 use crate::event::Event;
-use crate::outgoing::{self, advised, printable};
+use crate::outgoing::{self, advised};
+use crate::shown;
 
 /// Stored on disk by the broker.
 const PERSISTENT: u8 = 2;
@@ -159,7 +160,7 @@ fn refused_for_good(error: &lapin::Error) -> bool {
 /// What the broker said, or else the library.
 fn words(error: &lapin::Error) -> String {
     match error.kind() {
-        ErrorKind::ProtocolError(error) => printable(error.get_message().as_str()),
-        _ => printable(&error.to_string()),
+        ErrorKind::ProtocolError(error) => shown::line(error.get_message().as_str()),
+        _ => shown::line(&error.to_string()),
     }
 }

@@ -114,7 +114,7 @@ impl Directory {
     /// Writes the file durably; the reason says which step failed on what.
     fn write(&self, event: &Event, json: &[u8]) -> Result<(), Unavailability> {
         let ours = |reason: String| Unavailability::new(Fault::Ours, reason);
-        make_directory(&self.path).map_err(at("the directory cannot be made", &self.path)).map_err(ours)?;
+        durable::make_folder(&self.path, None).map_err(at("the directory cannot be made", &self.path)).map_err(ours)?;
         let folder = Folder::open(&self.path).map_err(at(NOT_OPENED, &self.path)).map_err(ours)?;
         let name = name::file_name(event);
         let (target, key) = (self.path.join(&name), (name, event.round));
@@ -251,20 +251,4 @@ fn holds(path: &Path, id: &str) -> bool {
 
 fn at(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> String {
     move |error| format!("{what}: {}: {error}", path.display())
-}
-
-/// Makes the directory and those above it, each durably: a file is only as safe as the way to it.
-fn make_directory(directory: &Path) -> io::Result<()> {
-    if directory.as_os_str().is_empty() || directory.is_dir() {
-        return Ok(());
-    }
-    let parent = directory.parent().unwrap_or(Path::new(""));
-    make_directory(parent)?;
-    let folder = Folder::open(parent)?;
-    match std::fs::create_dir(directory) {
-        // Another lane was quicker.
-        Err(_) if directory.is_dir() => Ok(()),
-        made => made,
-    }?;
-    folder.sync().map(drop)
 }

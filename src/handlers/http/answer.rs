@@ -1,6 +1,6 @@
 //! From what the ERP answered to an outcome.
 
-use reqwest::{Response, StatusCode};
+use reqwest::Response;
 
 use crate::handlers::{Fault, Outcome, Rejection, Unavailability};
 use crate::outgoing::{beginning, retry_after, say};
@@ -49,22 +49,17 @@ pub(super) async fn judge(response: Response, refusals: &Refusals) -> Outcome {
     if rejected {
         return Outcome::Rejected(Rejection { reason, status: Some(status.as_u16()) });
     }
-    let reason = match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => format!("{reason} (look at `auth` of this handler)"),
+    let reason = match status.as_u16() {
+        401 | 403 => format!("{reason} (look at `auth` of this handler)"),
         _ => reason,
     };
     let why = Unavailability::new(Fault::Unreachable, reason).pause(pause);
     // Whatever else it answers, it is there, and may take other events.
-    Outcome::Unavailable(if concerns_all(status) { why } else { why.of_one() })
+    Outcome::Unavailable(if concerns_all(status.as_u16()) { why } else { why.of_one() })
 }
 
 /// Whether a status says that nobody is there to take any event.
-fn concerns_all(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::BAD_GATEWAY
-            | StatusCode::SERVICE_UNAVAILABLE
-            | StatusCode::GATEWAY_TIMEOUT
-            | StatusCode::TOO_MANY_REQUESTS
-    )
+fn concerns_all(status: u16) -> bool {
+    // Too many requests; a gateway that nobody answers behind, one that is out of order, one that waits in vain.
+    matches!(status, 429 | 502..=504)
 }

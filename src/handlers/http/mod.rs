@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
-use reqwest::{Method, Request, Response, StatusCode, Url};
+use reqwest::{Method, Request, Response, Url};
 
 pub use self::settings::Settings;
 
@@ -74,9 +74,7 @@ impl Erp {
             let used = self.credentials.header(None).await?;
             let response = self.execute(request, used.as_ref()).await?;
             match (again, used) {
-                (Some(again), Some(used))
-                    if response.status() == StatusCode::UNAUTHORIZED && self.credentials.renewable() =>
-                {
+                (Some(again), Some(used)) if response.status().as_u16() == 401 && self.credentials.renewable() => {
                     let renewed = self.credentials.header(Some(&used)).await?;
                     self.execute(again, renewed.as_ref()).await
                 }

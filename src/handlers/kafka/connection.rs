@@ -12,7 +12,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
 use crate::handlers::Fault;
-use crate::outgoing::printable;
+use crate::shown;
 
 /// What is known of the connection to the cluster. Clones share what they know.
 #[derive(Clone)]
@@ -93,7 +93,7 @@ impl ClientContext for Connection {
             Some(Code::SSL) => " (the certificate of a private CA goes into `ca_file`)",
             _ => "",
         };
-        state.trouble = Some(Trouble { fault, what: printable(reason) + hint });
+        state.trouble = Some(Trouble { fault, what: shown::line(reason) + hint });
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {

@@ -14,7 +14,7 @@ use super::connection::Connection;
 use super::settings::{Login, Settings, Tls};
 use crate::event::Event;
 use crate::handlers::{BuildError, Configured, Fault, Handler, Outcome, SharedHandler, Unavailability, render};
-use crate::outgoing::printable;
+use crate::shown;
 
 /// How long a cluster that could not be reached is looked for before an event is sent to it.
 const LOOK: Duration = Duration::from_secs(3);
@@ -32,7 +32,7 @@ impl Configured for Settings {
         let connection = Connection::unknown();
         let producer = self
             .producer(&connection)
-            .map_err(|error| BuildError { name: name.to_owned(), what: printable(&error.to_string()) })?;
+            .map_err(|error| BuildError { name: name.to_owned(), what: shown::line(&error.to_string()) })?;
         Ok(Arc::new(Topic { settings: *self, connection, producer: Mutex::new(producer) }))
     }
 }
@@ -216,7 +216,7 @@ impl Topic {
                     }
                 }
             }
-            _ => self.unavailable(Fault::Unreachable, &printable(&error.to_string())),
+            _ => self.unavailable(Fault::Unreachable, &shown::line(&error.to_string())),
         }
     }
 

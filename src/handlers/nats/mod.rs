@@ -20,7 +20,8 @@ use self::connection::{Connection, concerns_one, covers, too_large};
 use super::broker::{Link, MEDIA_TYPE, delivery_id};
 use super::{BuildError, Configured, Fault, Handler, Outcome, SharedHandler, Unavailability, render};
 use crate::event::Event;
-use crate::outgoing::{self, printable};
+use crate::outgoing;
+use crate::shown;
 
 struct Stream {
     /// The name the user gave the handler.
@@ -119,7 +120,7 @@ impl Stream {
             Ok(ack) => Outcome::unreachable(format!(
                 "{}: {subject} went to the stream {}, not to {}",
                 self.place(),
-                printable(&ack.stream),
+                shown::line(&ack.stream),
                 settings.stream
             )),
             Err(error) => self.judge(connection, &subject, size, &error),
@@ -147,7 +148,7 @@ impl Stream {
                 connection.largest_message()
             ));
         }
-        let words = printable(&error.to_string());
+        let words = shown::line(&error.to_string());
         if too_large(error) {
             return Outcome::rejected(format!("the event has {size} bytes, too many for the stream {stream}: {words}"));
         }
@@ -164,7 +165,7 @@ impl Stream {
     }
 
     fn late(&self, complaint: Option<String>) -> Outcome {
-        let said = complaint.map(|said| format!("; it said: {}", printable(&said))).unwrap_or_default();
+        let said = complaint.map(|said| format!("; it said: {}", shown::line(&said))).unwrap_or_default();
         Outcome::late(format!("{} did not acknowledge within {}{said}", self.place(), self.patience()))
     }
 

@@ -17,7 +17,7 @@ use self::table::Table;
 use super::{BuildError, Common, Configured, Fault, Handler, Outcome, Readable, SharedHandler, Unavailability, render};
 use crate::config::Section;
 use crate::event::{Event, rfc3339};
-use crate::postgres::{Database, Failure, Pool};
+use crate::outgoing::postgres::{Database, Failure, Pool};
 
 /// Connections at the most; as many as `delivery.lanes` is by default.
 const CONNECTIONS: usize = 8;

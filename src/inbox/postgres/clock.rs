@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use tokio_postgres::Error;
 
 use super::{LIMIT, batch};
-use crate::postgres::{Failure, Pool, within};
+use crate::outgoing::postgres::{Failure, Pool, within};
 
 /// Clocks are kept right in small steps all the time; those do not matter.
 const STEP: SignedDuration = SignedDuration::from_secs(2);

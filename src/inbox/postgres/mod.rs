@@ -42,7 +42,7 @@ use super::{
 use crate::config::Section;
 use crate::dispatch::Route;
 use crate::event::Event;
-use crate::postgres::{Database, Failure, Pool, within};
+use crate::outgoing::postgres::{Database, Failure, Pool, within};
 use batch::{End, Row};
 use clock::Clock;
 use held::Held;

@@ -8,7 +8,7 @@ use deadpool_postgres::ClientWrapper;
 use super::batch::BEGIN;
 use super::{LIMIT, SCHEMA};
 use crate::inbox::{NoInbox, Purpose};
-use crate::postgres::{Failure, Pool, within};
+use crate::outgoing::postgres::{Failure, Pool, within};
 
 /// The version of the schema this program works with.
 const VERSION: i32 = 3;
@@ -26,7 +26,7 @@ const OLDEST: i32 = 130_000;
 /// Whoever changes the schema holds this lock (of PostgreSQL, by number) until it has committed.
 const MIGRATING: i64 = 0x7472_6164_6563_6c64;
 
-/// What is set on every connection, beside what [`Database::pool`](crate::postgres::Database::pool) sets.
+/// What is set on every connection, beside what [`Database::pool`](crate::outgoing::postgres::Database::pool) sets.
 ///
 /// The statements are made for their indexes; without the other ways the planner cannot choose one that
 /// was right for yesterday's size of a table. The time-outs free what a receiver that stalls holds. What

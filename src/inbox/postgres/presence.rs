@@ -36,7 +36,7 @@ use uuid::Uuid;
 use super::clock::{self, Clock, Reading, Set};
 use super::held::{Held, Owned};
 use super::{batch, claims};
-use crate::postgres::{Failure, Pool, within};
+use crate::outgoing::postgres::{Failure, Pool, within};
 
 /// How often a receiver says that it is at work.
 const BEAT: Duration = Duration::from_secs(1);

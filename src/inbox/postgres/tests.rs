@@ -13,8 +13,8 @@ use super::{Postgres, Space, open};
 use crate::dispatch::Route;
 use crate::inbox::{Claim, Finish, Inbox as _, Incoming, Overdue, Purpose, State};
 use crate::model::{Envelope, Format, Kind};
-use crate::postgres::server::{Postgres as Server, ROLE};
-use crate::postgres::{Connection, Database};
+use crate::outgoing::postgres::server::{Postgres as Server, ROLE};
+use crate::outgoing::postgres::{Connection, Database};
 
 /// The handler of all deliveries here.
 const HANDLER: &str = "erp";

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use super::LIMIT;
 use super::batch::{self, End, Row};
 use crate::inbox::InboxError;
-use crate::postgres::{Connection, Failure, Pool, within};
+use crate::outgoing::postgres::{Connection, Failure, Pool, within};
 
 /// Bytes that one transaction holds at the most: the first waits for the last.
 const MOST_BYTES: usize = 16 << 20;

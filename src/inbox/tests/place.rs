@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::config::Section;
 use crate::inbox::{Purpose, STORES, SharedInbox};
-use crate::postgres::server::Postgres;
+use crate::outgoing::postgres::server::Postgres;
 
 /// A place for one inbox.
 #[async_trait::async_trait(?Send)]

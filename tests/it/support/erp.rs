@@ -3,6 +3,8 @@
 //! It runs on a runtime and thread of its own, so that stopping it ends everything at once, open
 //! connections included, as when a real server dies.
 
+#![expect(clippy::disallowed_types, reason = "the ERP answers as a test wants")]
+
 use std::collections::VecDeque;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};

@@ -1,8 +1,8 @@
 //! Account and certificate on disk, for a restart that does not ask the CA. Only the owner can read
 //! them; each file is written as a whole or not at all, and durably: CAs count how often they are asked.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -11,6 +11,7 @@ use instant_acme::AccountCredentials;
 use reqwest::Url;
 
 use super::Certificate;
+use crate::durable;
 use crate::outgoing;
 
 /// The files that belong to one CA: another one knows our account as little as its certificate counts.
@@ -69,7 +70,8 @@ impl Cache {
     }
 
     fn write(&self, kind: &str, content: &[u8]) -> anyhow::Result<()> {
-        let written = make_directory(&self.directory).and_then(|()| write(&self.directory, &self.file(kind), content));
+        let written = durable::make_folder(&self.directory, Some(0o700));
+        let written = written.and_then(|()| durable::write(&self.file(kind), Some(0o600), content));
         written.with_context(|| format!("cannot write to {} (server.tls.acme.cache)", self.directory.display()))
     }
 }
@@ -80,34 +82,4 @@ fn read(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
-}
-
-fn write(directory: &Path, target: &Path, content: &[u8]) -> io::Result<()> {
-    let temporary = directory.join(format!(".{}.part", uuid::Uuid::new_v4()));
-    let written = write_for_owner(&temporary, content).and_then(|()| fs::rename(&temporary, target));
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-        return written;
-    }
-    // Windows has no such call and needs none.
-    if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
-}
-
-/// Only the owner may read it, from its first moment on.
-fn write_for_owner(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(content)?;
-    file.sync_all()
-}
-
-fn make_directory(directory: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)
 }

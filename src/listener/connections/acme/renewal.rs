@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use aws_lc_rs::rand;
 use jiff::Timestamp;
 use tokio::time::{sleep, timeout};
 
 use super::{Certificate, Settings, order};
-use crate::dispatch::Schedule;
+use crate::dispatch::{Schedule, chance};
 use crate::listener::connections::certificate_slot::Slot;
 use crate::listener::connections::tls::days_until;
 use crate::telemetry::whole_seconds;
@@ -86,10 +85,4 @@ async fn until(time: Timestamp) {
     {
         sleep(left.min(LOOK)).await;
     }
-}
-
-/// From 0 to 1.
-fn chance() -> f64 {
-    let mut random = [0; 4];
-    rand::fill(&mut random).map_or(0.5, |()| f64::from(u32::from_be_bytes(random)) / f64::from(u32::MAX))
 }

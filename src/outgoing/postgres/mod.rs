@@ -5,7 +5,7 @@
 //! failed or was given up half-way is not used again.
 
 #[cfg(test)]
-#[path = "../../tests/it/support/postgres.rs"]
+#[path = "../../../tests/it/support/postgres.rs"]
 #[expect(unreachable_pub, dead_code, reason = "shared with the tests from outside, which use the rest")]
 pub(crate) mod server;
 #[cfg(test)]
