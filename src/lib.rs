@@ -99,3 +99,4 @@ mod telemetry;
 // What several stages need:
 mod budget;
 mod durable;
+mod readiness;

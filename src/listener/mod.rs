@@ -1,6 +1,9 @@
 //! The public side, in two rooms: [`connections`], from an address to bytes that somebody may send, and
 //! [`requests`], from a request to its answer. Read `requests/receive.rs` first.
 
+// From an address to answers, through both rooms.
+pub(crate) mod serve;
+
 pub mod connections;
 
 pub mod requests;

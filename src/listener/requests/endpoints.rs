@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 
@@ -11,6 +12,9 @@ use super::client::Proxies;
 use super::lingering::MOST_OF_STRANGERS;
 use crate::auth::{AddressList, Gate};
 use crate::config::settings::Endpoint;
+
+/// The one in use. Whoever holds it sees each exchange.
+pub(crate) type SharedTable = Arc<ArcSwap<Table>>;
 
 /// The endpoints by their paths. A request looks into it once, and is worked on as it said then.
 pub(crate) struct Table {

@@ -6,6 +6,9 @@ pub(crate) mod router;
 // One request from start to end: read this first.
 pub(crate) mod receive;
 
+// What every request needs.
+pub(crate) mod reception;
+
 // Who the client is where a proxy stands in front.
 pub mod client;
 
