@@ -1,6 +1,5 @@
 //! The keys of `type = "amqp"`.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use lapin::uri::{AMQPScheme, AMQPUri};
@@ -10,6 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::config::Section;
 use crate::handlers::template::Template;
 use crate::handlers::{Common, Readable};
+use crate::outgoing::on_loopback;
 
 /// The longest name of an exchange and the longest routing key, in bytes (AMQP 0-9-1, shortstr).
 const LONGEST: usize = 255;
@@ -65,8 +65,7 @@ fn place(section: &Section, url: &SecretString) -> Option<String> {
         return None;
     };
     let host = &uri.authority.host;
-    let on_loopback = host.parse::<IpAddr>().map_or_else(|_| host == "localhost", |address| address.is_loopback());
-    if uri.scheme == AMQPScheme::AMQP && !on_loopback {
+    if uri.scheme == AMQPScheme::AMQP && !on_loopback(host) {
         section.warning(key, "sends credentials unencrypted. Use amqps://");
     }
     Some(format!("{host}:{}", uri.authority.port))

@@ -1,6 +1,5 @@
 //! The keys of `type = "nats"`.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use async_nats::{ConnectOptions, ServerAddr};
@@ -11,6 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::config::Section;
 use crate::handlers::template::Template;
 use crate::handlers::{Common, Readable};
+use crate::outgoing::on_loopback;
 
 /// The keys of `type = "nats"`, checked.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl Readable for Settings {
         let auth = auth(section);
         let roots = section.authorities().map(|authorities| authorities.certificates);
         if let (Some(servers), Some(Auth::Password(..) | Auth::Token(_))) = (&servers, &auth)
-            && servers.iter().any(|server| !server.tls_required() && !on_loopback(server))
+            && servers.iter().any(|server| !server.tls_required() && !on_loopback(server.host()))
         {
             section.warning("url", "may send credentials unencrypted. Use tls://");
         }
@@ -147,8 +147,4 @@ fn is_subject(text: &str) -> bool {
         && text.split('.').all(|word| {
             !word.is_empty() && !word.contains(|c: char| c.is_whitespace() || c.is_control() || "*>".contains(c))
         })
-}
-
-fn on_loopback(server: &ServerAddr) -> bool {
-    server.host().parse::<IpAddr>().map_or_else(|_| server.host() == "localhost", |address| address.is_loopback())
 }
