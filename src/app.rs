@@ -10,7 +10,6 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use crate::admin::{self, Condition};
-use crate::config::Settings;
 use crate::dispatch::worker::Source;
 use crate::dispatch::{Alone, Dispatch, Route, Staff};
 use crate::handlers::{DynHandler, Handler, SharedHandler};
@@ -22,6 +21,7 @@ use crate::listener::requests::reception::Reception;
 use crate::listener::serve::{bind, serve};
 use crate::readiness::Readiness;
 use crate::reload::{Changes, Parts, ReloadError, Reloader};
+use crate::settings::Settings;
 
 /// A receiver that is not started yet.
 pub struct Receiver {

@@ -88,6 +88,8 @@ mod admin;
 // What holds it together: from the configuration to what runs, and to other settings while it runs.
 pub mod app;
 
+pub mod settings;
+
 pub mod config;
 
 pub mod reload;

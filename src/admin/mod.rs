@@ -1,5 +1,6 @@
 //! The machine's own address: is the receiver alive, does it take events?
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use axum::response::Response;
 use axum::routing::get;
 use tokio::time::timeout;
 
+use crate::config::Section;
 use crate::inbox::SharedInbox;
 use crate::listener::connections::certificates::Certificates;
 use crate::readiness::Readiness;
@@ -15,6 +17,13 @@ use crate::respond;
 
 /// How long the inbox may take to prove that it can write.
 const PROBE: Duration = Duration::from_secs(3);
+
+/// Reads `[admin]`: where to listen.
+pub(crate) fn read(section: Section) -> Option<SocketAddr> {
+    let listen = section.address("listen");
+    section.finish();
+    listen
+}
 
 /// What the answers are made from.
 #[derive(Clone)]

@@ -11,6 +11,7 @@ mod attempt;
 mod health;
 mod route;
 mod schedule;
+mod settings;
 mod staff;
 mod suspects;
 mod watch;
@@ -26,6 +27,7 @@ pub(crate) use alone::Alone;
 use health::Health;
 pub use route::Route;
 pub use schedule::Schedule;
+pub use settings::Delivery;
 pub(crate) use staff::Staff;
 pub(crate) use watch::{Settled, Watch};
 

@@ -16,7 +16,7 @@ use super::connections::lease::Terms;
 use super::requests::lingering::LONGEST;
 use super::requests::reception::Reception;
 use super::requests::router::router;
-use crate::config::settings::Limits;
+use super::settings::Limits;
 
 /// Connections that wait in the kernel to be accepted.
 const LISTEN_BACKLOG: u32 = 1024;

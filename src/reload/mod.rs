@@ -17,17 +17,16 @@ pub use follow::follow;
 
 use crate::auth::SharedCredential;
 use crate::budget::Budget;
-use crate::config::Settings;
 use crate::config::marks::{Marks, is_below};
-use crate::config::settings::{Delivery, Handler, Written};
 use crate::dispatch::worker::Job;
-use crate::dispatch::{Dispatch, Route, Staff};
+use crate::dispatch::{Delivery, Dispatch, Route, Staff};
 use crate::handlers::SharedHandler;
 use crate::inbox::SharedInbox;
 use crate::listener::connections::certificates::Certificates;
 use crate::listener::connections::tls;
 use crate::listener::requests::endpoints::{SharedTable, Table};
 use crate::readiness::Readiness;
+use crate::settings::{Handler, Settings, Written};
 use crate::telemetry::whole_seconds;
 
 /// Tables that are read only at the start: addresses, limits that are built into the listener, the store,

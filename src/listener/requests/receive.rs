@@ -15,12 +15,11 @@ use tokio::time::{Instant, timeout};
 
 use super::aside;
 use super::body::{self, BodyError, Received};
-use super::endpoints::Table;
+use super::endpoints::{Acknowledge, Endpoint, Table};
 use super::lingering::{Linger, begun, lingering};
 use super::overload::Place;
 use super::reception::Reception;
 use crate::auth::{Denied, Gate, Verified};
-use crate::config::settings::{Acknowledge, Endpoint};
 use crate::decode;
 use crate::dispatch::{Settled, Watch};
 use crate::inbox::{InboxError, Incoming, Receipt, RefusedBody};

@@ -11,9 +11,9 @@ use super::overload::Load;
 use super::turned_away::TurnedAway;
 use crate::auth::Gate;
 use crate::budget::Budget;
-use crate::config::settings::Server;
 use crate::dispatch::Dispatch;
 use crate::inbox::SharedInbox;
+use crate::listener::settings::Server;
 use crate::readiness::Readiness;
 
 /// Where requests come in.
