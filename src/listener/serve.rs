@@ -69,15 +69,12 @@ pub(crate) fn serve(
     let service = router(reception).into_make_service_with_connect_info::<SocketAddr>();
     async move {
         let largest = LARGEST_HEAD.into();
-        match handshakes {
-            Some(handshakes) => {
-                let acceptor = Versions::new(handshakes, largest, stopped);
-                speaking(server.acceptor(acceptor), &limits).serve(service).await
-            }
-            None => {
-                let acceptor = Versions::new(guard, largest, stopped);
-                speaking(server.acceptor(acceptor), &limits).serve(service).await
-            }
+        if let Some(handshakes) = handshakes {
+            let acceptor = Versions::new(handshakes, largest, stopped);
+            speaking(server.acceptor(acceptor), &limits).serve(service).await
+        } else {
+            let acceptor = Versions::new(guard, largest, stopped);
+            speaking(server.acceptor(acceptor), &limits).serve(service).await
         }
     }
 }
