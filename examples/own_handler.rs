@@ -11,10 +11,11 @@ use std::io;
 
 use tokio::io::AsyncWriteExt as _;
 use tradecloud_webhook::app::Receiver;
-use tradecloud_webhook::config::{Layers, development};
+use tradecloud_webhook::config::Layers;
 use tradecloud_webhook::dispatch::Route;
 use tradecloud_webhook::event::Event;
 use tradecloud_webhook::handlers::{Handler, Outcome};
+use tradecloud_webhook::listener::development;
 use tradecloud_webhook::model::{DeliveryLine, Line, Order};
 use tradecloud_webhook::signal::told_to_stop;
 

@@ -1,22 +1,15 @@
 //! The composition root: settings → [`Receiver`] → [`Running`] → drained.
 
-use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
-use arc_swap::{ArcSwap, ArcSwapOption};
 use axum_server::{Handle, Server};
-use hyper_util::rt::TokioTimer;
-use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use crate::admin;
-use crate::budget::Budget;
-use crate::config::{Settings, settings};
+use crate::admin::{self, Condition};
 use crate::dispatch::worker::Source;
 use crate::dispatch::{Alone, Dispatch, Route, Staff};
 use crate::handlers::{DynHandler, Handler, SharedHandler};
@@ -24,25 +17,11 @@ use crate::inbox::Purpose;
 use crate::inbox::retention::Upkeep;
 use crate::inbox::trusted::TrustedClock;
 use crate::listener::connections::certificates::Certificates;
-use crate::listener::connections::guard::Guard;
-use crate::listener::connections::http2::Versions;
-use crate::listener::connections::lease::Terms;
-use crate::listener::requests::aside::Aside;
-use crate::listener::requests::auth_grace::Grace;
-use crate::listener::requests::endpoints::Table;
-use crate::listener::requests::lingering::LONGEST;
-use crate::listener::requests::overload::Load;
-use crate::listener::requests::receive::Reception;
-use crate::listener::requests::router;
-use crate::listener::requests::turned_away::TurnedAway;
-use crate::reload::{Changes, ReloadError, Reloader};
-
-/// Connections that wait in the kernel to be accepted.
-const LISTEN_BACKLOG: u32 = 1024;
-/// Largest head of a request, in bytes. Strangers get so much memory, too.
-const LARGEST_HEAD: u16 = 32 << 10;
-/// Headers of a request.
-const MOST_HEADERS: usize = 100;
+use crate::listener::requests::reception::Reception;
+use crate::listener::serve::{bind, serve};
+use crate::readiness::Readiness;
+use crate::reload::{Changes, Parts, ReloadError, Reloader};
+use crate::settings::Settings;
 
 /// A receiver that is not started yet.
 pub struct Receiver {
@@ -56,7 +35,7 @@ pub struct Running {
     admin: SocketAddr,
     reception: Arc<Reception>,
     reloader: Reloader,
-    servers: Vec<Handle<SocketAddr>>,
+    ends: [Handle<SocketAddr>; 2],
     stop: watch::Sender<bool>,
     workers: JoinSet<()>,
     serving: JoinSet<std::io::Result<()>>,
@@ -86,14 +65,13 @@ impl Receiver {
     pub async fn start(self) -> anyhow::Result<Running> {
         let settings = self.settings;
         let inbox = settings.inbox.store.open(Purpose::Serve).await?;
-        let public = listen(settings.server.listen).context("server.listen")?;
-        let admin = listen(settings.admin).context("admin.listen")?;
+        let public = bind(settings.server.listen).context("server.listen")?;
+        let admin = bind(settings.admin).context("admin.listen")?;
         let (public_address, admin_address) = (public.local_addr()?, admin.local_addr()?);
 
-        let budget = Budget::new(settings.server.limits.bodies_in_memory);
-        let dispatch = Dispatch::new(Vec::new());
         let clock = TrustedClock::default();
         clock.recall(&*inbox).await.context("cannot read the inbox")?;
+        let dispatch = Dispatch::new(Vec::new());
         let source = Source {
             inbox: Arc::clone(&inbox),
             dispatch: dispatch.clone(),
@@ -102,53 +80,37 @@ impl Receiver {
         };
         let (stop, stopped) = watch::channel(false);
         let (staff, work) = Staff::new(source, stopped.clone());
+        let (keep, keep_unwanted) = (settings.inbox.keep, settings.inbox.keep_unwanted);
+        let upkeep = Upkeep::new(Arc::clone(&inbox), clock, dispatch.clone(), keep, keep_unwanted);
+
+        let readiness = Arc::new(Readiness::default());
         let certificates = settings.server.tls.as_ref().map(Certificates::start);
-        // HTTP/2 must not multiply what the number of connections bounds.
-        let load = Load::new(settings.server.limits.connections, settings.server.answer_within);
-        let reception = Arc::new(Reception {
-            server: settings.server.clone(),
-            table: ArcSwap::from_pointee(Table::new(
-                Vec::new(),
-                settings.anywhere.clone(),
-                settings.server.proxies.clone(),
-            )),
-            budget,
-            load,
+        let reception = Arc::new(Reception::new(
+            &settings.server,
+            &settings.anywhere,
+            Arc::clone(&inbox),
+            dispatch.clone(),
+            Arc::clone(&readiness),
+        ));
+        let parts = Parts {
+            readiness: Arc::clone(&readiness),
             inbox: Arc::clone(&inbox),
             dispatch,
-            draining: AtomicBool::new(false),
-            refused: ArcSwapOption::empty(),
-            turned_away: TurnedAway::new(),
-            grace: Grace::new(),
-            aside: Aside::new(),
-        });
-        let (keep, keep_unwanted) = (settings.inbox.keep, settings.inbox.keep_unwanted);
-        let upkeep = Upkeep::new(inbox, clock, reception.dispatch.clone(), keep, keep_unwanted);
-        let reloader = Reloader::start(settings, self.own, Arc::clone(&reception), certificates.clone(), staff).await?;
-        let mut workers = JoinSet::new();
-        workers.spawn(work);
-        let mut at_upkeep = JoinSet::new();
-        at_upkeep.spawn(upkeep.run());
+            table: Arc::clone(&reception.table),
+            certificates: certificates.clone(),
+            own: self.own,
+        };
+        let reloader = Reloader::start(settings, parts, staff).await?;
 
-        let router = router::router(Arc::clone(&reception));
-        let servers = vec![Handle::new(), Handle::new()];
-        let mut serving = JoinSet::new();
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        let guard = guard(&reception);
-        let server = Server::<SocketAddr>::from_listener(public);
-        if let Some(certificates) = &certificates {
-            let acceptor = certificates.acceptor(reception.server.limits.tls_handshake, guard);
-            let acceptor = Versions::new(acceptor, LARGEST_HEAD.into(), stopped);
-            let server = speaking(server.acceptor(acceptor), &reception.server.limits).handle(servers[0].clone());
-            serving.spawn(server.serve(service));
-        } else {
-            tracing::warn!("TLS is off (server.tls): something in front of this address has to terminate it");
-            let acceptor = Versions::new(guard, LARGEST_HEAD.into(), stopped);
-            let server = speaking(server.acceptor(acceptor), &reception.server.limits).handle(servers[0].clone());
-            serving.spawn(server.serve(service));
-        }
-        let http = Server::<SocketAddr>::from_listener(admin).handle(servers[1].clone());
-        serving.spawn(http.serve(admin::router(Arc::clone(&reception), certificates.clone()).into_make_service()));
+        let (mut workers, mut at_upkeep, mut serving) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
+        workers.spawn(work);
+        at_upkeep.spawn(upkeep.run());
+        let ends = [Handle::new(), Handle::new()];
+        let [public_end, admin_end] = ends.clone();
+        serving.spawn(serve(public, Arc::clone(&reception), certificates.as_ref(), stopped, public_end));
+        let condition = Condition { readiness, inbox, certificates: certificates.clone() };
+        let health = Server::<SocketAddr>::from_listener(admin).handle(admin_end);
+        serving.spawn(health.serve(admin::router(condition).into_make_service()));
 
         tracing::info!(address = %public_address, admin = %admin_address, "listening");
         Ok(Running {
@@ -156,7 +118,7 @@ impl Receiver {
             admin: admin_address,
             reception,
             reloader,
-            servers,
+            ends,
             stop,
             workers,
             serving,
@@ -215,9 +177,9 @@ impl Running {
         let grace = self.reception.server.shutdown_grace;
         let end = Instant::now() + grace;
         tracing::info!(?grace, "draining: no more events are taken, what has begun is finished");
-        self.reception.draining.store(true, Ordering::Relaxed);
-        for server in &self.servers {
-            server.graceful_shutdown(Some(grace));
+        self.reception.readiness.drain();
+        for end in &self.ends {
+            end.graceful_shutdown(Some(grace));
         }
         let _ = self.stop.send(true);
         // Before anything that takes its time: somebody may kill what does not end soon enough.
@@ -242,54 +204,4 @@ impl Running {
         self.reception.inbox.close().await;
         tracing::info!("drained");
     }
-}
-
-fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let socket = if address.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
-    // On Windows this would let two programs share the port.
-    #[cfg(unix)]
-    socket.set_reuseaddr(true)?;
-    socket.bind(address).map_err(|error| anyhow::anyhow!("cannot listen on {address}: {error}{}", hint(&error)))?;
-    Ok(socket.listen(LISTEN_BACKLOG)?)
-}
-
-fn hint(error: &std::io::Error) -> &'static str {
-    match error.kind() {
-        ErrorKind::AddrInUse => ". Another program (another receiver?) listens there: stop it, or choose another port",
-        ErrorKind::AddrNotAvailable => ". This machine has no such address: `0.0.0.0` stands for all it has",
-        ErrorKind::PermissionDenied => ". Ports below 1024 need a privilege: listen on 8443 and have 443 forwarded",
-        _ => "",
-    }
-}
-
-/// The part of its time after which a stranger's connection is closed, so that it is gone when the time is over
-/// although a busy machine is late.
-const ON_TIME: f64 = 0.95;
-
-/// What stands before TLS: limits on connections.
-fn guard(reception: &Arc<Reception>) -> Guard {
-    let (settings, limits) = (&reception.server, &reception.server.limits);
-    let terms = Terms {
-        unknown: limits.header_read.max(limits.tls_handshake).mul_f64(ON_TIME),
-        // What is answered before its body is here is taken in for so long.
-        checking: settings.answer_within.max(LONGEST),
-        idle: limits.header_read,
-    };
-    Guard::new(limits.connections, limits.tls_handshake, terms, Arc::clone(reception))
-}
-
-/// HTTP/1.1 with its limits: HTTP/2 does not get so far (see [`Versions`]).
-fn speaking<A>(server: Server<SocketAddr, A>, limits: &settings::Limits) -> Server<SocketAddr, A> {
-    let mut server = server.http1_only();
-    server
-        .http_builder()
-        .http1()
-        // Without a timer the time-out would not work.
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_read)
-        // A client may have closed its side right behind the request, and still wants the answer (RFC 9112, §9.6).
-        .half_close(true)
-        .max_buf_size(LARGEST_HEAD.into())
-        .max_headers(MOST_HEADERS);
-    server
 }

@@ -87,6 +87,8 @@ mod admin;
 // What holds it together: from the configuration to what runs, and to other settings while it runs.
 pub mod app;
 
+pub mod settings;
+
 pub mod config;
 
 pub mod reload;
@@ -98,4 +100,5 @@ mod telemetry;
 // What several stages need:
 mod budget;
 mod durable;
+mod readiness;
 mod shown;

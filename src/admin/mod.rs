@@ -1,7 +1,7 @@
 //! The machine's own address: is the receiver alive, does it take events?
 
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
@@ -9,32 +9,48 @@ use axum::response::Response;
 use axum::routing::get;
 use tokio::time::timeout;
 
+use crate::config::Section;
+use crate::inbox::SharedInbox;
 use crate::listener::connections::certificates::Certificates;
-use crate::listener::requests::receive::Reception;
+use crate::readiness::Readiness;
 use crate::respond;
 
 /// How long the inbox may take to prove that it can write.
 const PROBE: Duration = Duration::from_secs(3);
 
-/// `/livez` and `/readyz`.
-pub(crate) fn router(reception: Arc<Reception>, certificates: Option<Certificates>) -> Router {
-    Router::new()
-        .route("/livez", get(async || respond::live()))
-        .route("/readyz", get(move || ready(Arc::clone(&reception), certificates.clone())))
+/// Reads `[admin]`: where to listen.
+pub(crate) fn read(section: Section) -> Option<SocketAddr> {
+    let listen = section.address("listen");
+    section.finish();
+    listen
 }
 
-async fn ready(reception: Arc<Reception>, certificates: Option<Certificates>) -> Response {
+/// What the answers are made from.
+#[derive(Clone)]
+pub(crate) struct Condition {
+    pub(crate) readiness: Arc<Readiness>,
+    pub(crate) inbox: SharedInbox,
+    /// `None` where something else terminates TLS.
+    pub(crate) certificates: Option<Certificates>,
+}
+
+/// `/livez` and `/readyz`.
+pub(crate) fn router(condition: Condition) -> Router {
+    Router::new().route("/livez", get(async || respond::live())).route("/readyz", get(move || ready(condition.clone())))
+}
+
+async fn ready(Condition { readiness, inbox, certificates }: Condition) -> Response {
     let mut obstacles = Vec::new();
-    if reception.draining.load(Ordering::Relaxed) {
+    if readiness.is_draining() {
         obstacles.push("shutting down".to_owned());
     }
-    match timeout(PROBE, reception.inbox.probe()).await {
+    match timeout(PROBE, inbox.probe()).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => obstacles.push(error.to_string()),
         Err(_) => obstacles.push("the store does not answer".to_owned()),
     }
     let mut notes = Vec::new();
-    if let Some(at) = reception.refused.load_full() {
+    if let Some(at) = readiness.refused() {
         notes.push(format!("the configuration of {at} was refused (see the log); the one before it serves on"));
     }
     // No obstacle: to give one, the CA has to get through to this machine.

@@ -10,6 +10,7 @@ mod bearer;
 mod gate;
 mod kept;
 mod oauth;
+mod settings;
 mod turns;
 
 use std::net::IpAddr;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 pub use address::AddressList;
 pub use gate::{Caller, Denied, Gate, Verified};
+pub(crate) use settings::{Credentials, read};
 
 use crate::config::Section;
 

@@ -7,10 +7,11 @@ use clap::Args;
 use serde_json::json;
 
 use super::{ConfigArgs, Failure};
-use crate::config::Settings;
-use crate::config::{DEFAULT_FILE, Layers, Problem, development};
+use crate::config::{DEFAULT_FILE, Layers, Problem};
 use crate::inbox::{NoInbox, Purpose};
 use crate::listener::connections::acme;
+use crate::listener::development;
+use crate::settings::Settings;
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
@@ -116,7 +117,7 @@ struct Tried {
 
 async fn try_online(settings: Settings) -> Vec<Tried> {
     let mut tried = Vec::new();
-    let inbox = match settings.inbox.store.open(Purpose::Look).await {
+    let inbox = match settings.inbox.store.open(Purpose::Tool).await {
         Ok(inbox) => {
             let probed = inbox.probe().await;
             inbox.close().await;

@@ -19,7 +19,8 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
 use self::output::Output;
-use crate::config::{Layers, Problem, development};
+use crate::config::{Layers, Problem};
+use crate::listener::development;
 
 /// Exit status for a configuration that is not valid (sysexits.h: EX_CONFIG).
 const CONFIGURATION: u8 = 78;

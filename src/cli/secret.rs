@@ -12,7 +12,8 @@ use argon2::password_hash::phc::PasswordHash;
 use aws_lc_rs::{digest, rand};
 use clap::{Args, ValueEnum};
 
-use crate::config::{development, private};
+use crate::config::private;
+use crate::listener::development;
 
 /// Make a strong password or token in a file of its own, and say where it belongs
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use super::{ConfigArgs, Failure};
 use crate::app::Receiver;
-use crate::config::development::{self, Made};
+use crate::listener::development::{self, Made};
 use crate::reload::follow;
 use crate::signal::{Hangups, told_to_stop};
 

@@ -9,8 +9,7 @@ use zeroize::Zeroizing;
 
 use super::private::Content;
 use super::problems::{Problem, Problems, Severity};
-use super::settings::{Kept, Written};
-use super::{Marks, Section, Settings, development, merge, private};
+use super::{Marks, Section, merge, private};
 
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "config/receiver.toml";
@@ -79,41 +78,18 @@ impl Layers {
             .any(|(name, _)| name.to_str().is_some_and(|name| name.to_uppercase().starts_with(&variable)))
     }
 
-    /// Merges the layers and checks all of it.
-    ///
-    /// # Errors
-    /// Every problem there is, errors first, if one of them is an error.
-    pub fn settings(&self) -> Result<(Settings, Vec<Problem>), Vec<Problem>> {
-        self.checked().1
+    /// Whether something stands in for a file that is not there.
+    pub(crate) fn has_stand_in(&self) -> bool {
+        self.stand_in.is_some()
     }
 
-    /// As [`Layers::settings`], with the marks of what was read, valid or not.
-    pub(crate) fn checked(&self) -> (Marks, Checked<Settings>) {
-        let (marks, checked) = self.read_by(|root| {
-            if self.stand_in.is_some() {
-                development::only_for_this_machine(&root);
-            }
-            Settings::read(root)
-        });
-        let checked = checked.map(|(settings, warnings)| {
-            let written = Written {
-                endpoints: self.place("endpoints").is_some(),
-                handlers: self.stand_in.is_none() && !settings.handlers.is_empty(),
-            };
-            (Settings { written, marks: marks.clone(), ..settings }, warnings)
-        });
-        (marks, checked)
+    /// Whether the operator wrote `key`, in the file or the environment.
+    pub(crate) fn has_written(&self, key: &str) -> bool {
+        self.place(key).is_some()
     }
 
-    /// What a command that works on the inbox needs, whatever else is wrong with the configuration.
-    ///
-    /// # Errors
-    /// The problems of `[inbox]` and of what handlers choose events by.
-    pub fn kept(&self) -> Result<Kept, Vec<Problem>> {
-        self.read_by(|root| Kept::read(&root)).1.map(|(kept, _)| kept)
-    }
-
-    fn read_by<T>(&self, read: impl FnOnce(Section) -> Option<T>) -> (Marks, Checked<T>) {
+    /// Merges the layers and has `read` take the keys out; also returns the marks of what was read, valid or not.
+    pub(crate) fn read_by<T>(&self, read: impl FnOnce(Section) -> Option<T>) -> (Marks, Checked<T>) {
         let problems = Rc::new(Problems::default());
         let (path, text) = self.file.as_ref().map_or((Path::new(DEFAULT_FILE), ""), |(path, text)| (path, text));
         let mut marks = Marks::new(path, text);

@@ -1,21 +1,18 @@
-//! Configuration: layers of text in, checked [`Settings`] or all problems out.
+//! Configuration: layers of text in, what a reader makes of them or all problems out.
 //!
 //! The layers, each over the one before: the embedded `config/default.toml`, the operator's file (or,
-//! where there is none, what [`development`] made up), the environment. Reading is pure but for the
-//! files that secrets stand in; nothing is started or written here. What exists as [`Settings`] has
-//! been checked.
+//! where there is none, what stands in for it), the environment. Reading is pure but for the files that
+//! secrets stand in; nothing is started or written here. Nor is anything known here of what the keys
+//! mean: each stage reads its own [`Section`].
 
-pub mod development;
 pub mod layers;
 pub mod marks;
 mod merge;
 pub(crate) mod private;
 pub mod problems;
 pub mod section;
-pub mod settings;
 
 pub use layers::{DEFAULT_FILE, Layers};
 pub use marks::Marks;
 pub use problems::{Problem, Severity};
 pub use section::Section;
-pub use settings::Settings;

@@ -11,6 +11,7 @@ mod attempt;
 mod health;
 mod route;
 mod schedule;
+mod settings;
 mod staff;
 mod suspects;
 mod watch;
@@ -27,6 +28,7 @@ use health::Health;
 pub use route::Route;
 pub use schedule::Schedule;
 pub(crate) use schedule::chance;
+pub use settings::Delivery;
 pub(crate) use staff::Staff;
 pub(crate) use watch::{Settled, Watch};
 

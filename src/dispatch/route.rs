@@ -5,6 +5,7 @@ use std::time::Duration;
 use wildmatch::WildMatch;
 
 use crate::config::Section;
+use crate::handlers;
 use crate::model::{Actor, Envelope, Kind};
 
 /// What every handler has in common: its name, the events it wants, and the bound of an attempt.
@@ -23,14 +24,11 @@ pub struct Route {
 }
 
 impl Route {
-    /// How long an attempt may take if nothing else is said.
-    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
-
     /// Every event, for the handler `name`; 60 seconds for an attempt.
     pub fn all(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
-            timeout: Self::DEFAULT_TIMEOUT,
+            timeout: handlers::DEFAULT_TIMEOUT,
             paused: false,
             kinds: Kind::ALL.to_vec(),
             events: Vec::new(),
@@ -69,10 +67,7 @@ impl Route {
 
     /// Reads what a handler's section says of the events it gets, `timeout` and `paused`.
     pub(crate) fn read(section: &Section) -> Self {
-        let mut route = Self::all(section.name());
-        if let Some(timeout) = section.duration("timeout") {
-            route.timeout = timeout;
-        }
+        let mut route = Self { timeout: handlers::timeout(section), ..Self::all(section.name()) };
         if let Some(names) = section.texts("kinds") {
             route.kinds = names.iter().filter_map(|name| Kind::from_name(name)).collect();
             if route.kinds.len() < names.len() || names.is_empty() {

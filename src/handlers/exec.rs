@@ -13,7 +13,7 @@ use process_wrap::tokio::{ChildWrapper, CommandWrap};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::ChildStdin;
 
-use super::{BuildError, Common, Configured, Fault, Handler, Outcome, Readable, SharedHandler, Unavailability, render};
+use super::{BuildError, Configured, Fault, Handler, Outcome, Readable, SharedHandler, Unavailability, render};
 use crate::config::{Layers, Section};
 use crate::event::Event;
 use crate::shown::first_line;
@@ -35,11 +35,8 @@ pub struct Settings {
 }
 
 impl Readable for Settings {
-    fn read(section: &Section, common: &Common) -> Option<Self> {
-        let command = section.words("command");
-        if command.is_none() && !section.has("command") {
-            section.error("command", "is missing. Add `command = [\"/path/to/program\", \"argument\"]`");
-        }
+    fn read(section: &Section, timeout: Duration) -> Option<Self> {
+        let command = section.required("command", "[\"/path/to/program\", \"argument\"]", Section::words);
         let mut words = command?.into_iter();
         let Some(program) = words.next().filter(|program| !program.is_empty()) else {
             section.error("command", "names no program. Its first entry is the program, the others are arguments");
@@ -50,7 +47,7 @@ impl Readable for Settings {
             let meanwhile = "Until it can, its deliveries fail and are tried again";
             section.warning("command", format!("names a program that cannot be started: {what}. {meanwhile}"));
         }
-        Some(Self { program, arguments: words.collect(), timeout: common.timeout })
+        Some(Self { program, arguments: words.collect(), timeout })
     }
 }
 

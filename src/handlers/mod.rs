@@ -43,24 +43,18 @@ pub const TYPES: &[(&str, Read)] = &[
 /// Reads the keys of one handler type out of its table; `None` if a problem was noted in the section.
 ///
 /// Nothing is started or written: at most secrets and certificates are read. The caller reads the keys
-/// that all handlers have in common, and finishes the section.
-pub type Read = fn(&Section, &Common) -> Option<Box<dyn Configured>>;
+/// that all handlers have in common, says how long one attempt may take, and finishes the section.
+pub type Read = fn(&Section, Duration) -> Option<Box<dyn Configured>>;
 
 /// A handler as the dispatcher holds it.
 pub type SharedHandler = Arc<dyn DynHandler>;
 
-/// What the configuration says of every handler, whatever its type.
-#[derive(Debug, Clone)]
-pub struct Common {
-    /// How long one attempt may take.
-    pub timeout: Duration,
-}
+/// How long one attempt may take if nothing else is said.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
-impl Common {
-    /// Reads the keys that all handlers have in common; a missing `timeout` is a minute.
-    pub fn read(section: &Section) -> Self {
-        Self { timeout: section.duration("timeout").unwrap_or(Duration::from_secs(60)) }
-    }
+/// Reads `timeout`: how long one attempt may take.
+pub(crate) fn timeout(section: &Section) -> Duration {
+    section.duration("timeout").unwrap_or(DEFAULT_TIMEOUT)
 }
 
 /// Sets up one handler by its table in TOML, for programs that embed one without the rest of the
@@ -78,9 +72,9 @@ pub fn from_toml(name: &str, table: &str) -> Result<SharedHandler, Vec<Problem>>
     })?;
     let problems = Rc::new(Problems::default());
     let section = Section::new(name, values, Rc::clone(&problems));
-    let common = Common::read(&section);
+    let timeout = timeout(&section);
     let read = section.required_text("type", "\"file\"").and_then(|_| section.choice("type", TYPES));
-    let settings = read.and_then(|read| read(&section, &common));
+    let settings = read.and_then(|read| read(&section, timeout));
     if read.is_some() {
         // Without a type nobody has asked for the keys, and all of them would be unknown.
         section.finish();
@@ -111,11 +105,11 @@ pub trait Configured: fmt::Debug + Send + Sync {
 
 /// Settings that can be read from the handler's table.
 trait Readable: Configured + Sized + 'static {
-    fn read(section: &Section, common: &Common) -> Option<Self>;
+    fn read(section: &Section, timeout: Duration) -> Option<Self>;
 }
 
-fn read<S: Readable>(section: &Section, common: &Common) -> Option<Box<dyn Configured>> {
-    S::read(section, common).map(|settings| Box::new(settings) as Box<dyn Configured>)
+fn read<S: Readable>(section: &Section, timeout: Duration) -> Option<Box<dyn Configured>> {
+    S::read(section, timeout).map(|settings| Box::new(settings) as Box<dyn Configured>)
 }
 
 /// Why a handler with correct settings cannot be set up.

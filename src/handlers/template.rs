@@ -37,7 +37,7 @@ pub(super) struct Template(Vec<Part>);
 impl Template {
     /// The template at `key`, else `default`; `None` if a problem was noted.
     pub(super) fn read(section: &Section, key: &str, default: &str) -> Option<Self> {
-        let text = if section.has(key) { section.text(key)? } else { default.to_owned() };
+        let text = section.or(key, Section::text, default.to_owned())?;
         Self::parse(&text).map_err(|what| section.error(key, what)).ok()
     }
 

@@ -55,8 +55,9 @@ impl Settings {
         // Without a store nobody knows which keys belong here.
         let read = section.choice("store", STORES)?;
         let store = read(&section);
-        // The defaults name the file of the embedded database; with another store it is not asked for.
-        let _ = section.has("path").then(|| section.text("path"));
+        // What the defaults say for one store is not asked for by every other one.
+        section.ignore("path");
+        section.ignore("refused_space");
         section.finish();
         Some(Self { store: store?, keep: keep?, keep_unwanted: keep_unwanted? })
     }
@@ -67,10 +68,8 @@ impl Settings {
 pub enum Purpose {
     /// To receive and deliver: one process at a time, where the store cannot share the work.
     Serve,
-    /// To look and to intervene, beside a receiver that may be running.
+    /// To look and to intervene, beside a receiver that may be running; fails if there is nothing to look at.
     Tool,
-    /// To look only, and to fail if there is nothing to look at.
-    Look,
 }
 
 /// Why a store could not be opened to look at it.
@@ -95,7 +94,7 @@ pub trait Open: Send + Sync + std::fmt::Debug {
         true
     }
 
-    /// Opens the store, and makes it if it is new (unless the purpose is to look).
+    /// Opens the store, and makes it if it is new (but only to serve).
     ///
     /// # Errors
     /// If it cannot be opened; the message says what to do. [`NoInbox`] if there is nothing to look at.

@@ -36,10 +36,9 @@ const SETTLED_KEPT: usize = 10_000;
 #[derive(Debug)]
 struct Settings;
 
-/// Reads nothing. The defaults say what is for the other stores.
+/// Reads nothing.
 #[expect(clippy::unnecessary_wraps, reason = "as the register of stores asks for")]
-pub(super) fn read(section: &Section) -> Option<Box<dyn Open>> {
-    let _ = section.size("refused_space");
+pub(super) fn read(_: &Section) -> Option<Box<dyn Open>> {
     Some(Box::new(Settings))
 }
 
@@ -52,7 +51,7 @@ impl Open for Settings {
     async fn open(&self, purpose: Purpose) -> anyhow::Result<SharedInbox> {
         match purpose {
             Purpose::Serve => Ok(Arc::new(Memory::default())),
-            Purpose::Tool | Purpose::Look => Err(NoInbox::KeepsNothing.into()),
+            Purpose::Tool => Err(NoInbox::KeepsNothing.into()),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Addresses of others, as they stand in the configuration and in reasons.
 
+use std::net::IpAddr;
+
 use reqwest::Url;
 
 use crate::config::Section;
@@ -28,15 +30,14 @@ pub(crate) fn url(section: &Section, key: &str, example: &str) -> Option<Url> {
 
 /// Credentials over plain HTTP work, and everybody on the way can read them.
 pub(crate) fn warn_of_plain_http(section: &Section, key: &str, url: &Url) {
-    if url.scheme() == "http" && !on_loopback(url) {
+    if url.scheme() == "http" && !url.host_str().is_some_and(on_loopback) {
         section.warning(key, "sends credentials unencrypted. Use https");
     }
 }
 
-/// Whether the address is this very machine.
-pub(crate) fn on_loopback(url: &Url) -> bool {
-    let Some(host) = url.host_str() else { return false };
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+/// Whether the host is this very machine.
+pub(crate) fn on_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     address.map_or_else(|_| host == "localhost", |address| address.is_loopback())
 }
 

@@ -121,7 +121,7 @@ pub(crate) fn client(url: &Url, roots: &[Certificate]) -> Result<Client, reqwest
         .http1_ignore_invalid_headers_in_responses(true)
         .http1_max_headers(MOST_HEADERS)
         .http2_max_header_list_size(LARGEST_HEAD);
-    let client = if on_loopback(url) { client.no_proxy() } else { client };
+    let client = if url.host_str().is_some_and(on_loopback) { client.no_proxy() } else { client };
     // Without TLS no roots are needed; a slim container has none, and should not fail for that.
     let client =
         if url.scheme() == "http" { client.tls_certs_only([]) } else { client.tls_certs_merge(roots.iter().cloned()) };

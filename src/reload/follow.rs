@@ -10,7 +10,8 @@ use tokio::time::sleep;
 use super::files::{Files, WRITTEN};
 use super::{ReloadError, Reloader};
 use crate::config::layers::Checked;
-use crate::config::{Layers, Marks, Problem, Settings};
+use crate::config::{Layers, Marks, Problem};
+use crate::settings::Settings;
 use crate::signal::Hangups;
 
 /// How often to look without having heard of a change: some file systems do not tell.

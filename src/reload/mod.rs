@@ -9,7 +9,6 @@ mod follow;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 use tokio::sync::Mutex;
@@ -18,16 +17,16 @@ pub use follow::follow;
 
 use crate::auth::SharedCredential;
 use crate::budget::Budget;
-use crate::config::Settings;
 use crate::config::marks::{Marks, is_below};
-use crate::config::settings::{Delivery, Handler, Written};
 use crate::dispatch::worker::Job;
-use crate::dispatch::{Route, Staff};
+use crate::dispatch::{Delivery, Dispatch, Route, Staff};
 use crate::handlers::SharedHandler;
+use crate::inbox::SharedInbox;
 use crate::listener::connections::certificates::Certificates;
 use crate::listener::connections::tls;
-use crate::listener::requests::endpoints::Table;
-use crate::listener::requests::receive::Reception;
+use crate::listener::requests::endpoints::{SharedTable, Table};
+use crate::readiness::Readiness;
+use crate::settings::{Handler, Settings, Written};
 use crate::telemetry::whole_seconds;
 
 /// Tables that are read only at the start: addresses, limits that are built into the listener, the store,
@@ -44,13 +43,22 @@ const BACKLOG_COUNTED: usize = 10_000;
 #[derive(Clone)]
 pub struct Reloader(Arc<Live>);
 
-/// The parts of a running receiver that may be exchanged, and what they were made from.
-struct Live {
-    reception: Arc<Reception>,
+/// What a reload looks at in a running receiver, and exchanges.
+pub(crate) struct Parts {
+    pub(crate) readiness: Arc<Readiness>,
+    pub(crate) inbox: SharedInbox,
+    pub(crate) dispatch: Dispatch,
+    /// What requests are looked up in.
+    pub(crate) table: SharedTable,
     /// What new connections are made with; `None` where something else terminates TLS.
-    certificates: Option<Certificates>,
+    pub(crate) certificates: Option<Certificates>,
     /// Handlers of the program that embeds the receiver. They stay.
-    own: Vec<(Route, SharedHandler)>,
+    pub(crate) own: Vec<(Route, SharedHandler)>,
+}
+
+/// The parts of a running receiver, and what they were made from.
+struct Live {
+    parts: Parts,
     /// Locked while one reload goes on; a second one waits.
     state: Mutex<State>,
 }
@@ -113,13 +121,7 @@ pub enum ReloadError {
 
 impl Reloader {
     /// Puts the first settings in place.
-    pub(crate) async fn start(
-        settings: Settings,
-        own: Vec<(Route, SharedHandler)>,
-        reception: Arc<Reception>,
-        certificates: Option<Certificates>,
-        staff: Staff,
-    ) -> Result<Self, ReloadError> {
+    pub(crate) async fn start(settings: Settings, parts: Parts, staff: Staff) -> Result<Self, ReloadError> {
         let state = State {
             staff,
             handlers: BTreeMap::new(),
@@ -128,9 +130,9 @@ impl Reloader {
             marks: Marks::default(),
             at_start: settings.marks.clone(),
         };
-        let live = Arc::new(Live { reception, certificates, own, state: Mutex::new(state) });
+        let live = Arc::new(Live { parts, state: Mutex::new(state) });
         live.exchange(settings, &mut *live.state.lock().await).await?;
-        live.own.iter().for_each(|(_, handler)| begin(handler));
+        live.parts.own.iter().for_each(|(_, handler)| begin(handler));
         Ok(Self(live))
     }
 
@@ -141,12 +143,12 @@ impl Reloader {
     /// [`ReloadError`] if they cannot be put in place as a whole, or take away the last handler, the last endpoint
     /// or a good certificate. Nothing has changed then.
     pub async fn reload(&self, settings: Settings) -> Result<Changes, ReloadError> {
-        let live = &self.0;
+        let (live, parts) = (&self.0, &self.0.parts);
         let mut state = live.state.lock().await;
-        if live.reception.draining.load(Ordering::Relaxed) {
+        if parts.readiness.is_draining() {
             return Err(ReloadError::Draining);
         }
-        let tls_stays = live.certificates.is_some() == settings.server.tls.is_some();
+        let tls_stays = parts.certificates.is_some() == settings.server.tls.is_some();
         let only_at_start = |key: &str| only_at_start(key) && !(tls_stays && is_below(key, TLS));
         let changes = Changes {
             changed: keys(&state.marks, &settings.marks, |key| !only_at_start(key)),
@@ -155,10 +157,10 @@ impl Reloader {
         let tls = settings.server.tls.clone().filter(|_| !state.marks.same_below(&settings.marks, TLS));
         live.refuse_a_loss(&settings, tls.as_ref(), &state)?;
         live.exchange(settings, &mut state).await?;
-        if let (Some(certificates), Some(tls)) = (&live.certificates, tls) {
+        if let (Some(certificates), Some(tls)) = (&parts.certificates, tls) {
             certificates.exchange(&tls);
         }
-        live.reception.refused.store(None);
+        parts.readiness.note_reload();
         if changes.changed.is_empty() {
             tracing::info!("configuration read again: nothing has changed that takes effect without a restart");
         } else {
@@ -179,20 +181,20 @@ impl Reloader {
 
     /// Has the admin address say that the last settings are not those that are in place.
     fn note_refusal(&self) {
-        self.0.reception.refused.store(Some(Arc::new(whole_seconds(Timestamp::now()))));
+        self.0.parts.readiness.note_refusal(whole_seconds(Timestamp::now()));
     }
 }
 
 impl Live {
     /// What is most likely a slip, and would cost every event, takes a restart.
     fn refuse_a_loss(&self, new: &Settings, tls: Option<&tls::Settings>, state: &State) -> Result<(), ReloadError> {
-        if state.written.handlers && !new.written.handlers && self.own.is_empty() {
+        if state.written.handlers && !new.written.handlers && self.parts.own.is_empty() {
             return Err(ReloadError::LastHandler);
         }
         if state.written.endpoints && !new.written.endpoints {
             return Err(ReloadError::LastEndpoint);
         }
-        let (Some(certificates), Some(tls)) = (&self.certificates, tls) else { return Ok(()) };
+        let (Some(certificates), Some(tls)) = (&self.parts.certificates, tls) else { return Ok(()) };
         match tls.expired() {
             // That of a CA is renewed; until then the good one serves on.
             Some(expired) if tls.acme.is_none() && certificates.are_good() => {
@@ -203,9 +205,9 @@ impl Live {
     }
 
     async fn exchange(&self, mut settings: Settings, state: &mut State) -> Result<(), ReloadError> {
-        let reception = &self.reception;
+        let parts = &self.parts;
         // From "put in place" on, nothing can fail.
-        if settings.inbox.store.keeps() != reception.inbox.keeps() {
+        if settings.inbox.store.keeps() != parts.inbox.keeps() {
             return Err(ReloadError::OtherStore);
         }
         let handlers = self.set_up(std::mem::take(&mut settings.handlers), &settings.marks, state).await?;
@@ -217,7 +219,7 @@ impl Live {
         }
 
         // Put in place.
-        let routes = handlers.iter().chain(&self.own).map(|(route, _)| route.clone()).collect();
+        let routes = handlers.iter().chain(&parts.own).map(|(route, _)| route.clone()).collect();
         let of_before = std::mem::replace(
             &mut state.handlers,
             handlers.iter().map(|(route, handler)| (route.name.clone(), Arc::clone(handler))).collect(),
@@ -227,12 +229,12 @@ impl Live {
                 begin(handler);
             }
         }
-        let jobs = handlers.into_iter().chain(self.own.iter().cloned());
+        let jobs = handlers.into_iter().chain(parts.own.iter().cloned());
         state.staff.assign(jobs.map(|(route, handler)| job(route, handler, &settings.delivery)).collect());
-        reception.dispatch.reroute(routes);
+        parts.dispatch.reroute(routes);
         state.credentials.clone_from(&settings.anywhere.credentials);
         let table = Table::new(settings.endpoints, settings.anywhere, settings.server.proxies);
-        reception.table.store(Arc::new(table));
+        parts.table.store(Arc::new(table));
         state.written = settings.written;
         state.marks = settings.marks;
         self.warn_of_orphans(&state.handlers).await;
@@ -248,7 +250,7 @@ impl Live {
     ) -> Result<Vec<(Route, SharedHandler)>, ReloadError> {
         let mut ready = Vec::new();
         for Handler { route, settings } in handlers {
-            if self.own.iter().any(|(own, _)| own.name == route.name) {
+            if self.parts.own.iter().any(|(own, _)| own.name == route.name) {
                 return Err(ReloadError::NameTaken(route.name));
             }
             let same = state.marks.same_below(marks, &format!("handlers.{}", route.name));
@@ -271,7 +273,7 @@ impl Live {
 
     /// Deliveries of handlers that are not configured go nowhere; somebody should know.
     async fn warn_of_orphans(&self, handlers: &BTreeMap<String, SharedHandler>) {
-        let backlog = match self.reception.inbox.backlog(BACKLOG_COUNTED).await {
+        let backlog = match self.parts.inbox.backlog(BACKLOG_COUNTED).await {
             Ok(backlog) => backlog,
             Err(error) => {
                 tracing::warn!(%error, "cannot look for deliveries of handlers that are not configured any more");
@@ -279,7 +281,7 @@ impl Live {
             }
         };
         for (name, count) in backlog {
-            if !handlers.contains_key(&name) && !self.own.iter().any(|(own, _)| own.name == name) {
+            if !handlers.contains_key(&name) && !self.parts.own.iter().any(|(own, _)| own.name == name) {
                 let count = if count < BACKLOG_COUNTED { count.to_string() } else { format!("{count} or more") };
                 tracing::warn!(handler = name, count, "deliveries wait for a handler that is not configured any more");
             }

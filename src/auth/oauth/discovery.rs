@@ -80,7 +80,7 @@ impl Source {
 
 /// Whether nobody on the way can change what comes from there.
 pub(super) fn is_safe(url: &Url) -> bool {
-    url.scheme() == "https" || (url.scheme() == "http" && outgoing::on_loopback(url))
+    url.scheme() == "https" || (url.scheme() == "http" && url.host_str().is_some_and(outgoing::on_loopback))
 }
 
 /// What is there, and what the clock of whoever gave it says.

@@ -87,12 +87,10 @@ impl Open {
 /// Reads `issuer`, `audience`, `clients`, `roles`, `discovery`, `ca_file` and `cache`.
 pub(super) fn read(section: &Section) -> Option<SharedCredential> {
     let issuer = address(section, "issuer");
-    let document = if section.has("discovery") {
-        address(section, "discovery")
-    } else {
+    let document = section.or_else("discovery", address, || {
         // With or without a slash at its end: the document is below it.
         issuer.as_ref().and_then(|(text, _)| document_of(text))
-    };
+    });
     let audience = section.texts("audience").unwrap_or_default();
     if audience.iter().all(String::is_empty) {
         section.error("audience", "is missing: any token of the issuer would do. Add `audience = [\"api://webhook\"]`");

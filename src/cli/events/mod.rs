@@ -186,7 +186,7 @@ pub async fn run(args: &EventsArgs, out: &mut impl Write) -> Result<bool, Failur
 async fn open(args: &ConfigArgs) -> Result<Desk, Failure> {
     let layers = super::layers(args).map_err(|problem| vec![problem])?;
     let kept = layers.kept()?;
-    Ok(Desk::new(kept.inbox.store.open(Purpose::Look).await?, kept.routes.into()))
+    Ok(Desk::new(kept.inbox.store.open(Purpose::Tool).await?, kept.routes.into()))
 }
 
 impl FilterArgs {

@@ -20,16 +20,16 @@ impl Section {
     ///
     /// Every `ca_file` is read here: one that is read elsewhere is easily forgotten by a reload.
     pub fn authorities(&self) -> Option<Authorities> {
-        let path = self.file("ca_file");
-        if !self.has("ca_file") {
-            return Some(Authorities::default());
-        }
-        let path = path?;
-        self.depends_on("ca_file", &path);
+        self.or("ca_file", Self::read_authorities, Authorities::default())
+    }
+
+    fn read_authorities(&self, key: &str) -> Option<Authorities> {
+        let path = self.file(key)?;
+        self.depends_on(key, &path);
         let pem = match std::fs::read(&path) {
             Ok(pem) => pem,
             Err(error) => {
-                self.error("ca_file", format!("cannot be read: {}: {error}", path.display()));
+                self.error(key, format!("cannot be read: {}: {error}", path.display()));
                 return None;
             }
         };
@@ -39,7 +39,7 @@ impl Section {
                 Some(Authorities { certificates, pem: Some(String::from_utf8_lossy(&pem).into_owned()) })
             }
             _ => {
-                self.error("ca_file", format!("holds no certificate in PEM form: {}", path.display()));
+                self.error(key, format!("holds no certificate in PEM form: {}", path.display()));
                 None
             }
         }

@@ -5,6 +5,7 @@
 //! were asked for, and reports the others as unknown when it is finished.
 
 use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use ::config::{Map, Value, ValueKind};
 
 mod authorities;
 mod placeholder;
+mod presence;
 mod secret;
 
 use super::marks::MarkedFile;
@@ -69,11 +71,6 @@ impl Section {
         }
     }
 
-    /// Whether the table has that key.
-    pub fn has(&self, key: &str) -> bool {
-        self.values.contains_key(key)
-    }
-
     /// Whether the table has no key at all.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
@@ -98,16 +95,6 @@ impl Section {
             // A number or boolean where a text is wanted: from the environment nothing has quotes.
             other => Some(other.to_string()),
         }
-    }
-
-    /// A text that must be there; `example` is shown if it is not.
-    pub fn required_text(&self, key: &str, example: &str) -> Option<String> {
-        if self.has(key) {
-            return self.text(key);
-        }
-        self.asked.borrow_mut().push(key.to_owned());
-        self.error(key, format!("is missing. Add `{key} = {example}`"));
-        None
     }
 
     /// A text out of a few.
@@ -207,6 +194,15 @@ impl Section {
         Some(numbers)
     }
 
+    /// An address with its port.
+    pub fn address(&self, key: &str) -> Option<SocketAddr> {
+        let address = self.text(key)?.parse().ok();
+        if address.is_none() {
+            self.error(key, "must be an IP address with a port, such as \"0.0.0.0:8443\" or \"[::1]:8443\"");
+        }
+        address
+    }
+
     /// A path of the file system.
     pub fn file(&self, key: &str) -> Option<PathBuf> {
         self.text(key).map(PathBuf::from)
@@ -282,7 +278,7 @@ impl Section {
     }
 
     fn take(&self, key: &str) -> Option<Value> {
-        self.asked.borrow_mut().push(key.to_owned());
+        self.know(key);
         self.values.get(key).cloned()
     }
 

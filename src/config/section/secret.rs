@@ -12,9 +12,9 @@ impl Section {
     /// Whether there is a secret at `key`, or in the file that `<key>_file` names.
     pub fn has_secret(&self, key: &str) -> bool {
         let key_of_file = format!("{key}_file");
-        let has = self.has(key) || self.has(&key_of_file);
-        self.asked.borrow_mut().extend([key.to_owned(), key_of_file]);
-        has
+        self.know(key);
+        self.know(&key_of_file);
+        self.has(key) || self.has(&key_of_file)
     }
 
     /// A secret: at `key` itself, or in the file that `<key>_file` names (a trailing newline is not

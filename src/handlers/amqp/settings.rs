@@ -1,6 +1,5 @@
 //! The keys of `type = "amqp"`.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use lapin::uri::{AMQPScheme, AMQPUri};
@@ -8,8 +7,9 @@ use rustls::pki_types::CertificateDer;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::config::Section;
+use crate::handlers::Readable;
 use crate::handlers::template::Template;
-use crate::handlers::{Common, Readable};
+use crate::outgoing::on_loopback;
 
 /// The longest name of an exchange and the longest routing key, in bytes (AMQP 0-9-1, shortstr).
 const LONGEST: usize = 255;
@@ -28,7 +28,7 @@ pub struct Settings {
 }
 
 impl Readable for Settings {
-    fn read(section: &Section, common: &Common) -> Option<Self> {
+    fn read(section: &Section, timeout: Duration) -> Option<Self> {
         // Every key is read before the first missing one ends it, so that all problems are noted.
         let url = section.secret("url").and_then(|url| Some((place(section, &url)?, url)));
         let exchange = section.required_text("exchange", "\"tradecloud\"").filter(|exchange| {
@@ -46,7 +46,7 @@ impl Readable for Settings {
             fits
         });
         let roots = section.authorities().map(|authorities| authorities.certificates);
-        let ((place, url), timeout) = (url?, common.timeout);
+        let (place, url) = url?;
         Some(Self { url, place, exchange: exchange?, routing_key: routing_key?, timeout, roots: roots? })
     }
 }
@@ -65,8 +65,7 @@ fn place(section: &Section, url: &SecretString) -> Option<String> {
         return None;
     };
     let host = &uri.authority.host;
-    let on_loopback = host.parse::<IpAddr>().map_or_else(|_| host == "localhost", |address| address.is_loopback());
-    if uri.scheme == AMQPScheme::AMQP && !on_loopback {
+    if uri.scheme == AMQPScheme::AMQP && !on_loopback(host) {
         section.warning(key, "sends credentials unencrypted. Use amqps://");
     }
     Some(format!("{host}:{}", uri.authority.port))

@@ -16,12 +16,12 @@ use std::io::{self, BufReader, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 
 use self::mode::Mode;
-use super::{BuildError, Common, Configured, Fault, Handler, Outcome, Readable, SharedHandler, Unavailability};
+use super::{BuildError, Configured, Fault, Handler, Outcome, Readable, SharedHandler, Unavailability};
 use crate::config::Section;
 use crate::durable::{self, Folder, Names, Part};
 use crate::event::Event;
@@ -34,7 +34,7 @@ pub struct Settings {
 }
 
 impl Readable for Settings {
-    fn read(section: &Section, _common: &Common) -> Option<Self> {
+    fn read(section: &Section, _timeout: Duration) -> Option<Self> {
         let (directory, mode) = (section.required_text("directory", "\"data/events\""), Mode::read(section));
         let directory = directory?;
         if directory.is_empty() {

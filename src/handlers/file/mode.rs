@@ -9,17 +9,16 @@ pub(super) struct Mode(pub(super) Option<u32>);
 impl Mode {
     /// Reads `mode`; `None` if a problem was noted.
     pub(super) fn read(section: &Section) -> Option<Self> {
-        if !section.has("mode") {
-            // Asked for all the same, so that the key is known.
-            let _ = section.text("mode");
-            return Some(Self(None));
-        }
-        let text = section.text("mode")?;
+        section.or("mode", Self::read_bits, Self(None))
+    }
+
+    fn read_bits(section: &Section, key: &str) -> Option<Self> {
+        let text = section.text(key)?;
         let wrong = |what: &str| {
-            section.error("mode", format!("{what}. Write it as chmod does, in quotes: mode = \"0640\""));
+            section.error(key, format!("{what}. Write it as chmod does, in quotes: mode = \"0640\""));
             None
         };
-        if !section.is_text("mode") {
+        if !section.is_text(key) {
             // A number in TOML is a decimal one, and 640 would be other rights than it looks like.
             return wrong("is a number");
         }
@@ -35,11 +34,11 @@ impl Mode {
             return wrong("lets nobody read the files");
         }
         if !cfg!(unix) {
-            section.error("mode", "has no meaning on this system. Take it out, and set the rights of the directory");
+            section.error(key, "has no meaning on this system. Take it out, and set the rights of the directory");
             return None;
         }
         if mode & 0o002 != 0 {
-            section.warning("mode", "lets every user of this machine change the files");
+            section.warning(key, "lets every user of this machine change the files");
         }
         Some(Self(Some(mode)))
     }

@@ -7,7 +7,7 @@ use reqwest::{Certificate, Url};
 use super::answer::Refusals;
 use super::binding::Format;
 use crate::config::Section;
-use crate::handlers::{Common, Readable};
+use crate::handlers::Readable;
 use crate::outgoing::{Auth, roots, url, warn_of_plain_http};
 
 /// The statuses that a handler takes for a functional fault unless told otherwise.
@@ -25,19 +25,14 @@ pub struct Settings {
 }
 
 impl Readable for Settings {
-    fn read(section: &Section, common: &Common) -> Option<Self> {
+    fn read(section: &Section, timeout: Duration) -> Option<Self> {
         // Every key is read before the first missing one ends it, so that all problems are noted.
         let url = url(section, "url", "\"https://erp.example/tradecloud\"");
-        let format = or_default(section, "format", section.choice("format", &Format::NAMES), Format::CloudEvents);
-        let reject_on = section.numbers("reject_on", 400..=599);
-        let reject_on = or_default(section, "reject_on", reject_on, REJECT_ON.to_vec());
-        let retry_on_text = or_default(section, "retry_on_text", retry_on_text(section), Vec::new());
-        let auth = section.table("auth").and_then(|table| {
-            let auth = Auth::read(&table);
-            table.finish();
-            auth
-        });
-        let auth = or_default(section, "auth", auth, Auth::None);
+        let format = section.or("format", |section, key| section.choice(key, &Format::NAMES), Format::CloudEvents);
+        let statuses = |section: &Section, key: &str| section.numbers(key, 400..=599);
+        let reject_on = section.or("reject_on", statuses, REJECT_ON.to_vec());
+        let retry_on_text = section.or("retry_on_text", retry_on_text, Vec::new());
+        let auth = section.or("auth", auth, Auth::None);
         let roots = roots(section);
         if let (Some(url), Some(auth)) = (&url, &auth)
             && !matches!(auth, Auth::None)
@@ -47,7 +42,7 @@ impl Readable for Settings {
         Some(Self {
             url: url?,
             format: format?,
-            timeout: common.timeout,
+            timeout,
             refusals: Refusals { reject_on: reject_on?, retry_on_text: retry_on_text? },
             auth: auth?,
             roots: roots?,
@@ -55,16 +50,18 @@ impl Readable for Settings {
     }
 }
 
-/// The default where there is no such key; a key whose value is wrong stays `None`.
-fn or_default<T>(section: &Section, key: &str, value: Option<T>, default: T) -> Option<T> {
-    value.or_else(|| (!section.has(key)).then_some(default))
+fn auth(section: &Section, key: &str) -> Option<Auth> {
+    let table = section.table(key)?;
+    let auth = Auth::read(&table);
+    table.finish();
+    auth
 }
 
 /// Parts of texts, in lower case: case does not matter.
-fn retry_on_text(section: &Section) -> Option<Vec<String>> {
-    let texts = section.words("retry_on_text")?;
+fn retry_on_text(section: &Section, key: &str) -> Option<Vec<String>> {
+    let texts = section.words(key)?;
     if texts.iter().any(|text| text.trim().is_empty()) {
-        section.error("retry_on_text", "has an empty text in it, which stands in every answer. Take it out");
+        section.error(key, "has an empty text in it, which stands in every answer. Take it out");
         return None;
     }
     Some(texts.iter().map(|text| text.to_lowercase()).collect())
@@ -90,7 +87,7 @@ mod tests {
             let values = ::config::Config::builder().add_source(source).build().unwrap().try_deserialize().unwrap();
             let section = Section::new("handlers.erp", values, Rc::default());
 
-            let settings = Settings::read(&section, &Common { timeout: Duration::from_secs(60) }).unwrap();
+            let settings = Settings::read(&section, Duration::from_secs(60)).unwrap();
 
             let shown = format!("{settings:?}");
             assert!(shown.contains("REDACTED") && !shown.contains("hidden"), "{shown}");

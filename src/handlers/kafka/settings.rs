@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::config::Section;
-use crate::handlers::{Common, Readable};
+use crate::handlers::Readable;
 
 /// The keys of `type = "kafka"`, checked.
 #[derive(Debug)]
@@ -42,13 +42,12 @@ pub(super) enum Login {
 }
 
 impl Readable for Settings {
-    fn read(section: &Section, common: &Common) -> Option<Self> {
+    fn read(section: &Section, timeout: Duration) -> Option<Self> {
         // Every key is read before the first missing one ends it, so that all problems are noted.
         let brokers = brokers(section);
         let topic = topic(section);
         let tls = tls(section);
-        let auth = section.table("auth");
-        let login = if section.has("auth") { auth.and_then(login) } else { Some(Login::None) };
+        let login = section.or("auth", |section, key| section.table(key).and_then(login), Login::None);
         if let (Some(Login::Sasl { mechanism: "PLAIN", .. }), Some(Tls::Off)) = (&login, &tls) {
             section.warning("auth", "sends the password unencrypted. Add `tls = true`");
         }
@@ -59,17 +58,13 @@ impl Readable for Settings {
                  `cargo build --release --features kafka`",
             );
         }
-        Some(Self { brokers: brokers?, topic: topic?, tls: tls?, login: login?, timeout: common.timeout })
+        Some(Self { brokers: brokers?, topic: topic?, tls: tls?, login: login?, timeout })
     }
 }
 
 fn brokers(section: &Section) -> Option<Vec<String>> {
     let example = "[\"kafka-1.internal:9092\", \"kafka-2.internal:9092\"]";
-    let brokers = section.texts("brokers");
-    if !section.has("brokers") {
-        section.error("brokers", format!("is missing. Add `brokers = {example}`"));
-    }
-    let brokers = brokers?;
+    let brokers = section.required("brokers", example, Section::texts)?;
     let has_port = |broker: &String| {
         let (host, port) = broker.rsplit_once(':').unwrap_or_default();
         !host.is_empty() && !host.contains(['/', ',', '@', ' ']) && port.parse::<u16>().is_ok()
@@ -92,11 +87,9 @@ fn topic(section: &Section) -> Option<String> {
 }
 
 fn tls(section: &Section) -> Option<Tls> {
-    let on = section.boolean("tls");
-    let on = if section.has("tls") { on? } else { false };
+    let on = section.or("tls", Section::boolean, false)?;
     if section.has("ca_file") && !on {
-        // Asked for all the same, so that the key is known.
-        let _ = section.file("ca_file");
+        section.ignore("ca_file");
         section.error("ca_file", "is of no use without TLS. Add `tls = true`");
         return None;
     }

@@ -1,6 +1,5 @@
 //! The keys of `type = "nats"`.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use async_nats::{ConnectOptions, ServerAddr};
@@ -9,8 +8,9 @@ use rustls::pki_types::CertificateDer;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::config::Section;
+use crate::handlers::Readable;
 use crate::handlers::template::Template;
-use crate::handlers::{Common, Readable};
+use crate::outgoing::on_loopback;
 
 /// The keys of `type = "nats"`, checked.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub(super) enum Auth {
 }
 
 impl Readable for Settings {
-    fn read(section: &Section, common: &Common) -> Option<Self> {
+    fn read(section: &Section, timeout: Duration) -> Option<Self> {
         // Every key is read before the first missing one ends it, so that all problems are noted.
         let servers = servers(section);
         let subject = Template::read(section, "subject", "tradecloud.{kind}.{event}").filter(|subject| {
@@ -57,16 +57,16 @@ impl Readable for Settings {
             }
             fits
         });
-        let create_stream = if section.has("create_stream") { section.boolean("create_stream") } else { Some(false) };
-        let auth = auth(section);
+        let create_stream = section.or("create_stream", Section::boolean, false);
+        let auth = section.or("auth", auth, Auth::None);
         let roots = section.authorities().map(|authorities| authorities.certificates);
         if let (Some(servers), Some(Auth::Password(..) | Auth::Token(_))) = (&servers, &auth)
-            && servers.iter().any(|server| !server.tls_required() && !on_loopback(server))
+            && servers.iter().any(|server| !server.tls_required() && !on_loopback(server.host()))
         {
             section.warning("url", "may send credentials unencrypted. Use tls://");
         }
         let (servers, subject, stream) = (servers?, subject?, stream?);
-        let (create_stream, timeout, auth, roots) = (create_stream?, common.timeout, auth?, roots?);
+        let (create_stream, auth, roots) = (create_stream?, auth?, roots?);
         Some(Self { servers, subject, stream, create_stream, timeout, auth, roots })
     }
 }
@@ -74,12 +74,9 @@ impl Readable for Settings {
 /// One address, or those of a cluster.
 fn servers(section: &Section) -> Option<Vec<ServerAddr>> {
     const EXAMPLE: &str = "\"nats://127.0.0.1:4222\"";
-    if !section.has("url") {
-        return section.required_text("url", EXAMPLE).and(None);
-    }
     let wrong = |what: &str| section.error("url", format!("{what}. Write it like {EXAMPLE} or \"tls://…\""));
     let mut servers = Vec::new();
-    for text in section.texts("url")? {
+    for text in section.required("url", EXAMPLE, Section::texts)? {
         let Some(url) = text.parse::<Url>().ok().filter(Url::has_host) else {
             wrong("is no address");
             return None;
@@ -104,13 +101,8 @@ fn servers(section: &Section) -> Option<Vec<ServerAddr>> {
     Some(servers)
 }
 
-fn auth(section: &Section) -> Option<Auth> {
-    if !section.has("auth") {
-        // Asked for all the same, so that the key is known.
-        let _ = section.table("auth");
-        return Some(Auth::None);
-    }
-    let table = section.table("auth")?;
+fn auth(section: &Section, key: &str) -> Option<Auth> {
+    let table = section.table(key)?;
     let kind = table
         .required_text("type", "\"password\"")
         .and_then(|_| table.choice("type", &[("password", 0), ("token", 1), ("nkey", 2), ("credentials", 3)]))?;
@@ -147,8 +139,4 @@ fn is_subject(text: &str) -> bool {
         && text.split('.').all(|word| {
             !word.is_empty() && !word.contains(|c: char| c.is_whitespace() || c.is_control() || "*>".contains(c))
         })
-}
-
-fn on_loopback(server: &ServerAddr) -> bool {
-    server.host().parse::<IpAddr>().map_or_else(|_| server.host() == "localhost", |address| address.is_loopback())
 }

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tokio_postgres::types::{ToSql, Type};
 
 use self::table::Table;
-use super::{BuildError, Common, Configured, Fault, Handler, Outcome, Readable, SharedHandler, Unavailability, render};
+use super::{BuildError, Configured, Fault, Handler, Outcome, Readable, SharedHandler, Unavailability, render};
 use crate::config::Section;
 use crate::event::{Event, rfc3339};
 use crate::outgoing::postgres::{Database, Failure, Pool};
@@ -31,9 +31,9 @@ pub struct Settings {
 }
 
 impl Readable for Settings {
-    fn read(section: &Section, common: &Common) -> Option<Self> {
+    fn read(section: &Section, timeout: Duration) -> Option<Self> {
         let (database, table) = (Database::read(section), Table::read(section, "table"));
-        Some(Self { database: database?, table: table?, timeout: common.timeout })
+        Some(Self { database: database?, table: table?, timeout })
     }
 }
 

@@ -89,8 +89,6 @@ struct Settings {
 
 /// Reads `url` or `url_file`, and `refused_space`.
 pub(super) fn read(section: &Section) -> Option<Box<dyn Open>> {
-    // The default is for SQLite.
-    let _ = section.text("path");
     // What is wrong with it is said, and then nothing is opened.
     let refused_space = section.size("refused_space").unwrap_or(u64::MAX);
     Some(Box::new(Settings { database: Database::read(section)?, refused_space }))

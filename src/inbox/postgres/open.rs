@@ -56,7 +56,7 @@ pub(super) async fn prepare(pool: &Pool, purpose: Purpose, place: &str) -> anyho
         .with_context(|| format!("cannot use the inbox {place}"))?
         .with_context(|| format!("cannot use the inbox {place}"))?;
     let version = within(LIMIT, version(&db)).await.with_context(|| format!("cannot read the inbox {place}"))?;
-    if version == 0 && purpose == Purpose::Look {
+    if version == 0 && purpose == Purpose::Tool {
         bail!(NoInbox::NotYet { place: format!("PostgreSQL {place}") });
     }
     if version != VERSION {

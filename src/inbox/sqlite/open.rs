@@ -37,7 +37,7 @@ const PAGES_IN_LOG: c_int = 8192;
 /// Makes sure that the database is there in the right version, and takes the lock of a receiver. What the last
 /// one has left begun is noted as not survived.
 pub(super) fn prepare(path: &Path, purpose: Purpose) -> anyhow::Result<(Option<File>, Connection)> {
-    if purpose == Purpose::Look && !path.exists() {
+    if purpose == Purpose::Tool && !path.exists() {
         bail!(NoInbox::NotYet { place: path.display().to_string() });
     }
     let directory = directory(path);

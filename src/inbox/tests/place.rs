@@ -35,7 +35,12 @@ impl InSqlite {
 impl Place for InSqlite {
     async fn open(&self) -> SharedInbox {
         let path = self.0.path().join("inbox.db");
-        open("sqlite", &format!("path = '{}'", path.display()), Purpose::Tool).await
+        let settings = format!("path = '{}'", path.display());
+        if !path.exists() {
+            // Only a receiver makes one.
+            open("sqlite", &settings, Purpose::Serve).await.close().await;
+        }
+        open("sqlite", &settings, Purpose::Tool).await
     }
 }
 

@@ -25,7 +25,7 @@ use tower_http::add_extension::AddExtension;
 
 use super::lease::{Asked, Clock, Lease, Leased, Terms};
 use super::proxy_protocol::{self, Source};
-use crate::listener::requests::receive::Reception;
+use crate::listener::requests::endpoints::SharedTable;
 
 /// So many may wait for a place, if all are taken by known callers; further ones are closed at once.
 const MOST_WAITING: usize = 2048;
@@ -44,13 +44,14 @@ pub(crate) struct Guard {
     places: Arc<Places>,
     longest_wait: Duration,
     terms: Terms,
-    reception: Arc<Reception>,
+    table: SharedTable,
 }
 
 impl Guard {
     /// `connections` at once, each on these `terms`; one that waits for its place longer than `longest_wait`
-    /// is closed. A trusted proxy may say whom it speaks for.
-    pub(crate) fn new(connections: usize, longest_wait: Duration, terms: Terms, reception: Arc<Reception>) -> Self {
+    /// is closed. A proxy that the table trusts may say whom it
+    /// speaks for.
+    pub(crate) fn new(connections: usize, longest_wait: Duration, terms: Terms, table: SharedTable) -> Self {
         let places = Places {
             free: Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS))),
             strangers: Mutex::default(),
@@ -58,12 +59,12 @@ impl Guard {
             waiting: AtomicUsize::new(0),
             asked: Asked::default(),
         };
-        Self { places: Arc::new(places), longest_wait, terms, reception }
+        Self { places: Arc::new(places), longest_wait, terms, table }
     }
 
     /// Whom the connection was passed on for.
     async fn source(&self, stream: &mut TcpStream) -> io::Result<Source> {
-        if !self.reception.table.load().proxies.may_begin_with_header(stream.peer_addr()?.ip()) {
+        if !self.table.load().proxies.may_begin_with_header(stream.peer_addr()?.ip()) {
             return Ok(Source(None));
         }
         let late = |_| io::Error::new(io::ErrorKind::TimedOut, "the PROXY protocol's header did not arrive");

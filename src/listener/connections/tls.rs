@@ -13,7 +13,8 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::acme;
 use super::certificate_slot::{CHALLENGE, HTTP, Slot};
-use crate::config::{Section, development};
+use crate::config::Section;
+use crate::listener::development;
 
 /// Where the files are unless the configuration says otherwise.
 const CERTIFICATE: &str = "certs/fullchain.pem";
@@ -90,8 +91,7 @@ fn read_files(section: &Section) -> Option<Settings> {
 
 /// The path at `key`, or where it is otherwise.
 fn file(section: &Section, key: &str, default: &str) -> Option<PathBuf> {
-    let path = section.file(key);
-    let path = if section.has(key) { path? } else { default.into() };
+    let path = section.or(key, Section::file, default.into())?;
     section.depends_on(key, &path);
     Some(path)
 }

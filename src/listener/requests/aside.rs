@@ -15,7 +15,8 @@ use tokio::time::timeout;
 
 use super::body::{self, BodyError, Received};
 use super::lingering::{LONGEST, Linger};
-use super::receive::{Arrival, Reception};
+use super::receive::Arrival;
+use super::reception::Reception;
 use crate::auth::{Gate, Verified};
 use crate::budget::Budget;
 use crate::listener::connections::lease::Lease;

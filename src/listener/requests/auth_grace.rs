@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::time::timeout;
 
+use super::endpoints::Endpoint;
 use crate::auth::AddressList;
-use crate::config::settings::Endpoint;
 use crate::inbox::{Filter, Inbox, InboxError, SharedInbox};
 
 /// The inbox is asked about an endpoint at most once in that time,

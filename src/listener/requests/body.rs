@@ -8,7 +8,7 @@ use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
 
 use crate::budget::{Budget, Share};
-use crate::config::settings::Limits;
+use crate::listener::settings::Limits;
 
 /// What is kept of a body that is too large, so that somebody can tell which one it was.
 const KEPT_OF_TOO_LARGE: usize = 64 << 10;

@@ -1,16 +1,76 @@
-//! Who may send what where: what a reload exchanges as a whole.
+//! `[[endpoints]]`: who may send what where. A reload exchanges all of it at once.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 
 use super::client::Proxies;
 use super::lingering::MOST_OF_STRANGERS;
-use crate::auth::{AddressList, Gate};
-use crate::config::settings::Endpoint;
+use crate::auth::{AddressList, Credentials, Gate};
+use crate::config::Section;
+
+/// One of `[[endpoints]]`
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Its path.
+    pub path: String,
+    /// Who may use it.
+    pub gate: Gate,
+    /// When an event counts as taken.
+    pub acknowledge: Acknowledge,
+    /// How long after the last good credentials wrong ones are answered with a delay; `None` for never.
+    pub auth_grace: Option<Duration>,
+}
+
+/// When an event counts as taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acknowledge {
+    /// Once it is durable.
+    Stored,
+    /// Once every handler that wants it is done.
+    Handled,
+}
+
+/// Reads and checks `[[endpoints]]`; the credentials are those of the same configuration.
+pub(crate) fn read(root: &Section, credentials: &Credentials) -> Vec<Endpoint> {
+    let mut endpoints: Vec<Endpoint> = Vec::new();
+    let sections = root.list_of_tables("endpoints");
+    if sections.is_empty() {
+        root.error("endpoints", "has no endpoint: nothing could be received. Add `[[endpoints]]` with a `path`");
+    }
+    for section in sections {
+        let path = section.required_text("path", "\"/webhooks/tradecloud\"");
+        let acknowledge = section
+            .choice("acknowledge", &[("stored", Acknowledge::Stored), ("handled", Acknowledge::Handled)])
+            .unwrap_or(Acknowledge::Stored);
+        let gate = Gate::read(&section, root, credentials);
+        let auth_grace = section.duration("auth_grace");
+        if let Some(path) = path {
+            let fits = path.bytes().all(|byte| byte.is_ascii_graphic() && !b"{}?#".contains(&byte));
+            if !path.starts_with('/') || !fits {
+                section.error(
+                    "path",
+                    "must start with `/` and hold no `{`, `}`, `?`, `#`, space or letter beyond ASCII (write %20 and \
+                     the like for those)",
+                );
+            } else if endpoints.iter().any(|other| other.path == path) {
+                section.error("path", format!("is the path of two endpoints: {path}"));
+            } else {
+                endpoints.push(Endpoint { path, gate, acknowledge, auth_grace });
+            }
+        }
+        section.finish();
+    }
+    endpoints
+}
+
+/// The one in use. Whoever holds it sees each exchange.
+pub(crate) type SharedTable = Arc<ArcSwap<Table>>;
 
 /// The endpoints by their paths. A request looks into it once, and is worked on as it said then.
 pub(crate) struct Table {

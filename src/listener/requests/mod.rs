@@ -6,11 +6,14 @@ pub(crate) mod router;
 // One request from start to end: read this first.
 pub(crate) mod receive;
 
+// What every request needs.
+pub(crate) mod reception;
+
 // Who the client is where a proxy stands in front.
 pub mod client;
 
-// Who may send what where: what a reload exchanges as a whole.
-pub(crate) mod endpoints;
+// `[[endpoints]]`: who may send what where.
+pub mod endpoints;
 
 // Bodies from addresses that may not send here: refused at once, and kept aside.
 pub(crate) mod aside;

@@ -3,10 +3,8 @@
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, EXPECT};
@@ -15,19 +13,16 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
 
-use super::aside::{self, Aside};
-use super::auth_grace::Grace;
+use super::aside;
 use super::body::{self, BodyError, Received};
-use super::endpoints::Table;
+use super::endpoints::{Acknowledge, Endpoint, Table};
 use super::lingering::{Linger, begun, lingering};
-use super::overload::{Load, Place};
-use super::turned_away::TurnedAway;
+use super::overload::Place;
+use super::reception::Reception;
 use crate::auth::{Denied, Gate, Verified};
-use crate::budget::Budget;
-use crate::config::settings::{Acknowledge, Endpoint, Server};
 use crate::decode;
-use crate::dispatch::{Dispatch, Settled, Watch};
-use crate::inbox::{InboxError, Incoming, Receipt, RefusedBody, SharedInbox};
+use crate::dispatch::{Settled, Watch};
+use crate::inbox::{InboxError, Incoming, Receipt, RefusedBody};
 use crate::listener::connections::lease::Lease;
 use crate::respond::{Answer, ComeAgain, Refusal, Why};
 
@@ -39,22 +34,6 @@ const LONGEST_METHOD: usize = 20;
 /// How long the beginning of a body is waited for that was asked for before the answer.
 const ASKED: Duration = Duration::from_secs(1);
 
-/// What every request needs.
-pub(crate) struct Reception {
-    pub(crate) server: Server,
-    pub(crate) table: ArcSwap<Table>,
-    pub(crate) budget: Budget,
-    pub(crate) load: Load,
-    pub(crate) inbox: SharedInbox,
-    pub(crate) dispatch: Dispatch,
-    pub(crate) draining: AtomicBool,
-    /// When a new configuration was refused, if the one in place is not the last one.
-    pub(crate) refused: ArcSwapOption<Timestamp>,
-    pub(crate) turned_away: TurnedAway,
-    pub(crate) grace: Grace,
-    pub(crate) aside: Aside,
-}
-
 /// A webhook: who is it, what did they send, is it safe, what do we say.
 ///
 /// Where it is answered before its body is wanted, whoever drops the body leaves it to [`super::lingering`], so
@@ -63,7 +42,7 @@ pub(crate) async fn receive(reception: Arc<Reception>, table: &Table, address: I
     let endpoint = table.endpoint(request.uri().path());
     let most = table.patience(endpoint.as_deref(), address, request.headers(), reception.server.limits.body);
     let mut request = lingering(request, most);
-    if reception.draining.load(Ordering::Relaxed) {
+    if reception.readiness.is_draining() {
         return Answer::ComeAgain(ComeAgain::Draining);
     }
     if request.headers().contains_key(EXPECT) && table.is_untold(endpoint.as_deref(), address, request.headers()) {

@@ -13,7 +13,8 @@ use axum::middleware::map_response;
 use axum::response::{IntoResponse as _, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::receive::{Reception, receive};
+use super::receive::receive;
+use super::reception::Reception;
 use crate::listener::connections::lease::Lease;
 use crate::respond::{Answer, ComeAgain};
 

@@ -7,8 +7,8 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::listener::sparing::Sparing;
 use crate::auth::AddressList;
+use crate::listener::sparing::Sparing;
 
 /// Of a path, whoever invented it, so much is logged.
 const LONGEST_PATH: usize = 100;

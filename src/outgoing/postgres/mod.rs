@@ -26,6 +26,7 @@ use tokio::time::timeout;
 use tokio_postgres::config::{Host, SslMode};
 
 use crate::config::Section;
+use crate::outgoing::on_loopback;
 
 /// How long it may take until there is a connection: one that is free, or a new one with name, socket,
 /// TLS, log-in and set-up.
@@ -107,9 +108,7 @@ impl Database {
     /// What the operator should know of a connection that is not verified.
     fn warning(&self) -> Option<&'static str> {
         let far = |host: &Host| match host {
-            Host::Tcp(name) => {
-                name != "localhost" && !name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-            }
+            Host::Tcp(name) => !on_loopback(name),
             #[cfg(unix)]
             Host::Unix(_) => false,
         };

@@ -14,7 +14,7 @@ use reqwest::Method;
 use tokio::sync::Notify;
 use tradecloud_webhook::app::{self, Running};
 use tradecloud_webhook::auth::{AddressList, Authorization, Credential, Finding, SharedCredential};
-use tradecloud_webhook::config::{Layers, Settings};
+use tradecloud_webhook::config::Layers;
 use tradecloud_webhook::dispatch::Route;
 use tradecloud_webhook::event::Event;
 use tradecloud_webhook::handlers::{Handler, Outcome};
@@ -22,6 +22,7 @@ use tradecloud_webhook::inbox::{
     Claim, Due, EventKey, EventView, Filter, Finish, Inbox, InboxError, Incoming, Open, Overdue, Purpose, Receipt,
     RefusedBody, SharedInbox, Standing, State, Swept,
 };
+use tradecloud_webhook::settings::Settings;
 
 use crate::support::eventually;
 use crate::support::receiver::{PASSWORD, Receiver, USERNAME};

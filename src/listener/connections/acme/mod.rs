@@ -68,7 +68,7 @@ impl Settings {
     pub(crate) fn read(section: Section) -> Option<Self> {
         let domains = read_domains(&section);
         let contact = section.texts("contact").unwrap_or_default();
-        let directory = if section.has("directory") { read_directory(&section) } else { DIRECTORY.parse().ok() };
+        let directory = section.or_else("directory", read_directory, || DIRECTORY.parse().ok());
         let roots = outgoing::roots(&section);
         let cache = section.file("cache").unwrap_or_else(|| PathBuf::from(CACHE));
         let external = read_external(&section);
@@ -112,11 +112,12 @@ impl Settings {
 }
 
 fn read_domains(section: &Section) -> Option<Vec<String>> {
-    if !section.has("domains") {
+    let domains = section.or_else("domains", Section::texts, || {
         section
             .error("domains", "is missing. Add `domains = [\"webhooks.example.com\"]`, the name in Tradecloud's URL");
-    }
-    let domains: Vec<String> = section.texts("domains")?.iter().map(|domain| domain.to_ascii_lowercase()).collect();
+        None
+    });
+    let domains: Vec<String> = domains?.iter().map(|domain| domain.to_ascii_lowercase()).collect();
     if domains.is_empty() {
         section.error("domains", "is empty. Name what stands in Tradecloud's URL, such as \"webhooks.example.com\"");
         return None;
@@ -160,10 +161,10 @@ fn read_contact(section: &Section, address: &str) -> Option<String> {
     fits.then(|| format!("mailto:{mail}"))
 }
 
-fn read_directory(section: &Section) -> Option<Url> {
-    let url = outgoing::url(section, "directory", &format!("\"{DIRECTORY}\""))?;
+fn read_directory(section: &Section, key: &str) -> Option<Url> {
+    let url = outgoing::url(section, key, &format!("\"{DIRECTORY}\""))?;
     if url.scheme() != "https" {
-        section.error("directory", "must be https: whoever gives out certificates must be who it says");
+        section.error(key, "must be https: whoever gives out certificates must be who it says");
         return None;
     }
     Some(url)

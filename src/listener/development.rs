@@ -11,7 +11,7 @@ use rcgen::{
     KeyPair, KeyUsagePurpose,
 };
 
-use super::{Layers, Section, private};
+use crate::config::{Layers, Section, private};
 
 /// The CA of the development certificate: what a client must trust.
 pub const CA: &str = "certs/dev-ca.pem";
@@ -64,7 +64,7 @@ pub fn uses_credentials() -> bool {
 }
 
 /// Notes an error if what was made up would be reachable from elsewhere. `root` is the configuration.
-pub(super) fn only_for_this_machine(root: &Section) {
+pub(crate) fn only_for_this_machine(root: &Section) {
     let Some(server) = root.table("server") else { return };
     let listen: Option<SocketAddr> = server.text("listen").and_then(|listen| listen.parse().ok());
     if let Some(listen) = listen

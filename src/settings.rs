@@ -1,0 +1,188 @@
+//! The checked settings: what the rest of the program is built from. Each stage reads its own section; here they are
+//! put together, and what no stage can know alone is checked.
+
+use std::net::SocketAddr;
+
+use crate::auth::{self, Gate};
+use crate::config::layers::Checked;
+use crate::config::{Layers, Marks, Problem, Section};
+use crate::dispatch::{Delivery, Route};
+use crate::listener::development;
+use crate::listener::requests::endpoints::{self, Acknowledge, Endpoint};
+use crate::listener::settings::Server;
+use crate::{admin, handlers, inbox, telemetry};
+
+/// Everything the configuration says, checked as a whole.
+#[derive(Debug)]
+pub struct Settings {
+    /// `[server]`
+    pub server: Server,
+    /// `[[endpoints]]`, with their credentials.
+    pub endpoints: Vec<Endpoint>,
+    /// The gate for requests to paths that are no endpoint: any credential there is. What such a
+    /// caller sent is kept.
+    pub anywhere: Gate,
+    /// `[inbox]`
+    pub inbox: inbox::Settings,
+    /// `[delivery]`
+    pub delivery: Delivery,
+    /// `[handlers]`, by name.
+    pub handlers: Vec<Handler>,
+    /// `admin.listen`
+    pub admin: SocketAddr,
+    /// `[log]`
+    pub log: telemetry::Settings,
+    /// What of it an operator has written.
+    pub written: Written,
+    /// What all of this was read from, to tell at the next reading what has changed.
+    pub marks: Marks,
+}
+
+/// What an operator has written, and has to take away with intent. For the rest, something stands in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Whether there are `[[endpoints]]` besides the default one.
+    pub endpoints: bool,
+    /// Whether there is a handler, other than that of a development set-up.
+    pub handlers: bool,
+}
+
+/// One of `[handlers]`
+#[derive(Debug)]
+pub struct Handler {
+    /// Which events it wants, under which name, and how long an attempt may take.
+    pub route: Route,
+    /// What it is.
+    pub settings: Box<dyn handlers::Configured>,
+}
+
+/// What there is to know about the inbox without the rest of the configuration.
+#[derive(Debug)]
+pub struct Kept {
+    /// `[inbox]`
+    pub inbox: inbox::Settings,
+    /// Which events each of `[handlers]` wants.
+    pub routes: Vec<Route>,
+}
+
+impl Layers {
+    /// Merges the layers and checks all of it.
+    ///
+    /// # Errors
+    /// Every problem there is, errors first, if one of them is an error.
+    pub fn settings(&self) -> Result<(Settings, Vec<Problem>), Vec<Problem>> {
+        self.checked().1
+    }
+
+    /// As [`Layers::settings`], with the marks of what was read, valid or not.
+    pub(crate) fn checked(&self) -> (Marks, Checked<Settings>) {
+        let (marks, checked) = self.read_by(|root| {
+            if self.has_stand_in() {
+                development::only_for_this_machine(&root);
+            }
+            Settings::read(root)
+        });
+        let checked = checked.map(|(settings, warnings)| {
+            let written = Written {
+                endpoints: self.has_written("endpoints"),
+                handlers: !self.has_stand_in() && !settings.handlers.is_empty(),
+            };
+            (Settings { written, marks: marks.clone(), ..settings }, warnings)
+        });
+        (marks, checked)
+    }
+
+    /// What a command that works on the inbox needs, whatever else is wrong with the configuration.
+    ///
+    /// # Errors
+    /// The problems of `[inbox]` and of what handlers choose events by.
+    pub fn kept(&self) -> Result<Kept, Vec<Problem>> {
+        self.read_by(|root| Kept::read(&root)).1.map(|(kept, _)| kept)
+    }
+}
+
+impl Settings {
+    /// Checks the whole configuration. `None` if a part is missing; every problem is noted.
+    fn read(root: Section) -> Option<Self> {
+        let server = root.table("server").and_then(Server::read);
+        let credentials = auth::read(&root);
+        let endpoints = endpoints::read(&root, &credentials);
+        let inbox = root.table("inbox").and_then(inbox::Settings::read);
+        let delivery = root.table("delivery").and_then(Delivery::read);
+        let handlers = read_handlers(&root);
+        let admin = root.table("admin").and_then(admin::read);
+        let log = root.table("log").and_then(telemetry::Settings::read);
+        if let Some(inbox) = &inbox {
+            check_together(&root, inbox, &endpoints, &handlers);
+        }
+        root.finish();
+        Some(Self {
+            server: server?,
+            anywhere: Gate::anywhere(endpoints.iter().map(|endpoint| &endpoint.gate), credentials),
+            endpoints,
+            inbox: inbox?,
+            delivery: delivery?,
+            handlers,
+            admin: admin?,
+            log: log?,
+            written: Written::default(),
+            marks: Marks::default(),
+        })
+    }
+}
+
+impl Kept {
+    fn read(root: &Section) -> Option<Self> {
+        let routes = root.tables("handlers").iter().map(Route::read).collect();
+        Some(Self { inbox: root.table("inbox").and_then(inbox::Settings::read)?, routes })
+    }
+}
+
+fn read_handlers(root: &Section) -> Vec<Handler> {
+    let mut handlers = Vec::new();
+    for section in root.tables("handlers") {
+        let read = section.required_choice("type", handlers::TYPES);
+        let route = Route::read(&section);
+        // Without a type nobody knows which keys belong here.
+        let Some(read) = read else { continue };
+        let settings = read(&section, route.timeout);
+        section.finish();
+        if let Some(settings) = settings {
+            handlers.push(Handler { route, settings });
+        }
+    }
+    handlers
+}
+
+/// What each part alone cannot know: who waits for whom.
+fn check_together(root: &Section, inbox: &inbox::Settings, endpoints: &[Endpoint], handlers: &[Handler]) {
+    let paused = handlers.iter().filter(|handler| handler.route.paused).map(|handler| &handler.route.name);
+    let no_handler = handlers.is_empty() && root.table("handlers").is_none_or(|handlers| handlers.is_empty());
+    if inbox.store.keeps() {
+        if no_handler {
+            root.warning("handlers", "has no handler: events are kept in the inbox and go nowhere from there");
+        }
+        if endpoints.iter().any(|endpoint| endpoint.acknowledge == Acknowledge::Handled) {
+            for name in paused {
+                let what = "is true, but an endpoint acknowledges with \"handled\": every event for this handler is \
+                            answered 504 and comes again until it is not paused any more";
+                root.warning(&format!("handlers.{name}.paused"), what);
+            }
+        }
+        return;
+    }
+    for (index, endpoint) in endpoints.iter().enumerate() {
+        if endpoint.acknowledge == Acknowledge::Stored {
+            let what =
+                "is \"stored\", but inbox.store is \"none\": there is nothing to store in. Set it to \"handled\"";
+            root.error(&format!("endpoints[{index}].acknowledge"), what);
+        }
+    }
+    for name in paused {
+        let what = "is true, but inbox.store is \"none\": there is nowhere for its events to wait";
+        root.error(&format!("handlers.{name}.paused"), what);
+    }
+    if no_handler {
+        root.error("handlers", "has no handler, and inbox.store is \"none\": every event would be gone");
+    }
+}
