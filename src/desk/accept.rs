@@ -1,7 +1,5 @@
 //! A refused body that can be read as an event by now.
 
-use std::sync::Arc;
-
 use super::Desk;
 use crate::decode::{self, DecodeError};
 use crate::inbox::{EventView, InboxError, Incoming, Receipt};
@@ -33,8 +31,10 @@ impl Desk {
         };
         let incoming =
             Incoming::new(envelope, refused.received, refused.path.clone(), refused.content_type.clone(), body);
+        let wanted = self.routes.iter().filter(|route| route.wants(&incoming.envelope)).map(|route| route.name.clone());
+        let handlers: Vec<_> = wanted.collect();
         let Receipt { id, repeated, beside, .. } =
-            self.inbox.accept(refused.number, incoming, Arc::clone(&self.routes)).await?;
+            self.inbox.accept(refused.number, incoming.wanted_by(handlers)).await?;
         Ok(Ok(Accepted { id, repeated, beside }))
     }
 }

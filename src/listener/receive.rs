@@ -281,9 +281,10 @@ async fn take(
     let (id, event) = (incoming.id.clone(), incoming.envelope.event_name.clone());
     let watch = (acknowledge == Acknowledge::Handled).then(|| reception.dispatch.watch(incoming.key));
     let routes = reception.dispatch.routes();
-    let unnamed = incoming.is_unnamed();
-    let unwanted = !routes.iter().any(|route| route.wants(&incoming.envelope));
-    let Some(stored) = reception.load.storing(due, reception.inbox.store(incoming, routes)).await else {
+    let wanted = routes.iter().filter(|route| route.wants(&incoming.envelope)).map(|route| route.name.clone());
+    let handlers: Vec<_> = wanted.collect();
+    let (unnamed, unwanted) = (incoming.is_unnamed(), handlers.is_empty());
+    let Some(stored) = reception.load.storing(due, reception.inbox.store(incoming.wanted_by(handlers))).await else {
         reception.load.shed();
         return Answer::ComeAgain(ComeAgain::Overload);
     };
