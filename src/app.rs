@@ -70,10 +70,14 @@ impl Receiver {
         let (public_address, admin_address) = (public.local_addr()?, admin.local_addr()?);
 
         let clock = TrustedClock::default();
-        clock.recall(&*inbox).await.context("cannot read the inbox")?;
+        let archive = Arc::clone(&inbox).archive();
+        if let Some(archive) = &archive {
+            clock.recall(&**archive).await.context("cannot read the inbox")?;
+        }
         let dispatch = Dispatch::new(Vec::new());
         let source = Source {
             inbox: Arc::clone(&inbox),
+            archive: archive.clone(),
             dispatch: dispatch.clone(),
             clock: clock.clone(),
             alone: Alone::default(),
@@ -81,7 +85,7 @@ impl Receiver {
         let (stop, stopped) = watch::channel(false);
         let (staff, work) = Staff::new(source, stopped.clone());
         let (keep, keep_unwanted) = (settings.inbox.keep, settings.inbox.keep_unwanted);
-        let upkeep = Upkeep::new(Arc::clone(&inbox), clock, dispatch.clone(), keep, keep_unwanted);
+        let upkeep = archive.map(|archive| Upkeep::new(archive, clock, dispatch.clone(), keep, keep_unwanted));
 
         let readiness = Arc::new(Readiness::default());
         let certificates = settings.server.tls.as_ref().map(Certificates::start);
@@ -104,7 +108,9 @@ impl Receiver {
 
         let (mut workers, mut at_upkeep, mut serving) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
         workers.spawn(work);
-        at_upkeep.spawn(upkeep.run());
+        if let Some(upkeep) = upkeep {
+            at_upkeep.spawn(upkeep.run());
+        }
         let ends = [Handle::new(), Handle::new()];
         let [public_end, admin_end] = ends.clone();
         serving.spawn(serve(public, Arc::clone(&reception), certificates.as_ref(), stopped, public_end));

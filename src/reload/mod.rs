@@ -207,7 +207,7 @@ impl Live {
     async fn exchange(&self, mut settings: Settings, state: &mut State) -> Result<(), ReloadError> {
         let parts = &self.parts;
         // From "put in place" on, nothing can fail.
-        if settings.inbox.store.keeps() != parts.inbox.keeps() {
+        if settings.inbox.store.keeps() != Arc::clone(&parts.inbox).archive().is_some() {
             return Err(ReloadError::OtherStore);
         }
         let handlers = self.set_up(std::mem::take(&mut settings.handlers), &settings.marks, state).await?;
@@ -273,7 +273,8 @@ impl Live {
 
     /// Deliveries of handlers that are not configured go nowhere; somebody should know.
     async fn warn_of_orphans(&self, handlers: &BTreeMap<String, SharedHandler>) {
-        let backlog = match self.parts.inbox.backlog(BACKLOG_COUNTED).await {
+        let Some(archive) = Arc::clone(&self.parts.inbox).archive() else { return };
+        let backlog = match archive.backlog(BACKLOG_COUNTED).await {
             Ok(backlog) => backlog,
             Err(error) => {
                 tracing::warn!(%error, "cannot look for deliveries of handlers that are not configured any more");

@@ -6,6 +6,12 @@ pub(crate) mod router;
 // One request from start to end: read this first.
 pub(crate) mod receive;
 
+// What its head says: where it is aimed, and where its body comes from.
+pub(crate) mod arrival;
+
+// The answer of an endpoint that waits for the handlers.
+pub(crate) mod handled;
+
 // What every request needs.
 pub(crate) mod reception;
 

@@ -13,6 +13,7 @@ use crate::auth::Gate;
 use crate::budget::Budget;
 use crate::dispatch::Dispatch;
 use crate::inbox::SharedInbox;
+use crate::intake::Intake;
 use crate::listener::settings::Server;
 use crate::readiness::Readiness;
 
@@ -24,6 +25,7 @@ pub(crate) struct Reception {
     pub(crate) load: Load,
     pub(crate) inbox: SharedInbox,
     pub(crate) dispatch: Dispatch,
+    pub(crate) intake: Intake,
     pub(crate) readiness: Arc<Readiness>,
     pub(crate) turned_away: TurnedAway,
     pub(crate) grace: Grace,
@@ -46,11 +48,12 @@ impl Reception {
             budget: Budget::new(server.limits.bodies_in_memory),
             // HTTP/2 must not multiply what the number of connections bounds.
             load: Load::new(server.limits.connections, server.answer_within),
+            grace: Grace::new(Arc::clone(&inbox).archive()),
+            intake: Intake::new(Arc::clone(&inbox), dispatch.clone()),
             inbox,
             dispatch,
             readiness,
             turned_away: TurnedAway::new(),
-            grace: Grace::new(),
             aside: Aside::new(),
         }
     }
