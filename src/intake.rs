@@ -281,7 +281,7 @@ mod tests {
         async fn new(routes: impl IntoIterator<Item = Route>) -> Self {
             let folder = TempDir::new().unwrap();
             let path = folder.path().join("inbox.db");
-            let inbox = open("sqlite", &format!("path = '{}'", path.display()), Purpose::Tool).await;
+            let inbox = open("sqlite", &format!("path = '{}'", path.display()), Purpose::Serve).await;
             let dispatch = Dispatch::new(routes.into_iter().collect());
             let intake = Intake::new(inbox.clone(), dispatch.clone());
             Self { inbox, dispatch, intake, _folder: folder }
