@@ -1,40 +1,60 @@
 //! The promises, stage by stage, tested from outside: real programs and servers around the receiver.
+//!
+//! What stands below is the table of contents. Each module opens with what it promises; `support` has what they share.
 
 #![expect(unreachable_pub, reason = "nobody can use a program of tests; `pub` says what its modules share")]
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
-mod acme;
-mod answers;
-mod configuration;
-mod confined;
-mod credentials;
-mod decode;
-mod dispatch;
-mod documented;
-mod documents;
-mod durability;
-mod first_run;
-mod handlers;
-mod handshake;
-mod hostile;
-mod inbox_commands;
-mod inbox_scale;
-mod malformed;
-mod model;
-mod oauth;
-mod proxies;
-mod receive;
-mod reload;
-mod render;
-mod repeated;
-mod replay;
-mod round_trip;
-mod routing;
-mod scripted;
-mod secrets;
-mod send;
-mod shared_inbox;
-mod stateless;
-mod support;
-mod txml;
-mod upgrade;
+// What every test uses.
+mod documented; // what Tradecloud documents of its messages, written down a second time
+mod scripted; // a receiver that answers what a test tells it to, for `send` and `replay`
+mod support; // the receiver, its sender, and the systems around it
+
+// The first minutes, and what it may do.
+mod confined; // with as few rights as its image and its systemd unit leave it, everything works
+mod first_run; // without any configuration: what is made up, for this machine only
+mod upgrade; // what the version before has left still serves: configuration, inbox, scripts
+
+// From the wire to the answer.
+mod acme; // a certificate that renews itself, from a real CA
+mod answers; // row by row: what is said, and what is kept
+mod handshake; // TLS with old and careless clients
+mod hostile; // thousands of requests that mean harm, and none does any
+mod proxies; // behind a load balancer: whose word counts for who the client is
+mod receive; // an event that comes is there, and is answered
+
+// Who may send.
+mod credentials; // any of the credentials, changed without a gap
+mod oauth; // access tokens, good and forged, and an issuer that is away
+mod secrets; // passwords and tokens are shown and kept nowhere else
+
+// What an event says.
+mod decode; // bodies become envelopes, whatever their encoding
+mod malformed; // what is not well-formed is refused, with the place of the fault
+mod model; // messages as types
+mod render; // JSON as tXML, written for the tests alone
+mod round_trip; // whatever Tradecloud may send comes out as it went in
+mod txml; // tXML becomes the JSON that Tradecloud would have sent
+
+// What was taken is never lost.
+mod durability; // kills, syncs that fail, full disks, clocks that jump
+mod inbox_scale; // an inbox with very many events works like an empty one
+mod repeated; // what comes again is one event, and what only looks like it is another
+mod shared_inbox; // several receivers on one database
+mod stateless; // without an inbox: 200 only for what the handlers confirmed
+
+// From the inbox to the ERP.
+mod dispatch; // in the order received, until it arrives or somebody decides otherwise
+mod handlers; // the promises that every handler keeps, on real back ends
+mod routing; // which handler gets which event
+
+// What people do.
+mod configuration; // `check`: every problem at once, each with its place and a hint
+mod inbox_commands; // `events`, `send` and `replay` as at a terminal
+mod outputs; // whole outputs of the commands, compared to the letter
+mod reload; // change without loss, and nobody notices it
+mod replay; // `replay` against scripted answers
+mod send; // `send` against scripted answers
+
+// The law of this house.
+mod documents; // README and docs/ say what is true, and their commands work
