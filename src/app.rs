@@ -36,6 +36,7 @@ use crate::listener::router;
 use crate::listener::table::Table;
 use crate::listener::turned_away::TurnedAway;
 use crate::reload::{Changes, ReloadError, Reloader};
+use crate::telemetry::events;
 
 /// Connections that wait in the kernel to be accepted.
 const LISTEN_BACKLOG: u32 = 1024;
@@ -142,7 +143,7 @@ impl Receiver {
             let server = speaking(server.acceptor(acceptor), &reception.server.limits).handle(servers[0].clone());
             serving.spawn(server.serve(service));
         } else {
-            tracing::warn!("TLS is off (server.tls): something in front of this address has to terminate it");
+            events::receiver::tls_is_off();
             let acceptor = Versions::new(guard, LARGEST_HEAD.into(), stopped);
             let server = speaking(server.acceptor(acceptor), &reception.server.limits).handle(servers[0].clone());
             serving.spawn(server.serve(service));
@@ -150,7 +151,7 @@ impl Receiver {
         let http = Server::<SocketAddr>::from_listener(admin).handle(servers[1].clone());
         serving.spawn(http.serve(admin::router(Arc::clone(&reception), certificates.clone()).into_make_service()));
 
-        tracing::info!(address = %public_address, admin = %admin_address, "listening");
+        events::receiver::listening(public_address, admin_address);
         Ok(Running {
             public: public_address,
             admin: admin_address,
@@ -202,7 +203,7 @@ impl Running {
             Some(server) = self.serving.join_next() => Some(format!("a server ended: {server:?}")),
         };
         if let Some(what) = &broken {
-            tracing::error!(what, "the receiver cannot go on");
+            events::receiver::broken(what);
         }
         self.drain().await;
         broken.map_or(Ok(()), |what| Err(anyhow::anyhow!("the receiver could not go on: {what}")))
@@ -214,7 +215,7 @@ impl Running {
     pub async fn drain(mut self) {
         let grace = self.reception.server.shutdown_grace;
         let end = Instant::now() + grace;
-        tracing::info!(?grace, "draining: no more events are taken, what has begun is finished");
+        events::receiver::draining(grace);
         self.reception.draining.store(true, Ordering::Relaxed);
         for server in &self.servers {
             server.graceful_shutdown(Some(grace));
@@ -235,12 +236,13 @@ impl Running {
         .await
         .is_ok();
         if !finished {
-            tracing::warn!("the time for draining is over; what is not finished is delivered after the next start");
+            events::receiver::drained_in_part();
             self.workers.shutdown().await;
             self.serving.shutdown().await;
         }
         self.reception.inbox.close().await;
-        tracing::info!("drained");
+        self.reception.turned_away.tell_rest();
+        events::receiver::drained();
     }
 }
 

@@ -15,7 +15,7 @@ pub use self::accept::{Accepted, Unreadable};
 pub use self::deliver::{Delivered, Note, Outcome, Round};
 pub use self::export::Line;
 use crate::dispatch::Route;
-use crate::inbox::{EventView, Filter, InboxError, SharedInbox};
+use crate::inbox::{EventView, Filter, InboxError, Mended, SharedInbox};
 
 /// Events that are read from the inbox at once.
 const PAGE: usize = 500;
@@ -139,12 +139,12 @@ impl Desk {
         self.inbox.discard(event.number).await
     }
 
-    /// Sets right what waits for nothing (see [`Inbox::mend`](crate::inbox::Inbox::mend)). Returns the ids of the
-    /// events, with the handlers' names.
+    /// Sets right what waits for nothing (see [`Inbox::mend`](crate::inbox::Inbox::mend)). Returns which they
+    /// were.
     ///
     /// # Errors
     /// If the inbox cannot be written.
-    pub async fn mend(&self) -> Result<Vec<(String, String)>, InboxError> {
+    pub async fn mend(&self) -> Result<Vec<Mended>, InboxError> {
         self.inbox.mend().await
     }
 

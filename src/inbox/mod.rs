@@ -28,6 +28,7 @@ pub use view::{DeliveryView, EventView, Filter, State};
 use crate::config::Section;
 use crate::dispatch::Route;
 use crate::model::{Envelope, Format};
+use crate::telemetry::events::About;
 
 /// An inbox as the rest of the program holds it.
 pub type SharedInbox = Arc<dyn Inbox>;
@@ -224,6 +225,10 @@ pub struct Claim {
     pub key: EventKey,
     /// The event's id.
     pub id: String,
+    /// The purchase order or shipment number.
+    pub number: Option<String>,
+    /// The event name.
+    pub event_name: Option<String>,
     /// The handler's name.
     pub handler: String,
     /// The number of the order or shipment, as the store counts them.
@@ -240,6 +245,24 @@ pub struct Claim {
     pub round: u32,
     /// How many attempts, one after the other, the process did not survive.
     pub ends: u32,
+}
+
+impl Claim {
+    /// What a line of the log is about.
+    pub(crate) fn about(&self) -> About<'_> {
+        About { id: Some(&self.id), number: self.number.as_deref(), event: self.event_name.as_deref() }
+    }
+}
+
+/// A delivery that waited for nothing, and was made due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mended {
+    /// The event's id.
+    pub id: String,
+    /// The purchase order or shipment number.
+    pub number: Option<String>,
+    /// The handler's name.
+    pub handler: String,
 }
 
 /// Work that is due, and when the next is.
@@ -417,8 +440,8 @@ pub trait Inbox: Send + Sync {
     async fn discard(&self, event: i64) -> Result<usize, InboxError>;
 
     /// Looks for lanes whose first pending delivery can never become due, which no way through this program
-    /// leads to, and makes it due. Returns the ids of their events, with the handlers' names.
-    async fn mend(&self) -> Result<Vec<(String, String)>, InboxError> {
+    /// leads to, and makes it due. Returns which they were.
+    async fn mend(&self) -> Result<Vec<Mended>, InboxError> {
         Ok(Vec::new())
     }
 

@@ -20,6 +20,7 @@ use super::receive::{Arrival, Reception};
 use crate::auth::{Gate, Verified};
 use crate::budget::Budget;
 use crate::respond::{Answer, Refusal};
+use crate::telemetry::events;
 
 /// Room for all bodies of this kind together.
 const ROOM: usize = 64 << 20;
@@ -98,28 +99,19 @@ async fn keep(reception: &Reception, verified: Verified, address: IpAddr, refusa
         Ok(Err(BodyError::Broken(reason))) => return lost(&arrival, refusal, &reason),
         Err(_) => return lost(&arrival, refusal, "it did not come in time"),
     };
-    let size = bytes.len();
-    match reception.inbox.refuse(arrival.refused(refusal, bytes)).await {
-        Ok(Some(id)) => tracing::warn!(
-            id,
-            size,
-            reason = ?refusal.detail,
-            from = %address,
-            credential = arrival.credential,
-            "a body was refused and kept; look at it with `events show`. Its sender was not told that it is known"
-        ),
-        Ok(None) => lost(&arrival, refusal, "there is no inbox to keep it in (inbox.store = \"none\")"),
-        Err(error) => lost(&arrival, refusal, &error.to_string()),
-    }
+    let (size, event) = (bytes.len(), arrival.event(&bytes).await);
+    let kept = reception.inbox.refuse(arrival.refused(refusal, bytes)).await;
+    let id = kept.as_ref().ok().and_then(Option::as_deref);
+    arrival.told(refusal, size, id, event.as_ref(), |told| match &kept {
+        Ok(Some(_)) => events::intake::refused_unsaid(told),
+        Ok(None) => {
+            events::intake::refused_and_lost_after(told, &"there is no inbox to keep it in (inbox.store = \"none\")")
+        }
+        Err(error) => events::intake::refused_and_lost_after(told, error),
+    });
 }
 
 /// It has been answered already, so it does not come again.
 fn lost(arrival: &Arrival, refusal: &Refusal, error: &str) {
-    tracing::error!(
-        error,
-        reason = ?refusal.detail,
-        from = %arrival.address,
-        credential = arrival.credential,
-        "a body was refused, and is lost: it could not be kept"
-    );
+    arrival.told(refusal, 0, None, None, |told| events::intake::refused_and_lost_after(told, &error));
 }

@@ -17,7 +17,6 @@ pub(crate) mod proxied;
 pub(crate) mod receive;
 pub(crate) mod router;
 pub(crate) mod slot;
-pub(crate) mod sparing;
 pub(crate) mod table;
 pub mod tls;
 pub(crate) mod turned_away;

@@ -29,7 +29,10 @@ use crate::config::settings::{Acknowledge, Endpoint, Server};
 use crate::decode;
 use crate::dispatch::{Dispatch, Settled, Watch};
 use crate::inbox::{InboxError, Incoming, Receipt, RefusedBody, SharedInbox};
+use crate::model::Envelope;
 use crate::respond::{Answer, ComeAgain, Refusal, Why};
+use crate::telemetry::events::intake::Refused;
+use crate::telemetry::events::{self, About};
 
 /// Bodies from this size on are decoded on a thread of their own, so that nobody else waits.
 const LARGE: usize = 256 << 10;
@@ -138,7 +141,10 @@ async fn receive_by(
         let _place = place;
         match (received, aim) {
             (Ok(received), Ok(endpoint)) => take(&reception, endpoint.acknowledge, arrival, received, due).await,
-            (Ok(received), Err(refusal)) => keep_refused(&reception, arrival, received.bytes, refusal).await,
+            (Ok(received), Err(refusal)) => {
+                let event = arrival.event(&received.bytes).await;
+                keep_refused(&reception, arrival, received.bytes, refusal, event).await
+            }
             (Err(error), _) => unread(&reception, arrival, error).await,
         }
     })
@@ -217,7 +223,7 @@ async fn in_time(within: Duration, work: impl Future<Output = Answer> + Send + '
     match timeout(within, tokio::spawn(work)).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(panic)) => {
-            tracing::error!(%panic, "a request ended in a panic; the sender will repeat it");
+            events::intake::panicked(Some(&panic.to_string()));
             Answer::ComeAgain(ComeAgain::Unforeseen)
         }
         Err(_) => Answer::ComeAgain(ComeAgain::Late),
@@ -250,6 +256,30 @@ impl Arrival {
         }
     }
 
+    /// What is known of an event that is refused whatever it says: by its number it is looked for.
+    pub(super) async fn event(&self, body: &Bytes) -> Option<Envelope> {
+        decode_envelope(self.content_type.clone(), body.clone()).await.ok()?.ok()
+    }
+
+    /// Tells the log of a body that is refused.
+    pub(super) fn told(
+        &self,
+        refusal: &Refusal,
+        size: usize,
+        id: Option<&str>,
+        event: Option<&Envelope>,
+        tell: impl FnOnce(&Refused<'_>),
+    ) {
+        let (number, name) = event.map_or((None, None), |event| (event.number.as_deref(), event.event_name.as_deref()));
+        tell(&Refused {
+            event: About { id, number, event: name },
+            reason: &refusal.detail,
+            size,
+            from: &self.address.to_string(),
+            credential: Some(&self.credential),
+        });
+    }
+
     /// The body as it is kept when it is refused.
     pub(super) fn refused(&self, refusal: &Refusal, body: Bytes) -> RefusedBody {
         RefusedBody {
@@ -274,11 +304,12 @@ async fn take(
     let Received { bytes, share } = body;
     let envelope = match decode_envelope(arrival.content_type.clone(), bytes.clone()).await {
         Ok(Ok(envelope)) => envelope,
-        Ok(Err(error)) => return keep_refused(reception, arrival, bytes, Answer::undecodable(&error)).await,
+        Ok(Err(error)) => return keep_refused(reception, arrival, bytes, Answer::undecodable(&error), None).await,
         Err(_) => return Answer::ComeAgain(ComeAgain::Unforeseen),
     };
     let incoming = Incoming::new(envelope, arrival.received, arrival.path, arrival.content_type, bytes);
-    let (id, event) = (incoming.id.clone(), incoming.envelope.event_name.clone());
+    let (id, envelope) = (incoming.id.clone(), incoming.envelope.clone());
+    let about = About { id: Some(&id), number: envelope.number.as_deref(), event: envelope.event_name.as_deref() };
     let watch = (acknowledge == Acknowledge::Handled).then(|| reception.dispatch.watch(incoming.key));
     let routes = reception.dispatch.routes();
     let unnamed = incoming.is_unnamed();
@@ -295,7 +326,7 @@ async fn take(
         }
         Err(error) => {
             if !error.is_told() {
-                tracing::error!(%error, ?id, "an event could not be stored; the sender will repeat it");
+                events::intake::not_stored(about, &error);
             }
             return Answer::ComeAgain(ComeAgain::Store);
         }
@@ -306,36 +337,24 @@ async fn take(
     // Under another key than it was meant for, if another event has that.
     let watch =
         watch.map(|watch| if watch.key() == receipt.key { watch } else { reception.dispatch.watch(receipt.key) });
-    let event = event.as_deref().unwrap_or_default();
-    let what = match (receipt.repeated, reception.inbox.keeps()) {
-        (true, _) => "event repeated",
-        (false, true) => "event stored",
-        (false, false) => "event received",
+    let tell = match (receipt.repeated, reception.inbox.keeps()) {
+        (true, _) => events::intake::repeated,
+        (false, true) => events::intake::stored,
+        (false, false) => events::intake::received,
     };
     let Receipt { id, repeated, beside, .. } = receipt;
-    tracing::info!(?id, ?event, unwanted, from = %arrival.address, credential = arrival.credential, "{what}");
+    let about = About { id: Some(&id), ..about };
+    tell(about, unwanted, &arrival.address.to_string(), Some(&arrival.credential));
     if let Some(other) = beside {
-        note_beside(&id, &other, unnamed);
+        let tell = if unnamed { events::intake::same_body_again } else { events::intake::beside };
+        tell(about, &other);
     }
     if unwanted && !reception.inbox.keeps() {
-        tracing::warn!(?id, ?event, "no handler wants this event, and there is no inbox: it is kept nowhere");
+        events::intake::kept_nowhere(about);
     }
     match watch {
         None => Answer::Stored { id, repeated },
         Some(watch) => handled(reception, watch, id, repeated).await,
-    }
-}
-
-/// Says that there are two events where one was to be expected.
-fn note_beside(id: &str, other: &str, unnamed: bool) {
-    if unnamed {
-        tracing::info!(?id, ?other, "the same body came before, and other events of its order or shipment since");
-    } else {
-        tracing::warn!(
-            ?id,
-            ?other,
-            "an event has the messageId of another one but does not say the same: it is an event of its own"
-        );
     }
 }
 
@@ -356,7 +375,7 @@ async fn handled(reception: &Reception, watch: Watch, id: String, repeated: bool
         Ok(Settled::Unavailable(why)) => Answer::ComeAgain(ComeAgain::Handler(why.fault, why.reason)),
         Err(error) => {
             if !error.is_told() {
-                tracing::error!(%error, ?id, "the inbox does not say what became of an event; the sender will repeat it");
+                events::intake::fate_unknown(About { id: Some(&id), ..About::default() }, &error);
             }
             Answer::ComeAgain(ComeAgain::Store)
         }
@@ -366,7 +385,7 @@ async fn handled(reception: &Reception, watch: Watch, id: String, repeated: bool
 async fn decode_envelope(
     content_type: Option<String>,
     bytes: Bytes,
-) -> Result<Result<crate::model::Envelope, decode::DecodeError>, tokio::task::JoinError> {
+) -> Result<Result<Envelope, decode::DecodeError>, tokio::task::JoinError> {
     if bytes.len() < LARGE {
         return Ok(decode::envelope(content_type.as_deref(), &bytes));
     }
@@ -381,29 +400,38 @@ async fn unread(reception: &Reception, arrival: Arrival, error: BodyError) -> An
             Answer::ComeAgain(ComeAgain::Overload)
         }
         BodyError::Broken(reason) => {
-            tracing::warn!(reason, from = %arrival.address, "a body did not arrive whole; the sender will repeat it");
+            events::intake::broke_off(&reason, arrival.address);
             Answer::ComeAgain(ComeAgain::Stalled)
         }
         BodyError::TooLarge { announced, beginning } => {
             let limit = reception.server.limits.body;
             let size = announced.map_or_else(|| "it".to_owned(), |bytes| format!("the body of {bytes} bytes"));
             let detail = format!("{size} is larger than the limit of {limit} bytes (server.limits.body)");
-            keep_refused(reception, arrival, beginning, Refusal::new(Why::TooLarge, detail)).await
+            keep_refused(reception, arrival, beginning, Refusal::new(Why::TooLarge, detail), None).await
         }
     }
 }
 
-/// Answers with a refusal once the body is safe; a body that cannot be kept is asked for again.
-async fn keep_refused(reception: &Reception, arrival: Arrival, body: Bytes, mut refusal: Refusal) -> Answer {
+/// Answers with a refusal once the body is safe; a body that cannot be kept is asked for again. `event` is what is
+/// known of it.
+async fn keep_refused(
+    reception: &Reception,
+    arrival: Arrival,
+    body: Bytes,
+    mut refusal: Refusal,
+    event: Option<Envelope>,
+) -> Answer {
     let size = body.len();
-    match reception.inbox.refuse(arrival.refused(&refusal, body)).await {
+    let kept = reception.inbox.refuse(arrival.refused(&refusal, body)).await;
+    let id = kept.as_ref().ok().and_then(Option::as_deref);
+    arrival.told(&refusal, size, id, event.as_ref(), |told| match &kept {
+        Ok(Some(_)) => events::intake::refused(told),
+        Ok(None) => events::intake::refused_and_lost(told),
+        Err(error) if error.is_told() => {}
+        Err(error) => events::intake::refused_and_not_kept(told, error),
+    });
+    match kept {
         Ok(Some(id)) => {
-            tracing::warn!(
-                id,
-                reason = ?refusal.detail,
-                from = %arrival.address,
-                "a body was refused and kept; look at it with `events show`"
-            );
             if !arrival.brings_event {
                 let path = arrival.path.split('?').next().unwrap_or_default();
                 reception.turned_away.note_method(arrival.address, path, &refusal.detail);
@@ -411,20 +439,7 @@ async fn keep_refused(reception: &Reception, arrival: Arrival, body: Bytes, mut 
             refusal.id = Some(id);
             Answer::Refused(refusal)
         }
-        Ok(None) => {
-            tracing::error!(
-                reason = ?refusal.detail,
-                from = %arrival.address,
-                size,
-                "a body was refused, and is lost: there is no inbox to keep it in (inbox.store = \"none\")"
-            );
-            Answer::Refused(refusal)
-        }
-        Err(error) => {
-            if !error.is_told() {
-                tracing::error!(%error, "a refused body could not be kept; the sender will repeat it");
-            }
-            Answer::ComeAgain(ComeAgain::Store)
-        }
+        Ok(None) => Answer::Refused(refusal),
+        Err(_) => Answer::ComeAgain(ComeAgain::Store),
     }
 }

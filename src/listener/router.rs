@@ -16,6 +16,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::lease::Lease;
 use super::receive::{Reception, receive};
 use crate::respond::{Answer, ComeAgain};
+use crate::telemetry::events;
 
 /// Headers of every answer. No browser has business here; one that is led here all the same, say by a link,
 /// is to make nothing of what it gets.
@@ -64,6 +65,6 @@ async fn with_headers(mut response: Response) -> Response {
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
 fn answer_to_panic(panic: Box<dyn std::any::Any + Send>) -> Response {
     let what = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    tracing::error!(what, "a request ended in a panic; the sender will repeat it");
+    events::intake::panicked(what);
     Answer::ComeAgain(ComeAgain::Unforeseen).into_response()
 }

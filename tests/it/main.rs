@@ -36,5 +36,6 @@ mod send;
 mod shared_inbox;
 mod stateless;
 mod support;
+mod telemetry;
 mod txml;
 mod upgrade;

@@ -9,7 +9,7 @@ use super::show::printable;
 use super::{ChangeArgs, DeliverArgs, DiscardArgs, words};
 use crate::cli::WrongUsage;
 use crate::desk::{Configured, Desk, Outcome};
-use crate::inbox::{EventView, State};
+use crate::inbox::{EventView, Mended, State};
 
 /// Has events delivered, again or at once; returns whether each could be.
 pub(super) async fn deliver(
@@ -24,7 +24,7 @@ pub(super) async fn deliver(
         bail!("there is no handler \"{name}\" in the configuration");
     }
     let mut all = true;
-    for (id, handler) in desk.mend().await? {
+    for Mended { id, handler, .. } in desk.mend().await? {
         report(args, &id, Ok(format!("for handler {handler} it waited for nothing; set right, and due now")), out)?;
     }
     let events = match handler {

@@ -36,13 +36,14 @@ use tokio::task::JoinSet;
 use super::refused::Space;
 use super::repeat::{self, Newest, Shelf, Taken};
 use super::{
-    Claim, Due, EventKey, EventView, Filter, Finish, Inbox, InboxError, Incoming, Open, Overdue, Purpose, Receipt,
-    RefusedBody, SharedInbox, Standing, State, Swept,
+    Claim, Due, EventKey, EventView, Filter, Finish, Inbox, InboxError, Incoming, Mended, Open, Overdue, Purpose,
+    Receipt, RefusedBody, SharedInbox, Standing, State, Swept,
 };
 use crate::config::Section;
 use crate::dispatch::Route;
 use crate::event::Event;
 use crate::postgres::{Database, Failure, Pool, within};
+use crate::telemetry::events;
 use batch::{End, Row};
 use clock::Clock;
 use held::Held;
@@ -289,7 +290,7 @@ impl Inbox for Postgres {
         }
         .await;
         if let Err(error) = taken_back {
-            tracing::warn!(%error, "cannot note in the inbox that this receiver ends as it was told to");
+            events::inbox::end_not_noted(&error);
         }
     }
 
@@ -299,11 +300,7 @@ impl Inbox for Postgres {
         match self.writer.run(Work::Finish(end)).await {
             Ok(true) => {}
             Ok(false) if self.held.has_perhaps_ended(claim) => {}
-            Ok(false) => tracing::warn!(
-                id = ?claim.id,
-                handler = claim.handler,
-                "another receiver has taken over this delivery while it was made here: it is made a second time"
-            ),
+            Ok(false) => events::delivery::taken_over(claim.about(), &claim.handler),
             Err(error) => {
                 self.held.perhaps_ended(claim);
                 return Err(error);
@@ -322,7 +319,7 @@ impl Inbox for Postgres {
         .await;
         if let Err(error) = released {
             // Nobody here knows it any more: the heartbeat removes it.
-            tracing::debug!(%error, id = ?claim.id, "cannot give a claim back at once");
+            tracing::debug!(%error, id = claim.id, number = claim.number, "cannot give a claim back at once");
         }
     }
 
@@ -382,7 +379,7 @@ impl Inbox for Postgres {
         Ok(durably!(self, LIMIT, db => changes::discard(db, event)))
     }
 
-    async fn mend(&self) -> Result<Vec<(String, String)>, InboxError> {
+    async fn mend(&self) -> Result<Vec<Mended>, InboxError> {
         let mut from = self.mended_to.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut mended = Vec::new();
         for _ in 0..MENDING_STEPS {
@@ -430,7 +427,7 @@ impl Inbox for Postgres {
             }
             .await;
             if let Err(failure) = left {
-                tracing::warn!(%failure, "cannot say in the inbox that this receiver ends; others wait a few seconds");
+                events::inbox::farewell_failed(&failure);
             }
         }
         self.pool.close();

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::{Postgres, Space, open};
 use crate::dispatch::Route;
-use crate::inbox::{Claim, Finish, Inbox as _, Incoming, Overdue, Purpose, State};
+use crate::inbox::{Claim, Finish, Inbox as _, Incoming, Mended, Overdue, Purpose, State};
 use crate::model::{Envelope, Format, Kind};
 use crate::postgres::server::{Postgres as Server, ROLE};
 use crate::postgres::{Connection, Database};
@@ -63,7 +63,7 @@ async fn store(inbox: &Postgres, order: &str, message: &str) -> Incoming {
         event_name: None,
         message_id: Some(message.to_owned()),
         subject: Some(order.to_owned()),
-        number: None,
+        number: Some("PO1".to_owned()),
         company_id: None,
         companies: Vec::new(),
         created: None,
@@ -260,7 +260,8 @@ async fn a_lane_that_stands_still_is_mended_and_one_that_waits_is_left_alone() {
 
     let mended = inbox.mend().await.unwrap();
 
-    assert_eq!(mended, [("stands".to_owned(), HANDLER.to_owned())]);
+    let number = Some("PO1".to_owned());
+    assert_eq!(mended, [Mended { id: "stands".to_owned(), number, handler: HANDLER.to_owned() }]);
     assert_eq!(claim(&inbox).await.id, "stands");
     assert!(is_idle(&inbox).await);
     assert!(inbox.mend().await.unwrap().is_empty());
@@ -282,7 +283,7 @@ async fn among_many_lanes_one_that_stands_still_is_found_step_by_step() {
 
     let calls = [inbox.mend().await.unwrap(), inbox.mend().await.unwrap(), inbox.mend().await.unwrap()];
 
-    let found = vec![(format!("event {}", lanes * 2), HANDLER.to_owned())];
+    let found = vec![Mended { id: format!("event {}", lanes * 2), number: None, handler: HANDLER.to_owned() }];
     assert_eq!(calls, [Vec::new(), found, Vec::new()], "a call is bounded, and the next one goes on from there");
 }
 

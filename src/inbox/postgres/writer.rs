@@ -17,6 +17,7 @@ use super::LIMIT;
 use super::batch::{self, End, Row};
 use crate::inbox::InboxError;
 use crate::postgres::{Connection, Failure, Pool, within};
+use crate::telemetry::events;
 
 /// Bytes that one transaction holds at the most: the first waits for the last.
 const MOST_BYTES: usize = 16 << 20;
@@ -79,7 +80,7 @@ impl Writer {
         if let Some(task) = task
             && task.await.is_err()
         {
-            tracing::error!("the writer of the inbox ended in a panic");
+            events::inbox::writer_panicked();
         }
     }
 }
@@ -122,14 +123,14 @@ async fn run(pool: Pool, mut jobs: mpsc::Receiver<Job>) {
             let _ = job.reply.send(answer.map_err(InboxError::from));
         }
         if let Some(failure) = failure {
-            tracing::error!(%failure, "the inbox cannot write; what it cannot write is answered 503 until it can");
+            events::inbox::cannot_write_to_database(&failure);
             if jobs.is_closed() {
                 // Nobody waits for a database that may not come back; to those who ask, we were closed.
                 return;
             }
             sleep(PAUSE).await;
         } else if failed {
-            tracing::info!("the inbox can write again");
+            events::inbox::writes_again();
         }
         failed = line.connection.is_none();
     }

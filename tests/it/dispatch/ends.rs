@@ -63,7 +63,10 @@ async fn an_event_that_ends_the_process_three_times_is_a_dead_letter_and_the_oth
         die(&mut receiver);
     }
 
-    receiver.logged("it ends the process: a dead letter").await;
+    for message in ["it ends the process: a dead letter", "it is alone"] {
+        let line = receiver.logged(message).await;
+        assert!(line["number"].as_str().is_some_and(|number| number.starts_with("PO-")), "{line}");
+    }
     receiver.inbox_until(|_| delivery(&receiver, &killer)["state"] == "dead").await;
     let dead = delivery(&receiver, &killer);
     let reason = dead["failures"].as_array().unwrap().last().unwrap()["reason"].as_str().unwrap();
