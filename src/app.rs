@@ -23,6 +23,7 @@ use crate::handlers::{DynHandler, Handler, SharedHandler};
 use crate::inbox::Purpose;
 use crate::inbox::retention::Upkeep;
 use crate::inbox::trusted::TrustedClock;
+use crate::intake::Intake;
 use crate::listener::aside::Aside;
 use crate::listener::certificates::Certificates;
 use crate::listener::grace::Grace;
@@ -116,6 +117,7 @@ impl Receiver {
             budget,
             load,
             inbox: Arc::clone(&inbox),
+            intake: Intake::new(Arc::clone(&inbox), dispatch.clone()),
             dispatch,
             draining: AtomicBool::new(false),
             refused: ArcSwapOption::empty(),

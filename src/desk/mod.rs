@@ -14,8 +14,9 @@ use bytes::Bytes;
 pub use self::accept::{Accepted, Unreadable};
 pub use self::deliver::{Delivered, Note, Outcome, Round};
 pub use self::export::Line;
-use crate::dispatch::Route;
+use crate::dispatch::{Dispatch, Route};
 use crate::inbox::{EventView, Filter, InboxError, Mended, SharedInbox};
+use crate::intake::Intake;
 
 /// Events that are read from the inbox at once.
 const PAGE: usize = 500;
@@ -24,6 +25,7 @@ const PAGE: usize = 500;
 pub struct Desk {
     inbox: SharedInbox,
     routes: Arc<[Route]>,
+    intake: Intake,
 }
 
 /// What the configuration says of a handler that an event has gone to, or is to go to.
@@ -49,7 +51,8 @@ pub struct Chosen {
 impl Desk {
     /// A desk for that inbox, and for the handlers of the configuration.
     pub fn new(inbox: SharedInbox, routes: Arc<[Route]>) -> Self {
-        Self { inbox, routes }
+        let intake = Intake::new(Arc::clone(&inbox), Dispatch::new(routes.to_vec()));
+        Self { inbox, routes, intake }
     }
 
     /// What there is of that handler in the configuration.

@@ -12,7 +12,7 @@ mod repeat;
 pub(crate) mod retention;
 pub mod sqlite;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod trusted;
 pub mod view;
 
@@ -26,7 +26,6 @@ pub use key::EventKey;
 pub use view::{DeliveryView, EventView, Filter, State};
 
 use crate::config::Section;
-use crate::dispatch::Route;
 use crate::model::{Envelope, Format};
 use crate::telemetry::events::About;
 
@@ -145,10 +144,12 @@ pub struct Incoming {
     pub content_type: Option<String>,
     /// The body as received.
     pub body: Bytes,
+    /// The names of the handlers that want it: each of them gets a delivery of it.
+    pub handlers: Arc<[String]>,
 }
 
 impl Incoming {
-    /// An event with its key and id.
+    /// An event with its key and id, which nobody wants so far.
     pub fn new(
         envelope: Envelope,
         received: Timestamp,
@@ -157,7 +158,13 @@ impl Incoming {
         body: Bytes,
     ) -> Self {
         let (key, id) = EventKey::of_event(envelope.message_id.as_deref(), &body);
-        Self { key, id, envelope, received, path, content_type, body }
+        Self { key, id, envelope, received, path, content_type, body, handlers: Arc::default() }
+    }
+
+    /// For these handlers.
+    #[must_use]
+    pub fn wanted_by(self, handlers: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { handlers: handlers.into_iter().map(Into::into).collect(), ..self }
     }
 
     /// Whether it has no `messageId`, so that only its body tells it from others.
@@ -355,9 +362,9 @@ pub trait Inbox: Send + Sync {
         true
     }
 
-    /// Stores an event with a delivery for each of `routes` that wants it, unless the same message is there
-    /// already. Durable on return.
-    async fn store(&self, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError>;
+    /// Stores an event with a delivery for each handler that wants it, unless the same message is there already.
+    /// Durable on return.
+    async fn store(&self, incoming: Incoming) -> Result<Receipt, InboxError>;
 
     /// Keeps a refused body; returns the id it is kept under, or nothing if this inbox keeps none. Durable
     /// on return.
@@ -433,7 +440,7 @@ pub trait Inbox: Send + Sync {
 
     /// Makes an event of a refused body that can be decoded after all. It is off the list of refused ones once
     /// the event is there, and not before.
-    async fn accept(&self, event: i64, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError>;
+    async fn accept(&self, event: i64, incoming: Incoming) -> Result<Receipt, InboxError>;
 
     /// Sets an event aside: what is dead, pending or refused of it is discarded. Returns how many
     /// deliveries (or bodies) that are.

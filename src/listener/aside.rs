@@ -9,17 +9,18 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::http::header::AUTHORIZATION;
 use tokio::sync::RwLock;
 use tokio::time::timeout;
 
+use super::arrival::Arrival;
 use super::body::{self, BodyError, Received};
 use super::lease::Lease;
 use super::lingering::{LONGEST, Linger};
-use super::receive::{Arrival, Reception};
+use super::receive::Reception;
 use crate::auth::{Gate, Verified};
 use crate::budget::Budget;
-use crate::respond::{Answer, Refusal};
+use crate::intake::Origin;
+use crate::respond::Refusal;
 use crate::telemetry::events;
 
 /// Room for all bodies of this kind together.
@@ -44,24 +45,8 @@ impl Aside {
     }
 }
 
-/// Refuses a request from an address that nothing is taken from; keeps the body if a glance shows that its caller
-/// is known. Waits for nothing, whoever it is.
-pub(crate) fn refuse(
-    reception: &Arc<Reception>,
-    gate: &Gate,
-    address: IpAddr,
-    request: Request,
-    refusal: Refusal,
-) -> Answer {
-    if let Err(request) = take(reception, gate, address, request, &refusal) {
-        let tries = request.headers().contains_key(AUTHORIZATION);
-        reception.turned_away.note_stray(address, request.uri().path(), &refusal.detail, tries);
-    }
-    Answer::Refused(refusal)
-}
-
 /// Keeps the body of a request that is refused if a glance shows that its caller is known; gives the request back if
-/// not.
+/// not. Waits for nothing, whoever it is.
 pub(crate) fn take(
     reception: &Arc<Reception>,
     gate: &Gate,
@@ -85,7 +70,7 @@ pub(crate) fn take(
 /// and keeps it.
 async fn keep(reception: &Reception, verified: Verified, address: IpAddr, refusal: &Refusal) {
     let Verified { caller, head, mut body, .. } = verified;
-    let arrival = Arrival::new(&head, &caller.credential, address);
+    let Arrival { origin, .. } = Arrival::new(&head, &caller.credential, address);
     let reading = body::read(&head.headers, &mut body, &reception.server.limits, &reception.aside.room);
     let received = timeout(LONGEST, reading).await;
     if let (Err(_) | Ok(Err(BodyError::Broken(_))), Some(linger)) = (&received, head.extensions.get::<Linger>()) {
@@ -95,23 +80,22 @@ async fn keep(reception: &Reception, verified: Verified, address: IpAddr, refusa
     let (bytes, _share) = match received {
         Ok(Ok(Received { bytes, share })) => (bytes, Some(share)),
         Ok(Err(BodyError::TooLarge { beginning, .. })) => (beginning, None),
-        Ok(Err(BodyError::NoRoom)) => return lost(&arrival, refusal, "there are too many of its kind"),
-        Ok(Err(BodyError::Broken(reason))) => return lost(&arrival, refusal, &reason),
-        Err(_) => return lost(&arrival, refusal, "it did not come in time"),
+        Ok(Err(BodyError::NoRoom)) => return lost(&origin, refusal, "there are too many of its kind"),
+        Ok(Err(BodyError::Broken(reason))) => return lost(&origin, refusal, &reason),
+        Err(_) => return lost(&origin, refusal, "it did not come in time"),
     };
-    let (size, event) = (bytes.len(), arrival.event(&bytes).await);
-    let kept = reception.inbox.refuse(arrival.refused(refusal, bytes)).await;
+    let (size, known) = (bytes.len(), reception.intake.known(&origin, &bytes).await);
+    let kept = reception.inbox.refuse(origin.refused(bytes, &refusal.detail, refusal.status().as_u16())).await;
     let id = kept.as_ref().ok().and_then(Option::as_deref);
-    arrival.told(refusal, size, id, event.as_ref(), |told| match &kept {
-        Ok(Some(_)) => events::intake::refused_unsaid(told),
-        Ok(None) => {
-            events::intake::refused_and_lost_after(told, &"there is no inbox to keep it in (inbox.store = \"none\")")
-        }
-        Err(error) => events::intake::refused_and_lost_after(told, error),
-    });
+    let told = origin.told(id, known.as_ref(), &refusal.detail, size);
+    match &kept {
+        Ok(Some(_)) => events::intake::refused_unsaid(&told),
+        Ok(None) => events::intake::refused_and_lost_after(&told, &"there is no inbox (inbox.store = \"none\")"),
+        Err(error) => events::intake::refused_and_lost_after(&told, error),
+    }
 }
 
 /// It has been answered already, so it does not come again.
-fn lost(arrival: &Arrival, refusal: &Refusal, error: &str) {
-    arrival.told(refusal, 0, None, None, |told| events::intake::refused_and_lost_after(told, &error));
+fn lost(origin: &Origin, refusal: &Refusal, error: &str) {
+    events::intake::refused_and_lost_after(&origin.told(None, None, &refusal.detail, 0), &error);
 }

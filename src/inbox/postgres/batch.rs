@@ -8,6 +8,7 @@
 //! makes the second wait for the first, and never each for the other.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,7 +16,6 @@ use deadpool_postgres::ClientWrapper;
 use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::{Error, Statement};
 
-use crate::dispatch::Route;
 use crate::inbox::{Claim, EventKey, Finish, Incoming, RefusedBody};
 
 use super::{DEAD, DONE, PENDING};
@@ -56,16 +56,15 @@ pub(super) struct Row {
     status: Option<i32>,
     body: Bytes,
     /// The handlers that want it.
-    handlers: Vec<String>,
+    handlers: Arc<[String]>,
 }
 
 impl Row {
-    pub(super) fn event(incoming: Incoming, routes: &[Route]) -> Self {
+    pub(super) fn event(incoming: Incoming) -> Self {
         let lane = incoming.lane();
         let envelope = incoming.envelope;
-        let wanted = routes.iter().filter(|route| route.wants(&envelope));
         Self {
-            handlers: wanted.map(|route| route.name.clone()).collect(),
+            handlers: incoming.handlers,
             lane: Some(lane),
             key: incoming.key,
             id: storable(incoming.id),
@@ -108,7 +107,7 @@ impl Row {
             reason: Some(storable(refused.reason)),
             status: Some(i32::from(refused.status)),
             body: refused.body,
-            handlers: Vec::new(),
+            handlers: Arc::default(),
         }
     }
 
@@ -314,7 +313,7 @@ const DELIVER: &str = "\
 async fn add_deliveries(db: &ClientWrapper, deliver: &Statement, rows: &[&Row]) -> Result<(), Error> {
     let (mut places, mut handlers, mut lanes) = (Vec::new(), Vec::new(), Vec::new());
     for (place, row) in (0_i32..).zip(rows) {
-        for handler in &row.handlers {
+        for handler in &*row.handlers {
             places.push(place);
             handlers.push(handler.as_str());
             lanes.push(row.lane);

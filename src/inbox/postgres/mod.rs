@@ -40,7 +40,6 @@ use super::{
     Receipt, RefusedBody, SharedInbox, Standing, State, Swept,
 };
 use crate::config::Section;
-use crate::dispatch::Route;
 use crate::event::Event;
 use crate::postgres::{Database, Failure, Pool, within};
 use crate::telemetry::events;
@@ -237,8 +236,8 @@ impl From<Failure> for InboxError {
 
 #[async_trait::async_trait]
 impl Inbox for Postgres {
-    async fn store(&self, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {
-        repeat::store(self, incoming, routes).await
+    async fn store(&self, incoming: Incoming) -> Result<Receipt, InboxError> {
+        repeat::store(self, incoming).await
     }
 
     async fn refuse(&self, refused: RefusedBody) -> Result<Option<String>, InboxError> {
@@ -368,9 +367,9 @@ impl Inbox for Postgres {
         Ok(durably!(self, LIMIT, db => changes::deliver(db, event, handler, only)))
     }
 
-    async fn accept(&self, event: i64, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {
+    async fn accept(&self, event: i64, incoming: Incoming) -> Result<Receipt, InboxError> {
         // Two transactions: in between it is there twice, never not at all.
-        let receipt = repeat::store(self, incoming, routes).await?;
+        let receipt = repeat::store(self, incoming).await?;
         durably!(self, LIMIT, db => changes::replace_refused(db, event, receipt.key));
         Ok(receipt)
     }
@@ -435,8 +434,8 @@ impl Inbox for Postgres {
 }
 
 impl Shelf for Postgres {
-    async fn put(&self, incoming: Incoming, routes: Arc<[Route]>) -> Result<bool, InboxError> {
-        self.writer.run(Work::Store(Box::new(Row::event(incoming, &routes)))).await
+    async fn put(&self, incoming: Incoming) -> Result<bool, InboxError> {
+        self.writer.run(Work::Store(Box::new(Row::event(incoming)))).await
     }
 
     async fn taken(&self, key: EventKey) -> Result<Option<Taken>, InboxError> {

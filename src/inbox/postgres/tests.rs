@@ -10,7 +10,6 @@ use rstest::rstest;
 use tokio::time::sleep;
 
 use super::{Postgres, Space, open};
-use crate::dispatch::Route;
 use crate::inbox::{Claim, Finish, Inbox as _, Incoming, Mended, Overdue, Purpose, State};
 use crate::model::{Envelope, Format, Kind};
 use crate::postgres::server::{Postgres as Server, ROLE};
@@ -68,9 +67,9 @@ async fn store(inbox: &Postgres, order: &str, message: &str) -> Incoming {
         companies: Vec::new(),
         created: None,
     };
-    let incoming = Incoming::new(envelope, Timestamp::now(), "/".to_owned(), None, Bytes::from(message.to_owned()));
-    let routes: Arc<[Route]> = [Route::all(HANDLER)].into();
-    assert!(!inbox.store(incoming.clone(), routes).await.unwrap().repeated);
+    let incoming = Incoming::new(envelope, Timestamp::now(), "/".to_owned(), None, Bytes::from(message.to_owned()))
+        .wanted_by([HANDLER]);
+    assert!(!inbox.store(incoming.clone()).await.unwrap().repeated);
     incoming
 }
 

@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
 
 use super::{deliveries, micros, timestamp};
-use crate::dispatch::Route;
 use crate::event::Event;
 use crate::inbox::key::lane;
 use crate::inbox::refused::Space;
@@ -24,7 +23,7 @@ const SWEEP_STEP: i64 = 500;
 /// Stores an event with its deliveries, unless something has its key; whether it did. When it was received never goes
 /// back from one event to the next, whatever the clock does: files are named after it. But it is never
 /// more than a day ahead of the clock, whatever that was before.
-pub(super) fn store(db: &Connection, incoming: &Incoming, routes: &[Route]) -> rusqlite::Result<bool> {
+pub(super) fn store(db: &Connection, incoming: &Incoming) -> rusqlite::Result<bool> {
     let envelope = &incoming.envelope;
     let stored = db
         .prepare_cached(
@@ -62,8 +61,8 @@ pub(super) fn store(db: &Connection, incoming: &Incoming, routes: &[Route]) -> r
     write_large(db, number, &incoming.body)?;
     let lane = incoming.lane();
     note_newest(db, lane, number, incoming.is_unnamed())?;
-    for route in routes.iter().filter(|route| route.wants(envelope)) {
-        deliveries::add(db, number, &route.name, lane, incoming.received)?;
+    for handler in &*incoming.handlers {
+        deliveries::add(db, number, handler, lane, incoming.received)?;
     }
     Ok(true)
 }
@@ -174,14 +173,8 @@ pub(super) fn refuse(
 
 /// Stores a refused body as the event that it is after all, and takes it off the list of refused ones; unless
 /// something has its key. All times count from now on.
-pub(super) fn accept(
-    db: &Connection,
-    number: i64,
-    incoming: &Incoming,
-    routes: &[Route],
-    now: Timestamp,
-) -> rusqlite::Result<bool> {
-    let stored = store(db, incoming, routes)?;
+pub(super) fn accept(db: &Connection, number: i64, incoming: &Incoming, now: Timestamp) -> rusqlite::Result<bool> {
+    let stored = store(db, incoming)?;
     if stored {
         let event: i64 =
             db.query_row("SELECT number FROM events WHERE key = ?1", [incoming.key.0], |row| row.get(0))?;

@@ -34,7 +34,6 @@ use super::{
     Receipt, RefusedBody, SharedInbox, Standing, State, Swept,
 };
 use crate::config::Section;
-use crate::dispatch::Route;
 use crate::event::Event;
 use crate::telemetry;
 use clock::Clock;
@@ -135,8 +134,8 @@ impl Sqlite {
 
 #[async_trait::async_trait]
 impl Inbox for Sqlite {
-    async fn store(&self, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {
-        repeat::store(self, incoming, routes).await
+    async fn store(&self, incoming: Incoming) -> Result<Receipt, InboxError> {
+        repeat::store(self, incoming).await
     }
 
     async fn refuse(&self, refused: RefusedBody) -> Result<Option<String>, InboxError> {
@@ -244,8 +243,8 @@ impl Inbox for Sqlite {
         self.writer.run(0, move |db| changes::deliver(db, event, handler.as_deref(), only, Timestamp::now())).await
     }
 
-    async fn accept(&self, event: i64, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {
-        repeat::store(&Accepting { inbox: self, refused: event }, incoming, routes).await
+    async fn accept(&self, event: i64, incoming: Incoming) -> Result<Receipt, InboxError> {
+        repeat::store(&Accepting { inbox: self, refused: event }, incoming).await
     }
 
     async fn discard(&self, event: i64) -> Result<usize, InboxError> {
@@ -310,9 +309,9 @@ fn place(claim: &Claim) -> (String, i64) {
 }
 
 impl Shelf for Sqlite {
-    async fn put(&self, incoming: Incoming, routes: Arc<[Route]>) -> Result<bool, InboxError> {
+    async fn put(&self, incoming: Incoming) -> Result<bool, InboxError> {
         let weight = incoming.body.len();
-        self.writer.run(weight, move |db| events::store(db, &incoming, &routes)).await
+        self.writer.run(weight, move |db| events::store(db, &incoming)).await
     }
 
     async fn taken(&self, key: EventKey) -> Result<Option<Taken>, InboxError> {
@@ -339,9 +338,9 @@ struct Accepting<'a> {
 }
 
 impl Shelf for Accepting<'_> {
-    async fn put(&self, incoming: Incoming, routes: Arc<[Route]>) -> Result<bool, InboxError> {
+    async fn put(&self, incoming: Incoming) -> Result<bool, InboxError> {
         let (weight, refused) = (incoming.body.len(), self.refused);
-        self.inbox.writer.run(weight, move |db| events::accept(db, refused, &incoming, &routes, Timestamp::now())).await
+        self.inbox.writer.run(weight, move |db| events::accept(db, refused, &incoming, Timestamp::now())).await
     }
 
     async fn taken(&self, key: EventKey) -> Result<Option<Taken>, InboxError> {

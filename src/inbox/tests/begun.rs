@@ -1,6 +1,5 @@
 //! Attempts that the process does not survive, in the embedded inbox.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -8,7 +7,6 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 
 use super::place::{open, try_open};
-use crate::dispatch::Route;
 use crate::inbox::{Claim, Finish, Incoming, Purpose, SharedInbox};
 use crate::model::{Envelope, Format, Kind};
 
@@ -42,7 +40,7 @@ async fn with_an_event(folder: &TempDir) -> SharedInbox {
         created: None,
     };
     let incoming = Incoming::new(envelope, Timestamp::now(), "/".to_owned(), None, Bytes::from_static(b"body"));
-    inbox.store(incoming, Arc::from([Route::all("erp")])).await.unwrap();
+    inbox.store(incoming.wanted_by(["erp"])).await.unwrap();
     inbox
 }
 

@@ -61,7 +61,7 @@ impl Place for InPostgres {
 }
 
 /// Opens a store by its settings.
-pub(super) async fn open(store: &str, settings: &str, purpose: Purpose) -> SharedInbox {
+pub(crate) async fn open(store: &str, settings: &str, purpose: Purpose) -> SharedInbox {
     try_open(store, settings, purpose).await.unwrap()
 }
 

@@ -153,7 +153,7 @@ type Result<T> = std::result::Result<T, InboxError>;
 
 #[async_trait::async_trait]
 impl Inbox for OddStore {
-    async fn store(&self, incoming: Incoming, _: Arc<[Route]>) -> Result<Receipt> {
+    async fn store(&self, incoming: Incoming) -> Result<Receipt> {
         let Some(slow) = &self.slow else { panic!("on purpose, at {}", incoming.id) };
         slow.go_on.notified().await;
         slow.stored.store(true, Ordering::SeqCst);
@@ -197,7 +197,7 @@ impl Inbox for OddStore {
     async fn deliver(&self, _: i64, _: Option<&str>, _: Option<State>) -> Result<usize> {
         panic!("on purpose")
     }
-    async fn accept(&self, _: i64, _: Incoming, _: Arc<[Route]>) -> Result<Receipt> {
+    async fn accept(&self, _: i64, _: Incoming) -> Result<Receipt> {
         panic!("on purpose")
     }
     async fn discard(&self, _: i64) -> Result<usize> {

@@ -23,7 +23,6 @@ use super::{
 };
 use crate::config::Section;
 use crate::decode::Content;
-use crate::dispatch::Route;
 use crate::event::Event;
 
 /// So far ahead of the clock may the time of an event be that is to sort behind the one before.
@@ -107,7 +106,7 @@ impl Memory {
 
 impl Events {
     /// Takes an event, if nothing has its key.
-    fn put(&mut self, mut incoming: Incoming, content: Content, routes: &[Route]) -> bool {
+    fn put(&mut self, mut incoming: Incoming, content: Content) -> bool {
         if self.numbers.contains_key(&incoming.key) {
             return false;
         }
@@ -115,8 +114,7 @@ impl Events {
         let least = self.latest.saturating_add(Duration::from_micros(1)).unwrap_or(self.latest);
         incoming.received = incoming.received.max(least).min(most);
         self.latest = incoming.received;
-        let wanted = routes.iter().filter(|route| route.wants(&incoming.envelope));
-        let deliveries = wanted.map(|route| Delivery::new(&route.name)).collect();
+        let deliveries = incoming.handlers.iter().map(|handler| Delivery::new(handler)).collect();
         self.append(incoming, content, deliveries);
         true
     }
@@ -234,8 +232,8 @@ impl Inbox for Memory {
         false
     }
 
-    async fn store(&self, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {
-        repeat::store(self, incoming, routes).await
+    async fn store(&self, incoming: Incoming) -> Result<Receipt, InboxError> {
+        repeat::store(self, incoming).await
     }
 
     async fn refuse(&self, _: RefusedBody) -> Result<Option<String>, InboxError> {
@@ -318,7 +316,7 @@ impl Inbox for Memory {
         Ok(0)
     }
 
-    async fn accept(&self, _: i64, _: Incoming, _: Arc<[Route]>) -> Result<Receipt, InboxError> {
+    async fn accept(&self, _: i64, _: Incoming) -> Result<Receipt, InboxError> {
         Err(forgotten())
     }
 
@@ -346,12 +344,12 @@ impl Inbox for Memory {
 }
 
 impl Shelf for Memory {
-    async fn put(&self, incoming: Incoming, routes: Arc<[Route]>) -> Result<bool, InboxError> {
+    async fn put(&self, incoming: Incoming) -> Result<bool, InboxError> {
         if self.events().numbers.contains_key(&incoming.key) {
             return Ok(false);
         }
         let content = repeat::content_of(&incoming).await?;
-        Ok(self.events().put(incoming, content, &routes))
+        Ok(self.events().put(incoming, content))
     }
 
     async fn taken(&self, key: EventKey) -> Result<Option<repeat::Taken>, InboxError> {
@@ -382,13 +380,10 @@ fn forgotten() -> InboxError {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use bytes::Bytes;
     use jiff::Timestamp;
 
     use super::{Memory, SETTLED_KEPT};
-    use crate::dispatch::Route;
     use crate::inbox::{Finish, Inbox as _, Incoming};
     use crate::model::{Envelope, Format, Kind};
 
@@ -410,9 +405,8 @@ mod tests {
     #[tokio::test]
     async fn what_is_not_known_any_more_is_not_taken_for_done() {
         let inbox = Memory::default();
-        let no_routes: Arc<[Route]> = Arc::new([]);
         for number in 0..=SETTLED_KEPT {
-            inbox.store(incoming(number), Arc::clone(&no_routes)).await.unwrap();
+            inbox.store(incoming(number)).await.unwrap();
         }
 
         assert!(inbox.standing(incoming(0).key).await.is_err());
@@ -422,8 +416,7 @@ mod tests {
     #[tokio::test]
     async fn a_settled_event_holds_no_body() {
         let inbox = Memory::default();
-        let routes: Arc<[Route]> = Arc::new([Route::all("erp")]);
-        inbox.store(incoming(1), routes).await.unwrap();
+        inbox.store(incoming(1).wanted_by(["erp"])).await.unwrap();
         let claim = inbox.claim("erp", 1).await.unwrap().claims.remove(0);
         assert_eq!(inbox.load(&claim).await.unwrap().body.len(), 6);
 
