@@ -350,7 +350,7 @@ mod tests {
 
         let read = place.intake.read(&origin, &body).await.map(drop);
         assert!(matches!(read, Err(IntakeError::NoEvent(_))), "{read:?}");
-        let id = place.intake.refuse(&origin, body.clone(), "it is none", 400).await.unwrap().unwrap();
+        let id = place.intake.refuse(&origin, body.clone(), "it is none", 400, None).await.unwrap().unwrap();
 
         let shown = place.inbox.show(&id).await.unwrap().unwrap();
         let said = (shown.state, shown.reason.as_deref(), shown.status);
@@ -362,7 +362,7 @@ mod tests {
     async fn a_refused_body_that_is_accepted_is_an_event_like_any_other() {
         let place = Place::new([Route::all("erp")]).await;
         let (work, body) = (place.dispatch.work(), Bytes::from_static(ORDER));
-        let id = place.intake.refuse(&origin(), body.clone(), "the path is wrong", 404).await.unwrap().unwrap();
+        let id = place.intake.refuse(&origin(), body.clone(), "the path is wrong", 404, None).await.unwrap().unwrap();
         let refused = place.inbox.show(&id).await.unwrap().unwrap();
 
         let origin = Origin::accepted(&refused);

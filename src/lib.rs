@@ -12,7 +12,7 @@
 //!
 //! A folder is a stage, a file in it one variant: a new handler, credential kind, store or encoding is
 //! one new file and one line in the register of its stage. The function to read first is `receive` in
-//! `listener/receive.rs`: one request from start to end.
+//! `listener/requests/receive.rs`: one request from start to end.
 //!
 //! # The rules behind it
 //!

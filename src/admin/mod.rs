@@ -9,8 +9,8 @@ use axum::response::Response;
 use axum::routing::get;
 use tokio::time::timeout;
 
-use crate::listener::certificates::Certificates;
-use crate::listener::receive::Reception;
+use crate::listener::connections::certificates::Certificates;
+use crate::listener::requests::receive::Reception;
 use crate::respond;
 
 /// How long the inbox may take to prove that it can write.

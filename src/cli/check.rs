@@ -10,7 +10,7 @@ use super::{ConfigArgs, Failure};
 use crate::config::Settings;
 use crate::config::{DEFAULT_FILE, Layers, Problem, development};
 use crate::inbox::{NoInbox, Purpose};
-use crate::listener::acme;
+use crate::listener::connections::acme;
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]

@@ -9,8 +9,8 @@ use crate::auth::{self, AddressList, Gate, SharedCredential};
 use crate::dispatch::{Route, Schedule};
 use crate::handlers::{self, Common};
 use crate::inbox;
-use crate::listener::client::Proxies;
-use crate::listener::tls;
+use crate::listener::connections::tls;
+use crate::listener::requests::client::Proxies;
 use crate::telemetry;
 
 /// Everything the configuration says, checked as a whole.

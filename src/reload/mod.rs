@@ -24,10 +24,10 @@ use crate::config::settings::{Delivery, Handler, Written};
 use crate::dispatch::worker::Job;
 use crate::dispatch::{Route, Staff};
 use crate::handlers::SharedHandler;
-use crate::listener::certificates::Certificates;
-use crate::listener::receive::Reception;
-use crate::listener::table::Table;
-use crate::listener::tls;
+use crate::listener::connections::certificates::Certificates;
+use crate::listener::connections::tls;
+use crate::listener::requests::endpoints::Table;
+use crate::listener::requests::receive::Reception;
 use crate::telemetry::{events, whole_seconds};
 
 /// Tables that are read only at the start: addresses, limits that are built into the listener, the store,

@@ -5,7 +5,7 @@
 //! The clock belongs to the connection, because most ways of being slow show only there: silence after the
 //! handshake, a head that comes byte by byte, answers that are not read, HTTP/2 windows that stay shut, pings
 //! without end. While a request is worked on, it stands still; bodies have a time of their own (see
-//! [`super::body`]).
+//! [`crate::listener::requests::body`]).
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -10,8 +10,8 @@ use tokio::time::{sleep, timeout};
 
 use super::{Certificate, Settings, order};
 use crate::dispatch::Schedule;
-use crate::listener::slot::Slot;
-use crate::listener::tls::days_until;
+use crate::listener::connections::certificate_slot::Slot;
+use crate::listener::connections::tls::days_until;
 use crate::telemetry::{events, whole_seconds};
 
 /// The pauses after failures: five attempts in the first hour, then one an hour. Let's Encrypt lets five

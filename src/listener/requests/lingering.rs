@@ -24,7 +24,7 @@ use http_body_util::BodyExt as _;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::lease::{Lease, Work};
+use crate::listener::connections::lease::{Lease, Work};
 
 /// How long a body that nobody wants is taken in.
 pub(crate) const LONGEST: Duration = Duration::from_secs(5);
@@ -189,8 +189,8 @@ mod tests {
 
     use tokio::task::yield_now;
 
-    use super::super::lease::{Asked, Clock, Terms};
     use super::*;
+    use crate::listener::connections::lease::{Asked, Clock, Terms};
 
     const PIECE: &[u8] = &[0; 1024];
 

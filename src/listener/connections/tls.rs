@@ -12,7 +12,7 @@ use rustls::{ServerConfig, version};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::acme;
-use super::slot::{CHALLENGE, HTTP, Slot};
+use super::certificate_slot::{CHALLENGE, HTTP, Slot};
 use crate::config::{Section, development};
 
 /// Where the files are unless the configuration says otherwise.

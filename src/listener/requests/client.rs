@@ -1,7 +1,7 @@
 //! Who the client is where a load balancer or reverse proxy stands in front (`server.trusted_proxies`).
 //!
 //! A proxy says so in one of three ways: in the head of the request (`Forwarded`, RFC 7239, or the older
-//! `X-Forwarded-For`), or before it in the PROXY protocol (see `proxied`). All are believed only from
+//! `X-Forwarded-For`), or before it in the PROXY protocol (see `proxy_protocol`). All are believed only from
 //! the addresses of trusted proxies, and of a list only as far from its right end as trusted proxies
 //! wrote it: what stands further left came from the client, who may write anything.
 //!
@@ -14,9 +14,9 @@ use std::net::{IpAddr, SocketAddr};
 use axum::http::header::FORWARDED;
 use axum::http::{HeaderMap, Request};
 
-use super::proxied::Source;
 use crate::auth::AddressList;
 use crate::config::Section;
+use crate::listener::connections::proxy_protocol::Source;
 use crate::telemetry::events;
 
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
@@ -190,7 +190,7 @@ mod tests {
 
     use super::{Proxies, ProxyHeader};
     use crate::auth::AddressList;
-    use crate::listener::proxied::Source;
+    use crate::listener::connections::proxy_protocol::Source;
 
     /// The client of a request from `peer` with these headers, behind proxies of 10.0.0.0/8 and 2001:db8::/32.
     fn client(peer: &str, headers: &[(&str, &str)]) -> String {

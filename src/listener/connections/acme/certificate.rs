@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
-use crate::listener::tls::days_until;
+use crate::listener::connections::tls::days_until;
 
 /// A certificate of a CA.
 pub(crate) struct Certificate {

@@ -18,11 +18,11 @@ use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
 use super::acme;
+use super::certificate_slot::{CHALLENGE, Slot};
 use super::guard::{Guard, GuardedStream};
+use super::handshake_turns::Turns;
 use super::lease::{Lease, Leased};
-use super::slot::{CHALLENGE, Slot};
 use super::tls::Settings;
-use super::turns::Turns;
 
 use crate::telemetry::events;
 

@@ -13,8 +13,8 @@ use axum::middleware::map_response;
 use axum::response::{IntoResponse as _, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::lease::Lease;
 use super::receive::{Reception, receive};
+use crate::listener::connections::lease::Lease;
 use crate::respond::{Answer, ComeAgain};
 use crate::telemetry::events;
 

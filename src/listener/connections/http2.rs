@@ -29,10 +29,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tower_service::Service;
 
-use super::begun::Begun;
 use super::half_closed::{Exchanges, HalfClosed, Opened};
 use super::lease::Leased;
-use super::lingering::Invitation;
+use super::peeked::Begun;
+use crate::listener::requests::lingering::Invitation;
 use crate::respond;
 
 /// What every connection begins with.

@@ -24,8 +24,8 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use tower_http::add_extension::AddExtension;
 
 use super::lease::{Asked, Clock, Lease, Leased, Terms};
-use super::proxied::{self, Source};
-use super::receive::Reception;
+use super::proxy_protocol::{self, Source};
+use crate::listener::requests::receive::Reception;
 
 use crate::telemetry::events;
 
@@ -69,7 +69,7 @@ impl Guard {
             return Ok(Source(None));
         }
         let late = |_| io::Error::new(io::ErrorKind::TimedOut, "the PROXY protocol's header did not arrive");
-        tokio::time::timeout(self.longest_wait, proxied::source(stream)).await.map_err(late)?
+        tokio::time::timeout(self.longest_wait, proxy_protocol::source(stream)).await.map_err(late)?
     }
 }
 

@@ -18,7 +18,7 @@ use secrecy::ExposeSecret as _;
 
 use super::client::Http;
 use super::{Certificate, Settings};
-use crate::listener::slot::Slot;
+use crate::listener::connections::certificate_slot::Slot;
 use crate::telemetry::events;
 
 /// For what the CA has to do by itself: look at the challenges, and sign.

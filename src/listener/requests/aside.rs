@@ -14,12 +14,12 @@ use tokio::time::timeout;
 
 use super::arrival::Arrival;
 use super::body::{self, BodyError, Received};
-use super::lease::Lease;
 use super::lingering::{LONGEST, Linger};
 use super::receive::Reception;
 use crate::auth::{Gate, Verified};
 use crate::budget::Budget;
 use crate::intake::Origin;
+use crate::listener::connections::lease::Lease;
 use crate::respond::Refusal;
 use crate::telemetry::events;
 
