@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -15,8 +16,21 @@ use crate::support::receiver::Receiver;
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Where the standard error of a receiver is read.
+struct Reading {
+    from: Box<dyn Read + Send>,
+    /// The receiver has ended, so that a file does not grow any more.
+    ended: Arc<AtomicBool>,
+}
+
 /// What the receiver has for its standard error, and where that is read.
-fn place(kind: &str, receiver: &Receiver) -> (OwnedFd, Box<dyn Read + Send>) {
+fn place(kind: &str, receiver: &Receiver) -> (OwnedFd, Reading) {
+    let ended = Arc::new(AtomicBool::new(false));
+    let (writer, from) = open(kind, receiver, &ended);
+    (writer, Reading { from, ended })
+}
+
+fn open(kind: &str, receiver: &Receiver, ended: &Arc<AtomicBool>) -> (OwnedFd, Box<dyn Read + Send>) {
     match kind {
         "pipe" => {
             let (reader, writer) = std::io::pipe().unwrap();
@@ -30,20 +44,21 @@ fn place(kind: &str, receiver: &Receiver) -> (OwnedFd, Box<dyn Read + Send>) {
         _ => {
             let path = receiver.path("log");
             let writer = File::create(&path).unwrap();
-            (writer.into(), Box::new(Growing(File::open(path).unwrap())))
+            (writer.into(), Box::new(Growing(File::open(path).unwrap(), Arc::clone(ended))))
         }
     }
 }
 
-/// A file that another one writes.
-struct Growing(File);
+/// A file that a receiver writes until it has ended.
+struct Growing(File, Arc<AtomicBool>);
 
 impl Read for Growing {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let begun = Instant::now();
         loop {
+            // Asked before the last look.
+            let ended = self.1.load(Ordering::Acquire);
             let read = self.0.read(buffer)?;
-            if read > 0 || begun.elapsed() > Duration::from_secs(5) {
+            if read > 0 || ended {
                 return Ok(read);
             }
             std::thread::sleep(Duration::from_millis(10));
@@ -56,16 +71,17 @@ fn metadata(file: &OwnedFd) -> Metadata {
 }
 
 /// Everything that a receiver says from its start to its end, with a new configuration that is wrong in between.
-fn said(receiver: &Receiver, mut command: Command, mut reader: Box<dyn Read + Send>) -> Vec<String> {
+fn said(receiver: &Receiver, mut command: Command, reading: Reading) -> Vec<String> {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
     // It has the other end alone.
     drop(command);
     let text = Arc::new(Mutex::new(String::new()));
+    let Reading { mut from, ended } = reading;
     let reading = std::thread::spawn({
         let text = Arc::clone(&text);
         move || {
             let mut buffer = [0; 4096];
-            while let Ok(read @ 1..) = reader.read(&mut buffer) {
+            while let Ok(read @ 1..) = from.read(&mut buffer) {
                 *text.lock().unwrap() += &String::from_utf8_lossy(&buffer[..read]);
             }
         }
@@ -75,6 +91,7 @@ fn said(receiver: &Receiver, mut command: Command, mut reader: Box<dyn Read + Se
     until(&mut child, &text, "is refused as a whole");
     assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
     assert!(child.wait().unwrap().success());
+    ended.store(true, Ordering::Release);
     reading.join().unwrap();
     text.lock().unwrap().lines().map(str::to_owned).collect()
 }
@@ -103,12 +120,12 @@ fn in_the_journal_each_line_says_how_urgent_it_is_and_leaves_the_time_to_it(
     #[values("pipe", "socket", "file")] kind: &str,
 ) {
     let receiver = receiver();
-    let (stderr, reader) = place(kind, &receiver);
+    let (stderr, reading) = place(kind, &receiver);
     let (device, inode) = (metadata(&stderr).dev(), metadata(&stderr).ino());
     let mut command = receiver.command(&["serve"]);
     command.env("JOURNAL_STREAM", format!("{device}:{inode}")).stderr(stderr);
 
-    let lines = said(&receiver, command, reader);
+    let lines = said(&receiver, command, reading);
 
     for line in &lines {
         let (priority, rest) = line.split_at(3);
@@ -133,12 +150,12 @@ fn in_the_journal_each_line_says_how_urgent_it_is_and_leaves_the_time_to_it(
 #[rstest]
 fn a_log_that_does_not_lead_to_the_journal_has_times_and_no_priorities(#[values("pipe", "file")] kind: &str) {
     let receiver = receiver();
-    let (stderr, reader) = place(kind, &receiver);
+    let (stderr, reading) = place(kind, &receiver);
     let (device, inode) = (metadata(&stderr).dev(), metadata(&stderr).ino());
     let mut command = receiver.command(&["serve"]);
     command.env("JOURNAL_STREAM", format!("{device}:{}", inode + 1)).stderr(stderr);
 
-    let lines = said(&receiver, command, reader);
+    let lines = said(&receiver, command, reading);
 
     for line in &lines {
         let (time, _) = line.split_once(' ').unwrap();
@@ -151,7 +168,7 @@ fn a_log_that_does_not_lead_to_the_journal_has_times_and_no_priorities(#[values(
 fn what_keeps_it_from_starting_is_urgent_in_the_journal() {
     let receiver = receiver();
     receiver.configure(|text| text + "\nnobody_knows_this = 1\n");
-    let (stderr, mut reader) = place("socket", &receiver);
+    let (stderr, mut reading) = place("socket", &receiver);
     let (device, inode) = (metadata(&stderr).dev(), metadata(&stderr).ino());
     let mut command = receiver.command(&["serve"]);
     command.env("JOURNAL_STREAM", format!("{device}:{inode}")).stderr(stderr).stdin(Stdio::null());
@@ -160,7 +177,7 @@ fn what_keeps_it_from_starting_is_urgent_in_the_journal() {
 
     drop(command);
     let mut text = String::new();
-    reader.read_to_string(&mut text).unwrap();
+    reading.from.read_to_string(&mut text).unwrap();
     assert!(text.contains("nobody_knows_this"), "{text}");
     assert!(text.lines().all(|line| line.starts_with("<3>") || line.starts_with("<4>")), "{text}");
 }
