@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 
 use crate::decode::{self, DecodeError};
 use crate::dispatch::Dispatch;
-use crate::inbox::{EventKey, EventView, InboxError, Incoming, Receipt, RefusedBody, SharedInbox};
+use crate::inbox::{Archive, EventKey, EventView, InboxError, Incoming, Receipt, RefusedBody, SharedInbox};
 use crate::model::Envelope;
 use crate::telemetry::events::intake::Refused;
 use crate::telemetry::events::{self, About};
@@ -22,6 +22,7 @@ const LARGE: usize = 256 << 10;
 #[derive(Clone)]
 pub(crate) struct Intake {
     inbox: SharedInbox,
+    keeps: bool,
     dispatch: Dispatch,
 }
 
@@ -133,7 +134,8 @@ pub(crate) enum IntakeError {
 impl Intake {
     /// Into that inbox, for the handlers that `dispatch` has.
     pub(crate) fn new(inbox: SharedInbox, dispatch: Dispatch) -> Self {
-        Self { inbox, dispatch }
+        let keeps = inbox.clone().archive().is_some();
+        Self { inbox, keeps, dispatch }
     }
 
     /// Reads a body. Who wants the event is asked here and never again: what is reloaded from now on is for those
@@ -163,11 +165,16 @@ impl Intake {
         }
     }
 
-    /// Stores an event in the place of the refused body that it was until now. What fails is told to whoever asked
-    /// for it.
-    pub(crate) async fn accept(&self, refused: i64, arrived: Arrived<'_>) -> Result<Taken, IntakeError> {
+    /// Stores an event in the place of the refused body that it was until now, in the `archive` of the inbox. What
+    /// fails is told to whoever asked for it.
+    pub(crate) async fn accept(
+        &self,
+        archive: &dyn Archive,
+        refused: i64,
+        arrived: Arrived<'_>,
+    ) -> Result<Taken, IntakeError> {
         let told = Told::of(&arrived);
-        let receipt = self.inbox.accept(refused, arrived.incoming).await.map_err(IntakeError::Store)?;
+        let receipt = archive.accept(refused, arrived.incoming).await.map_err(IntakeError::Store)?;
         Ok(self.taken(receipt, told))
     }
 
@@ -205,7 +212,7 @@ impl Intake {
         self.dispatch.wake();
         let Receipt { key, id, repeated, beside } = receipt;
         let Told { number, event_name, unwanted, unnamed, origin, .. } = told;
-        let taken = Taken { key, id, repeated, beside, number, event_name, kept: self.inbox.keeps() };
+        let taken = Taken { key, id, repeated, beside, number, event_name, kept: self.keeps };
         say(&taken, unwanted, unnamed, origin);
         taken
     }
@@ -271,6 +278,8 @@ async fn decoded(content_type: Option<String>, body: Bytes) -> Result<Envelope, 
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use tempfile::TempDir;
 
     use super::*;
@@ -283,7 +292,7 @@ mod tests {
 
     /// An inbox with nothing in it, and the way into it.
     struct Place {
-        inbox: SharedInbox,
+        inbox: Arc<dyn Archive>,
         dispatch: Dispatch,
         intake: Intake,
         _folder: TempDir,
@@ -367,7 +376,7 @@ mod tests {
 
         let origin = Origin::accepted(&refused);
         let event = place.intake.read(&origin, &body).await.unwrap();
-        let taken = place.intake.accept(refused.number, event).await.unwrap();
+        let taken = place.intake.accept(&*place.inbox, refused.number, event).await.unwrap();
 
         assert_eq!((taken.id.as_str(), taken.repeated), ("m", false));
         assert_eq!(place.handlers().await, ["erp"]);

@@ -39,6 +39,6 @@ impl Desk {
     async fn take(&self, refused: &EventView, body: &Bytes) -> Result<Taken, IntakeError> {
         let origin = Origin::accepted(refused);
         let event = self.intake.read(&origin, body).await?;
-        self.intake.accept(refused.number, event).await
+        self.intake.accept(&*self.inbox, refused.number, event).await
     }
 }

@@ -15,7 +15,7 @@ pub use self::accept::{Accepted, Unreadable};
 pub use self::deliver::{Delivered, Note, Outcome, Round};
 pub use self::export::Line;
 use crate::dispatch::{Dispatch, Route};
-use crate::inbox::{EventView, Filter, InboxError, Mended, SharedInbox};
+use crate::inbox::{Archive, EventView, Filter, InboxError, Mended};
 use crate::intake::Intake;
 
 /// Events that are read from the inbox at once.
@@ -23,7 +23,7 @@ const PAGE: usize = 500;
 
 /// An inbox, with the handlers that there are for its events.
 pub struct Desk {
-    inbox: SharedInbox,
+    inbox: Arc<dyn Archive>,
     routes: Arc<[Route]>,
     intake: Intake,
 }
@@ -50,8 +50,8 @@ pub struct Chosen {
 
 impl Desk {
     /// A desk for that inbox, and for the handlers of the configuration.
-    pub fn new(inbox: SharedInbox, routes: Arc<[Route]>) -> Self {
-        let intake = Intake::new(Arc::clone(&inbox), Dispatch::new(routes.to_vec()));
+    pub fn new(inbox: Arc<dyn Archive>, routes: Arc<[Route]>) -> Self {
+        let intake = Intake::new(inbox.clone(), Dispatch::new(routes.to_vec()));
         Self { inbox, routes, intake }
     }
 
@@ -142,8 +142,7 @@ impl Desk {
         self.inbox.discard(event.number).await
     }
 
-    /// Sets right what waits for nothing (see [`Inbox::mend`](crate::inbox::Inbox::mend)). Returns which they
-    /// were.
+    /// Sets right what waits for nothing (see [`Archive::mend`]). Returns which they were.
     ///
     /// # Errors
     /// If the inbox cannot be written.

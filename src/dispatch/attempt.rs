@@ -14,7 +14,7 @@ use super::worker::{Job, PAUSE, Source};
 use crate::decode;
 use crate::event::Event;
 use crate::handlers::{Outcome, Unavailability};
-use crate::inbox::{Claim, Finish, InboxError};
+use crate::inbox::{Archive, Claim, Finish, InboxError};
 use crate::telemetry::events::{self, delivery::Attempt};
 use crate::telemetry::whole_seconds;
 
@@ -91,8 +91,8 @@ impl Attempts {
             claim.since.saturating_add(Timestamp::now().duration_since(time)).and_then(|at| at.checked_sub(took));
         let finish = self.finish(claim, since.unwrap_or(claim.since), &outcome, took);
         // Not after the note: where the inbox cannot be written to, the handler may be back all the same.
-        if self.source.inbox.keeps() {
-            self.judge(claim.lane, &outcome, is_try).await;
+        if let Some(archive) = &self.source.archive {
+            self.judge(archive, claim.lane, &outcome, is_try).await;
         }
         self.note(claim, &finish, took).await;
         self.source.dispatch.announce(claim.key, &outcome);
@@ -145,7 +145,7 @@ impl Attempts {
         let attempt = claim.attempts + 1;
         let (event, handler, reason) = (claim.about(), &self.job.route.name, why.reason.clone());
         let failed = Attempt { number: attempt, took, reason: &reason };
-        if !self.source.inbox.keeps() {
+        if self.source.archive.is_none() {
             events::delivery::not_delivered_nor_kept(event, handler, failed);
             return Finish::Retry { at: Timestamp::now(), reason };
         }
@@ -183,13 +183,13 @@ impl Attempts {
     }
 
     /// Notes what an attempt says about the handler.
-    async fn judge(&self, lane: i64, outcome: &Outcome, is_try: bool) {
+    async fn judge(&self, archive: &Arc<dyn Archive>, lane: i64, outcome: &Outcome, is_try: bool) {
         let (health, handler) = (&self.job.health, &self.job.route.name);
         let pause = |attempts, asked| self.job.schedule.pause(attempts, asked, chance());
         match health.note(lane, outcome, is_try, pause) {
             Change::None => {}
             Change::Down => self.say_down(outcome),
-            Change::DownIfAllAre(few) => match self.source.inbox.lanes(handler, few + 1).await {
+            Change::DownIfAllAre(few) => match archive.lanes(handler, few + 1).await {
                 Ok(lanes) if lanes <= few && health.go_down(pause) => self.say_down(outcome),
                 Ok(_) => {}
                 Err(error) => tracing::debug!(%error, handler, "cannot tell whether a handler is down"),
@@ -197,7 +197,7 @@ impl Attempts {
             Change::Back(after) => {
                 events::delivery::back(handler, after);
                 // There may be very many, and the place of this attempt is for the next one.
-                tokio::spawn(self.clone().hurry());
+                tokio::spawn(self.clone().hurry(Arc::clone(archive)));
             }
         }
     }
@@ -208,10 +208,10 @@ impl Attempts {
     }
 
     /// Makes due what waits for the handler, in steps, as nobody else can write meanwhile.
-    async fn hurry(self) {
+    async fn hurry(self, archive: Arc<dyn Archive>) {
         let handler = &self.job.route.name;
         while !self.job.health.is_down() {
-            match self.source.inbox.hurry_handler(handler).await {
+            match archive.hurry_handler(handler).await {
                 Ok(0) | Err(InboxError::Closed) => return,
                 Ok(_) => self.source.dispatch.wake(),
                 Err(error) => {

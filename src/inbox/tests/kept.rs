@@ -10,21 +10,21 @@ use super::place::{InPostgres, InSqlite, Place};
 use crate::dispatch::{Dispatch, Route};
 use crate::inbox::retention::Upkeep;
 use crate::inbox::trusted::TrustedClock;
-use crate::inbox::{Finish, Incoming, RefusedBody, SharedInbox};
+use crate::inbox::{Archive, Finish, Incoming, RefusedBody};
 use crate::model::{Envelope, Format, Kind};
 
 const DAYS: u64 = 86_400;
 
 /// An inbox that is looked after, and the moments since that began.
 struct Kept {
-    inbox: SharedInbox,
+    inbox: Arc<dyn Archive>,
     upkeep: Upkeep,
     time: Timestamp,
     at: Instant,
     place: Box<dyn Place>,
 }
 
-fn upkeep(inbox: &SharedInbox, handlers: &[&str], keep: Duration) -> Upkeep {
+fn upkeep(inbox: &Arc<dyn Archive>, handlers: &[&str], keep: Duration) -> Upkeep {
     let dispatch = Dispatch::new(handlers.iter().map(|name| Route::all(*name)).collect());
     Upkeep::new(Arc::clone(inbox), TrustedClock::default(), dispatch, keep, Duration::from_secs(90 * DAYS))
 }

@@ -1,11 +1,12 @@
 //! An inbox, and beside it what it should hold.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::place::Place;
 use super::{How, Step};
-use crate::inbox::{Claim, EventView, Filter, Finish, Incoming, Overdue, Receipt, RefusedBody, SharedInbox, State};
+use crate::inbox::{Archive, Claim, EventView, Filter, Finish, Incoming, Overdue, Receipt, RefusedBody, State};
 use crate::model::{Envelope, Format, Kind};
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
@@ -40,7 +41,7 @@ struct Refused {
 pub(super) struct Both {
     runtime: tokio::runtime::Runtime,
     place: Box<dyn Place>,
-    inbox: SharedInbox,
+    inbox: Arc<dyn Archive>,
     stored: Vec<Incoming>,
     events: Vec<Event>,
     /// By the numbers of the bodies.

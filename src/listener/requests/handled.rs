@@ -8,7 +8,7 @@ use crate::telemetry::events;
 
 /// Waits for the handlers. A repeated message waits with the first, and has a waiting retry made at once.
 pub(super) async fn handled(reception: &Reception, watch: Watch, taken: Taken) -> Answer {
-    let Taken { key, repeated, .. } = taken;
+    let Taken { key, repeated, kept, .. } = taken;
     // Under another key than it was meant for, if another event has that.
     let watch = if watch.key() == key { watch } else { reception.dispatch.watch(key) };
     let settled = async {
@@ -16,7 +16,7 @@ pub(super) async fn handled(reception: &Reception, watch: Watch, taken: Taken) -
             reception.inbox.hurry(key).await?;
             reception.dispatch.wake();
         }
-        watch.settled(&*reception.inbox).await
+        watch.settled(&*reception.inbox, kept).await
     };
     match settled.await {
         Ok(Settled::Done) => Answer::Handled { id: taken.id, repeated },

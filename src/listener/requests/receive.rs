@@ -96,7 +96,7 @@ pub(crate) async fn receive(reception: Arc<Reception>, table: &Table, address: I
             return Answer::Refused(refusal);
         }
         (Err(Denied::Credentials { reason, detail, challenges }), Ok(endpoint)) => {
-            if let Some(left) = reception.grace.left(&endpoint, address, &*reception.inbox).await {
+            if let Some(left) = reception.grace.left(&endpoint, address).await {
                 reception.turned_away.note_delay(address, &path, reason, &detail, left);
                 return Answer::ComeAgain(ComeAgain::Credentials(reason));
             }
@@ -105,7 +105,7 @@ pub(crate) async fn receive(reception: Arc<Reception>, table: &Table, address: I
         }
     };
     if let Ok(endpoint) = &aim {
-        reception.grace.worked(endpoint, &reception.inbox);
+        reception.grace.worked(endpoint);
     }
 
     let Verified { caller, head, body, .. } = verified;
