@@ -96,7 +96,7 @@ pub trait Archive: Inbox {
     async fn sweep(&self, overdue: Overdue) -> Result<Swept, InboxError>;
 
     /// Looks for lanes whose first pending delivery can never become due, which no way through this program
-    /// leads to, and makes it due. Returns the ids of their events, with the handlers' names.
+    /// leads to, and makes it due. Returns which they were.
     async fn mend(&self) -> Result<Vec<Mended>, InboxError>;
 
     /// Notes a time under a name, to be known after a restart and to other receivers on this inbox.
