@@ -267,7 +267,7 @@ impl Inbox for Postgres {
     async fn finish(&self, claim: &Claim, finish: Finish, took: Duration) -> Result<(), InboxError> {
         let Some(token) = self.held.token(claim) else { return Ok(()) };
         let end = End { claim: claim.clone(), token, finish, took };
-        match self.writer.run(Work::Finish(end)).await {
+        match self.writer.run(Work::Finish(Box::new(end))).await {
             Ok(true) => {}
             Ok(false) if self.held.has_perhaps_ended(claim) => {}
             Ok(false) => events::delivery::taken_over(claim.about(), &claim.handler),

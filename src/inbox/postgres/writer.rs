@@ -34,7 +34,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) enum Work {
     Store(Box<Row>),
-    Finish(End),
+    Finish(Box<End>),
 }
 
 struct Job {
@@ -170,7 +170,7 @@ async fn transaction(pool: &Pool, line: &mut Line, works: &[&Work]) -> Result<Ve
     for work in works {
         match work {
             Work::Store(row) => rows.push(&**row),
-            Work::Finish(end) => ends.push(end),
+            Work::Finish(end) => ends.push(&**end),
         }
     }
     // All its statements are under way at once: too much for a stack.
