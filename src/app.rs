@@ -22,6 +22,7 @@ use crate::listener::serve::{bind, serve};
 use crate::readiness::Readiness;
 use crate::reload::{Changes, Parts, ReloadError, Reloader};
 use crate::settings::Settings;
+use crate::telemetry::events;
 
 /// A receiver that is not started yet.
 pub struct Receiver {
@@ -118,7 +119,7 @@ impl Receiver {
         let health = Server::<SocketAddr>::from_listener(admin).handle(admin_end);
         serving.spawn(health.serve(admin::router(condition).into_make_service()));
 
-        tracing::info!(address = %public_address, admin = %admin_address, "listening");
+        events::receiver::listening(public_address, admin_address);
         Ok(Running {
             public: public_address,
             admin: admin_address,
@@ -170,7 +171,7 @@ impl Running {
             Some(server) = self.serving.join_next() => Some(format!("a server ended: {server:?}")),
         };
         if let Some(what) = &broken {
-            tracing::error!(what, "the receiver cannot go on");
+            events::receiver::broken(what);
         }
         self.drain().await;
         broken.map_or(Ok(()), |what| Err(anyhow::anyhow!("the receiver could not go on: {what}")))
@@ -182,7 +183,7 @@ impl Running {
     pub async fn drain(mut self) {
         let grace = self.reception.server.shutdown_grace;
         let end = Instant::now() + grace;
-        tracing::info!(?grace, "draining: no more events are taken, what has begun is finished");
+        events::receiver::draining(grace);
         self.reception.readiness.drain();
         for end in &self.ends {
             end.graceful_shutdown(Some(grace));
@@ -203,11 +204,12 @@ impl Running {
         .await
         .is_ok();
         if !finished {
-            tracing::warn!("the time for draining is over; what is not finished is delivered after the next start");
+            events::receiver::drained_in_part();
             self.workers.shutdown().await;
             self.serving.shutdown().await;
         }
         self.reception.inbox.close().await;
-        tracing::info!("drained");
+        self.reception.turned_away.tell_rest();
+        events::receiver::drained();
     }
 }

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::decode::{self, DecodeError};
 use crate::model::{Envelope, Kind, Message};
+use crate::telemetry::events::About;
 
 /// One event as a handler sees it.
 ///
@@ -59,6 +60,12 @@ pub struct Attributes<'a> {
 }
 
 impl Event {
+    /// What a line of the log is about.
+    pub(crate) fn about(&self) -> About<'_> {
+        let Envelope { number, event_name, .. } = &self.envelope;
+        About { id: Some(&self.id), number: number.as_deref(), event: event_name.as_deref() }
+    }
+
     /// The attributes of the CloudEvents form.
     pub fn attributes(&self) -> Attributes<'_> {
         let envelope = &self.envelope;

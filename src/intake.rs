@@ -12,6 +12,8 @@ use crate::decode::{self, DecodeError};
 use crate::dispatch::Dispatch;
 use crate::inbox::{Archive, EventKey, EventView, InboxError, Incoming, Receipt, RefusedBody, SharedInbox};
 use crate::model::Envelope;
+use crate::telemetry::events::intake::Refused;
+use crate::telemetry::events::{self, About};
 
 /// Bodies from this size on are decoded on a thread of their own, so that nobody else waits.
 const LARGE: usize = 256 << 10;
@@ -51,6 +53,19 @@ impl Origin {
         }
     }
 
+    /// What the log is told of a body of that origin that is refused for that reason, and kept under that id.
+    pub(crate) fn told<'a>(
+        &'a self,
+        id: Option<&'a str>,
+        known: Option<&'a Envelope>,
+        reason: &'a str,
+        size: usize,
+    ) -> Refused<'a> {
+        let number = known.and_then(|event| event.number.as_deref());
+        let event = About { id, number, event: known.and_then(|event| event.event_name.as_deref()) };
+        Refused { event, reason, size, from: &self.from, credential: self.credential.as_deref() }
+    }
+
     /// A body of that origin as it is kept if it is refused for that reason, and answered with that status.
     pub(crate) fn refused(&self, body: Bytes, reason: &str, status: u16) -> RefusedBody {
         RefusedBody {
@@ -88,8 +103,18 @@ pub(crate) struct Taken {
     pub(crate) repeated: bool,
     /// The id of another event that has its `messageId` or body, if there is one.
     pub(crate) beside: Option<String>,
+    /// Its purchase order or shipment number, and its event name, for the log.
+    pub(crate) number: Option<String>,
+    pub(crate) event_name: Option<String>,
     /// Whether it is kept until it is delivered; if not, it is in memory until then.
     pub(crate) kept: bool,
+}
+
+impl Taken {
+    /// What a line of the log is about.
+    pub(crate) fn about(&self) -> About<'_> {
+        About { id: Some(&self.id), number: self.number.as_deref(), event: self.event_name.as_deref() }
+    }
 }
 
 /// Why an event was not taken.
@@ -129,11 +154,11 @@ impl Intake {
     pub(crate) async fn store(&self, arrived: Arrived<'_>) -> Result<Taken, IntakeError> {
         let told = Told::of(&arrived);
         match self.inbox.store(arrived.incoming).await {
-            Ok(receipt) => Ok(self.taken(receipt, &told)),
+            Ok(receipt) => Ok(self.taken(receipt, told)),
             Err(error) => {
                 // That there is too much to do is told by those who know how much.
                 if !error.is_told() && !matches!(error, InboxError::Busy) {
-                    tracing::error!(%error, id = ?told.id, "an event could not be stored; the sender will repeat it");
+                    events::intake::not_stored(told.about(), &error);
                 }
                 Err(IntakeError::Store(error))
             }
@@ -150,45 +175,45 @@ impl Intake {
     ) -> Result<Taken, IntakeError> {
         let told = Told::of(&arrived);
         let receipt = archive.accept(refused, arrived.incoming).await.map_err(IntakeError::Store)?;
-        Ok(self.taken(receipt, &told))
+        Ok(self.taken(receipt, told))
+    }
+
+    /// What the event is that a body is, if it is one, although it is refused whatever it is: for the log, in which
+    /// somebody looks for it.
+    pub(crate) async fn known(&self, origin: &Origin, body: &Bytes) -> Option<Envelope> {
+        decoded(origin.content_type.clone(), body.clone()).await.ok()
     }
 
     /// Keeps a body that is refused for that reason, and is answered with that status once it is safe. Returns the
-    /// id it is kept under, if anything is kept here.
+    /// id it is kept under, if anything is kept here. `known` is what the log is told of it.
     pub(crate) async fn refuse(
         &self,
         origin: &Origin,
         body: Bytes,
         reason: &str,
         status: u16,
+        known: Option<&Envelope>,
     ) -> Result<Option<String>, IntakeError> {
         let size = body.len();
         let kept = self.inbox.refuse(origin.refused(body, reason, status)).await;
+        let id = kept.as_ref().ok().and_then(Option::as_deref);
+        let refused = origin.told(id, known, reason, size);
         match &kept {
-            Ok(Some(id)) => tracing::warn!(
-                id,
-                ?reason,
-                from = %origin.from,
-                "a body was refused and kept; look at it with `events show`"
-            ),
-            Ok(None) => tracing::error!(
-                ?reason,
-                from = %origin.from,
-                size,
-                "a body was refused, and is lost: there is no inbox to keep it in (inbox.store = \"none\")"
-            ),
+            Ok(Some(_)) => events::intake::refused(&refused),
+            Ok(None) => events::intake::refused_and_lost(&refused),
             Err(error) if error.is_told() => {}
-            Err(error) => tracing::error!(%error, "a refused body could not be kept; the sender will repeat it"),
+            Err(error) => events::intake::refused_and_not_kept(&refused, error),
         }
         kept.map_err(IntakeError::Store)
     }
 
     /// It is safe: the workers are to hear of it, and the log.
-    fn taken(&self, receipt: Receipt, told: &Told<'_>) -> Taken {
+    fn taken(&self, receipt: Receipt, told: Told<'_>) -> Taken {
         self.dispatch.wake();
         let Receipt { key, id, repeated, beside } = receipt;
-        let taken = Taken { key, id, repeated, beside, kept: self.keeps };
-        told.say(&taken);
+        let Told { number, event_name, unwanted, unnamed, origin, .. } = told;
+        let taken = Taken { key, id, repeated, beside, number, event_name, kept: self.keeps };
+        say(&taken, unwanted, unnamed, origin);
         taken
     }
 }
@@ -196,7 +221,8 @@ impl Intake {
 /// What the log is told of an event besides what becomes of it.
 struct Told<'o> {
     id: String,
-    event: Option<String>,
+    number: Option<String>,
+    event_name: Option<String>,
     unwanted: bool,
     unnamed: bool,
     origin: &'o Origin,
@@ -207,40 +233,35 @@ impl<'o> Told<'o> {
         let incoming = &arrived.incoming;
         Self {
             id: incoming.id.clone(),
-            event: incoming.envelope.event_name.clone(),
+            number: incoming.envelope.number.clone(),
+            event_name: incoming.envelope.event_name.clone(),
             unwanted: incoming.handlers.is_empty(),
             unnamed: incoming.is_unnamed(),
             origin: arrived.origin,
         }
     }
 
-    fn say(&self, taken: &Taken) {
-        let (id, event, unwanted) = (&taken.id, self.event.as_deref().unwrap_or_default(), self.unwanted);
-        let what = match (taken.repeated, taken.kept) {
-            (true, _) => "event repeated",
-            (false, true) => "event stored",
-            (false, false) => "event received",
-        };
-        let Origin { from, credential, .. } = self.origin;
-        tracing::info!(?id, ?event, unwanted, %from, credential = credential.as_deref(), "{what}");
-        match &taken.beside {
-            None => {}
-            Some(other) if self.unnamed => {
-                tracing::info!(
-                    ?id,
-                    ?other,
-                    "the same body came before, and other events of its order or shipment since"
-                );
-            }
-            Some(other) => tracing::warn!(
-                ?id,
-                ?other,
-                "an event has the messageId of another one but does not say the same: it is an event of its own"
-            ),
-        }
-        if unwanted && !taken.kept {
-            tracing::warn!(?id, ?event, "no handler wants this event, and there is no inbox: it is kept nowhere");
-        }
+    /// What a line is about while nothing has become of it.
+    fn about(&self) -> About<'_> {
+        About { id: Some(&self.id), number: self.number.as_deref(), event: self.event_name.as_deref() }
+    }
+}
+
+/// Tells the log what became of an event.
+fn say(taken: &Taken, unwanted: bool, unnamed: bool, origin: &Origin) {
+    let tell = match (taken.repeated, taken.kept) {
+        (true, _) => events::intake::repeated,
+        (false, true) => events::intake::stored,
+        (false, false) => events::intake::received,
+    };
+    tell(taken.about(), unwanted, &origin.from, origin.credential.as_deref());
+    match &taken.beside {
+        None => {}
+        Some(other) if unnamed => events::intake::same_body_again(taken.about(), other),
+        Some(other) => events::intake::beside(taken.about(), other),
+    }
+    if unwanted && !taken.kept {
+        events::intake::kept_nowhere(taken.about());
     }
 }
 
@@ -338,7 +359,7 @@ mod tests {
 
         let read = place.intake.read(&origin, &body).await.map(drop);
         assert!(matches!(read, Err(IntakeError::NoEvent(_))), "{read:?}");
-        let id = place.intake.refuse(&origin, body.clone(), "it is none", 400).await.unwrap().unwrap();
+        let id = place.intake.refuse(&origin, body.clone(), "it is none", 400, None).await.unwrap().unwrap();
 
         let shown = place.inbox.show(&id).await.unwrap().unwrap();
         let said = (shown.state, shown.reason.as_deref(), shown.status);
@@ -350,7 +371,7 @@ mod tests {
     async fn a_refused_body_that_is_accepted_is_an_event_like_any_other() {
         let place = Place::new([Route::all("erp")]).await;
         let (work, body) = (place.dispatch.work(), Bytes::from_static(ORDER));
-        let id = place.intake.refuse(&origin(), body.clone(), "the path is wrong", 404).await.unwrap().unwrap();
+        let id = place.intake.refuse(&origin(), body.clone(), "the path is wrong", 404, None).await.unwrap().unwrap();
         let refused = place.inbox.show(&id).await.unwrap().unwrap();
 
         let origin = Origin::accepted(&refused);

@@ -1,5 +1,7 @@
 //! Being told to stop, by the operating system, systemd, Docker, or Ctrl+C; and to reload (SIGHUP).
 
+use crate::telemetry::events;
+
 /// Returns at the first SIGTERM or SIGINT (on Windows: Ctrl+C); at the second, the process ends at once.
 ///
 /// Made for [`Running::run_until`](crate::app::Running::run_until). Call it once, on a Tokio runtime.
@@ -7,7 +9,7 @@ pub async fn told_to_stop() {
     first().await;
     tokio::spawn(async {
         first().await;
-        tracing::warn!("told to stop a second time: stopping at once");
+        events::receiver::told_twice();
         std::process::exit(1);
     });
 }
@@ -17,7 +19,7 @@ async fn first() {
     use tokio::signal::unix::{SignalKind, signal};
     let (terminate, interrupt) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     let (Ok(mut terminate), Ok(mut interrupt)) = (terminate, interrupt) else {
-        tracing::error!("signals cannot be received; only SIGKILL ends this process");
+        events::receiver::deaf();
         return std::future::pending().await;
     };
     tokio::select! {
@@ -50,7 +52,7 @@ impl Hangups {
         use tokio::signal::unix::{SignalKind, signal};
         let signals = signal(SignalKind::hangup());
         if let Err(error) = &signals {
-            tracing::error!(%error, "SIGHUP cannot be received");
+            events::receiver::deaf_to_hangups(error);
         }
         Self { signals: signals.ok(), on_terminal: std::io::stdin().is_terminal() }
     }

@@ -46,20 +46,24 @@ impl Basic {
 
     /// The password in `pair`, if it is presented for this user.
     fn password_of<'a>(&self, pair: &'a [u8]) -> Option<&'a [u8]> {
-        let colon = memchr::memchr(b':', pair)?;
-        let (username, password) = (&pair[..colon], &pair[colon + 1..]);
-        constant_time::verify_slices_are_equal(username, self.username.as_bytes()).ok()?;
-        Some(password)
+        let (username, password) = parts(pair)?;
+        self.is_user(username).then_some(password)
     }
 }
 
 /// User name, colon, password; wiped after use.
-fn presented(authorization: &Authorization<'_>) -> Option<Zeroizing<Vec<u8>>> {
+pub(super) fn presented(authorization: &Authorization<'_>) -> Option<Zeroizing<Vec<u8>>> {
     let encoded = authorization.of_scheme("Basic")?;
     // In one piece from the beginning: a vector that grows leaves copies behind.
     let mut pair = Zeroizing::new(Vec::with_capacity(base64::decoded_len_estimate(encoded.len())));
     BASE64.decode_vec(encoded, &mut pair).ok()?;
     Some(pair)
+}
+
+/// User name and password of a pair.
+pub(super) fn parts(pair: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = memchr::memchr(b':', pair)?;
+    Some((&pair[..colon], &pair[colon + 1..]))
 }
 
 #[async_trait::async_trait]
@@ -88,5 +92,13 @@ impl Credential for Basic {
             Some(password) => self.password.check(password, from).await,
             None => Ok(()),
         }
+    }
+
+    fn is_user(&self, name: &[u8]) -> bool {
+        constant_time::verify_slices_are_equal(name, self.username.as_bytes()).is_ok()
+    }
+
+    fn is_secret(&self, text: &[u8]) -> bool {
+        self.password.recognises(text)
     }
 }

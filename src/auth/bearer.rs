@@ -45,4 +45,8 @@ impl Credential for Bearer {
             None => Ok(()),
         }
     }
+
+    fn is_secret(&self, text: &[u8]) -> bool {
+        self.0.recognises(text)
+    }
 }

@@ -9,7 +9,8 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, HeaderValue, request};
 use tokio::task::JoinSet;
 
-use super::{AddressList, Authorization, Finding, SharedCredential, turns};
+use super::{AddressList, Authorization, Finding, Presented, SharedCredential, turns};
+use crate::telemetry::events;
 
 /// Who may call: any of the credentials, from any of the addresses.
 #[derive(Debug, Clone)]
@@ -34,7 +35,7 @@ pub enum Denied {
         /// What is wrong.
         reason: &'static str,
         /// More about it, for the log only.
-        detail: String,
+        detail: Presented,
         /// The challenges to answer with, one for each scheme.
         challenges: Vec<&'static str>,
     },
@@ -136,7 +137,7 @@ impl Gate {
 
     /// The caller, and why it may not call.
     async fn who(&self, headers: &HeaderMap, from: IpAddr) -> Result<(Caller, Option<String>), Denied> {
-        let (value, authorization) = sole(headers).map_err(|what| self.denied(what))?;
+        let (value, authorization) = sole(headers).map_err(|what| self.denied(what, None))?;
         match self.compared(&authorization) {
             Some(caller) => Ok((caller, None)),
             None => self.examined(value, &authorization, from).await,
@@ -197,11 +198,15 @@ impl Gate {
                 }
             }
         }
-        self.conclude(findings)
+        self.conclude(findings, authorization)
     }
 
     /// What follows from the findings: right, unless nobody can say, unless forbidden, unless wrong.
-    fn conclude(&self, findings: Vec<Finding>) -> Result<(Caller, Option<String>), Denied> {
+    fn conclude(
+        &self,
+        findings: Vec<Finding>,
+        authorization: &Authorization<'_>,
+    ) -> Result<(Caller, Option<String>), Denied> {
         let name = |index: usize| Caller { credential: self.credentials[index].0.clone() };
         if let Some(index) = findings.iter().position(|finding| *finding == Finding::Right) {
             return Ok((name(index), None));
@@ -210,23 +215,19 @@ impl Gate {
             match finding {
                 Finding::Unsure(reason) => return Err(Denied::Unsure { reason }),
                 Finding::TooEarly(seconds) => {
-                    tracing::warn!(
-                        seconds = seconds.round(),
-                        "a good access token begins in the future: is the clock of this machine slow? The sender is \
-                         asked to come again"
-                    );
+                    events::callers::token_too_early(*seconds);
                     return Err(Denied::Unsure { reason: "the access token is not valid yet" });
                 }
                 _ => {}
             }
         }
-        let mut denied = self.denied("the credentials are wrong");
+        let mut denied = self.denied("the credentials are wrong", Some(authorization));
         for (index, finding) in findings.into_iter().enumerate() {
             match (finding, &mut denied) {
                 (Finding::Forbidden(reason), _) => return Ok((name(index), Some(reason))),
                 (Finding::Wrong(Some((what, more))), Denied::Credentials { reason, detail, .. }) => {
                     *reason = what;
-                    *detail = format!("auth.{}: {more}", self.credentials[index].0);
+                    detail.detail = format!("auth.{}: {more}", self.credentials[index].0);
                 }
                 _ => {}
             }
@@ -234,10 +235,11 @@ impl Gate {
         Err(denied)
     }
 
-    fn denied(&self, reason: &'static str) -> Denied {
+    fn denied(&self, reason: &'static str, authorization: Option<&Authorization<'_>>) -> Denied {
         let mut challenges: Vec<_> = self.credentials.iter().map(|(_, credential)| credential.challenge()).collect();
         challenges.sort_unstable();
         challenges.dedup();
-        Denied::Credentials { reason, detail: String::new(), challenges }
+        let detail = authorization.map(|authorization| Presented::of(authorization, &self.credentials));
+        Denied::Credentials { reason, detail: detail.unwrap_or_default(), challenges }
     }
 }

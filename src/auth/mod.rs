@@ -10,6 +10,7 @@ mod bearer;
 mod gate;
 mod kept;
 mod oauth;
+mod presented;
 mod settings;
 mod turns;
 
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 pub use address::AddressList;
 pub use gate::{Caller, Denied, Gate, Verified};
+pub use presented::Presented;
 pub(crate) use settings::{Credentials, read};
 
 use crate::config::Section;
@@ -47,6 +49,16 @@ pub trait Credential: Send + Sync + std::fmt::Debug {
     /// changed.
     async fn learn(&self, _authorization: &Authorization<'_>, _from: IpAddr) -> Result<(), &'static str> {
         Ok(())
+    }
+
+    /// Whether it is for a user of that name. No name is a secret.
+    fn is_user(&self, _name: &[u8]) -> bool {
+        false
+    }
+
+    /// Whether that is the secret of it, as far as that is found out in the same time for any input.
+    fn is_secret(&self, _text: &[u8]) -> bool {
+        false
     }
 
     /// Called once before the first request, in the runtime: gets ready, without waiting for others.

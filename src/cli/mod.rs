@@ -21,6 +21,7 @@ use clap::{Args, Parser, Subcommand};
 use self::output::Output;
 use crate::config::{Layers, Problem};
 use crate::listener::development;
+use crate::telemetry::{priority_of_errors, priority_of_warnings};
 
 /// Exit status for a configuration that is not valid (sysexits.h: EX_CONFIG).
 const CONFIGURATION: u8 = 78;
@@ -99,15 +100,16 @@ pub async fn run(cli: Cli) -> ExitCode {
         Err(Failure::Failed(_)) if out.unread && only_looks => ExitCode::SUCCESS,
         Err(Failure::Failed(_)) if out.unread => ExitCode::FAILURE,
         Err(Failure::Failed(error)) => {
-            eprintln!("error: {error:#}");
+            eprintln!("{}error: {error:#}", priority_of_errors());
             if error.is::<WrongUsage>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
         }
         Err(Failure::Configuration(problems)) => {
             for problem in &problems {
-                eprintln!("{problem}");
+                let priority = if problem.is_error() { priority_of_errors() } else { priority_of_warnings() };
+                eprintln!("{priority}{problem}");
             }
             let errors = problems.iter().filter(|problem| problem.is_error()).count();
-            eprintln!("The configuration is not valid: {errors} error(s).");
+            eprintln!("{}The configuration is not valid: {errors} error(s).", priority_of_errors());
             ExitCode::from(CONFIGURATION)
         }
         Err(Failure::Reported) => ExitCode::from(CONFIGURATION),

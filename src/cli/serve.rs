@@ -8,6 +8,7 @@ use crate::app::Receiver;
 use crate::listener::development::{self, Made};
 use crate::reload::follow;
 use crate::signal::{Hangups, told_to_stop};
+use crate::telemetry::events;
 
 /// Open files beside connections: the inbox, handlers, what is written.
 #[cfg(unix)]
@@ -26,7 +27,7 @@ pub async fn run(args: &ConfigArgs) -> Result<(), Failure> {
     drop(layers);
     let _log = settings.log.start();
     for warning in warnings {
-        tracing::warn!("{}", warning.without_severity());
+        events::configuration::doubtful(&warning.without_severity());
     }
     let scheme = if settings.server.tls.is_some() { "https" } else { "http" };
     let path = settings.endpoints.first().map(|endpoint| endpoint.path.clone()).unwrap_or_default();
@@ -54,16 +55,11 @@ fn allow_open_files(connections: usize) {
 
     let most = getrlimit(Resource::Nofile).maximum;
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most }) {
-        tracing::warn!(%error, "the number of open files that is allowed (`ulimit -n`) cannot be raised");
+        events::receiver::open_files_not_raised(&error);
     }
     let needed = connections.saturating_add(OTHER_FILES);
     if let Some(allowed) = getrlimit(Resource::Nofile).current.filter(|allowed| *allowed < needed as u64) {
-        tracing::warn!(
-            allowed,
-            needed,
-            "this machine allows fewer open files (`ulimit -n`, LimitNOFILE) than server.limits.connections may need; \
-             connections past that wait"
-        );
+        events::receiver::too_few_open_files(allowed, needed);
     }
 }
 

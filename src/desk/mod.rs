@@ -15,7 +15,7 @@ pub use self::accept::{Accepted, Unreadable};
 pub use self::deliver::{Delivered, Note, Outcome, Round};
 pub use self::export::Line;
 use crate::dispatch::{Dispatch, Route};
-use crate::inbox::{Archive, EventView, Filter, InboxError};
+use crate::inbox::{Archive, EventView, Filter, InboxError, Mended};
 use crate::intake::Intake;
 
 /// Events that are read from the inbox at once.
@@ -142,12 +142,11 @@ impl Desk {
         self.inbox.discard(event.number).await
     }
 
-    /// Sets right what waits for nothing (see [`Archive::mend`]). Returns the ids of the
-    /// events, with the handlers' names.
+    /// Sets right what waits for nothing (see [`Archive::mend`]). Returns which they were.
     ///
     /// # Errors
     /// If the inbox cannot be written.
-    pub async fn mend(&self) -> Result<Vec<(String, String)>, InboxError> {
+    pub async fn mend(&self) -> Result<Vec<Mended>, InboxError> {
         self.inbox.mend().await
     }
 

@@ -15,6 +15,7 @@ use crate::decode;
 use crate::event::Event;
 use crate::handlers::{Outcome, Unavailability};
 use crate::inbox::{Archive, Claim, Finish, InboxError};
+use crate::telemetry::events::{self, delivery::Attempt};
 use crate::telemetry::whole_seconds;
 
 /// What a handler may take beyond its time-out to clean up behind itself.
@@ -53,8 +54,7 @@ impl Attempts {
         }
         let _share = self.job.budget.room(decode::memory(claim.format, claim.size)).await;
         let _place = if let Some(turn) = turn {
-            let (id, handler, ends) = (&claim.id, &claim.handler, claim.ends);
-            tracing::warn!(?id, handler, ends, "the process ended during the last attempt at this event: it is alone");
+            events::delivery::suspected(claim.about(), &claim.handler, claim.ends);
             self.source.alone.alone(turn).await
         } else {
             self.source.alone.beside_others().await
@@ -73,7 +73,7 @@ impl Attempts {
             Ok(event) => self.deliver(&claim, event, is_try).await,
             Err(error) => {
                 if !error.is_told() {
-                    tracing::error!(%error, id = ?claim.id, "cannot load an event; it is tried again");
+                    events::delivery::not_loaded(claim.about(), &claim.handler, &error);
                 }
                 sleep(PAUSE).await;
                 self.source.inbox.release(&claim).await;
@@ -102,7 +102,7 @@ impl Attempts {
     async fn note(&self, claim: &Claim, finish: &Finish, took: Duration) {
         while let Err(error) = self.source.inbox.finish(claim, finish.clone(), took).await {
             if !error.is_told() {
-                tracing::error!(%error, id = ?claim.id, "cannot note how a delivery ended; trying again");
+                events::delivery::end_not_noted(claim.about(), &claim.handler, &error);
             }
             sleep(PAUSE).await;
         }
@@ -125,45 +125,38 @@ impl Attempts {
     /// What follows from an outcome. `since` is when the delivery was first due, by the clock as it is now.
     fn finish(&self, claim: &Claim, since: Timestamp, outcome: &Outcome, took: Duration) -> Finish {
         let attempt = claim.attempts + 1;
-        let (id, handler) = (&claim.id, &self.job.route.name);
+        let handler = &self.job.route.name;
         match outcome {
             Outcome::Done => {
-                tracing::info!(?id, handler, attempt, ?took, "delivered");
+                events::delivery::delivered(claim.about(), handler, attempt, took);
                 Finish::Done
             }
             Outcome::Rejected(rejection) => {
                 let reason = rejection.reason.clone();
-                tracing::error!(
-                    ?id,
-                    handler,
-                    attempt,
-                    ?reason,
-                    "rejected: a dead letter; see `events list --state dead`"
-                );
+                events::delivery::rejected(claim.about(), handler, attempt, took, &reason);
                 Finish::Dead { reason, status: rejection.status }
             }
-            Outcome::Unavailable(why) => self.again(claim, since, why),
+            Outcome::Unavailable(why) => self.again(claim, since, why, took),
         }
     }
 
     /// When a delivery is tried again that was not taken.
-    fn again(&self, claim: &Claim, since: Timestamp, why: &Unavailability) -> Finish {
+    fn again(&self, claim: &Claim, since: Timestamp, why: &Unavailability, took: Duration) -> Finish {
         let attempt = claim.attempts + 1;
-        let (id, handler, reason) = (&claim.id, &self.job.route.name, why.reason.clone());
+        let (event, handler, reason) = (claim.about(), &self.job.route.name, why.reason.clone());
+        let failed = Attempt { number: attempt, took, reason: &reason };
         if self.source.archive.is_none() {
-            tracing::warn!(?id, handler, attempt, ?reason, "not delivered; the sender has to repeat the event");
+            events::delivery::not_delivered_nor_kept(event, handler, failed);
             return Finish::Retry { at: Timestamp::now(), reason };
         }
         let Some(at) = self.next(attempt, why.pause, since) else {
-            given_up(claim, &reason);
+            events::delivery::given_up(event, handler, attempt, &reason);
             return Finish::Dead { reason: format!("given up after {attempt} attempts: {reason}"), status: None };
         };
-        let next = whole_seconds(at);
         if self.job.health.is_down() {
-            // That has been said, and is said again now and then.
-            tracing::debug!(?id, handler, attempt, ?reason, "not delivered; the handler is still down");
+            events::delivery::not_delivered_while_down(event, handler, failed);
         } else {
-            tracing::warn!(?id, handler, attempt, ?reason, %next, "not delivered; it is tried again");
+            events::delivery::not_delivered(event, handler, failed, whole_seconds(at));
         }
         Finish::Retry { at, reason }
     }
@@ -177,7 +170,7 @@ impl Attempts {
 
     /// Gives up a delivery whose time has passed while the handler was down.
     pub(super) async fn give_up(&self, claim: &Claim) {
-        given_up(claim, "the handler is down");
+        events::delivery::given_up(claim.about(), &claim.handler, claim.attempts, "the handler is down");
         let reason = format!("given up after {} attempts: the handler is down", claim.attempts);
         self.note(claim, &Finish::Dead { reason, status: None }, Duration::ZERO).await;
     }
@@ -185,8 +178,7 @@ impl Attempts {
     /// Gives up an event that ends the process each time.
     async fn bury(&self, claim: &Claim) {
         let reason = format!("the process ended during each of the last {} attempts", claim.ends);
-        let (id, handler) = (&claim.id, &claim.handler);
-        tracing::error!(?id, handler, reason, "it ends the process: a dead letter; see `events list --state dead`");
+        events::delivery::ends_the_process(claim.about(), &claim.handler, &reason);
         self.note(claim, &Finish::Dead { reason, status: None }, Duration::ZERO).await;
     }
 
@@ -203,7 +195,7 @@ impl Attempts {
                 Err(error) => tracing::debug!(%error, handler, "cannot tell whether a handler is down"),
             },
             Change::Back(after) => {
-                tracing::info!(handler, down_for = after.as_secs(), "the handler is back: what waits for it is due");
+                events::delivery::back(handler, after);
                 // There may be very many, and the place of this attempt is for the next one.
                 tokio::spawn(self.clone().hurry(Arc::clone(archive)));
             }
@@ -212,11 +204,7 @@ impl Attempts {
 
     fn say_down(&self, outcome: &Outcome) {
         let reason = if let Outcome::Unavailable(why) = outcome { why.reason.as_str() } else { "" };
-        tracing::error!(
-            handler = self.job.route.name,
-            ?reason,
-            "the handler is down: one delivery at a time is tried until it answers, and everything else waits"
-        );
+        events::delivery::down(&self.job.route.name, reason);
     }
 
     /// Makes due what waits for the handler, in steps, as nobody else can write meanwhile.
@@ -228,16 +216,11 @@ impl Attempts {
                 Ok(_) => self.source.dispatch.wake(),
                 Err(error) => {
                     if !error.is_told() {
-                        tracing::warn!(%error, handler, "cannot make due what waits for the handler; trying again");
+                        events::delivery::not_hurried(handler, &error);
                     }
                     sleep(PAUSE).await;
                 }
             }
         }
     }
-}
-
-fn given_up(claim: &Claim, reason: &str) {
-    let (id, handler, attempts) = (&claim.id, &claim.handler, claim.attempts);
-    tracing::error!(?id, handler, attempts, ?reason, "given up: a dead letter; see `events list --state dead`");
 }

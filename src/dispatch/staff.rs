@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::worker::{Job, Source, Worker};
+use crate::telemetry::events;
 
 /// Gives the workers their jobs.
 pub(crate) struct Staff {
@@ -45,7 +46,7 @@ impl Staff {
             healths.insert(name.clone(), Arc::clone(&job.health));
             let paused = job.route.paused;
             if paused {
-                tracing::warn!(handler = name, "paused: its events wait in the inbox");
+                events::delivery::paused(&name);
             }
             let job = (!paused).then(|| Arc::new(job));
             if let Some(of_name) = self.jobs.get(&name) {
@@ -70,7 +71,7 @@ async fn run(mut hired: mpsc::UnboundedReceiver<Worker>, mut stop: watch::Receiv
             }
             Some(ended) = workers.join_next(), if !workers.is_empty() => {
                 if !*stop.borrow() {
-                    tracing::error!(?ended, "a worker ended by itself");
+                    events::receiver::worker_ended(&format!("{ended:?}"));
                     return;
                 }
             }

@@ -89,6 +89,8 @@ mod tests {
             event: 1,
             key: EventKey::of_id(id),
             id: id.to_owned(),
+            number: None,
+            event_name: None,
             handler: "erp".to_owned(),
             lane: 1,
             attempts: 0,

@@ -17,6 +17,7 @@ use crate::budget::Budget;
 use crate::handlers::SharedHandler;
 use crate::inbox::trusted::TrustedClock;
 use crate::inbox::{Archive, Claim, SharedInbox};
+use crate::telemetry::events;
 
 /// How often to look without having been told: for deliveries that the `events` command made due.
 const POLL: Duration = Duration::from_secs(1);
@@ -127,7 +128,7 @@ impl Attempts {
             Ok(due) => due,
             Err(error) => {
                 if !error.is_told() {
-                    tracing::error!(%error, handler = self.job.route.name, "cannot look for work");
+                    events::delivery::no_work_seen(&self.job.route.name, &error);
                 }
                 return PAUSE;
             }
@@ -191,7 +192,7 @@ impl Attempts {
             Ok(None) => wait,
             Err(error) => {
                 if !error.is_told() {
-                    tracing::error!(%error, handler = name, "cannot look for work");
+                    events::delivery::no_work_seen(name, &error);
                 }
                 PAUSE
             }
@@ -212,13 +213,12 @@ impl Attempts {
             Ok(backlog) => backlog.into_iter().find(|(name, _)| name == handler).map_or(0, |(_, count)| count),
             Err(error) => {
                 if !error.is_told() {
-                    tracing::warn!(%error, handler, "cannot count what waits for a handler that is down");
+                    events::delivery::not_counted(handler, &error);
                 }
                 return;
             }
         };
-        let or_more = if waiting == COUNTED { " or more" } else { "" };
-        tracing::warn!(handler, waiting = format!("{waiting}{or_more}"), down_for = down_for.as_secs(), "still down");
+        events::delivery::still_down(handler, waiting, waiting == COUNTED, down_for);
     }
 
     /// Gives up what has waited for too long. Few of the deliveries are tried while the handler is down, but

@@ -17,6 +17,7 @@ use super::{BuildError, Configured, Fault, Handler, Outcome, Readable, SharedHan
 use crate::config::{Layers, Section};
 use crate::event::Event;
 use crate::shown::first_line;
+use crate::telemetry::events;
 
 /// `EX_DATAERR` of sysexits.h: the input was wrong, not the program or its surroundings.
 const REJECTED: i32 = 65;
@@ -174,7 +175,7 @@ impl Drop for Group {
     fn drop(&mut self) {
         let Some(mut child) = self.child.take() else { return };
         if let Err(error) = child.start_kill() {
-            tracing::warn!(%error, "a program that took too long cannot be killed");
+            events::handlers::program_not_killed(&error);
         }
         // Somebody has to take note of its death, or it stays in the process table.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {

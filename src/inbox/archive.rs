@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::{Claim, EventView, Filter, Inbox, InboxError, Incoming, Receipt, State};
+use super::{Claim, EventView, Filter, Inbox, InboxError, Incoming, Mended, Receipt, State};
 
 /// What has been kept for long enough.
 #[derive(Debug, Clone, Copy)]
@@ -96,8 +96,8 @@ pub trait Archive: Inbox {
     async fn sweep(&self, overdue: Overdue) -> Result<Swept, InboxError>;
 
     /// Looks for lanes whose first pending delivery can never become due, which no way through this program
-    /// leads to, and makes it due. Returns the ids of their events, with the handlers' names.
-    async fn mend(&self) -> Result<Vec<(String, String)>, InboxError>;
+    /// leads to, and makes it due. Returns which they were.
+    async fn mend(&self) -> Result<Vec<Mended>, InboxError>;
 
     /// Notes a time under a name, to be known after a restart and to other receivers on this inbox.
     async fn note(&self, name: &str, at: Timestamp) -> Result<(), InboxError>;

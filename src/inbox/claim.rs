@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::{EventKey, State};
 use crate::model::Format;
+use crate::telemetry::events::About;
 
 /// A delivery that was claimed: it is the caller's until it is finished or given back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +15,10 @@ pub struct Claim {
     pub key: EventKey,
     /// The event's id.
     pub id: String,
+    /// The purchase order or shipment number.
+    pub number: Option<String>,
+    /// The event name.
+    pub event_name: Option<String>,
     /// The handler's name.
     pub handler: String,
     /// The number of the order or shipment, as the store counts them.
@@ -30,6 +35,24 @@ pub struct Claim {
     pub round: u32,
     /// How many attempts, one after the other, the process did not survive.
     pub ends: u32,
+}
+
+impl Claim {
+    /// What a line of the log is about.
+    pub(crate) fn about(&self) -> About<'_> {
+        About { id: Some(&self.id), number: self.number.as_deref(), event: self.event_name.as_deref() }
+    }
+}
+
+/// A delivery that waited for nothing, and was made due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mended {
+    /// The event's id.
+    pub id: String,
+    /// The purchase order or shipment number.
+    pub number: Option<String>,
+    /// The handler's name.
+    pub handler: String,
 }
 
 /// Work that is due, and when the next is.

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use archive::{Archive, Overdue, Swept};
-pub use claim::{Claim, Due, Finish, Standing};
+pub use claim::{Claim, Due, Finish, Mended, Standing};
 pub use incoming::{Incoming, Receipt, RefusedBody};
 pub use key::EventKey;
 pub use view::{DeliveryView, EventView, Filter, State};

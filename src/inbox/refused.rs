@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::RefusedBody;
 
+use crate::telemetry::events;
+
 /// So much is kept of each once all of them together take what they may.
 const BEGINNING: usize = 64 << 10;
 
@@ -41,12 +43,7 @@ impl Space {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.is_none_or(|at| at.elapsed() >= TELL_AGAIN) {
             *told = Some(Instant::now());
-            tracing::error!(
-                used,
-                space = self.bytes,
-                "refused bodies take all the space they may (inbox.refused_space); of further large ones only the \
-                 beginning is kept. Look at them with `events list --state refused`, and find out who sends them"
-            );
+            events::inbox::refused_fill_space(used, self.bytes);
         }
     }
 }

@@ -8,8 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::sleep;
 
 use super::trusted::TrustedClock;
-use super::{Archive, InboxError, Overdue};
+use super::{Archive, InboxError, Mended, Overdue};
 use crate::dispatch::Dispatch;
+use crate::telemetry::events::{self, About};
 
 /// Pause between two rounds.
 const PAUSE: Duration = Duration::from_secs(60);
@@ -64,12 +65,12 @@ impl Upkeep {
         if let Err(error) = self.clock.note(&*self.inbox, now).await
             && !error.is_told()
         {
-            tracing::warn!(%error, "the time could not be noted in the inbox; trying again later");
+            events::inbox::time_not_noted(&error);
         }
         if let Err(error) = self.clear(now).await
             && !error.is_told()
         {
-            tracing::warn!(%error, "old events could not be removed; trying again later");
+            events::inbox::not_removed(&error);
         }
     }
 
@@ -98,17 +99,13 @@ impl Upkeep {
                 if !mended.is_empty() {
                     self.dispatch.wake();
                 }
-                for (id, handler) in mended {
-                    tracing::error!(
-                        id,
-                        handler,
-                        "a delivery waited for nothing, and all behind it: it was set right, and is due now. That \
-                         should not happen: please report it"
-                    );
+                for Mended { id, number, handler } in &mended {
+                    let event = About { id: Some(id), number: number.as_deref(), event: None };
+                    events::delivery::set_right(event, handler);
                 }
             }
             Err(error) if error.is_told() => {}
-            Err(error) => tracing::warn!(%error, "cannot look for deliveries that wait for nothing"),
+            Err(error) => events::delivery::not_looked_after(&error),
         }
     }
 
@@ -133,15 +130,11 @@ impl Upkeep {
             sleep(STEP_PAUSE).await;
         }
         if removed > 0 {
-            tracing::info!(removed, "events removed after their time (inbox.keep, inbox.keep_unwanted)");
+            events::inbox::removed(removed);
         }
         if next > 0 && self.passed_since(SAID, now).await?.is_none_or(|passed| passed >= DAY) {
             self.inbox.note(SAID, now).await?;
-            tracing::warn!(
-                events = next,
-                "events that no handler wanted are removed within a day (inbox.keep_unwanted). To give a handler what \
-                 it wants of them: `events deliver --handler NAME`; to see them: `events list --state unwanted`"
-            );
+            events::inbox::unwanted_go_soon(next);
         }
         tracing::debug!(removed, next, "the inbox was looked through for what is kept no longer");
         Ok(())

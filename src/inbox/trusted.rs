@@ -11,6 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Archive, Filter, InboxError};
 
+use crate::telemetry::events;
+
 /// The name that the time goes by in the inbox.
 const NOTE: &str = "clock";
 
@@ -96,7 +98,7 @@ impl TrustedClock {
             Some(doubt) if doubt.last.ahead(now) < -STEP => *doubt = Doubt { since: at, last: now },
             Some(doubt) if at.duration_since(doubt.since) >= BELIEVED_AFTER => {
                 *state = State { known: Some(now), doubt: None, warned: false };
-                tracing::warn!(%time, "the clock has stayed ahead for an hour: it is believed from now on");
+                events::inbox::clock_believed(time);
                 return true;
             }
             Some(doubt) => doubt.last = now,
@@ -104,13 +106,7 @@ impl TrustedClock {
         }
         if !state.warned {
             state.warned = true;
-            let last_known = known.time;
-            tracing::warn!(
-                %time,
-                %last_known,
-                "the clock is more than a day ahead of the last time that the inbox knew; until it has stayed so for \
-                 an hour, no event is removed or forgotten, and none given up. If it is wrong, set it right"
-            );
+            events::inbox::clock_ahead(time, known.time);
         }
         false
     }

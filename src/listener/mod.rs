@@ -12,6 +12,3 @@ pub(crate) mod serve;
 pub mod connections;
 
 pub mod requests;
-
-// Lines of the log that anybody can cause: few of them, and a count of the rest.
-pub(crate) mod sparing;

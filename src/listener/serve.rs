@@ -17,6 +17,7 @@ use super::requests::lingering::LONGEST;
 use super::requests::reception::Reception;
 use super::requests::router::router;
 use super::settings::Limits;
+use crate::telemetry::events;
 
 /// Connections that wait in the kernel to be accepted.
 const LISTEN_BACKLOG: u32 = 1024;
@@ -63,7 +64,7 @@ pub(crate) fn serve(
     let guard = guard(&reception);
     let handshakes = certificates.map(|certificates| certificates.acceptor(limits.tls_handshake, guard.clone()));
     if handshakes.is_none() {
-        tracing::warn!("TLS is off (server.tls): something in front of this address has to terminate it");
+        events::receiver::tls_is_off();
     }
     let server = Server::from_listener(socket).handle(handle);
     let service = router(reception).into_make_service_with_connect_info::<SocketAddr>();

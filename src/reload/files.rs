@@ -18,6 +18,8 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _, 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::telemetry::events;
+
 /// Whoever puts other files in the place of the old ones is done with it when nothing has happened for so long.
 const REPLACED: Duration = Duration::from_millis(300);
 /// Whoever writes into a file may open it more than once: for a certificate, and again for its chain.
@@ -184,8 +186,7 @@ impl Files {
             match open {
                 Some(file) if !more && !said && begun.elapsed() > LONGEST => {
                     said = true;
-                    let file = file.display();
-                    tracing::warn!("{file} is being written for long: it is read once the writer has closed it");
+                    events::configuration::written_for_long(&file);
                 }
                 None if !more || begun.elapsed() > LONGEST => break,
                 _ => {}
@@ -200,13 +201,12 @@ impl Files {
         let begun = Instant::now();
         let mut waited = false;
         while let (_, Some(file)) = self.state() {
-            let file = file.display();
             if begun.elapsed() > LONGEST {
-                tracing::warn!("{file} is still open to somebody who writes into it; it is read now as it is");
+                events::configuration::read_while_open(&file);
                 break;
             }
             if !waited {
-                tracing::info!("{file} is being written: it is read once the writer has closed it");
+                events::configuration::being_written(&file);
             }
             waited = true;
             sleep(TICK).await;
@@ -242,7 +242,7 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 fn warn(error: &notify::Error) {
-    tracing::warn!(%error, "changes of some files are not heard at once, but within a minute, or at SIGHUP");
+    events::configuration::not_watched(error);
 }
 
 /// `None` if there is no such directory.

@@ -13,6 +13,7 @@ use crate::config::layers::Checked;
 use crate::config::{Layers, Marks, Problem};
 use crate::settings::Settings;
 use crate::signal::Hangups;
+use crate::telemetry::events;
 
 /// How often to look without having heard of a change: some file systems do not tell.
 const POLL: Duration = Duration::from_secs(60);
@@ -120,14 +121,14 @@ async fn apply(reloader: &Reloader, checked: Checked<Settings>) {
     };
     for problem in problems {
         let text = problem.without_severity();
-        if problem.is_error() { tracing::error!("{text}") } else { tracing::warn!("{text}") }
+        if problem.is_error() { events::configuration::wrong(&text) } else { events::configuration::doubtful(&text) }
     }
     if let Some(settings) = settings {
         match reloader.reload(settings).await {
             Ok(_) | Err(ReloadError::Draining) => return,
-            Err(error) => tracing::error!("{error}"),
+            Err(error) => events::configuration::wrong(&error),
         }
     }
-    tracing::error!("the new configuration is refused as a whole; the receiver goes on with the old one");
+    events::configuration::refused();
     reloader.note_refusal();
 }

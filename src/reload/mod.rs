@@ -27,7 +27,7 @@ use crate::listener::connections::tls;
 use crate::listener::requests::endpoints::{SharedTable, Table};
 use crate::readiness::Readiness;
 use crate::settings::{Handler, Settings, Written};
-use crate::telemetry::whole_seconds;
+use crate::telemetry::{events, whole_seconds};
 
 /// Tables that are read only at the start: addresses, limits that are built into the listener, the store,
 /// the log.
@@ -162,12 +162,12 @@ impl Reloader {
         }
         parts.readiness.note_reload();
         if changes.changed.is_empty() {
-            tracing::info!("configuration read again: nothing has changed that takes effect without a restart");
+            events::configuration::unchanged();
         } else {
-            tracing::info!(changed = changes.changed.join(", "), "configuration reloaded");
+            events::configuration::reloaded(&changes.changed.join(", "));
         }
         for key in &changes.needs_restart {
-            tracing::warn!("`{key}` has changed, but takes effect only after a restart; the old value stays");
+            events::configuration::needs_restart(key);
         }
         Ok(changes)
     }
@@ -277,14 +277,13 @@ impl Live {
         let backlog = match archive.backlog(BACKLOG_COUNTED).await {
             Ok(backlog) => backlog,
             Err(error) => {
-                tracing::warn!(%error, "cannot look for deliveries of handlers that are not configured any more");
+                events::delivery::orphans_not_looked_for(&error);
                 return;
             }
         };
         for (name, count) in backlog {
             if !handlers.contains_key(&name) && !self.parts.own.iter().any(|(own, _)| own.name == name) {
-                let count = if count < BACKLOG_COUNTED { count.to_string() } else { format!("{count} or more") };
-                tracing::warn!(handler = name, count, "deliveries wait for a handler that is not configured any more");
+                events::delivery::orphaned(&name, count, count >= BACKLOG_COUNTED);
             }
         }
     }

@@ -56,5 +56,8 @@ mod reload; // change without loss, and nobody notices it
 mod replay; // `replay` against scripted answers
 mod send; // `send` against scripted answers
 
+// What the log says.
+mod telemetry; // each thing that happens, in every form of the log
+
 // The law of this house.
 mod documents; // README and docs/ say what is true, and their commands work

@@ -16,6 +16,8 @@ use super::keys::Keys;
 use super::stored::{self, Stored};
 use super::unknown::Unknown;
 
+use crate::telemetry::events;
+
 /// Pause between two times that the issuer is asked by itself.
 const PERIOD: Duration = Duration::from_secs(3600);
 /// The same after it could not be asked.
@@ -225,25 +227,20 @@ impl Issuer {
                 stored::save(&file, &stored).map_err(|error| format!("{}: {error}", file.display()))
             });
             if let Ok(Err(error)) = saved.await {
-                tracing::warn!(error, "the keys of an issuer cannot be kept on disk; a restart will need the issuer");
+                events::callers::keys_not_kept(&error);
             }
         }
         if let Some(keys) = ids {
-            tracing::info!(issuer = self.name(), ?keys, "the keys of an issuer are known");
+            events::callers::keys_known(self.name(), &keys.join(", "));
         }
     }
 
     fn complain(&self, trouble: &str) {
         let issuer = self.name();
         if let Some(known) = self.known() {
-            let since = known.fetched;
-            tracing::warn!(issuer, trouble, %since, "the keys of an issuer cannot be had; the ones known are used on");
+            events::callers::keys_not_renewed(issuer, trouble, known.fetched);
         } else {
-            tracing::error!(
-                issuer,
-                trouble,
-                "the keys of an issuer cannot be had; whoever comes with its tokens is asked to come again"
-            );
+            events::callers::keys_not_had(issuer, trouble);
         }
     }
 

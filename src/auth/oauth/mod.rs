@@ -16,7 +16,6 @@ mod unknown;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
 use jiff::Timestamp;
 
@@ -27,8 +26,8 @@ use self::keys::Signed;
 use self::token::{Claims, OneOrMany, Token};
 use super::{Authorization, Credential, Finding, SharedCredential};
 use crate::config::Section;
-use crate::listener::sparing::Sparing;
 use crate::outgoing;
+use crate::telemetry::{Sparing, events::callers};
 
 /// How far our clock and the issuer's may be apart, in seconds.
 const LEEWAY: f64 = 60.0;
@@ -56,7 +55,7 @@ struct OAuth {
     issuer: Arc<Issuer>,
     wanted: Wanted,
     /// Of alarms that our clock is wrong.
-    alarm: Sparing,
+    alarm: Sparing<(f64, String)>,
 }
 
 /// What is to be learnt of the issuer before a token can be judged.
@@ -112,7 +111,11 @@ pub(super) fn read(section: &Section) -> Option<SharedCredential> {
     let ((issuer, _), (_, document)) = (issuer?, document?);
     let source = Source { issuer, document, roots: roots? };
     let issuer = Arc::new(Issuer::new(source, &cache));
-    Some(Arc::new(OAuth { issuer, wanted: Wanted { audience, clients, roles }, alarm: Sparing::default() }))
+    Some(Arc::new(OAuth {
+        issuer,
+        wanted: Wanted { audience, clients, roles },
+        alarm: Sparing::new(callers::clock_fast),
+    }))
 }
 
 /// An address that nobody can listen in on, as it was written and as it was understood.
@@ -228,14 +231,7 @@ impl OAuth {
     }
 
     fn warn_of_fast_clock(&self, by: f64) {
-        let Some(unsaid) = self.alarm.speak(Instant::now()) else { return };
-        tracing::error!(
-            seconds = by.round(),
-            issuer = self.issuer.name(),
-            unsaid,
-            "the clock of this machine is fast: good access tokens have expired by it, but not by their issuer's. The \
-             sender is asked to come again; set the clock"
-        );
+        self.alarm.note((by, self.issuer.name().to_owned()));
     }
 
     /// Whether the token, which is the issuer's, lets its bearer in.
@@ -302,7 +298,7 @@ mod tests {
         let document = format!("{name}{WELL_KNOWN}").parse().unwrap();
         let source = Source { issuer: name.to_owned(), document, roots: Vec::new() };
         let wanted = Wanted { audience: Vec::new(), clients: None, roles: Vec::new() };
-        OAuth { issuer: Arc::new(Issuer::new(source, folder.path())), wanted, alarm: Sparing::default() }
+        OAuth { issuer: Arc::new(Issuer::new(source, folder.path())), wanted, alarm: Sparing::new(callers::clock_fast) }
     }
 
     /// A token by that key, issued so many seconds ago.

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{ChangeArgs, DeliverArgs, DiscardArgs, words};
 use crate::cli::WrongUsage;
 use crate::desk::{Configured, Desk, Outcome};
-use crate::inbox::{EventView, State};
+use crate::inbox::{EventView, Mended, State};
 use crate::shown::printable;
 
 /// Has events delivered, again or at once; returns whether each could be.
@@ -24,7 +24,7 @@ pub(super) async fn deliver(
         bail!("there is no handler \"{name}\" in the configuration");
     }
     let mut all = true;
-    for (id, handler) in desk.mend().await? {
+    for Mended { id, handler, .. } in desk.mend().await? {
         report(args, &id, Ok(format!("for handler {handler} it waited for nothing; set right, and due now")), out)?;
     }
     let events = match handler {

@@ -25,6 +25,7 @@ use super::{BuildError, Configured, Fault, Handler, Outcome, Readable, SharedHan
 use crate::config::Section;
 use crate::durable::{self, Folder, Names, Part};
 use crate::event::Event;
+use crate::telemetry::events;
 
 /// The keys of `type = "file"`, checked.
 #[derive(Debug)]
@@ -160,12 +161,7 @@ impl Directory {
         if synced.map_err(at("the directory cannot be synced", &self.path))? == Names::NotItsToSync
             && !self.warned.swap(true, Ordering::Relaxed)
         {
-            tracing::warn!(
-                handler = self.handler,
-                directory = %self.path.display(),
-                "this file system cannot sync a directory: events count as delivered, but whether the last files are \
-                 still there after a power cut is its own affair"
-            );
+            events::handlers::directory_not_synced(&self.handler, &self.path);
         }
         Ok(())
     }
@@ -176,19 +172,11 @@ impl Directory {
             Ok(Tried { at: Some(since), .. }) => {
                 // A folder that may not be listed shows nobody what was left in it.
                 if let Ok(removed @ 1..) = durable::remove_left_behind(&self.path, since) {
-                    tracing::info!(
-                        handler = self.handler,
-                        removed,
-                        "removed what was left half-written; those events are written again"
-                    );
+                    events::handlers::remains_removed(&self.handler, removed);
                 }
             }
             Ok(_) => {}
-            Err(reason) => tracing::warn!(
-                handler = self.handler,
-                reason,
-                "event files cannot be written for now; until they can, events wait in the inbox"
-            ),
+            Err(reason) => events::handlers::files_not_written(&self.handler, &reason),
         }
     }
 

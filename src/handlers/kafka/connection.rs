@@ -13,6 +13,7 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 
 use crate::handlers::Fault;
 use crate::shown;
+use crate::telemetry::events;
 
 /// What is known of the connection to the cluster. Clones share what they know.
 #[derive(Clone)]
@@ -100,10 +101,10 @@ impl ClientContext for Connection {
         // What comes of it for an event is said with the event.
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
-                tracing::warn!(facility, message, "kafka");
+                events::handlers::kafka_complains(facility, message);
             }
             RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
-                tracing::info!(facility, message, "kafka");
+                events::handlers::kafka_says(facility, message);
             }
             RDKafkaLogLevel::Debug => tracing::debug!(facility, message, "kafka"),
         }

@@ -15,6 +15,7 @@ use super::settings::{Login, Settings, Tls};
 use crate::event::Event;
 use crate::handlers::{BuildError, Configured, Fault, Handler, Outcome, SharedHandler, Unavailability, render};
 use crate::shown;
+use crate::telemetry::events;
 
 /// How long a cluster that could not be reached is looked for before an event is sent to it.
 const LOOK: Duration = Duration::from_secs(3);
@@ -142,7 +143,7 @@ impl Topic {
     fn producer(&self) -> KafkaResult<Producer> {
         let mut producer = self.producer.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((code, reason)) = producer.client().fatal_error() {
-            tracing::warn!(%code, reason, "the Kafka producer gave up; a new one takes its place");
+            events::handlers::producer_gave_up(&code, &reason);
             let broken = std::mem::replace(&mut *producer, self.settings.producer(&self.connection)?);
             broken.purge(PurgeConfig::default().queue().inflight());
             // Its end waits for its threads.

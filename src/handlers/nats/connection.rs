@@ -17,6 +17,7 @@ use super::settings::{Auth, Settings};
 use crate::handlers::broker::{self, connect_within};
 use crate::handlers::{Fault, Unavailability};
 use crate::outgoing::advised;
+use crate::telemetry::events;
 
 /// For how long a stream that we make recognises a repeated message. The server's own default, two
 /// minutes, is shorter than our longest pause between two attempts.
@@ -144,7 +145,7 @@ impl Connection {
             };
             match self.context.create_stream(config).await {
                 Ok(_) => {
-                    tracing::info!(stream = settings.stream, "made the stream");
+                    events::handlers::stream_made(&settings.stream);
                     Ok(())
                 }
                 // Somebody else made it in between.

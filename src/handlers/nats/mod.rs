@@ -22,6 +22,7 @@ use super::{BuildError, Configured, Fault, Handler, Outcome, SharedHandler, Unav
 use crate::event::Event;
 use crate::outgoing;
 use crate::shown;
+use crate::telemetry::events;
 
 struct Stream {
     /// The name the user gave the handler.
@@ -129,15 +130,7 @@ impl Stream {
 
     /// The stream has dropped what we have not sent it before, as far as we know.
     fn warn_of_duplicate(&self, event: &Event) {
-        tracing::warn!(
-            id = ?event.id,
-            handler = self.name,
-            stream = self.settings.stream,
-            "the first attempt was acknowledged as a duplicate: the stream has had this delivery before. Either it is \
-             from this receiver, which was ended before it could note that; or another program sends with this \
-             `Nats-Msg-Id`, such as a receiver with an inbox of its own and a handler of that name, and what the \
-             stream has is that one's message"
-        );
+        events::handlers::duplicate_at_first(event.about(), &self.name, &self.settings.stream);
     }
 
     fn judge(&self, connection: &Connection, subject: &str, size: usize, error: &PublishError) -> Outcome {

@@ -132,6 +132,8 @@ impl Events {
                 event: *number,
                 key: known.incoming.key,
                 id: known.incoming.id.clone(),
+                number: known.incoming.envelope.number.clone(),
+                event_name: known.incoming.envelope.event_name.clone(),
                 handler: handler.to_owned(),
                 lane: known.lane,
                 attempts: delivery.attempts,

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{LIMIT, Postgres, batch, changes, claims, clock, durably, mend, notes, on_connection, repeat, views};
-use crate::inbox::{Archive, Claim, EventKey, EventView, Filter, InboxError, Incoming, Overdue, Receipt, State, Swept};
+use crate::inbox::{
+    Archive, Claim, EventKey, EventView, Filter, InboxError, Incoming, Mended, Overdue, Receipt, State, Swept,
+};
 use crate::outgoing::postgres::{Failure, within};
 
 /// The same for what people do and look at.
@@ -81,7 +83,7 @@ impl Archive for Postgres {
         Ok(swept)
     }
 
-    async fn mend(&self) -> Result<Vec<(String, String)>, InboxError> {
+    async fn mend(&self) -> Result<Vec<Mended>, InboxError> {
         let mut from = self.mended_to.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut mended = Vec::new();
         for _ in 0..MENDING_STEPS {

@@ -38,7 +38,7 @@ const CLAIMED: &str = "\
                                    - coalesce((SELECT sum(j.later - j.earlier) FROM jumps j
                                                WHERE j.later > first.since AND j.later <= now()), interval '0'))
                 * 1000000)::bigint AS age, octet_length(e.body) AS size, c.lane,
-               e.format, first.round, first.ends
+               e.format, first.round, first.ends, e.document, e.event_name
         FROM claims c, LATERAL (SELECT d.event, d.attempts, d.since, d.due, d.round, d.ends FROM deliveries d
                                 WHERE d.handler = c.handler AND d.lane = c.lane AND d.state = 0
                                 ORDER BY d.event LIMIT 1) AS first
@@ -116,6 +116,8 @@ fn read_claim(handler: &str, row: &Row, now: Timestamp, ahead: SignedDuration) -
         event: row.get(0),
         key: key(row, 1),
         id: row.get(2),
+        number: row.get(10),
+        event_name: row.get(11),
         handler: handler.to_owned(),
         attempts: u32::try_from(row.get::<_, i32>(3)).unwrap_or_default(),
         since: now.saturating_sub(age).unwrap_or(now),

@@ -17,6 +17,7 @@ use tokio_postgres::Error;
 
 use super::{LIMIT, batch};
 use crate::outgoing::postgres::{Failure, Pool, within};
+use crate::telemetry::events;
 
 /// Clocks are kept right in small steps all the time; those do not matter.
 const STEP: SignedDuration = SignedDuration::from_secs(2);
@@ -96,7 +97,7 @@ pub(super) async fn follow(pool: Pool, clock: Clock) {
             Ok(0) => all = false,
             Ok(deliveries) => {
                 all = false;
-                tracing::warn!(deliveries, "the database's clock was set back: what waited by it is due");
+                events::inbox::database_clock_set_back(deliveries);
             }
             // The heartbeat says that the database is away.
             Err(failure) => tracing::debug!(%failure, "cannot look for deliveries that wait by another clock"),
@@ -140,7 +141,7 @@ pub(super) async fn note(db: &ClientWrapper, earlier: Timestamp, later: Timestam
     let noted = db.execute(statement, &[&earlier, &later]).await?;
     db.batch_execute("COMMIT").await?;
     if noted > 0 {
-        tracing::warn!(%earlier, %later, "the database's clock was set forward: nothing is given up for that");
+        events::inbox::database_clock_set_forward(earlier, later);
     }
     Ok(())
 }

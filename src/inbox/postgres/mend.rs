@@ -8,6 +8,7 @@ use deadpool_postgres::ClientWrapper;
 use tokio_postgres::Error;
 
 use super::batch;
+use crate::inbox::Mended;
 
 /// A handler and a lane of it.
 pub(super) type Place = (String, i64);
@@ -40,18 +41,17 @@ pub(super) async fn look(db: &ClientWrapper, from: &Place) -> Result<(Vec<Place>
     Ok((rows.iter().filter(|row| row.get(2)).map(place).collect(), more))
 }
 
-/// Makes the first delivery of each of the lanes due, if it still is not; returns the ids of their events, with the
-/// handlers' names.
-pub(super) async fn mend(db: &ClientWrapper, lanes: &[Place]) -> Result<Vec<(String, String)>, Error> {
+/// Makes the first delivery of each of the lanes due, if it still is not; returns which they were.
+pub(super) async fn mend(db: &ClientWrapper, lanes: &[Place]) -> Result<Vec<Mended>, Error> {
     batch::begin(db, lanes.iter().map(|(_, lane)| *lane).collect()).await?;
     let statement = format!(
         "WITH mended AS ({} RETURNING d.event, d.handler) \
-         SELECT e.id, mended.handler FROM mended JOIN events e ON e.number = mended.event ORDER BY e.number",
+         SELECT e.id, e.document, mended.handler FROM mended JOIN events e ON e.number = mended.event ORDER BY e.number",
         batch::ADVANCE
     );
     let handlers: Vec<_> = lanes.iter().map(|(handler, _)| handler.as_str()).collect();
     let lanes: Vec<_> = lanes.iter().map(|(_, lane)| *lane).collect();
     let mended = db.query(&statement, &[&handlers, &lanes]).await?;
     batch::end(db).await?;
-    Ok(mended.iter().map(|row| (row.get(0), row.get(1))).collect())
+    Ok(mended.iter().map(|row| Mended { id: row.get(0), number: row.get(1), handler: row.get(2) }).collect())
 }

@@ -46,6 +46,7 @@ use super::{
 use crate::config::Section;
 use crate::event::Event;
 use crate::outgoing::postgres::{Database, Failure, Pool, within};
+use crate::telemetry::events;
 use clock::Clock;
 use ends::End;
 use held::Held;
@@ -264,14 +265,10 @@ impl Inbox for Postgres {
     async fn finish(&self, claim: &Claim, finish: Finish, took: Duration) -> Result<(), InboxError> {
         let Some(token) = self.held.token(claim) else { return Ok(()) };
         let end = End { claim: claim.clone(), token, finish, took };
-        match self.writer.run(Work::Finish(end)).await {
+        match self.writer.run(Work::Finish(Box::new(end))).await {
             Ok(true) => {}
             Ok(false) if self.held.has_perhaps_ended(claim) => {}
-            Ok(false) => tracing::warn!(
-                id = ?claim.id,
-                handler = claim.handler,
-                "another receiver has taken over this delivery while it was made here: it is made a second time"
-            ),
+            Ok(false) => events::delivery::taken_over(claim.about(), &claim.handler),
             Err(error) => {
                 self.held.perhaps_ended(claim);
                 return Err(error);
@@ -290,7 +287,7 @@ impl Inbox for Postgres {
         .await;
         if let Err(error) = released {
             // Nobody here knows it any more: the heartbeat removes it.
-            tracing::debug!(%error, id = ?claim.id, "cannot give a claim back at once");
+            tracing::debug!(%error, id = claim.id, number = claim.number, "cannot give a claim back at once");
         }
     }
 
@@ -311,7 +308,7 @@ impl Inbox for Postgres {
         }
         .await;
         if let Err(error) = taken_back {
-            tracing::warn!(%error, "cannot note in the inbox that this receiver ends as it was told to");
+            events::inbox::end_not_noted(&error);
         }
     }
 
@@ -327,7 +324,7 @@ impl Inbox for Postgres {
             }
             .await;
             if let Err(failure) = left {
-                tracing::warn!(%failure, "cannot say in the inbox that this receiver ends; others wait a few seconds");
+                events::inbox::farewell_failed(&failure);
             }
         }
         self.pool.close();

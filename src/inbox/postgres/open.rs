@@ -9,6 +9,7 @@ use super::batch::BEGIN;
 use super::{LIMIT, SCHEMA};
 use crate::inbox::{NoInbox, Purpose};
 use crate::outgoing::postgres::{Failure, Pool, within};
+use crate::telemetry::events;
 
 /// The version of the schema this program works with.
 const VERSION: i32 = 3;
@@ -146,11 +147,7 @@ async fn migrate(db: &ClientWrapper) -> Result<anyhow::Result<()>, tokio_postgre
     // Who waits for a table has all others wait behind him.
     db.batch_execute("SET LOCAL lock_timeout = '8s'").await?;
     if found > 0 {
-        tracing::info!(
-            from = found,
-            to = VERSION,
-            "the inbox is brought to a new version; with very many events, in minutes"
-        );
+        events::inbox::database_upgraded(found, VERSION);
     }
     if found == 0 {
         // An administrator may have made it for a role that may not.

@@ -37,6 +37,7 @@ use super::clock::{self, Clock, Reading, Set};
 use super::held::{Held, Owned};
 use super::{batch, claims};
 use crate::outgoing::postgres::{Failure, Pool, within};
+use crate::telemetry::events;
 
 /// How often a receiver says that it is at work.
 const BEAT: Duration = Duration::from_secs(1);
@@ -60,7 +61,7 @@ pub(super) async fn beat(pool: Pool, receiver: String, held: Held, clock: Clock)
         times.tick().await;
         match once(&pool, &receiver, &held, &clock).await {
             Ok(beat) => beat.tell(held.count()),
-            Err(failure) => tracing::warn!(%failure, "cannot say in the inbox that this receiver is at work"),
+            Err(failure) => events::inbox::not_heard(&failure),
         }
     }
 }
@@ -76,14 +77,10 @@ pub(super) struct Beat {
 impl Beat {
     fn tell(&self, attempts: usize) {
         if self.was_gone {
-            tracing::warn!(
-                attempts,
-                "this receiver was not heard of for too long: others have taken over what it was at, and may deliver \
-                 it a second time"
-            );
+            events::inbox::taken_for_dead(attempts);
         }
         if self.gone > 0 {
-            tracing::warn!(self.gone, "another receiver does not answer any more; its work is taken over");
+            events::inbox::others_gone(self.gone);
         }
     }
 }
@@ -101,7 +98,7 @@ pub(super) async fn once(pool: &Pool, receiver: &str, held: &Held, clock: &Clock
             beat.gone = gone;
             db.give_back();
         }
-        Err(failure) => tracing::warn!(%failure, "cannot take over what nobody works on any more; trying again"),
+        Err(failure) => events::inbox::nothing_taken_over(&failure),
     }
     Ok(beat)
 }
@@ -215,7 +212,7 @@ async fn tidy(db: &ClientWrapper, receiver: &str, strangers: &[Owned], silent: &
     db.batch_execute(batch::BEGIN_LIGHTLY).await?;
     if !strangers.is_empty() {
         let removed = claims::remove(db, receiver, strangers).await?;
-        tracing::info!(claims = removed, "claims that were made after they had been given up are removed");
+        events::inbox::strange_claims_removed(removed);
     }
     let mut gone = 0;
     if !silent.is_empty() {

@@ -10,7 +10,7 @@ use rstest::rstest;
 use tokio::time::sleep;
 
 use super::{Postgres, Space, open};
-use crate::inbox::{Archive as _, Claim, Finish, Inbox as _, Incoming, Overdue, Purpose, State};
+use crate::inbox::{Archive as _, Claim, Finish, Inbox as _, Incoming, Mended, Overdue, Purpose, State};
 use crate::model::{Envelope, Format, Kind};
 use crate::outgoing::postgres::server::{Postgres as Server, ROLE};
 use crate::outgoing::postgres::{Connection, Database};
@@ -62,7 +62,7 @@ async fn store(inbox: &Postgres, order: &str, message: &str) -> Incoming {
         event_name: None,
         message_id: Some(message.to_owned()),
         subject: Some(order.to_owned()),
-        number: None,
+        number: Some("PO1".to_owned()),
         company_id: None,
         companies: Vec::new(),
         created: None,
@@ -259,7 +259,8 @@ async fn a_lane_that_stands_still_is_mended_and_one_that_waits_is_left_alone() {
 
     let mended = inbox.mend().await.unwrap();
 
-    assert_eq!(mended, [("stands".to_owned(), HANDLER.to_owned())]);
+    let number = Some("PO1".to_owned());
+    assert_eq!(mended, [Mended { id: "stands".to_owned(), number, handler: HANDLER.to_owned() }]);
     assert_eq!(claim(&inbox).await.id, "stands");
     assert!(is_idle(&inbox).await);
     assert!(inbox.mend().await.unwrap().is_empty());
@@ -281,7 +282,7 @@ async fn among_many_lanes_one_that_stands_still_is_found_step_by_step() {
 
     let calls = [inbox.mend().await.unwrap(), inbox.mend().await.unwrap(), inbox.mend().await.unwrap()];
 
-    let found = vec![(format!("event {}", lanes * 2), HANDLER.to_owned())];
+    let found = vec![Mended { id: format!("event {}", lanes * 2), number: None, handler: HANDLER.to_owned() }];
     assert_eq!(calls, [Vec::new(), found, Vec::new()], "a call is bounded, and the next one goes on from there");
 }
 

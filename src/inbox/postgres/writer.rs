@@ -19,6 +19,7 @@ use super::ends::End;
 use super::row::Row;
 use crate::inbox::InboxError;
 use crate::outgoing::postgres::{Connection, Failure, Pool, within};
+use crate::telemetry::events;
 
 /// Bytes that one transaction holds at the most: the first waits for the last.
 const MOST_BYTES: usize = 16 << 20;
@@ -33,7 +34,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) enum Work {
     Store(Box<Row>),
-    Finish(End),
+    Finish(Box<End>),
 }
 
 struct Job {
@@ -81,7 +82,7 @@ impl Writer {
         if let Some(task) = task
             && task.await.is_err()
         {
-            tracing::error!("the writer of the inbox ended in a panic");
+            events::inbox::writer_panicked();
         }
     }
 }
@@ -124,14 +125,14 @@ async fn run(pool: Pool, mut jobs: mpsc::Receiver<Job>) {
             let _ = job.reply.send(answer.map_err(InboxError::from));
         }
         if let Some(failure) = failure {
-            tracing::error!(%failure, "the inbox cannot write; what it cannot write is answered 503 until it can");
+            events::inbox::cannot_write_to_database(&failure);
             if jobs.is_closed() {
                 // Nobody waits for a database that may not come back; to those who ask, we were closed.
                 return;
             }
             sleep(PAUSE).await;
         } else if failed {
-            tracing::info!("the inbox can write again");
+            events::inbox::writes_again();
         }
         failed = line.connection.is_none();
     }
@@ -169,7 +170,7 @@ async fn transaction(pool: &Pool, line: &mut Line, works: &[&Work]) -> Result<Ve
     for work in works {
         match work {
             Work::Store(row) => rows.push(&**row),
-            Work::Finish(end) => ends.push(end),
+            Work::Finish(end) => ends.push(&**end),
         }
     }
     // All its statements are under way at once: too much for a stack.

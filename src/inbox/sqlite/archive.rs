@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::{Sqlite, changes, deliveries, events, mending, notes, place, views};
 use crate::inbox::repeat::{self, Newest, Shelf, Taken};
 use crate::inbox::{
-    Archive, Claim, EventKey, EventView, Filter, InboxError, Incoming, Overdue, Purpose, Receipt, State, Swept,
+    Archive, Claim, EventKey, EventView, Filter, InboxError, Incoming, Mended, Overdue, Purpose, Receipt, State, Swept,
 };
 
 #[async_trait::async_trait]
@@ -72,7 +72,7 @@ impl Archive for Sqlite {
         Ok(swept)
     }
 
-    async fn mend(&self) -> Result<Vec<(String, String)>, InboxError> {
+    async fn mend(&self) -> Result<Vec<Mended>, InboxError> {
         let mut mended = Vec::new();
         loop {
             let from = self.mended_to.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -16,6 +16,8 @@ use rusqlite::Connection;
 
 use super::open::BUSY;
 
+use crate::telemetry::events;
+
 /// How often the log is moved while events come.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -93,7 +95,7 @@ impl Checkpoints {
             self.distrust();
             *held = None;
             // The log grows meanwhile, and the writer moves it itself from a certain size on.
-            tracing::warn!(%error, "the inbox's log could not be moved into the database");
+            events::inbox::log_not_moved(&error);
         }
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn due(
 ) -> rusqlite::Result<Due> {
     let mut statement = db.prepare_cached(
         "SELECT d.event, e.key, e.id, d.attempts, d.since, length(e.body), d.due, d.lane,
-                e.format, d.round, d.ends
+                e.format, d.round, d.ends, e.document, e.event_name
          FROM deliveries d JOIN events e ON e.number = d.event
          WHERE d.handler = ?1 AND d.due IS NOT NULL ORDER BY d.due LIMIT ?2",
     )?;
@@ -57,6 +57,8 @@ pub(super) fn due(
             event: row.get(0)?,
             key: EventKey(row.get(1)?),
             id: row.get(2)?,
+            number: row.get(11)?,
+            event_name: row.get(12)?,
             handler: handler.to_owned(),
             lane,
             attempts: row.get(3)?,

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::deliveries;
+use crate::inbox::Mended;
 
 /// Lanes that are looked at in one go.
 const STEP: usize = 10_000;
@@ -32,20 +33,20 @@ pub(super) fn look(db: &Connection, from: Option<Lane>) -> rusqlite::Result<(Vec
     Ok((found, Some(at)))
 }
 
-/// Has those lanes go on that still stand; returns the ids of the events that are due now, with the handlers.
-pub(super) fn set_right(db: &Connection, lanes: &[Lane], now: Timestamp) -> rusqlite::Result<Vec<(String, String)>> {
+/// Has those lanes go on that still stand; returns what is due now.
+pub(super) fn set_right(db: &Connection, lanes: &[Lane], now: Timestamp) -> rusqlite::Result<Vec<Mended>> {
     let mut mended = Vec::new();
     for (handler, lane) in lanes {
         if deliveries::advance(db, handler, *lane, now)? {
-            let id = db
+            let event = db
                 .query_row(
-                    "SELECT id FROM events WHERE number = (SELECT min(event) FROM deliveries
+                    "SELECT id, document FROM events WHERE number = (SELECT min(event) FROM deliveries
                                                            WHERE handler = ?1 AND lane = ?2 AND state = 0)",
                     params![handler, lane],
-                    |row| row.get(0),
+                    |row| Ok((row.get(0)?, row.get(1)?)),
                 )
                 .optional()?;
-            mended.extend(id.map(|id| (id, handler.clone())));
+            mended.extend(event.map(|(id, number)| Mended { id, number, handler: handler.clone() }));
         }
     }
     Ok(mended)

@@ -36,6 +36,7 @@ use super::{
 };
 use crate::config::Section;
 use crate::event::Event;
+use crate::telemetry;
 use clock::Clock;
 use known::Known;
 use reader::Reader;
@@ -121,8 +122,8 @@ impl Sqlite {
     async fn follow_clock(&self) -> Result<(), InboxError> {
         let Some(set) = self.clock.look() else { return Ok(()) };
         let moved = self.writer.run(0, move |db| clock::follow(db, set, Timestamp::now())).await;
-        if moved.as_ref().is_ok_and(|count| *count > 0) {
-            tracing::warn!(?set, deliveries = ?moved, "the clock was set: what waits goes by the new time");
+        if let Ok(deliveries @ 1..) = moved {
+            telemetry::events::inbox::clock_set(&format!("{set:?}"), deliveries);
         }
         moved.map(drop).inspect_err(|_| self.clock.forget())
     }
@@ -191,7 +192,7 @@ impl Inbox for Sqlite {
             let claim = claim.clone();
             // If that fails, the worst is that an attempt counts as one that the process did not survive.
             if let Err(error) = self.writer.jot(move |db| attempts::take_back(db, &claim)).await {
-                tracing::warn!(%error, "cannot note in the inbox that an attempt was broken off");
+                telemetry::events::inbox::attempt_not_taken_back(&error);
             }
         }
         self.claimed().remove(&place(claim));
@@ -210,7 +211,7 @@ impl Inbox for Sqlite {
         self.ending.store(true, Ordering::Release);
         // Whatever still goes on did not bring the process down.
         if let Err(error) = self.writer.jot(attempts::take_all_back).await {
-            tracing::warn!(%error, "cannot note in the inbox that this receiver ends as it was told to");
+            telemetry::events::inbox::end_not_noted(&error);
         }
     }
 

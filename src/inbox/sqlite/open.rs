@@ -13,6 +13,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::{attempts, events};
 use crate::config::private;
 use crate::inbox::{NoInbox, Purpose};
+use crate::telemetry;
 
 /// The version of the schema this program works with.
 pub(super) const VERSION: u32 = 3;
@@ -140,7 +141,7 @@ fn migrate(db: &mut Connection) -> anyhow::Result<()> {
         "it was written by a newer version of this program (schema {version}, this one knows {VERSION}). Use that one"
     );
     if (1..VERSION).contains(&version) {
-        tracing::info!(from = version, to = VERSION, "the inbox is brought to a new version");
+        telemetry::events::inbox::upgraded(version, VERSION);
     }
     for migration in MIGRATIONS.iter().skip(version as usize) {
         migration(&transaction)?;

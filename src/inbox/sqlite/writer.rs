@@ -18,6 +18,7 @@ use super::known::Known;
 use super::open;
 use super::reader::Reader;
 use crate::inbox::{InboxError, Purpose};
+use crate::telemetry::events;
 
 /// What one transaction holds at the most: the first waits for the last.
 const MOST_JOBS: usize = 512;
@@ -123,7 +124,7 @@ impl Writer {
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         let ended = tokio::task::spawn_blocking(move || threads.into_iter().all(|thread| thread.join().is_ok()));
         if !ended.await.unwrap_or(false) {
-            tracing::error!("a thread of the inbox ended in a panic");
+            events::inbox::thread_panicked();
         }
     }
 }
@@ -210,13 +211,9 @@ impl Work {
             return;
         }
         if matches!(error, InboxError::Gone(_)) {
-            tracing::error!(
-                reason,
-                "the inbox is gone, or something else is in its place; everything that comes is answered 503 until \
-                 the known one is back"
-            );
+            events::inbox::gone(&reason);
         } else {
-            tracing::error!(reason, "the inbox cannot write; everything that comes is answered 503 until it can");
+            events::inbox::cannot_write(&reason);
         }
         self.told = Some((reason, Instant::now()));
     }
@@ -275,7 +272,7 @@ impl Work {
             })?,
         };
         if let Some(why) = why {
-            tracing::warn!(%why, "something has touched the inbox's files; it is opened anew, and nothing is lost");
+            events::inbox::touched(&why);
         }
         Ok(self.database.insert(database))
     }
@@ -289,7 +286,7 @@ impl Work {
                 Ok(false) => {}
                 // Somebody else reads. Nothing is stored meanwhile, and the next who comes tries again.
                 Ok(true) => return Err(why.clone()),
-                Err(error) => tracing::error!(%error, "the last events may be in the log of the inbox only"),
+                Err(error) => events::inbox::log_left_behind(&error),
             }
         }
         self.database = None;
@@ -319,7 +316,7 @@ impl Work {
         self.known.opened()?;
         self.checkpoints.trust(moving, other);
         if self.last_failure.take().is_some() {
-            tracing::info!(path = %path.display(), "the inbox is open again");
+            events::inbox::open_again(path);
         }
         self.told = None;
         Ok(Database { connection, durable: true })

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::place::open;
-use crate::inbox::{Incoming, Purpose};
+use crate::inbox::{Incoming, Mended, Purpose};
 use crate::model::{Envelope, Format, Kind};
 
 fn event(id: &str, order: &str) -> Incoming {
@@ -16,7 +16,7 @@ fn event(id: &str, order: &str) -> Incoming {
         event_name: None,
         message_id: Some(id.to_owned()),
         subject: Some(order.to_owned()),
-        number: None,
+        number: Some("PO1".to_owned()),
         company_id: None,
         companies: Vec::new(),
         created: None,
@@ -49,7 +49,8 @@ async fn a_delivery_that_waits_for_nothing_is_found_in_some_rounds_and_made_due(
         mended.extend(inbox.mend().await.unwrap());
     }
 
-    assert_eq!(mended, [("first".to_owned(), "erp".to_owned())]);
+    let number = Some("PO1".to_owned());
+    assert_eq!(mended, [Mended { id: "first".to_owned(), number, handler: "erp".to_owned() }]);
     let due: Vec<_> = inbox.claim("erp", 9).await.unwrap().claims.into_iter().map(|claim| claim.id).collect();
     assert!(due.contains(&"first".to_owned()) && !due.contains(&"behind".to_owned()), "{due:?}");
     assert_eq!(inbox.mend().await.unwrap(), [], "and the round begins anew");

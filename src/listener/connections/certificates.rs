@@ -24,6 +24,8 @@ use super::handshake_turns::Turns;
 use super::lease::{Lease, Leased};
 use super::tls::Settings;
 
+use crate::telemetry::events;
+
 /// Nobody counts the days of a certificate that ends so much later, such as the one for development.
 const FAR_OFF_DAYS: i64 = 3650;
 
@@ -69,7 +71,7 @@ impl Certificates {
         self.tls.reload_from_config(Arc::clone(&settings.config));
         if let Some(expires) = expires {
             let days_left = Some(super::tls::days_until(expires)).filter(|days| *days < FAR_OFF_DAYS);
-            tracing::info!(%expires, days_left, "the certificate in use");
+            events::certificates::in_use(expires, days_left);
         }
         if let Some(acme) = &settings.acme {
             let renewal = tokio::spawn(acme::keep(acme.clone(), Arc::clone(&settings.slot)));

@@ -27,6 +27,8 @@ use super::lease::{Asked, Clock, Lease, Leased, Terms};
 use super::proxy_protocol::{self, Source};
 use crate::listener::requests::endpoints::SharedTable;
 
+use crate::telemetry::events;
+
 /// So many may wait for a place, if all are taken by known callers; further ones are closed at once.
 const MOST_WAITING: usize = 2048;
 /// After our goodbye, what a client still sends is read and dropped for so long at the most, and for so long after
@@ -170,9 +172,7 @@ impl<S: Send + 'static> Accept<TcpStream, S> for Guard {
             // Without it, small answers wait for the client's delayed acknowledgement.
             stream.set_nodelay(true)?;
             let place = guard.places.take(guard.longest_wait).await?;
-            let source = guard.source(&mut stream).await.inspect_err(|error| {
-                tracing::warn!(%error, "a connection from a trusted proxy was closed");
-            })?;
+            let source = guard.source(&mut stream).await.inspect_err(|error| events::callers::proxy_closed(error))?;
             let lease = Lease::new(guard.terms, guard.places.asked.clone());
             guard.places.note(lease.clone());
             let service = AddExtension::new(AddExtension::new(service, source), lease.clone());

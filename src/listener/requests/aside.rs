@@ -21,6 +21,7 @@ use crate::budget::Budget;
 use crate::intake::Origin;
 use crate::listener::connections::lease::Lease;
 use crate::respond::Refusal;
+use crate::telemetry::events;
 
 /// Room for all bodies of this kind together.
 const ROOM: usize = 64 << 20;
@@ -83,28 +84,18 @@ async fn keep(reception: &Reception, verified: Verified, address: IpAddr, refusa
         Ok(Err(BodyError::Broken(reason))) => return lost(&origin, refusal, &reason),
         Err(_) => return lost(&origin, refusal, "it did not come in time"),
     };
-    let size = bytes.len();
-    match reception.inbox.refuse(origin.refused(bytes, &refusal.detail, refusal.status().as_u16())).await {
-        Ok(Some(id)) => tracing::warn!(
-            id,
-            size,
-            reason = ?refusal.detail,
-            from = %origin.from,
-            credential = origin.credential,
-            "a body was refused and kept; look at it with `events show`. Its sender was not told that it is known"
-        ),
-        Ok(None) => lost(&origin, refusal, "there is no inbox to keep it in (inbox.store = \"none\")"),
-        Err(error) => lost(&origin, refusal, &error.to_string()),
+    let (size, known) = (bytes.len(), reception.intake.known(&origin, &bytes).await);
+    let kept = reception.inbox.refuse(origin.refused(bytes, &refusal.detail, refusal.status().as_u16())).await;
+    let id = kept.as_ref().ok().and_then(Option::as_deref);
+    let told = origin.told(id, known.as_ref(), &refusal.detail, size);
+    match &kept {
+        Ok(Some(_)) => events::intake::refused_unsaid(&told),
+        Ok(None) => events::intake::refused_and_lost_after(&told, &"there is no inbox (inbox.store = \"none\")"),
+        Err(error) => events::intake::refused_and_lost_after(&told, error),
     }
 }
 
 /// It has been answered already, so it does not come again.
 fn lost(origin: &Origin, refusal: &Refusal, error: &str) {
-    tracing::error!(
-        error,
-        reason = ?refusal.detail,
-        from = %origin.from,
-        credential = origin.credential,
-        "a body was refused, and is lost: it could not be kept"
-    );
+    events::intake::refused_and_lost_after(&origin.told(None, None, &refusal.detail, 0), &error);
 }

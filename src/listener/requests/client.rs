@@ -17,6 +17,7 @@ use axum::http::{HeaderMap, Request};
 use crate::auth::AddressList;
 use crate::config::Section;
 use crate::listener::connections::proxy_protocol::Source;
+use crate::telemetry::events;
 
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
 
@@ -98,11 +99,7 @@ impl Proxies {
         let older = listed(ProxyHeader::XForwardedFor, X_FORWARDED_FOR, plain);
         match (standard, older) {
             (Some(one), Some(other)) if one != other => {
-                tracing::warn!(
-                    %peer,
-                    "Forwarded and X-Forwarded-For disagree; neither is believed. Say in server.proxy_header which one \
-                     the proxy sets"
-                );
+                events::callers::proxy_contradicts_itself(peer);
                 peer
             }
             (Some(address), _) | (None, Some(address)) => address,

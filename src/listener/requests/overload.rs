@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 
-use crate::listener::sparing::Sparing;
+use crate::telemetry::{Sparing, events};
 
 /// So many events are stored at once: enough for each sync of the disk to be for many.
 const AT_ONCE: usize = 128;
@@ -34,7 +34,7 @@ struct Shared {
     turns: Semaphore,
     /// How long storing an event took lately, in microseconds.
     storing: AtomicU64,
-    log: Sparing,
+    log: Sparing<()>,
 }
 
 /// One request that is worked on.
@@ -50,7 +50,7 @@ impl Load {
             working: AtomicUsize::new(0),
             turns: Semaphore::new(AT_ONCE),
             storing: AtomicU64::new(0),
-            log: Sparing::default(),
+            log: Sparing::new(|(), calls| events::intake::overloaded(calls)),
         }))
     }
 
@@ -90,12 +90,7 @@ impl Load {
 
     /// Tells the log that a request was told to come again.
     pub(crate) fn shed(&self) {
-        if let Some(unsaid) = self.0.log.speak(Instant::now().into_std()) {
-            tracing::warn!(
-                unsaid,
-                "there is more to do than can be done (server.limits, or a slow disk): some are told to come again"
-            );
-        }
+        self.0.log.note(());
     }
 
     /// Notes how long it took to store an event, or how long it has taken so far.

@@ -24,7 +24,9 @@ use crate::auth::{Denied, Gate, Verified};
 use crate::inbox::InboxError;
 use crate::intake::IntakeError;
 use crate::listener::connections::lease::Lease;
+use crate::model::Envelope;
 use crate::respond::{Answer, ComeAgain, Refusal, Why};
+use crate::telemetry::events;
 
 /// How long the beginning of a body is waited for that was asked for before the answer.
 const ASKED: Duration = Duration::from_secs(1);
@@ -90,7 +92,10 @@ pub(crate) async fn receive(reception: Arc<Reception>, table: &Table, address: I
         let _place = place;
         match (received, aim) {
             (Ok(received), Ok(endpoint)) => take(&reception, endpoint.acknowledge, arrival, received, due).await,
-            (Ok(received), Err(refusal)) => refuse(&reception, arrival, received.bytes, refusal).await,
+            (Ok(received), Err(refusal)) => {
+                let known = reception.intake.known(&arrival.origin, &received.bytes).await;
+                refuse(&reception, arrival, received.bytes, refusal, known).await
+            }
             (Err(error), _) => unread(&reception, arrival, error).await,
         }
     })
@@ -149,7 +154,7 @@ async fn in_time(within: Duration, work: impl Future<Output = Answer> + Send + '
     match timeout(within, tokio::spawn(work)).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(panic)) => {
-            tracing::error!(%panic, "a request ended in a panic; the sender will repeat it");
+            events::intake::panicked(Some(&panic.to_string()));
             Answer::ComeAgain(ComeAgain::Unforeseen)
         }
         Err(_) => Answer::ComeAgain(ComeAgain::Late),
@@ -168,7 +173,7 @@ async fn take(
     let event = match reception.intake.read(&arrival.origin, &bytes).await {
         Ok(event) => event,
         Err(IntakeError::NoEvent(error)) => {
-            return refuse(reception, arrival, bytes, Answer::undecodable(&error)).await;
+            return refuse(reception, arrival, bytes, Answer::undecodable(&error), None).await;
         }
         Err(error) => return come_again(reception, &error),
     };
@@ -193,21 +198,28 @@ async fn unread(reception: &Reception, arrival: Arrival, error: BodyError) -> An
     match error {
         BodyError::NoRoom => overload(reception),
         BodyError::Broken(reason) => {
-            tracing::warn!(reason, from = %arrival.address, "a body did not arrive whole; the sender will repeat it");
+            events::intake::broke_off(&reason, arrival.address);
             Answer::ComeAgain(ComeAgain::Stalled)
         }
         BodyError::TooLarge { announced, beginning } => {
             let limit = reception.server.limits.body;
             let size = announced.map_or_else(|| "it".to_owned(), |bytes| format!("the body of {bytes} bytes"));
             let detail = format!("{size} is larger than the limit of {limit} bytes (server.limits.body)");
-            refuse(reception, arrival, beginning, Refusal::new(Why::TooLarge, detail)).await
+            refuse(reception, arrival, beginning, Refusal::new(Why::TooLarge, detail), None).await
         }
     }
 }
 
 /// Answers with a refusal once the body is safe; a body that cannot be kept is asked for again.
-async fn refuse(reception: &Reception, arrival: Arrival, body: Bytes, mut refusal: Refusal) -> Answer {
-    let kept = reception.intake.refuse(&arrival.origin, body, &refusal.detail, refusal.status().as_u16()).await;
+async fn refuse(
+    reception: &Reception,
+    arrival: Arrival,
+    body: Bytes,
+    mut refusal: Refusal,
+    known: Option<Envelope>,
+) -> Answer {
+    let (reason, status) = (&refusal.detail, refusal.status().as_u16());
+    let kept = reception.intake.refuse(&arrival.origin, body, reason, status, known.as_ref()).await;
     match kept {
         Ok(id) => {
             if id.is_some() && !arrival.brings_event {

@@ -17,6 +17,7 @@ use super::receive::receive;
 use super::reception::Reception;
 use crate::listener::connections::lease::Lease;
 use crate::respond::{Answer, ComeAgain};
+use crate::telemetry::events;
 
 /// Headers of every answer. No browser has business here; one that is led here all the same, say by a link,
 /// is to make nothing of what it gets.
@@ -65,6 +66,6 @@ async fn with_headers(mut response: Response) -> Response {
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
 fn answer_to_panic(panic: Box<dyn std::any::Any + Send>) -> Response {
     let what = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    tracing::error!(what, "a request ended in a panic; the sender will repeat it");
+    events::intake::panicked(what);
     Answer::ComeAgain(ComeAgain::Unforeseen).into_response()
 }

@@ -19,8 +19,8 @@ use tradecloud_webhook::dispatch::Route;
 use tradecloud_webhook::event::Event;
 use tradecloud_webhook::handlers::{Handler, Outcome};
 use tradecloud_webhook::inbox::{
-    Archive, Claim, Due, EventKey, EventView, Filter, Finish, Inbox, InboxError, Incoming, Open, Overdue, Purpose,
-    Receipt, RefusedBody, SharedInbox, Standing, State, Swept,
+    Archive, Claim, Due, EventKey, EventView, Filter, Finish, Inbox, InboxError, Incoming, Mended, Open, Overdue,
+    Purpose, Receipt, RefusedBody, SharedInbox, Standing, State, Swept,
 };
 use tradecloud_webhook::settings::Settings;
 
@@ -237,7 +237,7 @@ impl Archive for OddStore {
     async fn hurry_handler(&self, _: &str) -> Result<usize> {
         Ok(0)
     }
-    async fn mend(&self) -> Result<Vec<(String, String)>> {
+    async fn mend(&self) -> Result<Vec<Mended>> {
         Ok(Vec::new())
     }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{receiver_with, send_all, subject};
 use crate::support::erp::{Answer, Erp, Received};
+use crate::support::eventually;
 use crate::support::receiver::Receiver;
 use crate::support::sender::order_event;
 use crate::support::store::Store::{self, Postgres, Sqlite};
@@ -61,6 +62,22 @@ async fn an_erp_that_is_down_is_asked_for_one_order_after_the_other_and_gets_all
     assert_eq!(lines(&receiver, DOWN, "ERROR"), 1);
     assert!(lines(&receiver, "not delivered", "WARN") <= 8, "a line for each attempt");
     assert_eq!(lines(&receiver, BACK, "INFO"), 1);
+}
+
+#[tokio::test]
+async fn three_hundred_events_that_wait_for_an_erp_that_is_away_are_no_three_hundred_lines() {
+    let mut erp = Erp::start();
+    erp.stop();
+    let receiver = receiver_with(Sqlite, &erp, "");
+    send_all(&receiver, &orders(300)).await;
+    receiver.logged(DOWN).await;
+    // Each is tried now, one after the other, and none of them is news.
+    let tried = |receiver: &Receiver| lines(receiver, "the handler is still down", "DEBUG");
+    eventually("many are tried", async || tried(&receiver) > 30).await;
+
+    let told = receiver.log().into_iter().filter(|line| line["handler"] == "erp" && line["level"] != "DEBUG").count();
+    assert!(told <= 20, "{told} lines");
+    assert_eq!(lines(&receiver, DOWN, "ERROR"), 1);
 }
 
 #[rstest]

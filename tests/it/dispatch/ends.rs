@@ -63,7 +63,8 @@ async fn an_event_that_ends_the_process_three_times_is_a_dead_letter_and_the_oth
         die(&mut receiver);
     }
 
-    receiver.logged("it ends the process: a dead letter").await;
+    let line = receiver.logged("it ends the process: a dead letter").await;
+    assert_eq!((&line["number"], &line["handler"]), (&"PO-killer".into(), &"script".into()), "{line}");
     receiver.inbox_until(|_| delivery(&receiver, &killer)["state"] == "dead").await;
     let dead = delivery(&receiver, &killer);
     let reason = dead["failures"].as_array().unwrap().last().unwrap()["reason"].as_str().unwrap();
@@ -117,7 +118,8 @@ async fn others_get_through_while_several_events_under_suspicion_hang(#[values(S
         std::fs::remove_file(receiver.path(name.to_str().unwrap())).unwrap();
     }
     receiver.restart();
-    receiver.logged("it is alone").await;
+    let line = receiver.logged("it is alone").await;
+    assert!(line["number"].as_str().is_some_and(|number| number.starts_with("PO-")), "{line}");
     eventually("one of them is tried", async || !begun(&receiver).is_empty()).await;
 
     for number in 0..3 {

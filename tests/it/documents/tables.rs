@@ -1,11 +1,9 @@
-//! The tables of answers and of log messages are those of the program.
-
-use std::path::Path;
+//! The tables of answers and of defaults are those of the program.
 
 use tradecloud_webhook::handlers::Fault;
 use tradecloud_webhook::respond::{Answer, ComeAgain, Refusal, Verdict, Why};
 
-use crate::support::pages::{file, in_backticks, page, root};
+use crate::support::pages::{file, in_backticks, page};
 
 /// Every status that the program answers with.
 fn statuses() -> Vec<u16> {
@@ -62,47 +60,6 @@ fn the_tables_of_answers_have_every_answer_and_what_tradecloud_does_then() {
         told.dedup();
         assert_eq!(told, statuses(), "{path}");
     }
-}
-
-/// The text of the sources as the compiler sees it: a line that ends with a backslash goes on in the next.
-fn sources(folder: &Path, text: &mut String) {
-    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        if entry.is_dir() {
-            sources(&entry, text);
-        } else if entry.extension().is_some_and(|extension| extension == "rs") {
-            let mut goes_on = false;
-            for line in std::fs::read_to_string(&entry).unwrap().lines() {
-                let part = if goes_on { line.trim_start() } else { line };
-                goes_on = part.ends_with('\\');
-                *text += part.trim_end_matches('\\');
-                if !goes_on {
-                    text.push('\n');
-                }
-            }
-        }
-    }
-}
-
-#[test]
-fn the_log_messages_worth_an_alarm_are_those_of_the_program() {
-    let mut text = String::new();
-    sources(&root().join("src"), &mut text);
-    let rows = page("docs/alarms.md").section("Log messages").rows();
-
-    let mut missing = Vec::new();
-    for row in &rows {
-        let message = row[0].trim_matches(['`', ' ']);
-        // `…` stands for what differs from line to line, and a key for the one of the table.
-        for part in message.split('…').flat_map(|part| part.split('`')).map(str::trim) {
-            if part.len() > 2 && !part.starts_with("server.") && !text.contains(part) {
-                missing.push(part.to_owned());
-            }
-        }
-        assert!(["ERROR", "WARN", "ERROR, WARN"].contains(&&*row[1]), "{row:?}");
-    }
-
-    assert!(missing.is_empty(), "{missing:#?}");
-    assert!(rows.len() > 25, "the table was not found: {rows:?}");
 }
 
 #[test]

@@ -189,6 +189,7 @@ async fn a_receiver_sets_right_a_delivery_that_waits_for_nothing_and_says_so() {
     until_done(&receiver).await;
     let line = receiver.logged("a delivery waited for nothing").await;
     assert!(line["level"] == "ERROR" && line["id"] == message_id(&event) && line["handler"] == "erp", "{line}");
+    assert_eq!(line["number"], "PO-1");
 }
 
 /// A receiver that has much to do writes nearly all the time.

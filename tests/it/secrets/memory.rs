@@ -1,5 +1,6 @@
 //! What is still in the memory of the running program.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::time::{Duration, Instant};
@@ -99,14 +100,16 @@ async fn of_many_secrets_none_is_left_by_chance() {
     let mut config = String::new();
     for number in 0..MANY {
         // The parser has to copy what has an escape in it.
-        config += &format!(
+        let _ = write!(
+            config,
             "auth.caller{number} = {{ type = \"bearer\", token = \"{}\\u0065scaped-{number}\" }}\n",
             long("end-of-the-")
         );
     }
     for number in 0..MANY {
         let (token, password) = (long("end-of-the-needed-token"), long("end-of-the-needed-password"));
-        config += &format!(
+        let _ = write!(
+            config,
             "[handlers.bearer{number}]\ntype = \"http\"\nurl = \"http://127.0.0.1:9/\"\n\
              auth = {{ type = \"bearer\", token = \"{token}-{number}\" }}\n\
              [handlers.basic{number}]\ntype = \"http\"\nurl = \"http://127.0.0.1:9/\"\n\

@@ -125,7 +125,7 @@ impl Drop for Kafka {
 }
 
 fn numbers(errors: &[RDKafkaRespErr]) -> String {
-    errors.iter().map(|error| format!(" {}", *error as i32)).collect()
+    errors.iter().fold(String::new(), |numbers, error| numbers + " " + &(*error as i32).to_string())
 }
 
 /// The task of the process: does what each line of its input orders, until that ends.

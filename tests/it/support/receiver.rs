@@ -413,7 +413,8 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
         self.process.as_ref().expect("it does not run")
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// Another command of the program in the same folder.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         // For measurements, which are to be those of an optimised program.
         let program = std::env::var("MEASURED_PROGRAM").unwrap_or_else(|_| PROGRAM.to_owned());
         let line = [&self.inside[..], &[program]].concat();

@@ -19,6 +19,7 @@ use secrecy::ExposeSecret as _;
 use super::client::Http;
 use super::{Certificate, Settings};
 use crate::listener::connections::certificate_slot::Slot;
+use crate::telemetry::events;
 
 /// For what the CA has to do by itself: look at the challenges, and sign.
 const POLLING: RetryPolicy =
@@ -49,7 +50,7 @@ pub(super) async fn obtain(settings: &Settings, slot: &Slot) -> anyhow::Result<C
     let account = account(settings).await?;
     let (chain, key) = match order(&account, settings, slot).await {
         Err(error) if is_problem(&error, "accountDoesNotExist") => {
-            tracing::warn!("the CA does not know the account any more; making another one");
+            events::certificates::account_unknown();
             order(&register(settings).await?, settings, slot).await?
         }
         other => other?,
@@ -59,7 +60,7 @@ pub(super) async fn obtain(settings: &Settings, slot: &Slot) -> anyhow::Result<C
     ensure!(certificate.is_for(&settings.domains), "the CA's certificate is for other names: {certificate:?}");
     ensure!(certificate.renew_at(0.0) > Timestamp::now(), "the CA's certificate {}", certificate.expiry());
     if let Err(error) = settings.cache.keep_certificate(&pem) {
-        tracing::error!("the new certificate is used, but a restart would have to ask the CA again: {error:#}");
+        events::certificates::not_kept(&error);
     }
     Ok(certificate)
 }
@@ -70,7 +71,7 @@ async fn account(settings: &Settings) -> anyhow::Result<Account> {
             return client(settings)?.from_credentials(known).await.with_context(|| at_directory(settings));
         }
         Ok(None) => {}
-        Err(error) => tracing::warn!("the account with the CA is of no use; making another one: {error:#}"),
+        Err(error) => events::certificates::account_useless(&error),
     }
     register(settings).await
 }
@@ -95,7 +96,7 @@ async fn register(settings: &Settings) -> anyhow::Result<Account> {
         _ => anyhow::Error::from(error).context(at_directory(settings)),
     })?;
     settings.cache.keep_account(&credentials)?;
-    tracing::info!(directory = %settings.directory, "an account with the CA was made");
+    events::certificates::account_made(&settings.directory);
     Ok(account)
 }
 

@@ -11,7 +11,7 @@ use super::{Certificate, Settings, order};
 use crate::dispatch::{Schedule, chance};
 use crate::listener::connections::certificate_slot::Slot;
 use crate::listener::connections::tls::days_until;
-use crate::telemetry::whole_seconds;
+use crate::telemetry::{events, whole_seconds};
 
 /// The pauses after failures: five attempts in the first hour, then one an hour. Let's Encrypt lets five
 /// fail in an hour.
@@ -32,19 +32,14 @@ pub(crate) async fn keep(settings: Settings, slot: Arc<Slot>) {
     loop {
         match &current {
             Some(certificate) if certificate.is_for(&settings.domains) => until(certificate.renew_at(chance())).await,
-            Some(_) => tracing::info!("the certificate is for other names than server.tls.acme.domains; getting one"),
-            None if slot.get().is_some() => {
-                tracing::info!("getting a certificate from the CA; the one that was in use before serves until then");
-            }
-            None => tracing::warn!(
-                "there is no certificate yet; getting one from the CA. Until then nobody can connect, and Tradecloud \
-                 tries again"
-            ),
+            Some(_) => events::certificates::for_other_names(),
+            None if slot.get().is_some() => events::certificates::awaited_with_another(),
+            None => events::certificates::awaited_with_none(),
         }
         let certificate = get(&settings, &slot, current.as_deref()).await;
         slot.put(Arc::clone(&certificate.key));
         let expires = certificate.expires;
-        tracing::info!(%expires, days_left = days_until(expires), "a new certificate is in use");
+        events::certificates::new_in_use(expires, days_until(expires));
         current = Some(Arc::new(certificate));
     }
 }
@@ -63,16 +58,12 @@ async fn get(settings: &Settings, slot: &Slot, current: Option<&Certificate>) ->
         let at = RETRIES.next(failures, now, now, chance()).unwrap_or(now);
         let next = whole_seconds(at);
         match current {
-            None if slot.get().is_some() => {
-                tracing::warn!(%next, "no certificate from the CA yet, the one before it serves on: {error:#}");
-            }
-            None => tracing::error!(%next, "no certificate: {error:#}"),
+            None if slot.get().is_some() => events::certificates::none_but_another(&error, next),
+            None => events::certificates::none(&error, next),
             Some(old) if old.is_late() => {
-                tracing::error!(%next, days_left = days_until(old.expires), "the certificate was not renewed: {error:#}");
+                events::certificates::not_renewed_and_late(&error, next, days_until(old.expires));
             }
-            Some(old) => {
-                tracing::warn!(%next, days_left = days_until(old.expires), "the certificate was not renewed: {error:#}");
-            }
+            Some(old) => events::certificates::not_renewed(&error, next, days_until(old.expires)),
         }
         until(at).await;
     }

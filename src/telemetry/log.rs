@@ -1,9 +1,11 @@
-//! Logging: where it goes, and in which form.
+//! The log: where it goes, and in which form.
 
 use jiff::Timestamp;
+use tracing::Level;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
+use super::line::{Form, Lines, priority};
 use crate::config::Section;
 
 /// Lines that wait to be written. Past it lines are dropped: whoever reads the log may stop reading it,
@@ -17,20 +19,14 @@ const SILENT: [&str; 4] = ["lapin=off", "amq_protocol=off", "amq_protocol_tcp=of
 /// `[log]`
 #[derive(Debug, Clone)]
 pub struct Settings {
-    format: Format,
+    form: Form,
     level: String,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Format {
-    Text,
-    Json,
 }
 
 impl Settings {
     /// Reads and checks the section.
     pub(crate) fn read(section: Section) -> Option<Self> {
-        let format = section.choice("format", &[("text", Format::Text), ("json", Format::Json)]);
+        let form = section.choice("format", &[("text", Form::Text), ("json", Form::Json)]);
         let level = section.text("level");
         if let Some(level) = &level
             && EnvFilter::try_new(level).is_err()
@@ -38,7 +34,7 @@ impl Settings {
             section.error("level", "must be error, warn, info, debug or trace (or a filter of tracing's EnvFilter)");
         }
         section.finish();
-        Some(Self { format: format?, level: level? })
+        Some(Self { form: form?, level: level? })
     }
 
     /// Starts logging to standard error, from a thread of its own. Only the first call in a process has
@@ -48,18 +44,41 @@ impl Settings {
             NonBlockingBuilder::default().lossy(true).buffered_lines_limit(WAITING_LINES).finish(std::io::stderr());
         let filter = EnvFilter::try_new(&self.level).unwrap_or_else(|_| EnvFilter::new("info"));
         let filter = SILENT.iter().filter_map(|silent| silent.parse().ok()).fold(filter, EnvFilter::add_directive);
-        let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_target(false);
-        let started = match self.format {
-            Format::Text => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
-            Format::Json => {
-                builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
-            }
+        let lines = Lines {
+            form: self.form,
+            for_journal: leads_to_journal(),
+            coloured: std::io::IsTerminal::is_terminal(&std::io::stderr()),
         };
+        let started =
+            tracing_subscriber::fmt().event_format(lines).with_env_filter(filter).with_writer(writer).try_init();
         if started.is_err() {
             tracing::debug!("logging was started before");
         }
         guard
     }
+}
+
+/// Whether standard error is the journal of systemd, which then has named its device and inode. What is only told so,
+/// because whoever started this process writes to the journal, is not believed.
+#[cfg(unix)]
+fn leads_to_journal() -> bool {
+    let Ok(named) = std::env::var("JOURNAL_STREAM") else { return false };
+    rustix::fs::fstat(std::io::stderr()).is_ok_and(|file| named == format!("{}:{}", file.st_dev, file.st_ino))
+}
+
+#[cfg(not(unix))]
+fn leads_to_journal() -> bool {
+    false
+}
+
+/// What a line with an error begins with that is written before there is a log.
+pub(crate) fn priority_of_errors() -> &'static str {
+    if leads_to_journal() { priority(Level::ERROR) } else { "" }
+}
+
+/// The same for a warning.
+pub(crate) fn priority_of_warnings() -> &'static str {
+    if leads_to_journal() { priority(Level::WARN) } else { "" }
 }
 
 /// A time as people want to read it: without the parts of its second.
