@@ -8,7 +8,7 @@ use ::config::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::private::Content;
-use super::problems::{Problem, Problems, Severity};
+use super::problems::{Findings, Problem, Problems, Severity};
 use super::settings::{Kept, Written};
 use super::{Marks, Section, Settings, development, merge, private};
 
@@ -83,8 +83,8 @@ impl Layers {
     ///
     /// # Errors
     /// Every problem there is, errors first, if one of them is an error.
-    pub fn settings(&self) -> Result<(Settings, Vec<Problem>), Vec<Problem>> {
-        self.checked().1
+    pub fn settings(&self) -> Result<(Settings, Vec<Problem>), Problems> {
+        self.checked().1.map_err(Problems::from)
     }
 
     /// As [`Layers::settings`], with the marks of what was read, valid or not.
@@ -109,12 +109,12 @@ impl Layers {
     ///
     /// # Errors
     /// The problems of `[inbox]` and of what handlers choose events by.
-    pub fn kept(&self) -> Result<Kept, Vec<Problem>> {
-        self.read_by(|root| Kept::read(&root)).1.map(|(kept, _)| kept)
+    pub fn kept(&self) -> Result<Kept, Problems> {
+        self.read_by(|root| Kept::read(&root)).1.map(|(kept, _)| kept).map_err(Problems::from)
     }
 
     fn read_by<T>(&self, read: impl FnOnce(Section) -> Option<T>) -> (Marks, Checked<T>) {
-        let problems = Rc::new(Problems::default());
+        let problems = Rc::new(Findings::default());
         let (path, text) = self.file.as_ref().map_or((Path::new(DEFAULT_FILE), ""), |(path, text)| (path, text));
         let mut marks = Marks::new(path, text);
         let settings = match self.merged() {
@@ -234,7 +234,7 @@ fn environment_variable(key: &str) -> String {
 }
 
 /// Line and column, from 1, of a byte of `text`.
-fn position(text: &str, offset: usize) -> (usize, usize) {
+pub(super) fn position(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
