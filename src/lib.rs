@@ -76,6 +76,7 @@ pub mod respond;
 
 // Whom we connect to ourselves, over HTTP and to PostgreSQL:
 mod outgoing;
+#[cfg(feature = "postgres")]
 mod postgres;
 
 // What people ask and do, and where they do it:

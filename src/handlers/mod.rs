@@ -16,18 +16,32 @@ use crate::decode::DecodeError;
 use crate::event::Event;
 use crate::outgoing::Failure;
 
+#[cfg(feature = "amqp")]
 pub mod amqp;
+#[cfg(any(feature = "amqp", feature = "kafka", feature = "nats"))]
 mod broker;
 pub mod exec;
 pub mod file;
 pub mod http;
 pub mod kafka;
+#[cfg(any(test, not(all(feature = "amqp", feature = "nats", feature = "postgres"))))]
+mod left_out;
+#[cfg(feature = "nats")]
 pub mod nats;
+#[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(any(test, feature = "amqp", feature = "nats"))]
 mod template;
 
+#[cfg(not(feature = "amqp"))]
+use left_out as amqp;
+#[cfg(not(feature = "nats"))]
+use left_out as nats;
+#[cfg(not(feature = "postgres"))]
+use left_out as postgres;
+
 /// The handler types by their name in the configuration (`type = "file"`). A new one is a file with
-/// its `Settings`, and a line here.
+/// its `Settings`, and a line here. What needs a library of its own is behind a feature of the same name.
 pub const TYPES: &[(&str, Read)] = &[
     ("amqp", read::<amqp::Settings>),
     ("exec", read::<exec::Settings>),

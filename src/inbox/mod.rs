@@ -5,13 +5,17 @@
 //! stores it; what is to be done if it is not is in `repeat`.
 
 mod key;
+#[cfg(not(feature = "postgres"))]
+mod left_out;
 pub mod none;
+#[cfg(feature = "postgres")]
 pub mod postgres;
 mod refused;
 mod repeat;
 pub(crate) mod retention;
 pub mod sqlite;
 #[cfg(test)]
+#[cfg(feature = "postgres")]
 mod tests;
 pub(crate) mod trusted;
 pub mod view;
@@ -21,6 +25,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+
+#[cfg(not(feature = "postgres"))]
+use left_out as postgres;
 
 pub use key::EventKey;
 pub use view::{DeliveryView, EventView, Filter, State};

@@ -9,6 +9,8 @@ mod pause;
 mod percent;
 mod roots;
 mod shown;
+#[cfg(any(feature = "amqp", feature = "nats"))]
+mod tls;
 mod tokens;
 
 use std::time::Duration;
@@ -19,8 +21,14 @@ pub(crate) use self::client::{Caller, client};
 pub(crate) use self::credentials::{Auth, Credentials};
 pub(crate) use self::pause::retry_after;
 pub(crate) use self::percent::percent_encode;
-pub(crate) use self::roots::{advised, roots, tls};
-pub(crate) use self::shown::{first_line, printable};
+pub(crate) use self::roots::roots;
+pub(crate) use self::shown::first_line;
+
+// What only message brokers need:
+#[cfg(any(feature = "amqp", feature = "kafka", feature = "nats"))]
+pub(crate) use self::shown::printable;
+#[cfg(any(feature = "amqp", feature = "nats"))]
+pub(crate) use self::{roots::advised, tls::tls};
 
 /// Why somebody gave no answer, or none that is of use. To try again may help.
 #[derive(Debug, Clone)]

@@ -12,6 +12,7 @@ use std::time::Duration;
 use ::config::{Map, Value, ValueKind};
 
 mod authorities;
+mod left_out;
 mod placeholder;
 mod secret;
 
