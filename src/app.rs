@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::admin;
 use crate::budget::Budget;
-use crate::config::{Settings, settings};
+use crate::config::{Layers, Problem, Settings, settings};
 use crate::dispatch::worker::Source;
 use crate::dispatch::{Alone, Dispatch, Route, Staff};
 use crate::handlers::{DynHandler, Handler, SharedHandler};
@@ -35,7 +35,8 @@ use crate::listener::receive::Reception;
 use crate::listener::router;
 use crate::listener::table::Table;
 use crate::listener::turned_away::TurnedAway;
-use crate::reload::{Changes, ReloadError, Reloader};
+use crate::reload::{Changes, ReloadError, Reloader, follow};
+use crate::signal::Hangups;
 
 /// Connections that wait in the kernel to be accepted.
 const LISTEN_BACKLOG: u32 = 1024;
@@ -46,9 +47,15 @@ const MOST_HEADERS: usize = 100;
 
 /// A receiver that is not started yet.
 pub struct Receiver {
-    settings: Settings,
+    pub(crate) settings: Settings,
+    /// What somebody should look at in the configuration.
+    pub(crate) warnings: Vec<Problem>,
     own: Vec<(Route, SharedHandler)>,
+    read: Option<Read>,
 }
+
+/// Reads the configuration anew.
+type Read = Box<dyn Fn() -> Result<Layers, Problem> + Send + Sync>;
 
 /// A receiver at work.
 pub struct Running {
@@ -62,12 +69,21 @@ pub struct Running {
     serving: JoinSet<std::io::Result<()>>,
     upkeep: JoinSet<()>,
     certificates: Option<Certificates>,
+    /// Looks for other settings.
+    following: JoinSet<()>,
 }
 
 impl Receiver {
     /// A receiver with checked settings.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, own: Vec::new() }
+        Self { settings, warnings: Vec::new(), own: Vec::new(), read: None }
+    }
+
+    /// Has it go on with other settings by itself, as [`follow`] does: `read` reads the layers anew. From its start
+    /// on, SIGHUP does not end the process, but has the configuration read again.
+    #[must_use]
+    pub fn following(self, read: impl Fn() -> Result<Layers, Problem> + Send + Sync + 'static) -> Self {
+        Self { read: Some(Box::new(read)), ..self }
     }
 
     /// Adds a handler of your own, beside those of the configuration. `route` says which events it
@@ -84,7 +100,13 @@ impl Receiver {
     /// If the inbox cannot be opened, an address cannot be bound, a handler cannot be set up, or one of your
     /// own has the name of one of the configuration's.
     pub async fn start(self) -> anyhow::Result<Running> {
+        // That it names no handler is no news to a program that has brought its own.
+        for warning in self.warnings.iter().filter(|warning| self.own.is_empty() || warning.key != "handlers") {
+            tracing::warn!("{}", warning.without_severity());
+        }
         let settings = self.settings;
+        // Before anybody can know that there is a receiver to send it to.
+        let following = self.read.map(|read| (read, Hangups::listen()));
         let inbox = settings.inbox.store.open(Purpose::Serve).await?;
         let public = listen(settings.server.listen).context("server.listen")?;
         let admin = listen(settings.admin).context("admin.listen")?;
@@ -150,6 +172,11 @@ impl Receiver {
         let http = Server::<SocketAddr>::from_listener(admin).handle(servers[1].clone());
         serving.spawn(http.serve(admin::router(Arc::clone(&reception), certificates.clone()).into_make_service()));
 
+        let mut follower = JoinSet::new();
+        if let Some((read, hangups)) = following {
+            follower.spawn(follow(reloader.clone(), hangups, read));
+        }
+
         tracing::info!(address = %public_address, admin = %admin_address, "listening");
         Ok(Running {
             public: public_address,
@@ -162,6 +189,7 @@ impl Receiver {
             serving,
             upkeep: at_upkeep,
             certificates,
+            following: follower,
         })
     }
 }
@@ -240,6 +268,7 @@ impl Running {
             self.serving.shutdown().await;
         }
         self.reception.inbox.close().await;
+        self.following.abort_all();
         tracing::info!("drained");
     }
 }

@@ -13,6 +13,7 @@ mod dispatch;
 mod documented;
 mod documents;
 mod durability;
+mod embedded;
 mod first_run;
 mod handlers;
 mod handshake;
