@@ -147,20 +147,13 @@ impl Layers {
     fn merged(&self) -> Result<Map<String, Value>, Problem> {
         let mut values = merge::read(DEFAULTS).map_err(|what| Problem::error("configuration", what))?;
         if let Some((path, text)) = &self.file {
-            // Parsed once for itself: this parser names line and column.
-            if let Err(error) = toml::de::DeTable::parse(text) {
+            let key = path.display().to_string();
+            let document = merge::Document::parse(text).map_err(|error| {
                 let (line, column) = position(text, error.span().map_or(0, |span| span.start));
-                let key = path.display().to_string();
                 let place = Some(format!("{key}:{line}:{column}"));
-                return Err(Problem {
-                    place,
-                    ..Problem::error(key, format!("is not valid TOML: {}", error.message()))
-                });
-            }
-            merge::put_over(
-                &mut values,
-                merge::read(text).map_err(|what| Problem::error(path.display().to_string(), what))?,
-            );
+                Problem { place, ..Problem::error(&key, format!("is not valid TOML: {}", error.message())) }
+            })?;
+            merge::put_over(&mut values, document.into_values().map_err(|what| Problem::error(&key, what))?);
         } else if let Some(text) = &self.stand_in {
             merge::put_over(&mut values, merge::read(text).map_err(|what| Problem::error("configuration", what))?);
         }
@@ -198,8 +191,8 @@ impl Layers {
             return Some(variable);
         }
         let (path, text) = self.file.as_ref()?;
-        let document = toml::de::DeTable::parse(text).ok()?;
-        let mut table = document.get_ref();
+        let document = merge::Document::parse(text).ok()?;
+        let mut table = document.table();
         let mut found = None;
         for part in key.split('.') {
             let (name, index) = match part.split_once('[') {

@@ -4,6 +4,7 @@
 //! a secret. That is why this is not left to the builder of the `config` crate, which copies them on the way
 //! and shows a value in its errors.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 
 use ::config::{Map, Value, ValueKind};
@@ -15,13 +16,51 @@ use super::problems::Problem;
 /// Between the names in a variable of the environment.
 const SEPARATOR: &str = "__";
 
-/// Reads a text that is known to be TOML.
+/// A text of TOML, parsed. What its parser had to copy, since there are escapes in it, is wiped with it.
+pub(super) struct Document<'a>(DeTable<'a>);
+
+impl<'a> Document<'a> {
+    /// # Errors
+    /// If it is no TOML; with the place in it.
+    pub(super) fn parse(text: &'a str) -> Result<Self, toml::de::Error> {
+        DeTable::parse(text).map(|table| Self(table.into_inner()))
+    }
+
+    pub(super) const fn table(&self) -> &DeTable<'a> {
+        &self.0
+    }
+
+    /// Its values, moved out of it.
+    ///
+    /// # Errors
+    /// If a number in it is too large.
+    pub(super) fn into_values(mut self) -> Result<Map<String, Value>, String> {
+        from_table(std::mem::take(&mut self.0))
+    }
+}
+
+impl Drop for Document<'_> {
+    fn drop(&mut self) {
+        self.0.iter_mut().for_each(|(_, value)| wipe_parsed(value.get_mut()));
+    }
+}
+
+fn wipe_parsed(value: &mut DeValue<'_>) {
+    match value {
+        DeValue::String(Cow::Owned(text)) => text.zeroize(),
+        DeValue::Array(entries) => entries.iter_mut().for_each(|entry| wipe_parsed(entry.get_mut())),
+        DeValue::Table(table) => table.iter_mut().for_each(|(_, value)| wipe_parsed(value.get_mut())),
+        _ => {}
+    }
+}
+
+/// Reads a text of ours.
 ///
 /// # Errors
-/// If a number in it is too large.
+/// If it is no TOML, or a number in it is too large.
 pub(super) fn read(text: &str) -> Result<Map<String, Value>, String> {
-    let table = DeTable::parse(text).map_err(|error| format!("is not valid TOML: {}", error.message()))?;
-    from_table(table.into_inner())
+    let document = Document::parse(text).map_err(|error| format!("is not valid TOML: {}", error.message()))?;
+    document.into_values()
 }
 
 fn from_table(table: DeTable<'_>) -> Result<Map<String, Value>, String> {

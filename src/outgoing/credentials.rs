@@ -5,6 +5,7 @@ use base64::prelude::BASE64_STANDARD;
 use reqwest::Certificate;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
+use zeroize::Zeroizing;
 
 use super::Failure;
 use super::address::{url, warn_of_plain_http};
@@ -43,7 +44,7 @@ impl Auth {
             }
             Scheme::Bearer => {
                 let token = section.secret("token")?;
-                if bearer(token.expose_secret()).is_none() {
+                if !fits_into_header(token.expose_secret()) {
                     section.error("token", "contains characters that do not fit into an HTTP header");
                     return None;
                 }
@@ -101,16 +102,23 @@ impl Credentials {
 
 /// `Basic …`, never refused: base64 fits into any header.
 pub(crate) fn basic(username: &str, password: &str) -> Option<HeaderValue> {
-    header(&format!("Basic {}", BASE64_STANDARD.encode(format!("{username}:{password}"))))
+    let pair = Zeroizing::new([username, ":", password].concat());
+    header("Basic ", &Zeroizing::new(BASE64_STANDARD.encode(pair.as_bytes())))
 }
 
 /// `Bearer …`; `None` if the token does not fit into a header.
 pub(crate) fn bearer(token: &str) -> Option<HeaderValue> {
-    if token.bytes().all(|byte| byte.is_ascii_graphic()) { header(&format!("Bearer {token}")) } else { None }
+    if fits_into_header(token) { header("Bearer ", token) } else { None }
 }
 
-fn header(text: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_str(text).ok()?;
+fn fits_into_header(token: &str) -> bool {
+    token.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn header(scheme: &str, credentials: &str) -> Option<HeaderValue> {
+    // In one piece, and wiped: the header has a copy of its own.
+    let text = Zeroizing::new([scheme, credentials].concat());
+    let mut value = HeaderValue::from_str(&text).ok()?;
     value.set_sensitive(true);
     Some(value)
 }

@@ -10,6 +10,9 @@ use crate::support::eventually;
 use crate::support::receiver::{Receiver, write_private};
 use crate::support::sender::order_event;
 
+/// How many secrets of each kind [`of_many_secrets_none_is_left_by_chance`] has.
+const MANY: usize = 40;
+
 /// How often each text stands in the memory that the process can write to.
 fn copies<const N: usize>(receiver: &Receiver, texts: &[String; N]) -> [usize; N] {
     let maps = std::fs::read_to_string(format!("/proc/{}/maps", receiver.pid())).unwrap();
@@ -88,4 +91,36 @@ async fn a_password_that_was_presented_is_wiped_once_it_is_checked() {
         copies(&receiver, &["inline", "wrong"].map(|which| format!("xxxxend-of-the-{which}-password"))) == [0, 0]
     })
     .await;
+}
+
+/// What is given back to the allocator is often overwritten by chance. Of so many, some would be seen.
+#[tokio::test]
+async fn of_many_secrets_none_is_left_by_chance() {
+    let mut config = String::new();
+    for number in 0..MANY {
+        // The parser has to copy what has an escape in it.
+        config += &format!(
+            "auth.caller{number} = {{ type = \"bearer\", token = \"{}\\u0065scaped-{number}\" }}\n",
+            long("end-of-the-")
+        );
+    }
+    for number in 0..MANY {
+        let (token, password) = (long("end-of-the-needed-token"), long("end-of-the-needed-password"));
+        config += &format!(
+            "[handlers.bearer{number}]\ntype = \"http\"\nurl = \"http://127.0.0.1:9/\"\n\
+             auth = {{ type = \"bearer\", token = \"{token}-{number}\" }}\n\
+             [handlers.basic{number}]\ntype = \"http\"\nurl = \"http://127.0.0.1:9/\"\n\
+             auth = {{ type = \"basic\", username = \"u\", password = \"{password}-{number}\" }}\n"
+        );
+    }
+    let receiver = Receiver::with(&config);
+
+    // Tokens are sent as they are, each from one place; passwords in Base64.
+    let texts = ["escaped", "needed-token", "needed-password"].map(|end| format!("xxxxend-of-the-{end}"));
+    let (begun, mut left) = (Instant::now(), [0; 3]);
+    while begun.elapsed() < Duration::from_secs(90) && left != [0, MANY, 0] {
+        sleep(Duration::from_millis(100)).await;
+        left = copies(&receiver, &texts);
+    }
+    assert_eq!(left, [0, MANY, 0]);
 }

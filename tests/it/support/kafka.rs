@@ -1,13 +1,19 @@
 //! A Kafka cluster: librdkafka's own mock, which speaks the protocol over real connections and can be
 //! told to fail.
+//!
+//! It runs in a process of its own, which is this program with another task. The mock closes its port to go down and
+//! opens it again at once; where that fails it ends its process. In one that starts others it does fail at times: until
+//! such a one runs its own program, it has the port open too.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::Headers as _;
 use rdkafka::mocking::MockCluster;
-use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
 
@@ -15,13 +21,20 @@ use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
 pub const TOPIC: &str = "tradecloud";
 /// Its partitions.
 const PARTITIONS: i32 = 4;
+/// Begins an answer of the cluster's process.
+const ANSWER: &str = "cluster: ";
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// How much of each partition is read.
 pub type Offsets = BTreeMap<i32, i64>;
 
-/// A cluster of one broker, on a free port.
-pub struct Kafka(MockCluster<'static, DefaultProducerContext>);
+/// A cluster of one broker, on a free port. It ends with the test, however that ends.
+pub struct Kafka {
+    process: Child,
+    orders: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
+    /// `host:port`
+    broker: String,
+}
 
 /// A message as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,44 +47,60 @@ pub struct Message {
 
 impl Kafka {
     pub fn start() -> Self {
-        let cluster = MockCluster::new(1).unwrap();
-        cluster.create_topic(TOPIC, PARTITIONS, 1).unwrap();
-        Self(cluster)
+        let mut process = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "support::kafka::the_cluster", "--ignored", "--nocapture"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let orders = (process.stdin.take().unwrap(), BufReader::new(process.stdout.take().unwrap()));
+        let mut kafka = Self { process, orders: Mutex::new(orders), broker: String::new() };
+        kafka.broker = kafka.order("begin");
+        kafka
     }
 
     /// `host:port`
     pub fn broker(&self) -> String {
-        self.0.bootstrap_servers()
+        self.broker.clone()
     }
 
     /// Closes every connection and takes no new one.
     pub fn stop(&self) {
-        self.0.broker_down(-1).unwrap();
+        self.order("down");
     }
 
     /// Takes connections again.
     pub fn restart(&self) {
-        self.0.broker_up(-1).unwrap();
+        self.order("up");
     }
 
     /// Answers every request so much later.
     pub fn answer_after(&self, delay: Duration) {
-        self.0.broker_round_trip_time(-1, delay).unwrap();
+        self.order(&format!("delay {}", delay.as_millis()));
     }
 
     /// Answers the next requests to store something with these errors.
     pub fn refuse(&self, errors: &[RDKafkaRespErr]) {
-        self.0.request_errors(RDKafkaApiKey::Produce, errors);
+        self.order(&format!("refuse{}", numbers(errors)));
     }
 
     /// Answers requests to store something as they deserve.
     pub fn refuse_no_more(&self) {
-        self.0.clear_request_errors(RDKafkaApiKey::Produce);
+        self.order("refuse-no-more");
     }
 
     /// Answers the next producers that introduce themselves with these errors.
     pub fn turn_away(&self, errors: &[RDKafkaRespErr]) {
-        self.0.request_errors(RDKafkaApiKey::InitProducerId, errors);
+        self.order(&format!("turn-away{}", numbers(errors)));
+    }
+
+    /// Has it done, and gives the answer.
+    fn order(&self, order: &str) -> String {
+        let (orders, answers) = &mut *self.orders.lock().unwrap();
+        writeln!(orders, "{order}").unwrap();
+        // Before and between the answers stands what the test program says of itself.
+        let found = answers.lines().map(Result::unwrap).find_map(|line| Some(line.split_once(ANSWER)?.1.to_owned()));
+        found.expect("the cluster lives")
     }
 
     /// Everything in the topic, in the order of each partition.
@@ -86,6 +115,49 @@ impl Kafka {
         let mut read = |partition| read(&consumer, partition, seen.entry(partition).or_default());
         (0..PARTITIONS).flat_map(&mut read).collect()
     }
+}
+
+impl Drop for Kafka {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn numbers(errors: &[RDKafkaRespErr]) -> String {
+    errors.iter().map(|error| format!(" {}", *error as i32)).collect()
+}
+
+/// The task of the process: does what each line of its input orders, until that ends.
+#[test]
+#[ignore = "the tests start it as a process of its own"]
+fn the_cluster() {
+    let cluster = MockCluster::new(1).unwrap();
+    cluster.create_topic(TOPIC, PARTITIONS, 1).unwrap();
+    for line in std::io::stdin().lines() {
+        let line = line.unwrap();
+        let mut words = line.split(' ');
+        let order = words.next().unwrap();
+        let mut numbers = words.map(|word| word.parse::<i32>().unwrap());
+        match order {
+            "begin" => {}
+            "down" => cluster.broker_down(-1).unwrap(),
+            "up" => cluster.broker_up(-1).unwrap(),
+            "delay" => {
+                let delay = u64::try_from(numbers.next().unwrap()).unwrap();
+                cluster.broker_round_trip_time(-1, Duration::from_millis(delay)).unwrap();
+            }
+            "refuse" => cluster.request_errors(RDKafkaApiKey::Produce, &errors(numbers)),
+            "refuse-no-more" => cluster.clear_request_errors(RDKafkaApiKey::Produce),
+            "turn-away" => cluster.request_errors(RDKafkaApiKey::InitProducerId, &errors(numbers)),
+            other => panic!("{other}?"),
+        }
+        println!("{ANSWER}{}", cluster.bootstrap_servers());
+    }
+}
+
+fn errors(numbers: impl Iterator<Item = i32>) -> Vec<RDKafkaRespErr> {
+    numbers.map(|number| RDKafkaRespErr::try_from(number).unwrap()).collect()
 }
 
 fn read(consumer: &BaseConsumer, partition: i32, seen: &mut i64) -> Vec<Message> {
