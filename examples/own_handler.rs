@@ -8,18 +8,23 @@
 
 use std::fmt::Write as _;
 use std::io;
+use std::path::PathBuf;
 
 use tokio::io::AsyncWriteExt as _;
 use tradecloud_webhook::app::Receiver;
-use tradecloud_webhook::config::Layers;
 use tradecloud_webhook::dispatch::Route;
 use tradecloud_webhook::event::Event;
 use tradecloud_webhook::handlers::{Handler, Outcome};
-use tradecloud_webhook::listener::development;
 use tradecloud_webhook::model::{DeliveryLine, Line, Order};
-use tradecloud_webhook::signal::told_to_stop;
 
-struct Deliveries;
+/// Which events come here, and how long one may take: what could also stand in a file.
+const ROUTE: &str = r#"
+kinds = ["order"]
+timeout = "30s"
+"#;
+
+/// The file that the deliveries go to.
+pub(crate) struct Deliveries(pub(crate) PathBuf);
 
 impl Handler for Deliveries {
     async fn deliver(&self, event: &Event) -> Outcome {
@@ -28,16 +33,25 @@ impl Handler for Deliveries {
             // The same body would fail again: somebody has to look at it.
             Err(error) => return Outcome::rejected(error.to_string()),
         };
-        // A shipment: not ours, and so done.
+        // Not ours, and so done.
         let Some(order) = message.order() else { return Outcome::Done };
         let Some(number) = order.purchase_order_number() else {
             return Outcome::rejected("the order has no purchase order number");
         };
-        match append(&rows(event, number, order)).await {
+        match self.append(&rows(event, number, order)).await {
             Ok(()) => Outcome::Done,
             // The disk may have room again later.
-            Err(error) => Outcome::ours(format!("deliveries.csv cannot be written: {error}")),
+            Err(error) => Outcome::ours(format!("{} cannot be written: {error}", self.0.display())),
         }
+    }
+}
+
+impl Deliveries {
+    async fn append(&self, rows: &str) -> io::Result<()> {
+        let mut file = tokio::fs::OpenOptions::new().create(true).append(true).open(&self.0).await?;
+        file.write_all(rows.as_bytes()).await?;
+        // `Done` is a promise: only once the rows are on the disk.
+        file.sync_data().await
     }
 }
 
@@ -47,11 +61,12 @@ fn rows(event: &Event, number: &str, order: &Order) -> String {
     let mut rows = String::new();
     for line in &order.lines {
         let position = line.buyer_line.as_ref().and_then(|line| line.position.as_deref()).unwrap_or("");
+        let price = price(line).unwrap_or_default();
         for delivery in deliveries(line) {
             // As text, digit for digit: no quantity goes through a binary fraction.
             let quantity = delivery.quantity.as_ref().map_or("", |quantity| quantity.as_str());
             let date = delivery.date.as_ref().map(ToString::to_string).unwrap_or_default();
-            let _ = writeln!(rows, "{};{number};{position};{quantity};{date}", event.id);
+            let _ = writeln!(rows, "{};{number};{position};{quantity};{date};{price}", event.id);
         }
     }
     rows
@@ -63,29 +78,21 @@ fn deliveries(line: &Line) -> impl Iterator<Item = &DeliveryLine> {
     line.delivery_schedule.iter().chain(single)
 }
 
-async fn append(rows: &str) -> io::Result<()> {
-    let mut file = tokio::fs::OpenOptions::new().create(true).append(true).open("deliveries.csv").await?;
-    file.write_all(rows.as_bytes()).await?;
-    // `Done` is a promise: only once the rows are on the disk.
-    file.sync_data().await
+/// The net price of a line with its currency.
+fn price(line: &Line) -> Option<String> {
+    let of_single = line.status_line.as_ref().and_then(|status| status.prices.as_ref());
+    let net = line.prices.as_ref().or(of_single)?.net_price.as_ref()?;
+    let money = net.price_in_transaction_currency.as_ref().or(net.price_in_base_currency.as_ref())?;
+    let currency = money.currency_iso.as_deref().unwrap_or("");
+    Some(format!("{} {currency}", money.value.as_ref()?.as_str()))
+}
+
+/// The route that [`ROUTE`] describes.
+pub(crate) fn route() -> anyhow::Result<Route> {
+    Ok(Route::from_toml("deliveries", ROUTE)?)
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let mut layers = Layers::read(None).map_err(|problem| anyhow::anyhow!("{problem}"))?;
-    if !layers.has_file() {
-        development::make()?;
-        layers = layers.with_stand_in(development::layer());
-    }
-    let (settings, warnings) = layers.settings().map_err(|problems| {
-        let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
-        anyhow::anyhow!("the configuration is not valid:\n{}", problems.join("\n"))
-    })?;
-    // Held to the end: dropped, it writes what of the log still waits.
-    let _log = settings.log.start();
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
-    let running = Receiver::new(settings).handler(Route::all("deliveries"), Deliveries).start().await?;
-    running.run_until(told_to_stop()).await
+    Receiver::from_config(None)?.handler(route()?, Deliveries("deliveries.csv".into())).run().await
 }

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use crate::admin::{self, Condition};
+use crate::config::{Layers, Problem};
 use crate::dispatch::worker::Source;
 use crate::dispatch::{Alone, Dispatch, Route, Staff};
 use crate::handlers::{DynHandler, Handler, SharedHandler};
@@ -20,15 +21,22 @@ use crate::listener::connections::certificates::Certificates;
 use crate::listener::requests::reception::Reception;
 use crate::listener::serve::{bind, serve};
 use crate::readiness::Readiness;
-use crate::reload::{Changes, Parts, ReloadError, Reloader};
+use crate::reload::{Changes, Parts, ReloadError, Reloader, follow};
 use crate::settings::Settings;
+use crate::signal::Hangups;
 use crate::telemetry::events;
 
 /// A receiver that is not started yet.
 pub struct Receiver {
-    settings: Settings,
+    pub(crate) settings: Settings,
+    /// What somebody should look at in the configuration.
+    pub(crate) warnings: Vec<Problem>,
     own: Vec<(Route, SharedHandler)>,
+    read: Option<Read>,
 }
+
+/// Reads the configuration anew.
+type Read = Box<dyn Fn() -> Result<Layers, Problem> + Send + Sync>;
 
 /// A receiver at work.
 pub struct Running {
@@ -42,12 +50,21 @@ pub struct Running {
     serving: JoinSet<std::io::Result<()>>,
     upkeep: JoinSet<()>,
     certificates: Option<Certificates>,
+    /// Looks for other settings.
+    following: JoinSet<()>,
 }
 
 impl Receiver {
     /// A receiver with checked settings.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, own: Vec::new() }
+        Self { settings, warnings: Vec::new(), own: Vec::new(), read: None }
+    }
+
+    /// Has it go on with other settings by itself, as [`follow`] does: `read` reads the layers anew. From its start
+    /// on, SIGHUP does not end the process, but has the configuration read again.
+    #[must_use]
+    pub fn following(self, read: impl Fn() -> Result<Layers, Problem> + Send + Sync + 'static) -> Self {
+        Self { read: Some(Box::new(read)), ..self }
     }
 
     /// Adds a handler of your own, beside those of the configuration. `route` says which events it
@@ -64,7 +81,13 @@ impl Receiver {
     /// If the inbox cannot be opened, an address cannot be bound, a handler cannot be set up, or one of your
     /// own has the name of one of the configuration's.
     pub async fn start(self) -> anyhow::Result<Running> {
+        // That it names no handler is no news to a program that has brought its own.
+        for warning in self.warnings.iter().filter(|warning| self.own.is_empty() || warning.key != "handlers") {
+            events::configuration::doubtful(&warning.without_severity());
+        }
         let settings = self.settings;
+        // Before anybody can know that there is a receiver to send it to.
+        let following = self.read.map(|read| (read, Hangups::listen()));
         let inbox = settings.inbox.store.open(Purpose::Serve).await?;
         let public = bind(settings.server.listen).context("server.listen")?;
         let admin = bind(settings.admin).context("admin.listen")?;
@@ -119,6 +142,11 @@ impl Receiver {
         let health = Server::<SocketAddr>::from_listener(admin).handle(admin_end);
         serving.spawn(health.serve(admin::router(condition).into_make_service()));
 
+        let mut follower = JoinSet::new();
+        if let Some((read, hangups)) = following {
+            follower.spawn(follow(reloader.clone(), hangups, read));
+        }
+
         events::receiver::listening(public_address, admin_address);
         Ok(Running {
             public: public_address,
@@ -131,6 +159,7 @@ impl Receiver {
             serving,
             upkeep: at_upkeep,
             certificates,
+            following: follower,
         })
     }
 }
@@ -209,6 +238,7 @@ impl Running {
             self.serving.shutdown().await;
         }
         self.reception.inbox.close().await;
+        self.following.abort_all();
         self.reception.turned_away.tell_rest();
         events::receiver::drained();
     }

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use crate::decode::{self, DecodeError};
 use crate::model::{Envelope, Kind, Message};
@@ -64,6 +66,30 @@ impl Event {
     pub(crate) fn about(&self) -> About<'_> {
         let Envelope { number, event_name, .. } = &self.envelope;
         About { id: Some(&self.id), number: number.as_deref(), event: event_name.as_deref() }
+    }
+
+    /// The event that a body would be, received now and on its first attempt: for the tests of a handler of one's
+    /// own, from what was recorded (`events export`, `events show --body`) or written for the purpose. JSON and tXML
+    /// are told apart as on the way in. For another attempt or time, set the field:
+    ///
+    /// ```
+    /// use tradecloud_webhook::event::Event;
+    ///
+    /// let body = r#"{"eventName": "OrderIssuedByBuyer", "orderEvent": {"orderId": "a334"}, "meta": {"messageId": "m-1"}}"#;
+    /// let event = Event { attempt: 2, ..Event::from_body(body)? };
+    ///
+    /// assert_eq!(event.id, "m-1");
+    /// assert_eq!(event.envelope.subject.as_deref(), Some("a334"));
+    /// # Ok::<(), tradecloud_webhook::decode::DecodeError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the receiver would refuse the body: as [`decode::envelope`].
+    pub fn from_body(body: impl Into<Bytes>) -> Result<Self, DecodeError> {
+        let body = body.into();
+        let envelope = decode::envelope(None, &body)?;
+        let id = id(envelope.message_id.as_deref(), &body);
+        Ok(Self { id, envelope, received: Timestamp::now(), attempt: 1, round: 1, content_type: None, body })
     }
 
     /// The attributes of the CloudEvents form.
@@ -134,6 +160,17 @@ impl Event {
     pub fn kind(&self) -> Kind {
         self.envelope.kind
     }
+}
+
+/// The id that an event goes by: its `messageId`, and for one without, an id from its body, so that the same body
+/// has the same id.
+pub(crate) fn id(message_id: Option<&str>, body: &[u8]) -> String {
+    if let Some(id) = message_id.filter(|id| !id.is_empty()) {
+        return id.to_owned();
+    }
+    let mut beginning = [0; 16];
+    beginning.copy_from_slice(&digest(&SHA256, body).as_ref()[..16]);
+    Uuid::new_v8(beginning).to_string()
 }
 
 /// RFC 3339 in UTC with microseconds, always the same length: sortable as text.

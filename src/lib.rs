@@ -29,11 +29,14 @@
 //! # Embedding
 //!
 //! [`app::Receiver`] runs the whole receiver inside another program, with handlers of its own beside
-//! those of the configuration. `examples/own_handler.rs` is such a program in full; in short:
+//! those of the configuration. `docs/handlers/rust.md` says how, and `examples/own_handler.rs` is such a
+//! program in full; in short:
 //!
 //! ```no_run
-//! use tradecloud_webhook::{app::Receiver, config::Layers, dispatch::Route, signal::told_to_stop};
-//! use tradecloud_webhook::{event::Event, handlers::{Handler, Outcome}};
+//! use tradecloud_webhook::app::Receiver;
+//! use tradecloud_webhook::dispatch::Route;
+//! use tradecloud_webhook::event::Event;
+//! use tradecloud_webhook::handlers::{Handler, Outcome};
 //!
 //! struct Mine;
 //!
@@ -47,14 +50,23 @@
 //!     }
 //! }
 //!
-//! # async fn run() -> anyhow::Result<()> {
-//! let layers = Layers::read(None).map_err(|problem| anyhow::anyhow!("{problem}"))?;
-//! let (settings, _warnings) = layers.settings().map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
-//! let _log = settings.log.start();
-//! let running = Receiver::new(settings).handler(Route::all("mine"), Mine).start().await?;
-//! running.run_until(told_to_stop()).await
-//! # }
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let route = Route::from_toml("mine", "kinds = [\"order\"]\ntimeout = \"10s\"")?;
+//!     Receiver::from_config(None)?.handler(route, Mine).run().await?;
+//!     Ok(())
+//! }
 //! ```
+//!
+//! [`Receiver::from_toml`](app::Receiver::from_toml) takes the configuration as a text,
+//! [`Running::run_until`](app::Running::run_until) stops it when you say so, and
+//! [`Event::from_body`](event::Event::from_body) makes an event for the tests of a handler. What needs a library of
+//! its own is behind a feature: `amqp`, `nats` and `postgres` (all three by default), and `kafka`.
+
+/// The programs on the page about embedding, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/handlers/rust.md")]
+struct Embedding;
 
 // In the order of the flow. What an event passes on its way:
 pub mod listener;
@@ -91,6 +103,8 @@ mod admin;
 pub mod app;
 
 pub mod settings;
+
+mod embed;
 
 pub mod config;
 

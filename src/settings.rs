@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use crate::auth::{self, Gate};
 use crate::config::layers::Checked;
-use crate::config::{Layers, Marks, Problem, Section};
+use crate::config::{Layers, Marks, Problem, Problems, Section};
 use crate::dispatch::{Delivery, Route};
 use crate::listener::development;
 use crate::listener::requests::endpoints::{self, Acknowledge, Endpoint};
@@ -70,8 +70,8 @@ impl Layers {
     ///
     /// # Errors
     /// Every problem there is, errors first, if one of them is an error.
-    pub fn settings(&self) -> Result<(Settings, Vec<Problem>), Vec<Problem>> {
-        self.checked().1
+    pub fn settings(&self) -> Result<(Settings, Vec<Problem>), Problems> {
+        self.checked().1.map_err(Problems::from)
     }
 
     /// As [`Layers::settings`], with the marks of what was read, valid or not.
@@ -96,8 +96,8 @@ impl Layers {
     ///
     /// # Errors
     /// The problems of `[inbox]` and of what handlers choose events by.
-    pub fn kept(&self) -> Result<Kept, Vec<Problem>> {
-        self.read_by(|root| Kept::read(&root)).1.map(|(kept, _)| kept)
+    pub fn kept(&self) -> Result<Kept, Problems> {
+        self.read_by(|root| Kept::read(&root)).1.map(|(kept, _)| kept).map_err(Problems::from)
     }
 }
 

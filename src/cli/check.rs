@@ -72,7 +72,7 @@ async fn check(layers: &Layers, args: &CheckArgs) -> Found {
             preparations: preparations(&settings),
             tried: if args.online { try_online(settings).await } else { Vec::new() },
         },
-        Err(problems) => Found { problems, ..Found::default() },
+        Err(problems) => Found { problems: problems.into(), ..Found::default() },
     }
 }
 

@@ -19,7 +19,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
 use self::output::Output;
-use crate::config::{Layers, Problem};
+use crate::config::{Layers, Problem, Problems};
 use crate::listener::development;
 use crate::telemetry::{priority_of_errors, priority_of_warnings};
 
@@ -88,6 +88,12 @@ impl From<Vec<Problem>> for Failure {
     }
 }
 
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        Self::Configuration(problems.into())
+    }
+}
+
 /// Runs the command that the arguments name; returns the exit status: 0 done, 1 failed, 2 wrong usage
 /// (by clap), 78 configuration not valid. Where nobody reads the output to its end, the command ends there
 /// and says nothing: with 0 if it only looks, else with 1, as not all was done.
@@ -135,6 +141,5 @@ async fn command(cli: Cli, out: &mut Output) -> Result<bool, Failure> {
 /// The layers of the configuration, for a command that makes nothing: a development set-up stands in for a
 /// file that is not there.
 fn layers(args: &ConfigArgs) -> Result<Layers, Problem> {
-    let layers = Layers::read(args.config.as_deref())?;
-    Ok(if layers.has_file() { layers } else { layers.with_stand_in(development::layer()) })
+    development::layers(args.config.as_deref())
 }

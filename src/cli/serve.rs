@@ -6,8 +6,7 @@ use std::net::SocketAddr;
 use super::{ConfigArgs, Failure};
 use crate::app::Receiver;
 use crate::listener::development::{self, Made};
-use crate::reload::follow;
-use crate::signal::{Hangups, told_to_stop};
+use crate::signal::told_to_stop;
 use crate::telemetry::events;
 
 /// Open files beside connections: the inbox, handlers, what is written.
@@ -31,20 +30,15 @@ pub async fn run(args: &ConfigArgs) -> Result<(), Failure> {
     }
     let scheme = if settings.server.tls.is_some() { "https" } else { "http" };
     let path = settings.endpoints.first().map(|endpoint| endpoint.path.clone()).unwrap_or_default();
-    // Before anybody can know that there is a receiver to send it to.
-    let hangups = Hangups::listen();
     #[cfg(unix)]
     allow_open_files(settings.server.limits.connections);
-    let running = Receiver::new(settings).start().await?;
+    let args = args.clone();
+    let running = Receiver::new(settings).following(move || super::layers(&args)).start().await?;
     if let Some(made) = &made {
         // Whether or not anybody reads it: events come all the same.
         let _ = introduce(made, scheme, running.public_address(), &path, &mut io::stdout());
     }
-    let args = args.clone();
-    let following = tokio::spawn(follow(running.reloader(), hangups, move || super::layers(&args)));
-    let ended = running.run_until(told_to_stop()).await;
-    following.abort();
-    Ok(ended?)
+    Ok(running.run_until(told_to_stop()).await?)
 }
 
 /// Has the machine allow as many open files as it can; many a shell starts programs with 1024, half of what so

@@ -8,7 +8,7 @@ use ::config::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::private::Content;
-use super::problems::{Problem, Problems, Severity};
+use super::problems::{Findings, Problem, Severity};
 use super::{Marks, Section, merge, private};
 
 /// The file that is read when none is named.
@@ -90,7 +90,7 @@ impl Layers {
 
     /// Merges the layers and has `read` take the keys out; also returns the marks of what was read, valid or not.
     pub(crate) fn read_by<T>(&self, read: impl FnOnce(Section) -> Option<T>) -> (Marks, Checked<T>) {
-        let problems = Rc::new(Problems::default());
+        let problems = Rc::new(Findings::default());
         let (path, text) = self.file.as_ref().map_or((Path::new(DEFAULT_FILE), ""), |(path, text)| (path, text));
         let mut marks = Marks::new(path, text);
         let settings = match self.merged() {
@@ -203,7 +203,7 @@ fn environment_variable(key: &str) -> String {
 }
 
 /// Line and column, from 1, of a byte of `text`.
-fn position(text: &str, offset: usize) -> (usize, usize) {
+pub(super) fn position(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)

@@ -11,8 +11,9 @@ mod merge;
 pub(crate) mod private;
 pub mod problems;
 pub mod section;
+pub(crate) mod table;
 
 pub use layers::{DEFAULT_FILE, Layers};
 pub use marks::Marks;
-pub use problems::{Problem, Severity};
+pub use problems::{Problem, Problems, Severity};
 pub use section::Section;

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::ops::Deref;
 
 use serde::Serialize;
 
@@ -55,6 +56,8 @@ impl Problem {
     }
 }
 
+impl std::error::Error for Problem {}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.severity {
@@ -65,16 +68,63 @@ impl fmt::Display for Problem {
     }
 }
 
+/// Everything that is wrong with a configuration, errors first; never empty. As an error it says all of it, a line
+/// for each, so that `?` loses nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Problems(Vec<Problem>);
+
+impl std::error::Error for Problems {}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the configuration is not valid")?;
+        self.0.iter().try_for_each(|problem| write!(f, "\n{problem}"))
+    }
+}
+
+/// As displayed: it is how a `main` that returns it shows it.
+impl fmt::Debug for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Deref for Problems {
+    type Target = [Problem];
+
+    fn deref(&self) -> &[Problem] {
+        &self.0
+    }
+}
+
+impl From<Vec<Problem>> for Problems {
+    fn from(problems: Vec<Problem>) -> Self {
+        Self(problems)
+    }
+}
+
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Self {
+        Self(vec![problem])
+    }
+}
+
+impl From<Problems> for Vec<Problem> {
+    fn from(problems: Problems) -> Self {
+        problems.0
+    }
+}
+
 /// What every part of the configuration adds to while it is read: problems above all.
 #[derive(Debug, Default)]
-pub(crate) struct Problems {
+pub(crate) struct Findings {
     found: RefCell<Vec<Problem>>,
     /// The keys of secrets and digests that stand in the configuration itself.
     secrets: RefCell<Vec<(String, Content)>>,
     files: RefCell<Vec<MarkedFile>>,
 }
 
-impl Problems {
+impl Findings {
     /// Adds one.
     pub(crate) fn push(&self, problem: Problem) {
         self.found.borrow_mut().push(problem);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wildmatch::WildMatch;
 
-use crate::config::Section;
+use crate::config::{Problems, Section, table};
 use crate::handlers;
 use crate::model::{Actor, Envelope, Kind};
 
@@ -63,6 +63,28 @@ impl Route {
     pub fn companies(mut self, ids: impl IntoIterator<Item = String>) -> Self {
         self.companies = ids.into_iter().collect();
         self
+    }
+
+    /// The route of a handler of your own, by keys in TOML: `kinds`, `events`, `by`, `companies`, `timeout` and
+    /// `paused`, as in the configuration's table of a handler. Without any key it is [`Route::all`].
+    ///
+    /// ```
+    /// use tradecloud_webhook::dispatch::Route;
+    ///
+    /// let route = Route::from_toml("mine", "kinds = [\"order\"]\nby = \"supplier\"\ntimeout = \"10s\"")?;
+    /// # Ok::<(), tradecloud_webhook::config::Problems>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Everything that is wrong with the text, each with its key.
+    pub fn from_toml(name: &str, text: &str) -> Result<Self, Problems> {
+        let (route, _no_warnings) = table::read(name, text, |section| {
+            let route = Self::read(&section);
+            section.finish();
+            Some(route)
+        })?;
+        // The section takes what stands after a dot for it.
+        Ok(Self { name: name.to_owned(), ..route })
     }
 
     /// Reads what a handler's section says of the events it gets, `timeout` and `paused`.

@@ -6,30 +6,42 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::config::Section;
-use crate::config::problems::{Problem, Problems, Severity};
+use crate::config::{Problem, Problems, Section, table};
 use crate::decode::DecodeError;
 use crate::event::Event;
 use crate::outgoing::Failure;
 
+#[cfg(feature = "amqp")]
 pub mod amqp;
+#[cfg(any(feature = "amqp", feature = "kafka", feature = "nats"))]
 mod broker;
 pub mod exec;
 pub mod file;
 pub mod http;
 pub mod kafka;
+#[cfg(any(test, not(all(feature = "amqp", feature = "nats", feature = "postgres"))))]
+mod left_out;
+#[cfg(feature = "nats")]
 pub mod nats;
+#[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(any(test, feature = "amqp", feature = "nats"))]
 mod template;
 
+#[cfg(not(feature = "amqp"))]
+use left_out as amqp;
+#[cfg(not(feature = "nats"))]
+use left_out as nats;
+#[cfg(not(feature = "postgres"))]
+use left_out as postgres;
+
 /// The handler types by their name in the configuration (`type = "file"`). A new one is a file with
-/// its `Settings`, and a line here.
+/// its `Settings`, and a line here. What needs a library of its own is behind a feature of the same name.
 pub const TYPES: &[(&str, Read)] = &[
     ("amqp", read::<amqp::Settings>),
     ("exec", read::<exec::Settings>),
@@ -62,30 +74,16 @@ pub(crate) fn timeout(section: &Section) -> Duration {
 ///
 /// # Errors
 /// Everything that is wrong with the table, each with its key.
-pub fn from_toml(name: &str, table: &str) -> Result<SharedHandler, Vec<Problem>> {
-    let whole = |what: String| vec![Problem::error(name, what)];
-    let source = ::config::File::from_str(table, ::config::FileFormat::Toml);
-    let values = ::config::Config::builder().add_source(source).build();
-    let values = values.and_then(::config::Config::try_deserialize).map_err(|error| {
-        // The lines after the first repeat the text, which may be a secret.
-        whole(format!("is no TOML: {}", error.to_string().lines().next().unwrap_or_default()))
-    })?;
-    let problems = Rc::new(Problems::default());
-    let section = Section::new(name, values, Rc::clone(&problems));
-    let timeout = timeout(&section);
-    let read = section.required_text("type", "\"file\"").and_then(|_| section.choice("type", TYPES));
-    let settings = read.and_then(|read| read(&section, timeout));
-    if read.is_some() {
+pub fn from_toml(name: &str, table: &str) -> Result<SharedHandler, Problems> {
+    let (settings, _warnings) = table::read(name, table, |section| {
+        let timeout = timeout(&section);
         // Without a type nobody has asked for the keys, and all of them would be unknown.
+        let read = section.required_text("type", "\"file\"").and_then(|_| section.choice("type", TYPES))?;
+        let settings = read(&section, timeout);
         section.finish();
-    }
-    let problems = problems.take();
-    match settings {
-        Some(settings) if problems.iter().all(|problem| problem.severity == Severity::Warning) => {
-            settings.build(name).map_err(|error| whole(error.what))
-        }
-        _ => Err(problems),
-    }
+        settings
+    })?;
+    settings.build(name).map_err(|error| Problem::error(name, error.what).into())
 }
 
 /// The checked settings of one handler: all that is needed to set it up.

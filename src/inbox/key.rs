@@ -5,6 +5,7 @@ use std::fmt;
 use aws_lc_rs::digest;
 use uuid::Uuid;
 
+use crate::event;
 use crate::model::Kind;
 
 /// Sixteen bytes that stand for a message: its `messageId` if it has one, else the digest of its body.
@@ -17,11 +18,8 @@ impl EventKey {
     /// A retried message carries the same `messageId`, in JSON as in tXML. One without gets an id from
     /// its body, so that the same body has the same id.
     pub fn of_event(message_id: Option<&str>, body: &[u8]) -> (Self, String) {
-        if let Some(id) = message_id.filter(|id| !id.is_empty()) {
-            return (Self::of_id(id), id.to_owned());
-        }
-        let uuid = Uuid::new_v8(digest_of(body));
-        (Self(*uuid.as_bytes()), uuid.to_string())
+        let id = event::id(message_id, body);
+        (Self::of_id(&id), id)
     }
 
     /// The key of the event that goes by `id`.

@@ -8,7 +8,10 @@ mod archive;
 mod claim;
 mod incoming;
 mod key;
+#[cfg(not(feature = "postgres"))]
+mod left_out;
 pub mod none;
+#[cfg(feature = "postgres")]
 pub mod postgres;
 mod refused;
 mod repeat;
@@ -16,12 +19,16 @@ pub(crate) mod retention;
 pub mod sqlite;
 mod stored;
 #[cfg(test)]
+#[cfg(feature = "postgres")]
 pub(crate) mod tests;
 pub(crate) mod trusted;
 pub mod view;
 
 use std::sync::Arc;
 use std::time::Duration;
+
+#[cfg(not(feature = "postgres"))]
+use left_out as postgres;
 
 pub use archive::{Archive, Overdue, Swept};
 pub use claim::{Claim, Due, Finish, Mended, Standing};

@@ -11,7 +11,7 @@ use rcgen::{
     KeyPair, KeyUsagePurpose,
 };
 
-use crate::config::{Layers, Section, private};
+use crate::config::{Layers, Problem, Section, private};
 
 /// The CA of the development certificate: what a client must trust.
 pub const CA: &str = "certs/dev-ca.pem";
@@ -51,6 +51,16 @@ pub fn layer() -> String {
     .into_iter()
     .filter_map(|(used, toml)| used.then_some(toml))
     .collect()
+}
+
+/// The file that was named, or else the default one; where that is not there, what stands in for it. As
+/// [`layer`], it makes nothing.
+///
+/// # Errors
+/// As [`Layers::read`].
+pub fn layers(named: Option<&Path>) -> Result<Layers, Problem> {
+    let layers = Layers::read(named)?;
+    Ok(if layers.has_file() { layers } else { layers.with_stand_in(layer()) })
 }
 
 /// Whether a start without configuration file would use the development certificate.

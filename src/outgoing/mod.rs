@@ -8,8 +8,11 @@ mod client;
 mod credentials;
 mod pause;
 mod percent;
+#[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 mod roots;
+#[cfg(any(feature = "amqp", feature = "nats"))]
+mod tls;
 mod tokens;
 
 use std::time::Duration;
@@ -20,7 +23,11 @@ pub(crate) use self::client::{Caller, client};
 pub(crate) use self::credentials::{Auth, Credentials};
 pub(crate) use self::pause::retry_after;
 pub(crate) use self::percent::percent_encode;
-pub(crate) use self::roots::{advised, roots, tls};
+pub(crate) use self::roots::roots;
+
+// What only message brokers need:
+#[cfg(any(feature = "amqp", feature = "nats"))]
+pub(crate) use self::{roots::advised, tls::tls};
 
 /// Why somebody gave no answer, or none that is of use. To try again may help.
 #[derive(Debug, Clone)]

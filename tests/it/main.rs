@@ -48,6 +48,9 @@ mod dispatch; // in the order received, until it arrives or somebody decides oth
 mod handlers; // the promises that every handler keeps, on real back ends
 mod routing; // which handler gets which event
 
+// Inside another program.
+mod embedded; // a program of one's own with a receiver in it
+
 // What people do.
 mod configuration; // `check`: every problem at once, each with its place and a hint
 mod inbox_commands; // `events`, `send` and `replay` as at a terminal

@@ -13,6 +13,7 @@ use std::time::Duration;
 use ::config::{Map, Value, ValueKind};
 
 mod authorities;
+mod left_out;
 mod placeholder;
 mod presence;
 mod secret;
@@ -20,7 +21,7 @@ mod secret;
 use super::marks::MarkedFile;
 use super::merge;
 use super::private::{self, Content};
-use super::problems::{Problem, Problems};
+use super::problems::{Findings, Problem};
 
 /// One table of the configuration. Its methods take a key out; what is absent is `None` or the
 /// default without a word, what is wrong is noted in the shared list of problems.
@@ -28,12 +29,12 @@ pub struct Section {
     path: String,
     values: Map<String, Value>,
     asked: RefCell<Vec<String>>,
-    problems: Rc<Problems>,
+    problems: Rc<Findings>,
 }
 
 impl Section {
     /// The table `values` that stands at `path` (empty for the whole configuration).
-    pub(crate) fn new(path: impl Into<String>, values: Map<String, Value>, problems: Rc<Problems>) -> Self {
+    pub(crate) fn new(path: impl Into<String>, values: Map<String, Value>, problems: Rc<Findings>) -> Self {
         Self { path: path.into(), values, asked: RefCell::default(), problems }
     }
 

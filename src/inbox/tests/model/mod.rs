@@ -1,12 +1,14 @@
 //! An inbox, and beside it what it should hold.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod deliveries;
+mod shown;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::place::Place;
 use super::{How, Step};
-use crate::inbox::{Archive, Claim, EventView, Filter, Finish, Incoming, Overdue, Receipt, RefusedBody, State};
+use crate::inbox::{Archive, Claim, Incoming, Overdue, Receipt, RefusedBody, State};
 use crate::model::{Envelope, Format, Kind};
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
@@ -237,128 +239,8 @@ impl Both {
         self.order.retain(|id| *id != refused_id(body));
     }
 
-    /// The events that could be claimed for `handler`: of each lane where nobody works, the first that
-    /// is pending; if that one is not waiting for its time.
-    fn claimable(&self, handler: usize) -> (BTreeSet<usize>, bool) {
-        let mut seen: BTreeSet<usize> =
-            self.claims.iter().filter(|(_, by, _)| *by == handler).map(|(lane, ..)| *lane).collect();
-        let (mut found, mut waiting) = (BTreeSet::new(), false);
-        for (event, (lane, deliveries)) in self.live() {
-            let pending = deliveries[handler].filter(|delivery| delivery.state == State::Pending);
-            if let Some(delivery) = pending
-                && seen.insert(lane)
-            {
-                if delivery.later {
-                    waiting = true;
-                } else {
-                    found.insert(event);
-                }
-            }
-        }
-        (found, waiting)
-    }
-
     fn live(&self) -> impl Iterator<Item = (usize, (usize, [Option<Delivery>; 2]))> {
         self.events.iter().enumerate().filter_map(|(number, event)| Some((number, (*event)?)))
-    }
-
-    fn claim(&mut self, handler: usize, most: usize) {
-        let (claimable, waiting) = self.claimable(handler);
-        let due = self.runtime.block_on(self.inbox.claim(HANDLERS[handler], most)).unwrap();
-        assert_eq!(due.claims.len(), most.min(claimable.len()), "of {claimable:?}: {due:?}");
-        assert_eq!(due.next.is_some(), claimable.len() > most || waiting, "{due:?}");
-        for claim in due.claims {
-            let event = self.stored.iter().position(|stored| stored.key == claim.key).unwrap();
-            assert!(claimable.contains(&event), "{claim:?} is not one of {claimable:?}");
-            let (lane, deliveries) = self.events[event].unwrap();
-            assert_eq!(Some(claim.attempts), deliveries[handler].map(|delivery| delivery.attempts), "{claim:?}");
-            let loaded = self.runtime.block_on(self.inbox.load(&claim)).unwrap();
-            assert_eq!((&loaded.body, loaded.attempt), (&self.stored[event].body, claim.attempts + 1));
-            self.claims.push((lane, handler, claim));
-        }
-    }
-
-    fn finish(&mut self, claim: usize, how: How) {
-        let (lane, handler, claim) = self.claims.remove(claim);
-        let event = self.stored.iter().position(|stored| stored.key == claim.key).unwrap();
-        let later = Timestamp::now() + SignedDuration::from_hours(1);
-        let finish = match how {
-            How::Done => Finish::Done,
-            How::RetryNow => Finish::Retry { at: Timestamp::now(), reason: "now".to_owned() },
-            How::RetryLater => Finish::Retry { at: later, reason: "later".to_owned() },
-            How::Dead => Finish::Dead { reason: "dead".to_owned(), status: Some(422) },
-        };
-        self.runtime.block_on(self.inbox.finish(&claim, finish, Duration::from_millis(1))).unwrap();
-        let is_first = self.first(lane, handler) == Some(event);
-        let Some((_, deliveries)) = &mut self.events[event] else { return };
-        let Some(delivery) = &mut deliveries[handler] else { return };
-        if delivery.state == State::Pending {
-            delivery.attempts = claim.attempts + 1;
-            // One that an earlier event has overtaken meanwhile waits for that, not for a time.
-            delivery.later = matches!(how, How::RetryLater) && is_first;
-            delivery.state = match how {
-                How::Done => State::Done,
-                How::RetryNow | How::RetryLater => State::Pending,
-                How::Dead => State::Dead,
-            };
-        }
-    }
-
-    /// The first event of a lane that is pending.
-    fn first(&self, lane: usize, handler: usize) -> Option<usize> {
-        let is_pending = |all: &[Option<Delivery>; 2]| all[handler].is_some_and(|one| one.state == State::Pending);
-        self.live().find(|(_, (of, all))| *of == lane && is_pending(all)).map(|(event, _)| event)
-    }
-
-    fn deliver(&mut self, event: usize, handler: Option<usize>, only: Option<State>) {
-        let Some((lane, before)) = self.events[event] else { return };
-        let number = self.number(event);
-        let name = handler.map(|index| HANDLERS[index]);
-        let count = self.runtime.block_on(self.inbox.deliver(number, name, only)).unwrap();
-        let mut expected = 0;
-        for (index, delivery) in before.iter().enumerate() {
-            let state = delivery.map(|delivery| delivery.state);
-            let wanted = match handler {
-                None => state.is_some_and(|state| state != State::Done),
-                // Whether it wanted the event or not.
-                Some(one) => one == index,
-            };
-            if !wanted || only.is_some_and(|only| Some(only) != state) {
-                continue;
-            }
-            if state != Some(State::Pending) {
-                expected += 1;
-                for (of, deliveries) in self.events[event + 1..].iter_mut().flatten() {
-                    // Those behind it wait for it again.
-                    if let Some(behind) = &mut deliveries[index] {
-                        behind.later &= *of != lane;
-                    }
-                }
-                if let Some((_, deliveries)) = &mut self.events[event] {
-                    deliveries[index] = Some(NEW);
-                }
-            } else if delivery.is_some_and(|delivery| delivery.later) {
-                expected += 1;
-                if let Some((_, deliveries)) = &mut self.events[event] {
-                    deliveries[index] = delivery.map(|delivery| Delivery { later: false, ..delivery });
-                }
-            }
-        }
-        assert_eq!(count, expected);
-    }
-
-    fn discard(&mut self, event: usize) {
-        let Some((_, before)) = self.events[event] else { return };
-        let number = self.number(event);
-        let count = self.runtime.block_on(self.inbox.discard(number)).unwrap();
-        let open = |delivery: &Delivery| matches!(delivery.state, State::Pending | State::Dead);
-        assert_eq!(count, before.iter().flatten().filter(|delivery| open(delivery)).count());
-        if let Some((_, deliveries)) = &mut self.events[event] {
-            for delivery in deliveries.iter_mut().flatten().filter(|delivery| open(delivery)) {
-                delivery.state = State::Discarded;
-                delivery.later = false;
-            }
-        }
     }
 
     fn sweep(&mut self, unwanted: bool) {
@@ -388,64 +270,6 @@ impl Both {
         self.runtime.block_on(self.inbox.show(&self.stored[event].id)).unwrap().unwrap().number
     }
 
-    fn show(&self, id: &str) -> Option<EventView> {
-        self.runtime.block_on(self.inbox.show(id)).unwrap()
-    }
-
-    /// What people are shown is what the model says.
-    pub(super) fn compare(&self) {
-        for (index, stored) in self.stored.iter().enumerate() {
-            let shown = self.show(&stored.id);
-            let Some((lane, deliveries)) = self.events[index] else {
-                assert_eq!(shown, None, "swept");
-                continue;
-            };
-            let shown = shown.unwrap();
-            assert_eq!(shown.deliveries.len(), deliveries.iter().flatten().count(), "{shown:?}");
-            assert_eq!(shown.state == State::Unwanted, deliveries == [None, None], "{shown:?}");
-            for delivery in shown.deliveries {
-                let handler = HANDLERS.iter().position(|name| *name == delivery.handler).unwrap();
-                let expected = deliveries[handler].unwrap();
-                assert_eq!((delivery.state, delivery.attempts), (expected.state, expected.attempts), "{index}");
-                let first = self.first(lane, handler).unwrap_or(index);
-                let waits_for = (expected.state == State::Pending && first < index).then(|| &self.stored[first].id);
-                assert_eq!(delivery.waits_for.as_ref(), waits_for, "{index}");
-                assert!(waits_for.is_none() || delivery.due.is_none(), "{index}");
-            }
-        }
-        for body in 0..BODIES {
-            let shown = self.show(&refused_id(body)).map(|shown| (shown.copies, shown.state, shown.deliveries.len()));
-            let state = |known: &Refused| if known.discarded { State::Discarded } else { State::Refused };
-            assert_eq!(shown, self.refused.get(&body).map(|known| (Some(known.copies), state(known), 0)), "{body}");
-        }
-    }
-
-    /// What is listed by state and handler is what the model says, the newest first.
-    pub(super) fn compare_lists(&self) {
-        let states = [State::Pending, State::Done, State::Dead, State::Discarded, State::Refused, State::Unwanted];
-        for state in states.into_iter().map(Some).chain([None]) {
-            for handler in [None, Some(0), Some(1)] {
-                let name = handler.map(|index: usize| HANDLERS[index].to_owned());
-                let filter = Filter { state, handler: name, limit: 1000, ..Filter::default() };
-                let listed = self.runtime.block_on(self.inbox.list(&filter)).unwrap();
-                let events = self.live().filter(|(_, (_, deliveries))| is_listed(deliveries, state, handler));
-                let refused = self.refused.iter().filter(|(_, known)| match state {
-                    None => handler.is_none(),
-                    Some(State::Refused) => handler.is_none() && !known.discarded,
-                    Some(State::Discarded) => handler.is_none() && known.discarded,
-                    Some(_) => false,
-                });
-                let ids: BTreeSet<_> = events
-                    .map(|(number, _)| self.stored[number].id.clone())
-                    .chain(refused.map(|(body, _)| refused_id(*body)))
-                    .collect();
-                let expected: Vec<_> = self.order.iter().rev().filter(|id| ids.contains(*id)).cloned().collect();
-                let listed: Vec<_> = listed.into_iter().map(|event| event.id).collect();
-                assert_eq!(listed, expected, "{state:?} {handler:?}");
-            }
-        }
-    }
-
     /// Whatever is pending is delivered in the end, if the handlers are willing.
     pub(super) fn finish_all(&mut self) {
         while !self.claims.is_empty() {
@@ -469,19 +293,6 @@ impl Both {
         let left = self.live().filter(|(_, (_, all))| is_pending(all));
         assert_eq!(left.count(), 0);
         self.compare();
-    }
-}
-
-/// Whether an event with these deliveries is listed for a state and a handler.
-fn is_listed(deliveries: &[Option<Delivery>; 2], state: Option<State>, handler: Option<usize>) -> bool {
-    let states: Vec<_> = deliveries.iter().flatten().map(|delivery| delivery.state).collect();
-    match (handler, state) {
-        (Some(index), None) => deliveries[index].is_some(),
-        (Some(index), Some(state)) => deliveries[index].is_some_and(|delivery| delivery.state == state),
-        (None, None) => true,
-        (None, Some(State::Unwanted)) => states.is_empty(),
-        (None, Some(State::Done)) => !states.is_empty() && states.iter().all(|one| *one == State::Done),
-        (None, Some(state)) => states.contains(&state),
     }
 }
 

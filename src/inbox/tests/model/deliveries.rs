@@ -1,0 +1,132 @@
+//! What becomes of deliveries: claimed, finished, delivered again, discarded.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Both, Delivery, HANDLERS, NEW};
+use crate::inbox::tests::How;
+use crate::inbox::{Finish, State};
+
+impl Both {
+    /// The events that could be claimed for `handler`: of each lane where nobody works, the first that
+    /// is pending; if that one is not waiting for its time.
+    fn claimable(&self, handler: usize) -> (BTreeSet<usize>, bool) {
+        let mut seen: BTreeSet<usize> =
+            self.claims.iter().filter(|(_, by, _)| *by == handler).map(|(lane, ..)| *lane).collect();
+        let (mut found, mut waiting) = (BTreeSet::new(), false);
+        for (event, (lane, deliveries)) in self.live() {
+            let pending = deliveries[handler].filter(|delivery| delivery.state == State::Pending);
+            if let Some(delivery) = pending
+                && seen.insert(lane)
+            {
+                if delivery.later {
+                    waiting = true;
+                } else {
+                    found.insert(event);
+                }
+            }
+        }
+        (found, waiting)
+    }
+
+    pub(super) fn claim(&mut self, handler: usize, most: usize) {
+        let (claimable, waiting) = self.claimable(handler);
+        let due = self.runtime.block_on(self.inbox.claim(HANDLERS[handler], most)).unwrap();
+        assert_eq!(due.claims.len(), most.min(claimable.len()), "of {claimable:?}: {due:?}");
+        assert_eq!(due.next.is_some(), claimable.len() > most || waiting, "{due:?}");
+        for claim in due.claims {
+            let event = self.stored.iter().position(|stored| stored.key == claim.key).unwrap();
+            assert!(claimable.contains(&event), "{claim:?} is not one of {claimable:?}");
+            let (lane, deliveries) = self.events[event].unwrap();
+            assert_eq!(Some(claim.attempts), deliveries[handler].map(|delivery| delivery.attempts), "{claim:?}");
+            let loaded = self.runtime.block_on(self.inbox.load(&claim)).unwrap();
+            assert_eq!((&loaded.body, loaded.attempt), (&self.stored[event].body, claim.attempts + 1));
+            self.claims.push((lane, handler, claim));
+        }
+    }
+
+    pub(super) fn finish(&mut self, claim: usize, how: How) {
+        let (lane, handler, claim) = self.claims.remove(claim);
+        let event = self.stored.iter().position(|stored| stored.key == claim.key).unwrap();
+        let later = Timestamp::now() + SignedDuration::from_hours(1);
+        let finish = match how {
+            How::Done => Finish::Done,
+            How::RetryNow => Finish::Retry { at: Timestamp::now(), reason: "now".to_owned() },
+            How::RetryLater => Finish::Retry { at: later, reason: "later".to_owned() },
+            How::Dead => Finish::Dead { reason: "dead".to_owned(), status: Some(422) },
+        };
+        self.runtime.block_on(self.inbox.finish(&claim, finish, Duration::from_millis(1))).unwrap();
+        let is_first = self.first(lane, handler) == Some(event);
+        let Some((_, deliveries)) = &mut self.events[event] else { return };
+        let Some(delivery) = &mut deliveries[handler] else { return };
+        if delivery.state == State::Pending {
+            delivery.attempts = claim.attempts + 1;
+            // One that an earlier event has overtaken meanwhile waits for that, not for a time.
+            delivery.later = matches!(how, How::RetryLater) && is_first;
+            delivery.state = match how {
+                How::Done => State::Done,
+                How::RetryNow | How::RetryLater => State::Pending,
+                How::Dead => State::Dead,
+            };
+        }
+    }
+
+    /// The first event of a lane that is pending.
+    pub(super) fn first(&self, lane: usize, handler: usize) -> Option<usize> {
+        let is_pending = |all: &[Option<Delivery>; 2]| all[handler].is_some_and(|one| one.state == State::Pending);
+        self.live().find(|(_, (of, all))| *of == lane && is_pending(all)).map(|(event, _)| event)
+    }
+
+    pub(super) fn deliver(&mut self, event: usize, handler: Option<usize>, only: Option<State>) {
+        let Some((lane, before)) = self.events[event] else { return };
+        let number = self.number(event);
+        let name = handler.map(|index| HANDLERS[index]);
+        let count = self.runtime.block_on(self.inbox.deliver(number, name, only)).unwrap();
+        let mut expected = 0;
+        for (index, delivery) in before.iter().enumerate() {
+            let state = delivery.map(|delivery| delivery.state);
+            let wanted = match handler {
+                None => state.is_some_and(|state| state != State::Done),
+                // Whether it wanted the event or not.
+                Some(one) => one == index,
+            };
+            if !wanted || only.is_some_and(|only| Some(only) != state) {
+                continue;
+            }
+            if state != Some(State::Pending) {
+                expected += 1;
+                for (of, deliveries) in self.events[event + 1..].iter_mut().flatten() {
+                    // Those behind it wait for it again.
+                    if let Some(behind) = &mut deliveries[index] {
+                        behind.later &= *of != lane;
+                    }
+                }
+                if let Some((_, deliveries)) = &mut self.events[event] {
+                    deliveries[index] = Some(NEW);
+                }
+            } else if delivery.is_some_and(|delivery| delivery.later) {
+                expected += 1;
+                if let Some((_, deliveries)) = &mut self.events[event] {
+                    deliveries[index] = delivery.map(|delivery| Delivery { later: false, ..delivery });
+                }
+            }
+        }
+        assert_eq!(count, expected);
+    }
+
+    pub(super) fn discard(&mut self, event: usize) {
+        let Some((_, before)) = self.events[event] else { return };
+        let number = self.number(event);
+        let count = self.runtime.block_on(self.inbox.discard(number)).unwrap();
+        let open = |delivery: &Delivery| matches!(delivery.state, State::Pending | State::Dead);
+        assert_eq!(count, before.iter().flatten().filter(|delivery| open(delivery)).count());
+        if let Some((_, deliveries)) = &mut self.events[event] {
+            for delivery in deliveries.iter_mut().flatten().filter(|delivery| open(delivery)) {
+                delivery.state = State::Discarded;
+                delivery.later = false;
+            }
+        }
+    }
+}
