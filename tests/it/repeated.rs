@@ -340,6 +340,7 @@ async fn an_event_beside_another_is_known_after_a_restart_too(#[values(Sqlite, P
 async fn who_repeats_an_event_beside_another_waits_with_it(#[values(Sqlite, Postgres, Nothing)] place: In) {
     let erp = Erp::start();
     let receiver = place.receiver_for(&erp);
+    receiver.expects_error("rejected: a dead letter");
     let event = order_event("1");
     let other = other_messages(&event).remove(0);
     send(&receiver, event).await;

@@ -108,6 +108,7 @@ async fn an_event_that_nobody_wants_is_kept_and_shown_as_such(#[values(Sqlite, P
 async fn a_handler_that_is_down_holds_back_only_itself(#[values(Sqlite, Postgres)] store: Store) {
     let (mut down, up) = (Erp::start(), Erp::start());
     let receiver = receiver(store, &[handler("down", &down, ""), handler("up", &up, "")]);
+    receiver.expects_error("the handler is down");
     down.stop();
     let events: Vec<Value> = (0..20).map(|_| order_event("the same order")).collect();
 

@@ -40,6 +40,7 @@ async fn an_event_is_answered_200_once_the_handler_has_confirmed_it() {
 async fn what_the_handler_does_not_confirm_comes_again_and_arrives() {
     let mut erp = Erp::start();
     let receiver = receiver_for(&erp);
+    receiver.expects_error("the handler is down");
     let (sender, event) = (receiver.sender(), order_event("1"));
 
     erp.answer([503]);
@@ -67,6 +68,7 @@ async fn what_the_handler_does_not_confirm_comes_again_and_arrives() {
 async fn the_handler_says_what_tradecloud_is_told() {
     let erp = Erp::start();
     let receiver = receiver_for(&erp);
+    receiver.expects_error("rejected: a dead letter");
     erp.answer([404, 409, 410, 422, 400]);
 
     for status in [404, 409, 410, 422, 400] {
@@ -78,6 +80,7 @@ async fn the_handler_says_what_tradecloud_is_told() {
 async fn a_rejected_event_that_is_sent_again_is_tried_again() {
     let erp = Erp::start();
     let receiver = receiver_for(&erp);
+    receiver.expects_error("rejected: a dead letter");
     let event = order_event("1");
     erp.answer([422]);
     assert_eq!(receiver.sender().send(event.clone()).await.status, Some(422));
@@ -152,6 +155,7 @@ async fn a_body_that_is_no_event_is_refused_and_its_loss_is_said_aloud() {
 async fn nothing_was_acknowledged_that_is_gone_when_the_receiver_is_killed() {
     let erp = Erp::start();
     let mut receiver = receiver_for(&erp);
+    receiver.expects_error("the handler is down");
     erp.answer([Answer::hang()]);
     let event = order_event("1");
     let sender = receiver.sender();

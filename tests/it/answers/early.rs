@@ -48,6 +48,7 @@ async fn ready(configuration: &str) -> Receiver {
 async fn whoever_sends_all_of_it_before_it_reads_gets_the_answer_over_http_1() {
     for (configuration, first, status) in EARLY {
         let receiver = ready(configuration).await;
+        receiver.expects_error("credentials that worked lately");
         for (size, times) in BODIES {
             let body = event_of(size);
             let head = format!("{first} HTTP/1.1\r\nHost: x\r\n{}\r\n{}\r\n\r\n", wrong(), raw::content_length(&body));
@@ -69,6 +70,7 @@ async fn whoever_sends_all_of_it_before_it_reads_gets_the_answer_over_http_1() {
 async fn curl_gets_the_answer_over_http_1_and_http_2() {
     for (configuration, first, status) in EARLY {
         let receiver = ready(configuration).await;
+        receiver.expects_error("credentials that worked lately");
         let (method, path) = first.split_once(' ').unwrap();
         for (size, times) in [(10, 20)].iter().chain(&BODIES) {
             std::fs::write(receiver.path("body"), &event_of(1 << 10).repeat(size / 1024 + 1)[..*size]).unwrap();

@@ -56,6 +56,7 @@ async fn an_event_that_no_handler_wants_is_answered_200() {
 async fn a_rejection_is_passed_on_and_repeated_to_whoever_asks_again(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
     let receiver = receiver_for(store, &erp, "", "reject_on = [400, 404, 409, 410, 413, 415, 422, 451, 429, 500]");
+    receiver.expects_error("rejected: a dead letter");
     let passed_on = [(404, 404), (409, 409), (410, 410), (422, 422)];
     let as_400 = [400, 413, 415, 451, 429, 500].map(|status| (status, 400));
 
@@ -97,6 +98,7 @@ async fn an_erp_that_cannot_be_reached_is_502_and_gets_the_event_when_it_is_back
 ) {
     let mut erp = Erp::start();
     let receiver = receiver_for(store, &erp, "", "");
+    receiver.expects_error("the handler is down");
     let event = order_event("1");
     erp.stop();
 
@@ -113,6 +115,7 @@ async fn an_erp_that_cannot_be_reached_is_502_and_gets_the_event_when_it_is_back
 async fn an_erp_that_is_too_slow_is_504() {
     let erp = Erp::start();
     let receiver = receiver_for(Sqlite, &erp, "server.answer_within = \"20s\"", "timeout = \"1s\"");
+    receiver.expects_error("the handler is down");
     erp.answer([Answer::hang()]);
 
     let answer = receiver.sender().send(order_event("1")).await;
@@ -162,6 +165,7 @@ async fn what_is_done_is_not_delivered_again_in_either_encoding(#[values(Sqlite,
 async fn a_repeat_waits_with_the_first_while_it_is_handled(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
     let receiver = receiver_for(store, &erp, "server.answer_within = \"20s\"", "");
+    receiver.expects_error("rejected: a dead letter");
     let event = order_event("1");
     erp.answer([Answer::status(409).after(Duration::from_secs(2))]);
 
@@ -181,6 +185,7 @@ async fn every_handler_has_its_say(#[values(Sqlite, Postgres)] store: Store) {
     let (good, bad) = (Erp::start(), Erp::start());
     let more = format!("[handlers.other]\ntype = \"http\"\nurl = \"{}\"", bad.url("/"));
     let receiver = receiver_for(store, &good, "", &more);
+    receiver.expects_error("rejected: a dead letter");
     bad.answer([200, 422, 503]);
 
     let both_done = receiver.sender().send(order_event("1")).await;
@@ -254,6 +259,7 @@ async fn an_event_that_the_inbox_does_not_know_any_more_is_not_taken_for_handled
     let erp = Erp::start();
     erp.answer([Answer::hang()]);
     let receiver = receiver_for(Sqlite, &erp, "server.answer_within = \"60s\"", "");
+    receiver.expects_error("the inbox does not say what became of an event");
     let sender = receiver.sender();
     let waiting = tokio::spawn(async move { sender.send(order_event("1")).await });
     erp.wait_for(1).await;

@@ -71,6 +71,7 @@ async fn what_waits_for_a_handler_is_due_as_soon_as_it_is_back(#[values(Sqlite, 
     // The handler's own pause is that of the last one, a second; then it is back.
     erp.answer([much_later.clone(), much_later, Answer::status(503)]);
     let receiver = patient(store, &erp);
+    receiver.expects_error("the handler is down");
     for (number, order) in orders(3).iter().enumerate() {
         send_all(&receiver, std::slice::from_ref(order)).await;
         erp.wait_for(number + 1).await;
@@ -132,6 +133,8 @@ async fn the_time_of_what_waits_runs_on_while_the_handler_is_down(#[values(Sqlit
          handlers.erp = {{ type = 'http', url = '{}' }}",
         erp.url("/")
     ));
+    receiver.expects_error("given up: a dead letter");
+    receiver.expects_error("the handler is down");
 
     send_all(&receiver, &orders(8)).await;
 

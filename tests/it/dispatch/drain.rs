@@ -48,6 +48,7 @@ async fn a_delivery_that_outlasts_the_grace_is_cut_and_made_again_after_the_next
         "server.shutdown_grace = '500ms'\nhandlers.erp = {{ type = 'http', url = '{}' }}",
         erp.url("/")
     ));
+    receiver.expects_error("the handler is down");
     let event = order_event("1");
     send_all(&receiver, std::slice::from_ref(&event)).await;
     erp.wait_for(1).await;

@@ -57,6 +57,7 @@ async fn an_erp_that_hangs_or_is_down_gets_everything_when_it_is_back(#[values(S
     let mut erp = Erp::start();
     erp.answer([Answer::hang(), Answer::hang()]);
     let receiver = receiver_with(store, &erp, "timeout = '200ms'");
+    receiver.expects_error("the handler is down");
     let events: Vec<_> = (0..10).map(|number| order_event(&(number % 2).to_string())).collect();
 
     send_all(&receiver, &events).await;
@@ -77,6 +78,7 @@ async fn what_the_erp_rejects_is_a_dead_letter_at_once_and_lets_the_next_one_pas
     let erp = Erp::start();
     erp.answer([Answer::status(422).body("text/plain", "no such item")]);
     let receiver = receiver_for(store, &erp);
+    receiver.expects_error("rejected: a dead letter");
     let events = [order_event("1"), order_event("1")];
 
     send_all(&receiver, &events).await;
@@ -99,6 +101,7 @@ async fn a_delivery_is_given_up_after_its_time_and_the_next_one_has_its_own(#[va
          handlers.erp = {{ type = 'http', url = '{}' }}",
         erp.url("/")
     ));
+    receiver.expects_error("the handler is down");
     let events = [order_event("1"), order_event("1")];
 
     send_all(&receiver, &events).await;
@@ -122,6 +125,7 @@ async fn a_dead_letter_is_delivered_again_when_somebody_says_so_beginning_with_a
     let erp = Erp::start();
     erp.answer([503, 422]);
     let receiver = receiver_for(store, &erp);
+    receiver.expects_error("rejected: a dead letter");
     let event = order_event("1");
     send_all(&receiver, std::slice::from_ref(&event)).await;
     receiver.inbox_until(|events| events[0]["state"] == "dead").await;
@@ -151,6 +155,8 @@ async fn a_dead_letter_that_is_delivered_again_goes_before_the_later_ones_of_its
         Answer::status(if known { 200 } else { 503 })
     });
     let receiver = receiver_for(store, &erp);
+    receiver.expects_error("rejected: a dead letter");
+    receiver.expects_error("the handler is down");
     send_all(&receiver, &events).await;
     erp.wait_for(3).await;
 
@@ -169,6 +175,7 @@ async fn what_is_discarded_is_not_tried_again_and_holds_nobody_back(#[values(Sql
     let bad = message_id(&events[0]);
     erp.answer_by(move |request| Answer::status(if request.json()["id"] == *bad { 503 } else { 200 }));
     let receiver = receiver_for(store, &erp);
+    receiver.expects_error("the handler is down");
     send_all(&receiver, &events).await;
     erp.wait_for(2).await;
 

@@ -62,6 +62,7 @@ async fn every_order_arrives_in_the_order_received_whatever_fails_on_the_way(#[v
         }
     });
     let receiver = receiver_for(store, &erp);
+    receiver.expects_error("the handler is down");
     let orders: Vec<Vec<Value>> =
         (0..24).map(|order| (0..10).map(|_| order_event(&format!("order-{order}"))).collect()).collect();
 
@@ -121,6 +122,7 @@ async fn an_order_that_fails_holds_back_only_itself(#[values(Sqlite, Postgres)] 
 async fn events_of_no_order_do_not_wait_for_each_other(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
     let receiver = receiver_for(store, &erp);
+    receiver.expects_error("the handler is down");
     let mut events = [order_event(""), order_event("")];
     for event in &mut events {
         event["orderEvent"].as_object_mut().unwrap().remove("orderId");
@@ -186,6 +188,7 @@ async fn a_handler_that_is_down_holds_back_only_itself(#[values(Sqlite, Postgres
         up.url("/"),
         down.url("/")
     ));
+    receiver.expects_error("the handler is down");
     let events: Vec<_> = (0..12).map(|number| order_event(&(number % 3).to_string())).collect();
 
     send_all(&receiver, &events).await;

@@ -310,6 +310,7 @@ fn a_program_is_tried_without_a_receiver() {
 #[tokio::test]
 async fn what_fails_is_found_and_mended_as_the_page_says() {
     let mut receiver = first_run();
+    receiver.expects_error("rejected: a dead letter");
     receiver.restart();
     receiver.terminate();
     let erp = Erp::free_port();

@@ -142,6 +142,7 @@ async fn the_import_script_takes_orders_and_rejects_what_has_no_number() {
         "handlers.script = {{ type = \"exec\", command = [\"{}\", \"data/imported\"], kinds = [\"order\"] }}",
         script.display()
     ));
+    receiver.expects_error("rejected: a dead letter");
     for name in
         ["order-event.json", "single-delivery-order-event.xml", "simple-order-event.json", "bare-legacy-order.json"]
     {

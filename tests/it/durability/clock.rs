@@ -54,6 +54,7 @@ async fn a_clock_that_is_set_holds_up_no_delivery_and_has_none_given_up(
 ) {
     let (clock, (erp, out_of_order)) = (Clock::new(), erp_with_switch());
     let mut receiver = store.prepared(&configuration(&erp)).inside(clock.inside());
+    receiver.expects_error("the handler is down");
     receiver.restart();
     let sender = receiver.sender();
     let [waiting, first, second, third] = ["0", "1", "2", "1"].map(order_event);
@@ -125,6 +126,8 @@ async fn by_a_clock_that_is_fast_at_the_start_nothing_is_removed_and_nothing_giv
             erp.url("/")
         ))
         .inside(clock.inside());
+    receiver.expects_error("rejected: a dead letter");
+    receiver.expects_error("the handler is down");
     replace_certificate(&receiver, 60);
     receiver.restart();
     let sender = receiver.sender();

@@ -85,6 +85,7 @@ async fn while_the_folder_of_the_inbox_is_moved_nothing_is_acknowledged_into_wha
 ) {
     let erp = Erp::start();
     let mut receiver = receiver_for(&erp);
+    receiver.expects_error("the inbox is gone");
     let other = Receiver::start();
     receiver.restart();
     let [before, during] = ["1", "2"].map(order_event);
@@ -128,6 +129,7 @@ async fn while_the_folder_of_the_inbox_is_moved_nothing_is_acknowledged_into_wha
 async fn while_the_volume_of_the_inbox_is_unmounted_nothing_is_acknowledged_into_the_folder_below() {
     let erp = Erp::start();
     let receiver = receiver_for(&erp);
+    receiver.expects_error("the inbox is gone");
     let volume = SmallDisk::at(receiver.path("volume"), 64);
     let inside = volume.inside(receiver.folder());
     let shell = |line: &str| {
@@ -167,6 +169,7 @@ async fn while_the_volume_of_the_inbox_is_unmounted_nothing_is_acknowledged_into
 async fn a_copy_of_the_inbox_from_before_the_last_event_is_not_taken_for_it() {
     let erp = Erp::start();
     let mut receiver = receiver_for(&erp);
+    receiver.expects_error("the inbox is gone");
     receiver.restart();
     let [copied, last, during] = ["1", "2", "3"].map(order_event);
     assert_eq!(receiver.sender().send(copied.clone()).await.status, Some(202));
@@ -189,6 +192,7 @@ async fn a_copy_of_the_inbox_from_before_the_last_event_is_not_taken_for_it() {
 async fn an_inbox_that_another_receiver_has_taken_meanwhile_is_left_to_it() {
     let erp = Erp::start();
     let mut receiver = receiver_for(&erp);
+    receiver.expects_error("the inbox is gone");
     std::fs::create_dir(receiver.path("real")).unwrap();
     let data = receiver.path("data");
     std::os::unix::fs::symlink("real", &data).unwrap();
@@ -235,6 +239,7 @@ async fn a_lock_that_somebody_removes_is_taken_anew_before_another_receiver_can(
 #[tokio::test]
 async fn a_log_that_somebody_removes_takes_nothing_along() {
     let mut receiver = Receiver::start();
+    receiver.expects_error("the inbox is gone");
     // Somebody who reads keeps the events out of the database itself.
     let reader = Connection::open(receiver.path("data/inbox.db")).unwrap();
     reader.execute_batch("BEGIN; SELECT count(*) FROM events;").unwrap();
@@ -256,6 +261,7 @@ async fn a_log_that_somebody_removes_takes_nothing_along() {
 #[tokio::test]
 async fn a_file_that_is_moved_by_itself_takes_all_events_along() {
     let mut receiver = Receiver::start();
+    receiver.expects_error("the inbox is gone");
     let sender = receiver.sender();
     // They are in its log only, which stays behind.
     let reader = Connection::open(receiver.path("data/inbox.db")).unwrap();
@@ -286,6 +292,7 @@ async fn an_event_that_waits_for_its_handler_is_not_said_to_be_handled_while_its
     let erp = Erp::start();
     erp.answer([Answer::status(503).after(Duration::from_secs(2))]);
     let receiver = receiver_for(&erp);
+    receiver.expects_error("the inbox is gone");
     receiver.configure(|text| {
         format!("endpoints = [{{ path = '/webhooks/tradecloud', acknowledge = 'handled' }}]\n{text}")
     });

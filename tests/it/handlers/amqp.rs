@@ -159,6 +159,7 @@ async fn attempts_at_a_broker_that_hangs_leave_nothing_behind() {
         "delivery = {{ first_retry = '10ms', max_retry = '50ms' }}\n[handlers.bus]\n{}\ntimeout = '200ms'",
         back_end.table()
     ));
+    receiver.expects_error("the handler is down");
 
     assert_eq!(receiver.sender().send(order_event("1")).await.status, Some(202));
     receiver.inbox_until(|inbox| inbox[0]["deliveries"][0]["attempts"].as_u64() >= Some(8)).await;

@@ -228,6 +228,7 @@ async fn an_event_goes_from_tradecloud_to_the_topic_and_waits_while_the_cluster_
         "delivery.first_retry = '100ms'\nhandlers.log = {{ type = 'kafka', brokers = ['{}'], topic = '{TOPIC}', timeout = '2s' }}",
         kafka.broker()
     ));
+    receiver.expects_error("the handler is down");
 
     let first = receiver.sender().send(Message::json(sample("order-event.json"))).await;
     eventually("the first event is in the topic", async || kafka.messages().len() == 1).await;
@@ -256,6 +257,7 @@ async fn an_event_is_answered_with_200_only_when_the_cluster_has_it() {
          [[endpoints]]\npath = '/webhooks/tradecloud'\nacknowledge = 'handled'",
         kafka.broker()
     ));
+    receiver.expects_error("the handler is down");
 
     let confirmed = receiver.sender().send(Message::json(sample("order-event.json"))).await;
     kafka.stop();

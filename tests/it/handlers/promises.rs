@@ -110,6 +110,8 @@ async fn every_event_arrives_once_and_whole_and_the_same_everywhere() {
 async fn a_back_end_that_is_stopped_holds_back_only_itself_and_gets_everything_when_it_is_back() {
     let mut back_ends = all().await;
     let receiver = receiver_for(&back_ends);
+    receiver.expects_error("max reconnection attempts reached");
+    receiver.expects_error("the handler is down");
     let mut events = Vec::new();
 
     for back_end in &mut back_ends {
@@ -154,6 +156,7 @@ async fn a_back_end_that_is_stopped_holds_back_only_itself_and_gets_everything_w
 async fn an_attempt_at_a_back_end_that_hangs_ends_at_the_time_out() {
     let mut back_ends = all_in(Mood::Hangs).await;
     let receiver = receiver_for(&back_ends);
+    receiver.expects_error("the handler is down");
 
     let events = send(&receiver, 4).await;
     let names: Vec<_> = back_ends.iter().map(|back_end| back_end.name()).collect();
@@ -179,6 +182,7 @@ async fn a_refusal_for_good_is_a_dead_letter_and_one_for_now_is_not() {
     for (mood, state) in [(Mood::RefusesForGood, "dead"), (Mood::RefusesForNow, "pending")] {
         let mut back_ends = all_in(mood).await;
         let receiver = receiver_for(&back_ends);
+        receiver.expects_error("rejected: a dead letter");
 
         send(&receiver, 1).await;
         let names: Vec<_> = back_ends.iter().map(|back_end| back_end.name()).collect();
@@ -226,6 +230,7 @@ async fn check_tries_every_back_end_and_delivers_nothing() {
 async fn no_log_level_shows_a_body_or_a_credential() {
     let back_ends = all_in(Mood::RefusesForNow).await;
     let mut receiver = Receiver::prepared(&configuration(&back_ends)).setting("LOG__LEVEL", "trace");
+    receiver.expects_error("the handler is down");
     receiver.restart();
     let mut event = order_event("1");
     event["orderEvent"]["reason"] = "only between us".into();

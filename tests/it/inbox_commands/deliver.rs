@@ -26,6 +26,7 @@ async fn until(receiver: &Receiver, state: &str) {
 async fn a_dead_letter_is_delivered_once_more_and_the_first_attempt_again(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
     let receiver = receiver_for(store, &erp);
+    receiver.expects_error("rejected: a dead letter");
     let event = order_event("1");
     erp.answer([422]);
     receiver.sender().send(event.clone()).await;
@@ -46,6 +47,7 @@ async fn a_dead_letter_is_delivered_once_more_and_the_first_attempt_again(#[valu
 async fn all_dead_letters_are_delivered_at_once_and_nothing_else(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
     let receiver = receiver_for(store, &erp);
+    receiver.expects_error("rejected: a dead letter");
     erp.answer([200, 422, 409]);
     for order in 1..=3 {
         receiver.sender().send(order_event(&order.to_string())).await;
@@ -165,6 +167,7 @@ async fn what_is_discarded_is_not_delivered_and_lets_the_next_one_through(#[valu
 async fn what_was_discarded_by_mistake_is_delivered_on_demand(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
     let receiver = receiver_for(store, &erp);
+    receiver.expects_error("rejected: a dead letter");
     let event = order_event("1");
     erp.answer([422]);
     receiver.sender().send(event.clone()).await;

@@ -112,6 +112,7 @@ async fn what_waits_is_due_and_what_is_dead_stays_so_if_only_the_pending_were_as
 ) {
     let (erp, strict) = (Erp::start(), Erp::start());
     let receiver = store.with(&format!("{SLOW}{}{}", handler("erp", &erp, ""), handler("strict", &strict, "")));
+    receiver.expects_error("rejected: a dead letter");
     erp.answer([503]);
     strict.answer([422]);
     receiver.sender().send(order_event("1")).await;

@@ -105,6 +105,7 @@ async fn keys_on_disk_that_are_old_broken_or_of_another_issuer_are_not_used() {
     let key = Key::p256("k");
     let mut issuer = Issuer::start(&[&key]);
     let mut receiver = receiver_of(&issuer).await;
+    receiver.expects_error("the keys of an issuer cannot be had");
     receiver.kill();
     issuer.stop();
     let file = std::fs::read_dir(receiver.path("data/issuer-keys")).unwrap().next().unwrap().unwrap().path();

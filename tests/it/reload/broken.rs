@@ -13,6 +13,7 @@ async fn refused(receiver: &Receiver, change: impl Fn(&Receiver), error: &str) {
     let (config, key) = (receiver.path("config/receiver.toml"), receiver.path("certs/privkey.pem"));
     let (text, pem) = (fs::read_to_string(&config).unwrap(), fs::read_to_string(&key).unwrap());
     let seen = receiver.log().len();
+    receiver.expects_error(error);
 
     change(receiver);
     let what = receiver.hang_up().await;
@@ -83,6 +84,7 @@ async fn a_configuration_that_is_gone_is_refused_and_taken_when_it_is_back() {
     receiver.kill();
     receiver.restart();
 
+    receiver.expects_error("cannot be read: ");
     fs::rename(&file, &aside).unwrap();
     let what = receiver.hang_up().await;
     assert!(what.contains("refused as a whole"), "{what}");

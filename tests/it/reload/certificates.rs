@@ -138,6 +138,7 @@ async fn a_key_that_does_not_fit_is_refused_and_the_pair_is_taken_once_it_is_com
     let receiver = Receiver::start();
     let (old, pair) = (receiver.connect().certificate(), issue(receiver.folder()));
     let seen = receiver.log().len();
+    receiver.expects_error("`server.tls.private_key` does not belong to the certificate");
 
     receiver.replace("certs/fullchain.pem", &pair.chain);
     let refusal = receiver.reloaded_since(seen).await;

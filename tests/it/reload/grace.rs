@@ -11,6 +11,9 @@ use crate::support::store::Store;
 
 const TRADECLOUD: &str = "35.204.224.107";
 
+/// What is said of wrong credentials shortly after good ones.
+const ALARM: &str = "credentials that worked lately do not work any more";
+
 /// A receiver with this grace for whoever calls from this machine.
 fn receiver(grace: &str) -> Receiver {
     Receiver::with(&format!(
@@ -19,6 +22,7 @@ fn receiver(grace: &str) -> Receiver {
 }
 
 fn wrong(receiver: &Receiver) -> Sender {
+    receiver.expects_error(ALARM);
     receiver.sender().basic("tradecloud", "a slip of the finger")
 }
 
@@ -44,7 +48,7 @@ async fn wrong_credentials_shortly_after_good_ones_cost_a_delay_and_raise_an_ala
     assert_eq!(status(wrong(&receiver)).await, 503);
     assert_eq!(status(receiver.sender().anonymous()).await, 503);
 
-    let alarm = receiver.logged("credentials that worked lately do not work any more").await;
+    let alarm = receiver.logged(ALARM).await;
     assert_eq!(alarm["level"], "ERROR");
     assert!(alarm["left"].as_str().unwrap().starts_with("59m"), "{alarm}");
     assert_eq!(receiver.inbox().len(), 1, "nothing of it is stored");
@@ -73,6 +77,7 @@ async fn it_is_for_tradeclouds_addresses_and_for_nobody_else() {
     );
     assert_eq!(status(receiver.sender()).await, 202);
 
+    receiver.expects_error(ALARM);
     let wrong = "Authorization: Basic bm9ib2R5Om5vdGhpbmc=";
     assert_eq!(post_from(&receiver, TRADECLOUD, wrong).status, Some(503));
     assert_eq!(post_from(&receiver, "192.0.2.1", wrong).status, Some(401));
@@ -99,6 +104,7 @@ async fn it_outlives_a_restart_with_the_wrong_password() {
     receiver.configure(|text| text.replace(PASSWORD, "a slip of the configuration"));
     receiver.restart();
 
+    receiver.expects_error(ALARM);
     // All at once, as Tradecloud sends after a while: none of them may come too early.
     let sending: Vec<_> = (0..10).map(|_| tokio::spawn(status(receiver.sender()))).collect();
     for answer in sending {

@@ -38,6 +38,7 @@ async fn deliveries_of_a_handler_that_is_removed_wait_until_it_is_back() {
     // Another one stays: the last one goes only with a restart.
     let other = "handlers.other = { type = \"file\", directory = \"x\", events = [\"Shipment*\"] }\n";
     let receiver = Receiver::with(&format!("delivery.first_retry = \"50ms\"\n{}{other}", handler("erp", &erp)));
+    receiver.expects_error("the handler is down");
     let event = order_event("1");
     assert!(receiver.sender().send(event.clone()).await.is_delivered());
     erp.wait_for(1).await;

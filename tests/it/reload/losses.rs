@@ -19,6 +19,7 @@ fn without(line: &str) -> impl Fn(String) -> String {
 
 /// The change was refused with this error, nothing of it is in place, and `/readyz` says so.
 async fn is_refused(receiver: &Receiver, seen: usize, error: &str) {
+    receiver.expects_error(error);
     let what = receiver.reloaded_since(seen).await;
     assert!(what.contains("refused as a whole"), "{what}");
     let log = receiver.log();

@@ -85,6 +85,7 @@ async fn a_chain_that_is_written_in_two_pieces_is_served_as_a_whole_or_not_at_al
     let (own, rest) = pair.chain.split_at(pair.chain.find("-----END CERTIFICATE-----\n").unwrap() + 26);
     receiver.hang_up().await;
     let before = said(&receiver).len();
+    receiver.expects_error("`server.tls.private_key` does not belong to the certificate");
 
     receiver.replace("certs/privkey.pem", &pair.key);
     receiver.logged("refused as a whole").await;

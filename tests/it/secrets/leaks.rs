@@ -173,6 +173,7 @@ async fn no_secret_is_shown_or_kept_anywhere() {
     let mut receiver = Receiver::prepared(&configuration(&erp, &issuer, postgres, &database))
         .setting("LOG__LEVEL", "trace")
         .setting("ADMIN__LISTEN", "127.0.0.1:0");
+    receiver.expects_error("the handler is down");
     write_private(&receiver.path("portal"), "callers-password-in-a-file\n");
     receiver.restart();
     receiver.logged("the keys of an issuer are known").await;

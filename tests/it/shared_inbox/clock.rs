@@ -58,6 +58,7 @@ async fn nothing_is_given_up_because_the_clock_is_set_forward() {
     let server = Postgres::inside(clock.inside(), &[]);
     let schedule = "first_retry = '50ms', max_retry = '200ms', give_up_after = '1h'";
     let mut receiver = delivering(schedule, &erp).inbox_at(&server.url(&server.database()));
+    receiver.expects_error("the handler is down");
     receiver.restart();
     erp.answer_by(|_| Answer::status(503));
     assert_eq!(receiver.sender().send(order_event("1")).await.status, Some(202));

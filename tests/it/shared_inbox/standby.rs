@@ -25,6 +25,7 @@ async fn what_waits_is_delivered_while_a_standby_is_away_and_its_orders_go_on_wh
     let erp = Erp::start();
     let server = Postgres::start();
     let receiver = receiver_at(&server.url(&server.database()), &erp);
+    receiver.expects_error("the handler is down");
     erp.answer([503, 503, 503]);
     let waiting = ["1", "2", "3"].map(order_event);
     for event in &waiting {
@@ -57,6 +58,7 @@ async fn a_receiver_that_dies_in_a_commit_that_hangs_costs_the_others_nothing() 
     let url = server.url(&database);
     let mut dying = prepared(1, &url, &erp).remove(0);
     dying.restart();
+    dying.expects_error("the handler is down");
     // Without a handler, it works on nothing.
     let mut other = Receiver::prepared("").inbox_at(&url);
     other.restart();
@@ -89,6 +91,8 @@ async fn a_standby_that_is_away_leaves_no_more_sessions_behind_however_long_that
     let erp = Erp::start();
     let server = Postgres::start();
     let receiver = receiver_at(&server.url(&server.database()), &erp);
+    receiver.expects_error("an event could not be stored");
+    receiver.expects_error("the inbox cannot write");
     let sender = receiver.sender();
     assert_eq!(sender.send(order_event("1")).await.status, Some(202));
 

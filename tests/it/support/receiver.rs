@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -24,18 +25,37 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// What the log says of a new configuration.
 const RELOADED: [&str; 3] = ["configuration reloaded", "configuration read again", "is refused as a whole"];
 
-/// A receiver in a temporary folder. Killed when dropped.
+/// Errors of a receiver whose disk fails or is full.
+pub const DISK_FAILS: [&str; 6] = [
+    "the inbox cannot write",
+    "an event could not be stored",
+    "a refused body could not be kept",
+    "cannot load an event",
+    "cannot look for work",
+    "cannot note how a delivery ended",
+];
+
+/// What the reading of a log may take once the process is gone.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// A receiver in a temporary folder. Killed when dropped; a test fails then on an ERROR that it did not expect.
 pub struct Receiver {
     folder: TempDir,
     /// Programs to run every command under, such as `nsenter`.
     inside: Vec<String>,
     environment: Vec<(String, String)>,
     process: Option<Process>,
+    /// What was logged by each process that has listened.
+    logs: Vec<(Log, JoinHandle<()>)>,
+    /// Parts of the messages of errors that are no surprise.
+    expected: Mutex<Vec<String>>,
 }
+
+type Log = Arc<Mutex<Vec<Value>>>;
 
 struct Process {
     child: Child,
-    log: Arc<Mutex<Vec<Value>>>,
+    log: Log,
     printed: Arc<Mutex<String>>,
     public: u16,
     admin: u16,
@@ -79,7 +99,14 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
     /// An empty folder.
     pub fn bare() -> Self {
         let folder = tempfile::Builder::new().prefix("tradecloud-webhook-").tempdir().unwrap();
-        Self { folder, inside: Vec::new(), environment: Vec::new(), process: None }
+        Self {
+            folder,
+            inside: Vec::new(),
+            environment: Vec::new(),
+            process: None,
+            logs: Vec::new(),
+            expected: Mutex::default(),
+        }
     }
 
     /// Sets a variable of the environment for everything that is run: `SERVER__LISTEN`, without prefix.
@@ -161,6 +188,7 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
             std::thread::sleep(Duration::from_millis(5));
         };
         let port = |key: &str| listening[key].as_str().unwrap().rsplit(':').next().unwrap().parse().unwrap();
+        self.logs.push((Arc::clone(&log), reader));
         self.process = Some(Process { child, log, printed, public: port("address"), admin: port("admin") });
         Ok(())
     }
@@ -219,8 +247,22 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
         self.process().printed.lock().unwrap().clone()
     }
 
-    /// Waits until a line of its log has that message; returns the line.
+    /// An ERROR whose message has this in it belongs to the test, whether it comes before or after this call. Any other
+    /// fails it.
+    pub fn expects_error(&self, message: &str) {
+        self.expected.lock().unwrap().push(message.to_owned());
+    }
+
+    /// The same for several.
+    pub fn expects_errors(&self, messages: &[&str]) {
+        for message in messages {
+            self.expects_error(message);
+        }
+    }
+
+    /// Waits until a line of its log has that message, which may be an ERROR then; returns the line.
     pub async fn logged(&self, message: &str) -> Value {
+        self.expects_error(message);
         let started = Instant::now();
         loop {
             let found = self
@@ -238,6 +280,7 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
     /// Waits until something is logged that is about a new configuration, after the first `seen` lines of
     /// the log; returns the message.
     pub async fn reloaded_since(&self, seen: usize) -> String {
+        self.expects_error(RELOADED[2]);
         let started = Instant::now();
         loop {
             let log = self.log();
@@ -407,7 +450,39 @@ impl Drop for Receiver {
             let _ = process.child.kill();
             let _ = process.child.wait();
         }
+        // A test that has failed says why, and a second panic would end all of them.
+        if !std::thread::panicking() {
+            let unexpected = self.unexpected_errors();
+            assert!(unexpected.is_empty(), "the receiver logged what no test expected:\n{unexpected:#?}");
+        }
     }
+}
+
+impl Receiver {
+    /// The errors in its logs, and the texts of panics, but for those that the test knows of.
+    fn unexpected_errors(&mut self) -> Vec<Value> {
+        let expected = self.expected.lock().unwrap().clone();
+        let mut unexpected = Vec::new();
+        for (log, reader) in self.logs.drain(..) {
+            // A program that it has started may hold the other end open for longer.
+            let ended = Instant::now();
+            while !reader.is_finished() && ended.elapsed() < LAST_WORDS {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            let log = log.lock().unwrap();
+            let is_expected = |text: &str| expected.iter().any(|part| text.contains(part));
+            unexpected.extend(log.iter().filter(|line| error(line).is_some_and(|text| !is_expected(text))).cloned());
+        }
+        unexpected
+    }
+}
+
+/// The message of a line that is an ERROR, or the line of a panic.
+fn error(line: &Value) -> Option<&str> {
+    if let Some(text) = line.as_str() {
+        return Some(text).filter(|text| text.contains(" ERROR ") || text.contains("panicked at"));
+    }
+    line["message"].as_str().filter(|_| line["level"] == "ERROR")
 }
 
 /// Writes a file that only its owner may read, as an operator should.
