@@ -23,6 +23,7 @@ use crate::handlers::{DynHandler, Handler, SharedHandler};
 use crate::inbox::Purpose;
 use crate::inbox::retention::Upkeep;
 use crate::inbox::trusted::TrustedClock;
+use crate::intake::Intake;
 use crate::listener::aside::Aside;
 use crate::listener::certificates::Certificates;
 use crate::listener::grace::Grace;
@@ -93,9 +94,13 @@ impl Receiver {
         let budget = Budget::new(settings.server.limits.bodies_in_memory);
         let dispatch = Dispatch::new(Vec::new());
         let clock = TrustedClock::default();
-        clock.recall(&*inbox).await.context("cannot read the inbox")?;
+        let archive = Arc::clone(&inbox).archive();
+        if let Some(archive) = &archive {
+            clock.recall(&**archive).await.context("cannot read the inbox")?;
+        }
         let source = Source {
             inbox: Arc::clone(&inbox),
+            archive: archive.clone(),
             dispatch: dispatch.clone(),
             clock: clock.clone(),
             alone: Alone::default(),
@@ -114,21 +119,25 @@ impl Receiver {
             )),
             budget,
             load,
-            inbox: Arc::clone(&inbox),
+            intake: Intake::new(Arc::clone(&inbox), dispatch.clone()),
+            inbox,
             dispatch,
             draining: AtomicBool::new(false),
             refused: ArcSwapOption::empty(),
             turned_away: TurnedAway::new(),
-            grace: Grace::new(),
+            grace: Grace::new(archive.clone()),
             aside: Aside::new(),
         });
         let (keep, keep_unwanted) = (settings.inbox.keep, settings.inbox.keep_unwanted);
-        let upkeep = Upkeep::new(inbox, clock, reception.dispatch.clone(), keep, keep_unwanted);
+        let dispatch = reception.dispatch.clone();
+        let upkeep = archive.map(|archive| Upkeep::new(archive, clock, dispatch, keep, keep_unwanted));
         let reloader = Reloader::start(settings, self.own, Arc::clone(&reception), certificates.clone(), staff).await?;
         let mut workers = JoinSet::new();
         workers.spawn(work);
         let mut at_upkeep = JoinSet::new();
-        at_upkeep.spawn(upkeep.run());
+        if let Some(upkeep) = upkeep {
+            at_upkeep.spawn(upkeep.run());
+        }
 
         let router = router::router(Arc::clone(&reception));
         let servers = vec![Handle::new(), Handle::new()];

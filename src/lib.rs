@@ -3,9 +3,10 @@
 //! # The way of an event
 //!
 //! ```text
-//! POST/PUT ─► listener ─► auth ─► decode ─► model ─► inbox ─► dispatch ─► handlers ─► ERP
-//!             TLS, limits  who?    JSON,     typed    durable   order,      file exec http
-//!                                  tXML      event    + dedup   retry
+//! POST/PUT ─► listener ─► auth ─► intake ──────────► inbox ─► dispatch ─► handlers ─► ERP
+//!             TLS, limits  who?    decode ─► model    durable   order,      file exec http
+//!                                  JSON,     typed    + dedup   retry
+//!                                  tXML      event
 //!                └─────────────── respond: one status, chosen in one place ◄──┘
 //! ```
 //!
@@ -59,6 +60,8 @@
 pub mod listener;
 
 pub mod auth;
+
+mod intake;
 
 pub mod decode;
 

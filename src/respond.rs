@@ -65,6 +65,24 @@ impl Refusal {
     pub fn new(why: Why, detail: impl Into<String>) -> Self {
         Self { why, detail: detail.into(), id: None }
     }
+
+    /// The status code of the answer.
+    #[expect(clippy::match_same_arms, reason = "our own refusals stand apart from what a handler's back end said")]
+    pub fn status(&self) -> StatusCode {
+        match self.why {
+            Why::NoEvent => StatusCode::BAD_REQUEST,
+            Why::UnknownEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Why::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Why::Address | Why::Caller => StatusCode::FORBIDDEN,
+            Why::NoSuchPath => StatusCode::NOT_FOUND,
+            Why::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Why::Rejected(Some(404)) => StatusCode::NOT_FOUND,
+            Why::Rejected(Some(409)) => StatusCode::CONFLICT,
+            Why::Rejected(Some(410)) => StatusCode::GONE,
+            Why::Rejected(Some(422)) => StatusCode::UNPROCESSABLE_ENTITY,
+            Why::Rejected(_) => StatusCode::BAD_REQUEST,
+        }
+    }
 }
 
 /// The kinds of permanent refusal.
@@ -111,25 +129,12 @@ pub enum ComeAgain {
 
 impl Answer {
     /// The status code of this answer.
-    #[expect(clippy::match_same_arms, reason = "our own refusals stand apart from what a handler's back end said")]
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Stored { .. } => StatusCode::ACCEPTED,
             Self::Handled { .. } => StatusCode::OK,
             Self::Denied { .. } => StatusCode::UNAUTHORIZED,
-            Self::Refused(refusal) => match refusal.why {
-                Why::NoEvent => StatusCode::BAD_REQUEST,
-                Why::UnknownEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                Why::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-                Why::Address | Why::Caller => StatusCode::FORBIDDEN,
-                Why::NoSuchPath => StatusCode::NOT_FOUND,
-                Why::Method => StatusCode::METHOD_NOT_ALLOWED,
-                Why::Rejected(Some(404)) => StatusCode::NOT_FOUND,
-                Why::Rejected(Some(409)) => StatusCode::CONFLICT,
-                Why::Rejected(Some(410)) => StatusCode::GONE,
-                Why::Rejected(Some(422)) => StatusCode::UNPROCESSABLE_ENTITY,
-                Why::Rejected(_) => StatusCode::BAD_REQUEST,
-            },
+            Self::Refused(refusal) => refusal.status(),
             Self::ComeAgain(again) => match again {
                 ComeAgain::Handler(Fault::Unreachable, _) => StatusCode::BAD_GATEWAY,
                 ComeAgain::Late | ComeAgain::Handler(Fault::Late, _) => StatusCode::GATEWAY_TIMEOUT,

@@ -1,10 +1,11 @@
 //! A refused body that can be read as an event by now.
 
-use std::sync::Arc;
+use bytes::Bytes;
 
 use super::Desk;
-use crate::decode::{self, DecodeError};
-use crate::inbox::{EventView, InboxError, Incoming, Receipt};
+use crate::decode::DecodeError;
+use crate::inbox::{EventView, InboxError};
+use crate::intake::{IntakeError, Origin, Taken};
 
 /// It is an event now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,14 +28,17 @@ impl Desk {
     /// The outer one if the inbox cannot be read or written; the inner one if the body still is no event.
     pub async fn accept(&self, refused: &EventView) -> Result<Result<Accepted, Unreadable>, InboxError> {
         let body = self.inbox.body(refused.number).await?;
-        let envelope = match decode::envelope(refused.content_type.as_deref(), &body) {
-            Ok(envelope) => envelope,
-            Err(error) => return Ok(Err(error)),
-        };
-        let incoming =
-            Incoming::new(envelope, refused.received, refused.path.clone(), refused.content_type.clone(), body);
-        let Receipt { id, repeated, beside, .. } =
-            self.inbox.accept(refused.number, incoming, Arc::clone(&self.routes)).await?;
-        Ok(Ok(Accepted { id, repeated, beside }))
+        match self.take(refused, &body).await {
+            Ok(Taken { id, repeated, beside, .. }) => Ok(Ok(Accepted { id, repeated, beside })),
+            Err(IntakeError::NoEvent(error)) => Ok(Err(error)),
+            Err(IntakeError::Store(error)) => Err(error),
+            Err(error @ IntakeError::Unforeseen(_)) => Err(InboxError::Failed(error.to_string())),
+        }
+    }
+
+    async fn take(&self, refused: &EventView, body: &Bytes) -> Result<Taken, IntakeError> {
+        let origin = Origin::accepted(refused);
+        let event = self.intake.read(&origin, body).await?;
+        self.intake.accept(&*self.inbox, refused.number, event).await
     }
 }

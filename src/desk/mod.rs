@@ -14,16 +14,18 @@ use bytes::Bytes;
 pub use self::accept::{Accepted, Unreadable};
 pub use self::deliver::{Delivered, Note, Outcome, Round};
 pub use self::export::Line;
-use crate::dispatch::Route;
-use crate::inbox::{EventView, Filter, InboxError, SharedInbox};
+use crate::dispatch::{Dispatch, Route};
+use crate::inbox::{Archive, EventView, Filter, InboxError};
+use crate::intake::Intake;
 
 /// Events that are read from the inbox at once.
 const PAGE: usize = 500;
 
 /// An inbox, with the handlers that there are for its events.
 pub struct Desk {
-    inbox: SharedInbox,
+    inbox: Arc<dyn Archive>,
     routes: Arc<[Route]>,
+    intake: Intake,
 }
 
 /// What the configuration says of a handler that an event has gone to, or is to go to.
@@ -48,8 +50,9 @@ pub struct Chosen {
 
 impl Desk {
     /// A desk for that inbox, and for the handlers of the configuration.
-    pub fn new(inbox: SharedInbox, routes: Arc<[Route]>) -> Self {
-        Self { inbox, routes }
+    pub fn new(inbox: Arc<dyn Archive>, routes: Arc<[Route]>) -> Self {
+        let intake = Intake::new(inbox.clone(), Dispatch::new(routes.to_vec()));
+        Self { inbox, routes, intake }
     }
 
     /// What there is of that handler in the configuration.
@@ -139,7 +142,7 @@ impl Desk {
         self.inbox.discard(event.number).await
     }
 
-    /// Sets right what waits for nothing (see [`Inbox::mend`](crate::inbox::Inbox::mend)). Returns the ids of the
+    /// Sets right what waits for nothing (see [`Archive::mend`]). Returns the ids of the
     /// events, with the handlers' names.
     ///
     /// # Errors

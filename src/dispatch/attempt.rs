@@ -14,7 +14,7 @@ use super::worker::{Job, PAUSE, Source};
 use crate::decode;
 use crate::event::Event;
 use crate::handlers::{Outcome, Unavailability};
-use crate::inbox::{Claim, Finish, InboxError};
+use crate::inbox::{Archive, Claim, Finish, InboxError};
 use crate::telemetry::whole_seconds;
 
 /// What a handler may take beyond its time-out to clean up behind itself.
@@ -91,8 +91,8 @@ impl Attempts {
             claim.since.saturating_add(Timestamp::now().duration_since(time)).and_then(|at| at.checked_sub(took));
         let finish = self.finish(claim, since.unwrap_or(claim.since), &outcome, took);
         // Not after the note: where the inbox cannot be written to, the handler may be back all the same.
-        if self.source.inbox.keeps() {
-            self.judge(claim.lane, &outcome, is_try).await;
+        if let Some(archive) = &self.source.archive {
+            self.judge(archive, claim.lane, &outcome, is_try).await;
         }
         self.note(claim, &finish, took).await;
         self.source.dispatch.announce(claim.key, &outcome);
@@ -150,7 +150,7 @@ impl Attempts {
     fn again(&self, claim: &Claim, since: Timestamp, why: &Unavailability) -> Finish {
         let attempt = claim.attempts + 1;
         let (id, handler, reason) = (&claim.id, &self.job.route.name, why.reason.clone());
-        if !self.source.inbox.keeps() {
+        if self.source.archive.is_none() {
             tracing::warn!(?id, handler, attempt, ?reason, "not delivered; the sender has to repeat the event");
             return Finish::Retry { at: Timestamp::now(), reason };
         }
@@ -191,13 +191,13 @@ impl Attempts {
     }
 
     /// Notes what an attempt says about the handler.
-    async fn judge(&self, lane: i64, outcome: &Outcome, is_try: bool) {
+    async fn judge(&self, archive: &Arc<dyn Archive>, lane: i64, outcome: &Outcome, is_try: bool) {
         let (health, handler) = (&self.job.health, &self.job.route.name);
         let pause = |attempts, asked| self.job.schedule.pause(attempts, asked, chance());
         match health.note(lane, outcome, is_try, pause) {
             Change::None => {}
             Change::Down => self.say_down(outcome),
-            Change::DownIfAllAre(few) => match self.source.inbox.lanes(handler, few + 1).await {
+            Change::DownIfAllAre(few) => match archive.lanes(handler, few + 1).await {
                 Ok(lanes) if lanes <= few && health.go_down(pause) => self.say_down(outcome),
                 Ok(_) => {}
                 Err(error) => tracing::debug!(%error, handler, "cannot tell whether a handler is down"),
@@ -205,7 +205,7 @@ impl Attempts {
             Change::Back(after) => {
                 tracing::info!(handler, down_for = after.as_secs(), "the handler is back: what waits for it is due");
                 // There may be very many, and the place of this attempt is for the next one.
-                tokio::spawn(self.clone().hurry());
+                tokio::spawn(self.clone().hurry(Arc::clone(archive)));
             }
         }
     }
@@ -220,10 +220,10 @@ impl Attempts {
     }
 
     /// Makes due what waits for the handler, in steps, as nobody else can write meanwhile.
-    async fn hurry(self) {
+    async fn hurry(self, archive: Arc<dyn Archive>) {
         let handler = &self.job.route.name;
         while !self.job.health.is_down() {
-            match self.source.inbox.hurry_handler(handler).await {
+            match archive.hurry_handler(handler).await {
                 Ok(0) | Err(InboxError::Closed) => return,
                 Ok(_) => self.source.dispatch.wake(),
                 Err(error) => {

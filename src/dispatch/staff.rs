@@ -27,7 +27,7 @@ impl Staff {
     /// waits in the inbox; only attempts that have begun end as they began.
     pub(crate) fn assign(&mut self, jobs: Vec<Job>) {
         // Where nothing is kept, what came for a handler has nowhere else to go: it finishes that.
-        let keeps = self.source.inbox.keeps();
+        let keeps = self.source.archive.is_some();
         for (name, job) in &self.jobs {
             if keeps && !jobs.iter().any(|new| new.route.name == *name) {
                 job.send_replace(None);

@@ -70,16 +70,16 @@ impl Watch {
 
     /// Waits until every handler that wants the event is done or has rejected it, or until an attempt
     /// shows that one cannot take it now. A handler that the configuration no longer has does not count, if
-    /// its deliveries are kept: they wait for somebody to bring it back. But if none is left that the event was
+    /// its deliveries are `kept`: they wait for somebody to bring it back. But if none is left that the event was
     /// for, nobody has handled it. Has no time-out of its own.
     ///
     /// # Errors
     /// If the inbox fails, or does not know the event.
-    pub(crate) async fn settled(mut self, inbox: &dyn Inbox) -> Result<Settled, InboxError> {
+    pub(crate) async fn settled(mut self, inbox: &dyn Inbox, kept: bool) -> Result<Settled, InboxError> {
         loop {
             // The inbox knows what happened before we looked; attempts that end here after it are announced.
             let mut standings = inbox.standing(self.key).await?;
-            if inbox.keeps() {
+            if kept {
                 let routes = Arc::clone(&self.routes.load());
                 let is_there = |standing: &Standing| routes.iter().any(|route| route.name == standing.handler);
                 if standings.iter().any(is_there) {

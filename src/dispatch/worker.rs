@@ -16,7 +16,7 @@ use super::{Dispatch, Route, Schedule};
 use crate::budget::Budget;
 use crate::handlers::SharedHandler;
 use crate::inbox::trusted::TrustedClock;
-use crate::inbox::{Claim, SharedInbox};
+use crate::inbox::{Archive, Claim, SharedInbox};
 
 /// How often to look without having been told: for deliveries that the `events` command made due.
 const POLL: Duration = Duration::from_secs(1);
@@ -50,6 +50,8 @@ pub(crate) struct Job {
 #[derive(Clone)]
 pub(crate) struct Source {
     pub(crate) inbox: SharedInbox,
+    /// Where nothing is kept, it is for the sender to repeat what failed, and no handler is ever down.
+    pub(crate) archive: Option<Arc<dyn Archive>>,
     pub(crate) dispatch: Dispatch,
     pub(crate) alone: Alone,
     pub(crate) clock: TrustedClock,
@@ -80,12 +82,15 @@ impl Worker {
             let mut free = false;
             if let Some(job) = job {
                 let attempts = Attempts { job, source: self.source.clone() };
-                if attempts.job.health.is_down() {
-                    pause = attempts.try_one(&mut running, &mut suspects).await;
-                    free = true;
-                } else {
-                    pause = attempts.start_due(&mut running, &mut suspects).await;
-                    free = running.len() < attempts.job.lanes;
+                match &self.source.archive {
+                    Some(archive) if attempts.job.health.is_down() => {
+                        pause = attempts.try_one(&**archive, &mut running, &mut suspects).await;
+                        free = true;
+                    }
+                    _ => {
+                        pause = attempts.start_due(&mut running, &mut suspects).await;
+                        free = running.len() < attempts.job.lanes;
+                    }
                 }
             } else {
                 suspects.release(&*self.source.inbox).await;
@@ -144,10 +149,10 @@ impl Attempts {
     }
 
     /// Tries one delivery, if it is time for it and none is tried; returns how long there is nothing more to do.
-    async fn try_one(&self, running: &mut JoinSet<()>, suspects: &mut Suspects) -> Duration {
+    async fn try_one(&self, archive: &dyn Archive, running: &mut JoinSet<()>, suspects: &mut Suspects) -> Duration {
         let (health, name) = (&self.job.health, &self.job.route.name);
-        self.remind().await;
-        self.give_up_overdue().await;
+        self.remind(archive).await;
+        self.give_up_overdue(archive).await;
         if !running.is_empty() {
             return POLL;
         }
@@ -170,7 +175,7 @@ impl Attempts {
             // Whether its own time has come or not: that was for a handler that is there.
             Some(Turn::Any(tried)) => (tried, Timestamp::MAX, POLL),
         };
-        match self.source.inbox.claim_one(name, &except, until).await {
+        match archive.claim_one(name, &except, until).await {
             Ok(Some(claim)) if is_suspect(&claim) => {
                 suspects.add([claim]);
                 Duration::ZERO
@@ -200,10 +205,10 @@ impl Attempts {
     }
 
     /// Says now and then that the handler is still down: in place of a line for every attempt.
-    async fn remind(&self) {
+    async fn remind(&self, archive: &dyn Archive) {
         let Some(down_for) = self.job.health.reminder() else { return };
         let handler = &self.job.route.name;
-        let waiting = match self.source.inbox.backlog(COUNTED).await {
+        let waiting = match archive.backlog(COUNTED).await {
             Ok(backlog) => backlog.into_iter().find(|(name, _)| name == handler).map_or(0, |(_, count)| count),
             Err(error) => {
                 if !error.is_told() {
@@ -218,7 +223,7 @@ impl Attempts {
 
     /// Gives up what has waited for too long. Few of the deliveries are tried while the handler is down, but
     /// the time of each runs on.
-    async fn give_up_overdue(&self) {
+    async fn give_up_overdue(&self, archive: &dyn Archive) {
         let schedule = &self.job.schedule;
         if !self.source.clock.is_believed() || !self.job.health.is_time_to_look((schedule.give_up_after / 10).min(LOOK))
         {
@@ -227,7 +232,7 @@ impl Attempts {
         for _ in 0..GIVEN_UP {
             // The longest due is the one that has waited longest.
             let now = Timestamp::now();
-            let Ok(Some(claim)) = self.source.inbox.claim_one(&self.job.route.name, &[], now).await else { return };
+            let Ok(Some(claim)) = archive.claim_one(&self.job.route.name, &[], now).await else { return };
             if !schedule.is_over(claim.since, now) {
                 self.source.inbox.release(&claim).await;
                 return;

@@ -1,9 +1,12 @@
 //! The inbox: where an event is safe before anyone says so.
 //!
-//! A store is one folder with one type that implements [`Inbox`], and one line in [`STORES`]. Every
-//! write returns only when it is durable. That a message is new is found out in the same transaction that
-//! stores it; what is to be done if it is not is in `repeat`.
+//! A store is one folder with one type that implements [`Inbox`] (and [`Archive`], if anything stays in it), and one
+//! line in [`STORES`]. Every write returns only when it is durable. That a message is new is found out in the same
+//! transaction that stores it; what is to be done if it is not is in `repeat`.
 
+mod archive;
+mod claim;
+mod incoming;
 mod key;
 pub mod none;
 pub mod postgres;
@@ -11,23 +14,22 @@ mod refused;
 mod repeat;
 pub(crate) mod retention;
 pub mod sqlite;
+mod stored;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod trusted;
 pub mod view;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use jiff::Timestamp;
-
+pub use archive::{Archive, Overdue, Swept};
+pub use claim::{Claim, Due, Finish, Standing};
+pub use incoming::{Incoming, Receipt, RefusedBody};
 pub use key::EventKey;
 pub use view::{DeliveryView, EventView, Filter, State};
 
 use crate::config::Section;
-use crate::dispatch::Route;
-use crate::model::{Envelope, Format};
 
 /// An inbox as the rest of the program holds it.
 pub type SharedInbox = Arc<dyn Inbox>;
@@ -90,7 +92,7 @@ pub enum NoInbox {
 /// Checked settings of a store, ready to be opened.
 #[async_trait::async_trait]
 pub trait Open: Send + Sync + std::fmt::Debug {
-    /// As [`Inbox::keeps`].
+    /// Whether events stay until they are delivered: there is an [`Archive`] then.
     fn keeps(&self) -> bool {
         true
     }
@@ -127,218 +129,31 @@ impl InboxError {
     }
 }
 
-/// An event to be stored.
-#[derive(Debug, Clone)]
-pub struct Incoming {
-    /// What a repeated message is recognised by.
-    pub key: EventKey,
-    /// The event's id: the `messageId`, else one made from the digest of the body.
-    pub id: String,
-    /// What is known of it.
-    pub envelope: Envelope,
-    /// When it was received.
-    pub received: Timestamp,
-    /// The path it was sent to.
-    pub path: String,
-    /// Its media type, if the sender named one.
-    pub content_type: Option<String>,
-    /// The body as received.
-    pub body: Bytes,
-}
-
-impl Incoming {
-    /// An event with its key and id.
-    pub fn new(
-        envelope: Envelope,
-        received: Timestamp,
-        path: String,
-        content_type: Option<String>,
-        body: Bytes,
-    ) -> Self {
-        let (key, id) = EventKey::of_event(envelope.message_id.as_deref(), &body);
-        Self { key, id, envelope, received, path, content_type, body }
-    }
-
-    /// Whether it has no `messageId`, so that only its body tells it from others.
-    pub(crate) fn is_unnamed(&self) -> bool {
-        self.envelope.message_id.as_deref().is_none_or(str::is_empty)
-    }
-
-    /// The number of its order or shipment.
-    fn lane(&self) -> i64 {
-        key::lane(self.envelope.kind, self.envelope.subject.as_deref(), self.key)
-    }
-}
-
-/// What became of an event that was to be stored. It is durable in either case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt {
-    /// The key it has in the inbox.
-    pub key: EventKey,
-    /// The id it has in the inbox.
-    pub id: String,
-    /// The same message was there already; nothing was stored anew.
-    pub repeated: bool,
-    /// The id of another event that has its `messageId` (or its body), if there is one: then this one is an event
-    /// of its own, with an id of its own.
-    pub beside: Option<String>,
-}
-
-impl Receipt {
-    /// It was stored under its own id.
-    pub fn stored(incoming: &Incoming) -> Self {
-        Self { key: incoming.key, id: incoming.id.clone(), repeated: false, beside: None }
-    }
-}
-
-/// A body that was refused, to be kept.
-#[derive(Debug, Clone)]
-pub struct RefusedBody {
-    /// When it was received.
-    pub received: Timestamp,
-    /// The path it was sent to.
-    pub path: String,
-    /// Its media type, if the sender named one.
-    pub content_type: Option<String>,
-    /// What was wrong with it.
-    pub reason: String,
-    /// The status it was answered with.
-    pub status: u16,
-    /// The body as received, or its beginning if it was too large.
-    pub body: Bytes,
-}
-
-impl RefusedBody {
-    /// What an equal one is recognised by, and the id it goes by.
-    fn key(&self) -> (EventKey, String) {
-        EventKey::of_refused(&self.path, self.status, &self.body)
-    }
-}
-
-/// A delivery that was claimed: it is the caller's until it is finished or given back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
-    /// The store's own number of the event.
-    pub event: i64,
-    /// The event's key.
-    pub key: EventKey,
-    /// The event's id.
-    pub id: String,
-    /// The handler's name.
-    pub handler: String,
-    /// The number of the order or shipment, as the store counts them.
-    pub lane: i64,
-    /// Attempts that were made before.
-    pub attempts: u32,
-    /// When the delivery was first due (the time of `give_up_after` counts from here).
-    pub since: Timestamp,
-    /// Size of the body in bytes.
-    pub size: usize,
-    /// The encoding of the body.
-    pub format: Format,
-    /// 1, and one more each time that somebody has begun the delivery anew.
-    pub round: u32,
-    /// How many attempts, one after the other, the process did not survive.
-    pub ends: u32,
-}
-
-/// Work that is due, and when the next is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Due {
-    /// One claim per order or shipment at the most.
-    pub claims: Vec<Claim>,
-    /// When the next delivery of the handler is due that was not claimed, if there is one.
-    pub next: Option<Timestamp>,
-}
-
-/// How an attempt ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finish {
-    /// The handler is done with the event.
-    Done,
-    /// To be tried again.
-    Retry {
-        /// When.
-        at: Timestamp,
-        /// Why.
-        reason: String,
-    },
-    /// Not to be tried again: a dead letter.
-    Dead {
-        /// Why.
-        reason: String,
-        /// The status the handler's back end gave, if it speaks HTTP.
-        status: Option<u16>,
-    },
-}
-
-/// How far an event has come with one handler.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
-    /// The handler's name.
-    pub handler: String,
-    /// Pending, done, dead or discarded.
-    pub state: State,
-    /// Why it is dead.
-    pub reason: Option<String>,
-    /// The status that the handler's back end gave.
-    pub status: Option<u16>,
-}
-
-/// What has been kept for long enough.
-#[derive(Debug, Clone, Copy)]
-pub struct Overdue {
-    /// What was finished before that time.
-    pub finished: Timestamp,
-    /// What no handler wanted, and was there before that time. None of that if there is no such time.
-    pub unwanted: Option<Timestamp>,
-    /// Of what no handler wanted, this is the next to go: what was there before that time.
-    pub soon: Timestamp,
-    /// What says that it came later than that came by a clock that was wrong.
-    pub possible: Timestamp,
-}
-
-impl Overdue {
-    /// Whether nothing is to be looked at that comes after an event received at that time: it is younger still. An
-    /// event of a wrong clock says nothing of those after it.
-    fn ends_at(&self, received: Timestamp) -> bool {
-        let latest = if self.unwanted.is_some() { self.finished.max(self.soon) } else { self.finished };
-        (latest..=self.possible).contains(&received)
-    }
-}
-
-/// What a step of a sweep has done.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Swept {
-    /// Events that were removed.
-    pub removed: usize,
-    /// Events that no handler wanted and that go next (see [`Overdue::soon`]).
-    pub soon: usize,
-    /// Whether the whole inbox has been looked through.
-    pub complete: bool,
-}
-
-/// Whether [`Inbox::deliver`] is about a delivery by the handler `name` that is in `state`.
-fn is_asked_for(name: &str, state: State, handler: Option<&str>, only: Option<State>) -> bool {
-    handler.map_or(state != State::Done, |handler| handler == name) && only.is_none_or(|only| only == state)
-}
-
 /// A store of events. Every method may fail with [`InboxError`], which is always transient.
+///
+/// What there is besides, where events stay until they are delivered, is in [`Archive`]. Where they do not, it is the
+/// sender's repetition that gets an event through after a failed attempt, and nothing may be acknowledged before
+/// handlers are done.
 #[async_trait::async_trait]
 pub trait Inbox: Send + Sync {
-    /// Whether events stay until they are delivered. If not, it is the sender's repetition that gets an
-    /// event through after a failed attempt, and nothing may be acknowledged before handlers are done.
-    fn keeps(&self) -> bool {
-        true
-    }
+    // Who brings events.
 
-    /// Stores an event with a delivery for each of `routes` that wants it, unless the same message is there
-    /// already. Durable on return.
-    async fn store(&self, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError>;
+    /// Stores an event with a delivery for each handler that wants it, unless the same message is there already.
+    /// Durable on return.
+    async fn store(&self, incoming: Incoming) -> Result<Receipt, InboxError>;
 
     /// Keeps a refused body; returns the id it is kept under, or nothing if this inbox keeps none. Durable
     /// on return.
     async fn refuse(&self, refused: RefusedBody) -> Result<Option<String>, InboxError>;
+
+    /// How far an event has come with each handler that wants it: with none, if none does. An event that is
+    /// not there is an error: that nothing is known of it must not be taken for "nobody wanted it".
+    async fn standing(&self, key: EventKey) -> Result<Vec<Standing>, InboxError>;
+
+    /// Makes the event's waiting deliveries due at once: its sender asks for it again.
+    async fn hurry(&self, key: EventKey) -> Result<(), InboxError>;
+
+    // Who delivers them.
 
     /// Claims up to `most` deliveries of `handler` that are due: of every order or shipment the first
     /// that is not finished, if nobody works on it.
@@ -354,85 +169,23 @@ pub trait Inbox: Send + Sync {
         Ok(true)
     }
 
-    /// Says that the receiver ends because it was told to: what it is at now, it need not survive. Somebody may not
-    /// wait until it has ended by itself.
-    async fn ending(&self) {}
-
-    /// Claims the delivery of `handler` whose turn comes first, by the time it is due, if that is not after
-    /// `until`: the first of its order or shipment, if nobody works on that, and if its lane is not one of
-    /// `except`. For a handler that is down.
-    async fn claim_one(&self, _handler: &str, _except: &[i64], _until: Timestamp) -> Result<Option<Claim>, InboxError> {
-        Ok(None)
-    }
-
-    /// How many orders and shipments `handler` has unfinished deliveries of, counted up to `most`.
-    async fn lanes(&self, _handler: &str, _most: usize) -> Result<usize, InboxError> {
-        Ok(0)
-    }
-
-    /// Makes some of the deliveries due at once that wait for their next attempt by `handler`, which is back.
-    /// Returns how many; to be called until there are none.
-    async fn hurry_handler(&self, _handler: &str) -> Result<usize, InboxError> {
-        Ok(0)
-    }
-
     /// Notes how an attempt ended, and lets the next event of the same order or shipment be claimed.
     async fn finish(&self, claim: &Claim, finish: Finish, took: Duration) -> Result<(), InboxError>;
 
     /// Gives a claim back without an attempt having ended.
     async fn release(&self, claim: &Claim);
 
-    /// How far an event has come with each handler that wants it: with none, if none does. An event that is
-    /// not there is an error: that nothing is known of it must not be taken for "nobody wanted it".
-    async fn standing(&self, key: EventKey) -> Result<Vec<Standing>, InboxError>;
+    // Who has it open.
 
-    /// Makes the event's waiting deliveries due at once: its sender asks for it again.
-    async fn hurry(&self, key: EventKey) -> Result<(), InboxError>;
-
-    /// Removes some of the events that have been kept for long enough. To be called until it says that it is
-    /// complete.
-    async fn sweep(&self, overdue: Overdue) -> Result<Swept, InboxError>;
-
-    /// Events that match, the newest first, without their bodies.
-    async fn list(&self, filter: &Filter) -> Result<Vec<EventView>, InboxError>;
-
-    /// One event in full, by its id.
-    async fn show(&self, id: &str) -> Result<Option<EventView>, InboxError>;
-
-    /// The body of an event, by the store's own number.
-    async fn body(&self, event: i64) -> Result<Bytes, InboxError>;
-
-    /// Has an event delivered: to `handler`, whatever became of it there, or to each handler whose delivery
-    /// is not done. One that waits for its next attempt is due at once; one that waits for an earlier event
-    /// of its order or shipment, or is due, is left as it is. With `only`, none but those that are in that
-    /// state at this moment. Returns how many deliveries were changed.
-    async fn deliver(&self, event: i64, handler: Option<&str>, only: Option<State>) -> Result<usize, InboxError>;
-
-    /// Makes an event of a refused body that can be decoded after all. It is off the list of refused ones once
-    /// the event is there, and not before.
-    async fn accept(&self, event: i64, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError>;
-
-    /// Sets an event aside: what is dead, pending or refused of it is discarded. Returns how many
-    /// deliveries (or bodies) that are.
-    async fn discard(&self, event: i64) -> Result<usize, InboxError>;
-
-    /// Looks for lanes whose first pending delivery can never become due, which no way through this program
-    /// leads to, and makes it due. Returns the ids of their events, with the handlers' names.
-    async fn mend(&self) -> Result<Vec<(String, String)>, InboxError> {
-        Ok(Vec::new())
-    }
-
-    /// Notes a time under a name, to be known after a restart and to other receivers on this inbox.
-    async fn note(&self, name: &str, at: Timestamp) -> Result<(), InboxError>;
-
-    /// The time that was noted under a name.
-    async fn noted(&self, name: &str) -> Result<Option<Timestamp>, InboxError>;
-
-    /// Names of handlers that have unfinished deliveries, with their number (counted up to `most`).
-    async fn backlog(&self, most: usize) -> Result<Vec<(String, usize)>, InboxError>;
+    /// What it can do besides, if events stay until they are delivered.
+    fn archive(self: Arc<Self>) -> Option<Arc<dyn Archive>>;
 
     /// Whether events can be stored now: writes, durably.
     async fn probe(&self) -> Result<(), InboxError>;
+
+    /// Says that the receiver ends because it was told to: what it is at now, it need not survive. Somebody may not
+    /// wait until it has ended by itself.
+    async fn ending(&self) {}
 
     /// Finishes what was begun and closes the store.
     async fn close(&self);

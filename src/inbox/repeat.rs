@@ -15,7 +15,7 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -26,7 +26,6 @@ use tokio::time::timeout;
 
 use super::{EventKey, InboxError, Incoming, Receipt};
 use crate::decode::{self, Body, Content};
-use crate::dispatch::Route;
 use crate::model::Format;
 
 /// Bodies from this size on, both together, are compared on a thread of their own, a few at a time: they are in no
@@ -79,7 +78,7 @@ pub(super) struct Newest {
 /// A store, as far as this module needs it.
 pub(super) trait Shelf: Sync {
     /// Stores an event, if nothing has its key; whether it did. Durable on return.
-    fn put(&self, incoming: Incoming, routes: Arc<[Route]>) -> impl Future<Output = Result<bool, InboxError>> + Send;
+    fn put(&self, incoming: Incoming) -> impl Future<Output = Result<bool, InboxError>> + Send;
 
     /// What has that key.
     fn taken(&self, key: EventKey) -> impl Future<Output = Result<Option<Taken>, InboxError>> + Send;
@@ -95,8 +94,8 @@ pub(super) trait Shelf: Sync {
 }
 
 /// Stores an event, unless it is there already.
-pub(super) async fn store(inbox: &impl Shelf, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {
-    if inbox.put(incoming.clone(), Arc::clone(&routes)).await? {
+pub(super) async fn store(inbox: &impl Shelf, incoming: Incoming) -> Result<Receipt, InboxError> {
+    if inbox.put(incoming.clone()).await? {
         return Ok(Receipt::stored(&incoming));
     }
     let mut newcomer = Newcomer { incoming, content: None };
@@ -123,7 +122,7 @@ pub(super) async fn store(inbox: &impl Shelf, incoming: Incoming, routes: Arc<[R
             }
         }
         // If nothing is there any more, retention was quicker, and it is new after all.
-        if inbox.put(newcomer.incoming.clone(), Arc::clone(&routes)).await? {
+        if inbox.put(newcomer.incoming.clone()).await? {
             return Ok(Receipt { beside: first, ..Receipt::stored(&newcomer.incoming) });
         }
     }
@@ -318,7 +317,7 @@ mod tests {
     }
 
     impl Shelf for Said {
-        async fn put(&self, incoming: Incoming, _: Arc<[Route]>) -> Result<bool, InboxError> {
+        async fn put(&self, incoming: Incoming) -> Result<bool, InboxError> {
             self.ids.lock().unwrap().push(incoming.id);
             next(&self.put)
         }
@@ -341,7 +340,7 @@ mod tests {
     }
 
     async fn store_in(shelf: &Said) -> Result<Receipt, InboxError> {
-        store(shelf, incoming(r#"{"orderEvent":{}}"#), Arc::new([])).await
+        store(shelf, incoming(r#"{"orderEvent":{}}"#)).await
     }
 
     #[tokio::test]

@@ -1,13 +1,14 @@
 //! What the inbox needs now and then while a receiver serves: events that have been kept for long enough are
 //! removed, the time is noted, and lanes that stand still are set right.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::sleep;
 
 use super::trusted::TrustedClock;
-use super::{InboxError, Overdue, SharedInbox};
+use super::{Archive, InboxError, Overdue};
 use crate::dispatch::Dispatch;
 
 /// Pause between two rounds.
@@ -27,7 +28,7 @@ const SAID: &str = "said what goes next";
 
 /// Keeps the inbox in order.
 pub(crate) struct Upkeep {
-    inbox: SharedInbox,
+    inbox: Arc<dyn Archive>,
     clock: TrustedClock,
     dispatch: Dispatch,
     keep: Duration,
@@ -37,7 +38,7 @@ pub(crate) struct Upkeep {
 impl Upkeep {
     /// For what is done and what nobody wanted to be kept for so long.
     pub(crate) fn new(
-        inbox: SharedInbox,
+        inbox: Arc<dyn Archive>,
         clock: TrustedClock,
         dispatch: Dispatch,
         keep: Duration,
@@ -48,9 +49,6 @@ impl Upkeep {
 
     /// Works until it is dropped.
     pub(crate) async fn run(self) {
-        if !self.inbox.keeps() {
-            return;
-        }
         loop {
             self.round(Timestamp::now(), Instant::now()).await;
             sleep(PAUSE).await;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Filter, Inbox, InboxError};
+use super::{Archive, Filter, InboxError};
 
 /// The name that the time goes by in the inbox.
 const NOTE: &str = "clock";
@@ -57,10 +57,7 @@ struct Doubt {
 
 impl TrustedClock {
     /// Begins with the last time that the inbox knew: what was noted, or when its newest event came.
-    pub(crate) async fn recall(&self, inbox: &dyn Inbox) -> Result<(), InboxError> {
-        if !inbox.keeps() {
-            return Ok(());
-        }
+    pub(crate) async fn recall(&self, inbox: &dyn Archive) -> Result<(), InboxError> {
         let noted = match inbox.noted(NOTE).await? {
             Some(noted) => Some(noted),
             None => inbox.list(&Filter { limit: 1, ..Filter::default() }).await?.first().map(|event| event.received),
@@ -73,7 +70,7 @@ impl TrustedClock {
     }
 
     /// Notes the time in the inbox, if it can be believed.
-    pub(crate) async fn note(&self, inbox: &dyn Inbox, now: Timestamp) -> Result<(), InboxError> {
+    pub(crate) async fn note(&self, inbox: &dyn Archive, now: Timestamp) -> Result<(), InboxError> {
         inbox.note(NOTE, now).await
     }
 

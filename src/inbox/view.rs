@@ -25,8 +25,12 @@ pub enum State {
 }
 
 impl State {
-    /// The state of an event that has these deliveries: what wants attention most comes first.
-    pub(super) fn of(deliveries: &[DeliveryView]) -> Self {
+    /// The state of an event that has these deliveries: what wants attention most comes first. Of a refused body,
+    /// which is none, it is whether it was set aside.
+    pub(super) fn of(is_event: bool, discarded: bool, deliveries: &[DeliveryView]) -> Self {
+        if !is_event {
+            return if discarded { Self::Discarded } else { Self::Refused };
+        }
         [Self::Dead, Self::Pending, Self::Discarded, Self::Done]
             .into_iter()
             .find(|state| deliveries.iter().any(|delivery| delivery.state == *state))

@@ -9,17 +9,18 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::http::header::AUTHORIZATION;
 use tokio::sync::RwLock;
 use tokio::time::timeout;
 
+use super::arrival::Arrival;
 use super::body::{self, BodyError, Received};
 use super::lease::Lease;
 use super::lingering::{LONGEST, Linger};
-use super::receive::{Arrival, Reception};
+use super::receive::Reception;
 use crate::auth::{Gate, Verified};
 use crate::budget::Budget;
-use crate::respond::{Answer, Refusal};
+use crate::intake::Origin;
+use crate::respond::Refusal;
 
 /// Room for all bodies of this kind together.
 const ROOM: usize = 64 << 20;
@@ -43,24 +44,8 @@ impl Aside {
     }
 }
 
-/// Refuses a request from an address that nothing is taken from; keeps the body if a glance shows that its caller
-/// is known. Waits for nothing, whoever it is.
-pub(crate) fn refuse(
-    reception: &Arc<Reception>,
-    gate: &Gate,
-    address: IpAddr,
-    request: Request,
-    refusal: Refusal,
-) -> Answer {
-    if let Err(request) = take(reception, gate, address, request, &refusal) {
-        let tries = request.headers().contains_key(AUTHORIZATION);
-        reception.turned_away.note_stray(address, request.uri().path(), &refusal.detail, tries);
-    }
-    Answer::Refused(refusal)
-}
-
 /// Keeps the body of a request that is refused if a glance shows that its caller is known; gives the request back if
-/// not.
+/// not. Waits for nothing, whoever it is.
 pub(crate) fn take(
     reception: &Arc<Reception>,
     gate: &Gate,
@@ -84,7 +69,7 @@ pub(crate) fn take(
 /// and keeps it.
 async fn keep(reception: &Reception, verified: Verified, address: IpAddr, refusal: &Refusal) {
     let Verified { caller, head, mut body, .. } = verified;
-    let arrival = Arrival::new(&head, &caller.credential, address);
+    let Arrival { origin, .. } = Arrival::new(&head, &caller.credential, address);
     let reading = body::read(&head.headers, &mut body, &reception.server.limits, &reception.aside.room);
     let received = timeout(LONGEST, reading).await;
     if let (Err(_) | Ok(Err(BodyError::Broken(_))), Some(linger)) = (&received, head.extensions.get::<Linger>()) {
@@ -94,32 +79,32 @@ async fn keep(reception: &Reception, verified: Verified, address: IpAddr, refusa
     let (bytes, _share) = match received {
         Ok(Ok(Received { bytes, share })) => (bytes, Some(share)),
         Ok(Err(BodyError::TooLarge { beginning, .. })) => (beginning, None),
-        Ok(Err(BodyError::NoRoom)) => return lost(&arrival, refusal, "there are too many of its kind"),
-        Ok(Err(BodyError::Broken(reason))) => return lost(&arrival, refusal, &reason),
-        Err(_) => return lost(&arrival, refusal, "it did not come in time"),
+        Ok(Err(BodyError::NoRoom)) => return lost(&origin, refusal, "there are too many of its kind"),
+        Ok(Err(BodyError::Broken(reason))) => return lost(&origin, refusal, &reason),
+        Err(_) => return lost(&origin, refusal, "it did not come in time"),
     };
     let size = bytes.len();
-    match reception.inbox.refuse(arrival.refused(refusal, bytes)).await {
+    match reception.inbox.refuse(origin.refused(bytes, &refusal.detail, refusal.status().as_u16())).await {
         Ok(Some(id)) => tracing::warn!(
             id,
             size,
             reason = ?refusal.detail,
-            from = %address,
-            credential = arrival.credential,
+            from = %origin.from,
+            credential = origin.credential,
             "a body was refused and kept; look at it with `events show`. Its sender was not told that it is known"
         ),
-        Ok(None) => lost(&arrival, refusal, "there is no inbox to keep it in (inbox.store = \"none\")"),
-        Err(error) => lost(&arrival, refusal, &error.to_string()),
+        Ok(None) => lost(&origin, refusal, "there is no inbox to keep it in (inbox.store = \"none\")"),
+        Err(error) => lost(&origin, refusal, &error.to_string()),
     }
 }
 
 /// It has been answered already, so it does not come again.
-fn lost(arrival: &Arrival, refusal: &Refusal, error: &str) {
+fn lost(origin: &Origin, refusal: &Refusal, error: &str) {
     tracing::error!(
         error,
         reason = ?refusal.detail,
-        from = %arrival.address,
-        credential = arrival.credential,
+        from = %origin.from,
+        credential = origin.credential,
         "a body was refused, and is lost: it could not be kept"
     );
 }

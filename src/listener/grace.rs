@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::auth::AddressList;
 use crate::config::settings::Endpoint;
-use crate::inbox::{Filter, Inbox, InboxError, SharedInbox};
+use crate::inbox::{Archive, Filter, InboxError};
 
 /// The inbox is asked about an endpoint at most once in that time,
 const ASK_PAUSE: Duration = Duration::from_secs(2);
@@ -30,6 +30,7 @@ const NEWEST: usize = 100;
 
 /// When credentials worked last.
 pub(crate) struct Grace {
+    inbox: Option<Arc<dyn Archive>>,
     tradecloud: AddressList,
     paths: Mutex<HashMap<String, Known>>,
     asking: tokio::sync::Mutex<()>,
@@ -57,14 +58,19 @@ impl Success {
 }
 
 impl Grace {
-    /// Nothing is known yet.
-    pub(crate) fn new() -> Self {
-        Self { tradecloud: AddressList::tradecloud(), paths: Mutex::default(), asking: tokio::sync::Mutex::default() }
+    /// Nothing is known yet but what is noted in the inbox, if anything is kept in that.
+    pub(crate) fn new(inbox: Option<Arc<dyn Archive>>) -> Self {
+        Self {
+            inbox,
+            tradecloud: AddressList::tradecloud(),
+            paths: Mutex::default(),
+            asking: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Notes that credentials have worked at this endpoint; in the inbox too, but not now. That is done
     /// whether it has a grace or not: it may get one with the change that brings the slip.
-    pub(crate) fn worked(&self, endpoint: &Endpoint, inbox: &SharedInbox) {
+    pub(crate) fn worked(&self, endpoint: &Endpoint) {
         let now = Instant::now();
         let mut paths = self.paths();
         let known = paths.entry(endpoint.path.clone()).or_default();
@@ -74,7 +80,8 @@ impl Grace {
         }
         known.noted = Some(now);
         drop(paths);
-        let (inbox, name, at) = (Arc::clone(inbox), name_of(&endpoint.path), Timestamp::now());
+        let Some(inbox) = self.inbox.clone() else { return };
+        let (name, at) = (name_of(&endpoint.path), Timestamp::now());
         // No answer waits for it. Should it fail, the next minute brings another one.
         tokio::spawn(async move {
             if let Err(error) = inbox.note(&name, at).await {
@@ -86,7 +93,7 @@ impl Grace {
     /// How long wrong credentials from `address` are still to be answered with a delay; `None` if not, or
     /// not any more. An address is believed to be Tradecloud's if it is a published one, or if the
     /// endpoint takes calls from listed ones only: then the caller has made sure that it is one of those.
-    pub(crate) async fn left(&self, endpoint: &Endpoint, address: IpAddr, inbox: &dyn Inbox) -> Option<Duration> {
+    pub(crate) async fn left(&self, endpoint: &Endpoint, address: IpAddr) -> Option<Duration> {
         let grace = endpoint.auth_grace?;
         if endpoint.gate.allow_from.is_none() && !self.tradecloud.contains(address) {
             return None;
@@ -95,10 +102,10 @@ impl Grace {
             return Some(left);
         }
         // Nobody can say in time: a delay costs less than an order.
-        timeout(ASK_TIME, self.ask(&endpoint.path, grace, inbox)).await.unwrap_or(Some(PERHAPS))
+        timeout(ASK_TIME, self.ask(&endpoint.path, grace)).await.unwrap_or(Some(PERHAPS))
     }
 
-    async fn ask(&self, path: &str, grace: Duration, inbox: &dyn Inbox) -> Option<Duration> {
+    async fn ask(&self, path: &str, grace: Duration) -> Option<Duration> {
         // Whoever comes meanwhile waits for the same answer.
         let _asking = self.asking.lock().await;
         let remembered = self.remembered(path, grace);
@@ -106,7 +113,7 @@ impl Grace {
         if remembered.is_some() || asked.is_some_and(|asked| asked.elapsed() < ASK_PAUSE) {
             return remembered;
         }
-        let Ok(at) = stored(path, inbox).await else { return Some(PERHAPS) };
+        let Ok(at) = self.noted(path).await else { return Some(PERHAPS) };
         let age = |at: Timestamp| Timestamp::now().duration_since(at).try_into().unwrap_or_default();
         let last = at.map(|at| Success { known: Instant::now(), age_then: age(at) });
         {
@@ -119,6 +126,18 @@ impl Grace {
         self.remembered(path, grace)
     }
 
+    /// When credentials worked last at that path, as far as the inbox knows.
+    async fn noted(&self, path: &str) -> Result<Option<Timestamp>, InboxError> {
+        let Some(inbox) = &self.inbox else { return Ok(None) };
+        let noted = inbox.noted(&name_of(path)).await?;
+        if noted.is_some() {
+            return Ok(noted);
+        }
+        // A version that noted nothing may have worked on this inbox: it holds only what came with good credentials.
+        let newest = inbox.list(&Filter { limit: NEWEST, ..Filter::default() }).await?;
+        Ok(newest.iter().find(|event| event.path == path).map(|event| event.received))
+    }
+
     fn remembered(&self, path: &str, grace: Duration) -> Option<Duration> {
         self.paths().get(path)?.last.and_then(|last| grace.checked_sub(last.age()))
     }
@@ -126,17 +145,6 @@ impl Grace {
     fn paths(&self) -> MutexGuard<'_, HashMap<String, Known>> {
         self.paths.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// When credentials worked last at that path, as far as the inbox knows.
-async fn stored(path: &str, inbox: &dyn Inbox) -> Result<Option<Timestamp>, InboxError> {
-    let noted = inbox.noted(&name_of(path)).await?;
-    if noted.is_some() {
-        return Ok(noted);
-    }
-    // A version that noted nothing may have worked on this inbox: it holds only what came with good credentials.
-    let newest = inbox.list(&Filter { limit: NEWEST, ..Filter::default() }).await?;
-    Ok(newest.iter().find(|event| event.path == path).map(|event| event.received))
 }
 
 /// Under which name it is noted.

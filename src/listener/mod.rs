@@ -1,6 +1,7 @@
 //! The public side: TLS, limits, and one request from start to end (`receive`).
 
 pub mod acme;
+pub(crate) mod arrival;
 pub(crate) mod aside;
 pub(crate) mod begun;
 pub(crate) mod body;
@@ -9,6 +10,7 @@ pub mod client;
 pub(crate) mod grace;
 pub(crate) mod guard;
 pub(crate) mod half_closed;
+pub(crate) mod handled;
 pub(crate) mod http2;
 pub(crate) mod lease;
 pub(crate) mod lingering;

@@ -9,15 +9,17 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, EXPECT};
-use axum::http::{Method, Version, request};
+use axum::http::header::{AUTHORIZATION, EXPECT};
+use axum::http::{Version, request};
 use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
 
+use super::arrival::{Arrival, aim};
 use super::aside::{self, Aside};
 use super::body::{self, BodyError, Received};
 use super::grace::Grace;
+use super::handled::handled;
 use super::lease::Lease;
 use super::lingering::{Linger, begun, lingering};
 use super::load::{Load, Place};
@@ -25,16 +27,11 @@ use super::table::Table;
 use super::turned_away::TurnedAway;
 use crate::auth::{Denied, Gate, Verified};
 use crate::budget::Budget;
-use crate::config::settings::{Acknowledge, Endpoint, Server};
-use crate::decode;
-use crate::dispatch::{Dispatch, Settled, Watch};
-use crate::inbox::{InboxError, Incoming, Receipt, RefusedBody, SharedInbox};
+use crate::config::settings::{Acknowledge, Server};
+use crate::dispatch::Dispatch;
+use crate::inbox::{InboxError, SharedInbox};
+use crate::intake::{Intake, IntakeError};
 use crate::respond::{Answer, ComeAgain, Refusal, Why};
-
-/// Bodies from this size on are decoded on a thread of their own, so that nobody else waits.
-const LARGE: usize = 256 << 10;
-/// Of a method, whoever invented it, so much is shown.
-const LONGEST_METHOD: usize = 20;
 
 /// How long the beginning of a body is waited for that was asked for before the answer.
 const ASKED: Duration = Duration::from_secs(1);
@@ -47,6 +44,7 @@ pub(crate) struct Reception {
     pub(crate) load: Load,
     pub(crate) inbox: SharedInbox,
     pub(crate) dispatch: Dispatch,
+    pub(crate) intake: Intake,
     pub(crate) draining: AtomicBool,
     /// When a new configuration was refused, if the one in place is not the last one.
     pub(crate) refused: ArcSwapOption<Timestamp>,
@@ -57,8 +55,9 @@ pub(crate) struct Reception {
 
 /// A webhook: who is it, what did they send, is it safe, what do we say.
 ///
-/// Where it is answered before its body is wanted, whoever drops the body leaves it to [`super::lingering`], so
-/// that the sender gets to read the answer.
+/// One that is refused whatever is in it goes the same way: if the gate knows its caller, what it sent is kept. Neither
+/// a slip in the portal's settings nor a changed role may cost an order. Where it is answered before its body is
+/// wanted, whoever drops the body leaves it to [`super::lingering`], so that the sender gets to read the answer.
 pub(crate) async fn receive(reception: Arc<Reception>, table: &Table, address: IpAddr, request: Request) -> Answer {
     let endpoint = table.endpoint(request.uri().path());
     let most = table.patience(endpoint.as_deref(), address, request.headers(), reception.server.limits.body);
@@ -70,41 +69,17 @@ pub(crate) async fn receive(reception: Arc<Reception>, table: &Table, address: I
         // What is kept without a word has to come first, and whose it is must not show.
         request = begun(request, ASKED).await;
     }
-    match endpoint {
-        Some(endpoint) if !endpoint.gate.allows(address) => {
-            let refusal = Refusal::new(Why::Address, "calls from this address are not allowed; see allow_from");
-            aside::refuse(&reception, &endpoint.gate, address, request, refusal)
-        }
-        Some(endpoint) => {
-            let aim = if brings_events(request.method()) {
-                Ok(Arc::clone(&endpoint))
-            } else {
-                Err(Refusal::new(Why::Method, not_taken(request.method())))
-            };
-            receive_by(reception, &endpoint.gate, aim, address, request).await
-        }
-        None => {
-            let refusal = Refusal::new(Why::NoSuchPath, no_such_path(request.method()));
-            let (open, shut) = table.anywhere(address);
-            match aside::take(&reception, &shut, address, request, &refusal) {
-                Ok(()) => Answer::Refused(refusal),
-                Err(request) => receive_by(reception, &open, Err(refusal), address, *request).await,
-            }
-        }
+    let (open, shut) = table.gates(endpoint.as_deref(), address);
+    let aim = aim(endpoint.as_ref(), address, request.method());
+    if let Err(refusal) = &aim {
+        request = match aside::take(&reception, &shut, address, request, refusal) {
+            Ok(()) => return Answer::Refused(refusal.clone()),
+            Err(request) => *request,
+        };
     }
-}
 
-/// A request that is aimed at an endpoint, or is refused whatever is in it: then, if the gate knows the caller, what
-/// it sent is kept. Neither a slip in the portal's settings nor a changed role may cost an order.
-async fn receive_by(
-    reception: Arc<Reception>,
-    gate: &Gate,
-    aim: Result<Arc<Endpoint>, Refusal>,
-    address: IpAddr,
-    request: Request,
-) -> Answer {
     let (path, tries) = (request.uri().path().to_owned(), request.headers().contains_key(AUTHORIZATION));
-    let (admitted, left) = admit(&reception, gate, request, address).await;
+    let (admitted, left) = admit(&reception, &open, request, address).await;
     let (verified, aim) = match (admitted, aim) {
         (Ok(verified), aim) => (verified, aim),
         (Err(Denied::Forbidden { verified, reason }), aim) => {
@@ -119,7 +94,7 @@ async fn receive_by(
             return Answer::Refused(refusal);
         }
         (Err(Denied::Credentials { reason, detail, challenges }), Ok(endpoint)) => {
-            if let Some(left) = reception.grace.left(&endpoint, address, &*reception.inbox).await {
+            if let Some(left) = reception.grace.left(&endpoint, address).await {
                 reception.turned_away.note_delay(address, &path, reason, &detail, left);
                 return Answer::ComeAgain(ComeAgain::Credentials(reason));
             }
@@ -128,8 +103,9 @@ async fn receive_by(
         }
     };
     if let Ok(endpoint) = &aim {
-        reception.grace.worked(endpoint, &reception.inbox);
+        reception.grace.worked(endpoint);
     }
+
     let Verified { caller, head, body, .. } = verified;
     let arrival = Arrival::new(&head, &caller.credential, address);
     let (received, place) = read(&reception, &head, body).await;
@@ -138,31 +114,11 @@ async fn receive_by(
         let _place = place;
         match (received, aim) {
             (Ok(received), Ok(endpoint)) => take(&reception, endpoint.acknowledge, arrival, received, due).await,
-            (Ok(received), Err(refusal)) => keep_refused(&reception, arrival, received.bytes, refusal).await,
+            (Ok(received), Err(refusal)) => refuse(&reception, arrival, received.bytes, refusal).await,
             (Err(error), _) => unread(&reception, arrival, error).await,
         }
     })
     .await
-}
-
-/// Whether events come by this method.
-fn brings_events(method: &Method) -> bool {
-    matches!(*method, Method::POST | Method::PUT)
-}
-
-fn not_taken(method: &Method) -> String {
-    format!("this endpoint takes POST and PUT only, and this was {}", shown(method))
-}
-
-fn no_such_path(method: &Method) -> String {
-    let what = "there is no endpoint at this path; see [[endpoints]]";
-    if brings_events(method) { what.to_owned() } else { format!("{what}; this was {}", shown(method)) }
-}
-
-/// Anybody may invent one.
-fn shown(method: &Method) -> &str {
-    let method = method.as_str();
-    method.get(..LONGEST_METHOD).unwrap_or(method)
 }
 
 /// Has the gate look at a request; says how much of the time for the answer is left after that. Half of it is
@@ -224,46 +180,7 @@ async fn in_time(within: Duration, work: impl Future<Output = Answer> + Send + '
     }
 }
 
-/// What the head of the request says about a body.
-pub(super) struct Arrival {
-    received: Timestamp,
-    /// With the query, if it came by a method that brings no events: it may say which order it is about.
-    path: String,
-    content_type: Option<String>,
-    pub(super) credential: String,
-    pub(super) address: IpAddr,
-    brings_event: bool,
-}
-
-impl Arrival {
-    pub(super) fn new(head: &request::Parts, credential: &str, address: IpAddr) -> Self {
-        let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let brings_event = brings_events(&head.method);
-        let target = head.uri.path_and_query().filter(|_| !brings_event);
-        Self {
-            received: Timestamp::now(),
-            path: target.map_or_else(|| head.uri.path(), |target| target.as_str()).to_owned(),
-            content_type: content_type.map(str::to_owned),
-            credential: credential.to_owned(),
-            address,
-            brings_event,
-        }
-    }
-
-    /// The body as it is kept when it is refused.
-    pub(super) fn refused(&self, refusal: &Refusal, body: Bytes) -> RefusedBody {
-        RefusedBody {
-            received: self.received,
-            path: self.path.clone(),
-            content_type: self.content_type.clone(),
-            reason: refusal.detail.clone(),
-            status: Answer::Refused(refusal.clone()).status().as_u16(),
-            body,
-        }
-    }
-}
-
-/// Decodes and stores a body, and waits for the handlers if the endpoint says so.
+/// Has a body taken in as an event, and waits for the handlers if the endpoint says so.
 async fn take(
     reception: &Reception,
     acknowledge: Acknowledge,
@@ -272,114 +189,33 @@ async fn take(
     due: Instant,
 ) -> Answer {
     let Received { bytes, share } = body;
-    let envelope = match decode_envelope(arrival.content_type.clone(), bytes.clone()).await {
-        Ok(Ok(envelope)) => envelope,
-        Ok(Err(error)) => return keep_refused(reception, arrival, bytes, Answer::undecodable(&error)).await,
-        Err(_) => return Answer::ComeAgain(ComeAgain::Unforeseen),
-    };
-    let incoming = Incoming::new(envelope, arrival.received, arrival.path, arrival.content_type, bytes);
-    let (id, event) = (incoming.id.clone(), incoming.envelope.event_name.clone());
-    let watch = (acknowledge == Acknowledge::Handled).then(|| reception.dispatch.watch(incoming.key));
-    let routes = reception.dispatch.routes();
-    let unnamed = incoming.is_unnamed();
-    let unwanted = !routes.iter().any(|route| route.wants(&incoming.envelope));
-    let Some(stored) = reception.load.storing(due, reception.inbox.store(incoming, routes)).await else {
-        reception.load.shed();
-        return Answer::ComeAgain(ComeAgain::Overload);
-    };
-    let receipt = match stored {
-        Ok(receipt) => receipt,
-        Err(InboxError::Busy) => {
-            reception.load.shed();
-            return Answer::ComeAgain(ComeAgain::Overload);
+    let event = match reception.intake.read(&arrival.origin, &bytes).await {
+        Ok(event) => event,
+        Err(IntakeError::NoEvent(error)) => {
+            return refuse(reception, arrival, bytes, Answer::undecodable(&error)).await;
         }
-        Err(error) => {
-            if !error.is_told() {
-                tracing::error!(%error, ?id, "an event could not be stored; the sender will repeat it");
-            }
-            return Answer::ComeAgain(ComeAgain::Store);
-        }
+        Err(error) => return come_again(reception, &error),
+    };
+    // Only the event has it now, and only until it is safe.
+    drop(bytes);
+    let watch = (acknowledge == Acknowledge::Handled).then(|| reception.dispatch.watch(event.key()));
+    let taken = match reception.load.storing(due, reception.intake.store(event)).await {
+        Some(Ok(taken)) => taken,
+        Some(Err(error)) => return come_again(reception, &error),
+        None => return overload(reception),
     };
     // Once the body is on disk, its memory is free for the next one while handlers work.
-    let _share = Some(share).filter(|_| !reception.inbox.keeps());
-    reception.dispatch.wake();
-    // Under another key than it was meant for, if another event has that.
-    let watch =
-        watch.map(|watch| if watch.key() == receipt.key { watch } else { reception.dispatch.watch(receipt.key) });
-    let event = event.as_deref().unwrap_or_default();
-    let what = match (receipt.repeated, reception.inbox.keeps()) {
-        (true, _) => "event repeated",
-        (false, true) => "event stored",
-        (false, false) => "event received",
-    };
-    let Receipt { id, repeated, beside, .. } = receipt;
-    tracing::info!(?id, ?event, unwanted, from = %arrival.address, credential = arrival.credential, "{what}");
-    if let Some(other) = beside {
-        note_beside(&id, &other, unnamed);
-    }
-    if unwanted && !reception.inbox.keeps() {
-        tracing::warn!(?id, ?event, "no handler wants this event, and there is no inbox: it is kept nowhere");
-    }
+    let _share = Some(share).filter(|_| !taken.kept);
     match watch {
-        None => Answer::Stored { id, repeated },
-        Some(watch) => handled(reception, watch, id, repeated).await,
+        None => Answer::Stored { id: taken.id, repeated: taken.repeated },
+        Some(watch) => handled(reception, watch, taken).await,
     }
-}
-
-/// Says that there are two events where one was to be expected.
-fn note_beside(id: &str, other: &str, unnamed: bool) {
-    if unnamed {
-        tracing::info!(?id, ?other, "the same body came before, and other events of its order or shipment since");
-    } else {
-        tracing::warn!(
-            ?id,
-            ?other,
-            "an event has the messageId of another one but does not say the same: it is an event of its own"
-        );
-    }
-}
-
-/// Waits for the handlers. A repeated message waits with the first, and has a waiting retry made at once.
-async fn handled(reception: &Reception, watch: Watch, id: String, repeated: bool) -> Answer {
-    let settled = async {
-        if repeated {
-            reception.inbox.hurry(watch.key()).await?;
-            reception.dispatch.wake();
-        }
-        watch.settled(&*reception.inbox).await
-    };
-    match settled.await {
-        Ok(Settled::Done) => Answer::Handled { id, repeated },
-        Ok(Settled::Rejected(rejection)) => {
-            Answer::Refused(Refusal { why: Why::Rejected(rejection.status), detail: rejection.reason, id: Some(id) })
-        }
-        Ok(Settled::Unavailable(why)) => Answer::ComeAgain(ComeAgain::Handler(why.fault, why.reason)),
-        Err(error) => {
-            if !error.is_told() {
-                tracing::error!(%error, ?id, "the inbox does not say what became of an event; the sender will repeat it");
-            }
-            Answer::ComeAgain(ComeAgain::Store)
-        }
-    }
-}
-
-async fn decode_envelope(
-    content_type: Option<String>,
-    bytes: Bytes,
-) -> Result<Result<crate::model::Envelope, decode::DecodeError>, tokio::task::JoinError> {
-    if bytes.len() < LARGE {
-        return Ok(decode::envelope(content_type.as_deref(), &bytes));
-    }
-    tokio::task::spawn_blocking(move || decode::envelope(content_type.as_deref(), &bytes)).await
 }
 
 /// A body that did not come whole.
 async fn unread(reception: &Reception, arrival: Arrival, error: BodyError) -> Answer {
     match error {
-        BodyError::NoRoom => {
-            reception.load.shed();
-            Answer::ComeAgain(ComeAgain::Overload)
-        }
+        BodyError::NoRoom => overload(reception),
         BodyError::Broken(reason) => {
             tracing::warn!(reason, from = %arrival.address, "a body did not arrive whole; the sender will repeat it");
             Answer::ComeAgain(ComeAgain::Stalled)
@@ -388,43 +224,37 @@ async fn unread(reception: &Reception, arrival: Arrival, error: BodyError) -> An
             let limit = reception.server.limits.body;
             let size = announced.map_or_else(|| "it".to_owned(), |bytes| format!("the body of {bytes} bytes"));
             let detail = format!("{size} is larger than the limit of {limit} bytes (server.limits.body)");
-            keep_refused(reception, arrival, beginning, Refusal::new(Why::TooLarge, detail)).await
+            refuse(reception, arrival, beginning, Refusal::new(Why::TooLarge, detail)).await
         }
     }
 }
 
 /// Answers with a refusal once the body is safe; a body that cannot be kept is asked for again.
-async fn keep_refused(reception: &Reception, arrival: Arrival, body: Bytes, mut refusal: Refusal) -> Answer {
-    let size = body.len();
-    match reception.inbox.refuse(arrival.refused(&refusal, body)).await {
-        Ok(Some(id)) => {
-            tracing::warn!(
-                id,
-                reason = ?refusal.detail,
-                from = %arrival.address,
-                "a body was refused and kept; look at it with `events show`"
-            );
-            if !arrival.brings_event {
-                let path = arrival.path.split('?').next().unwrap_or_default();
+async fn refuse(reception: &Reception, arrival: Arrival, body: Bytes, mut refusal: Refusal) -> Answer {
+    let kept = reception.intake.refuse(&arrival.origin, body, &refusal.detail, refusal.status().as_u16()).await;
+    match kept {
+        Ok(id) => {
+            if id.is_some() && !arrival.brings_event {
+                let path = arrival.origin.path.split('?').next().unwrap_or_default();
                 reception.turned_away.note_method(arrival.address, path, &refusal.detail);
             }
-            refusal.id = Some(id);
+            refusal.id = id;
             Answer::Refused(refusal)
         }
-        Ok(None) => {
-            tracing::error!(
-                reason = ?refusal.detail,
-                from = %arrival.address,
-                size,
-                "a body was refused, and is lost: there is no inbox to keep it in (inbox.store = \"none\")"
-            );
-            Answer::Refused(refusal)
-        }
-        Err(error) => {
-            if !error.is_told() {
-                tracing::error!(%error, "a refused body could not be kept; the sender will repeat it");
-            }
-            Answer::ComeAgain(ComeAgain::Store)
-        }
+        Err(error) => come_again(reception, &error),
     }
+}
+
+/// What is answered for what the intake cannot do now.
+fn come_again(reception: &Reception, error: &IntakeError) -> Answer {
+    match error {
+        IntakeError::Store(InboxError::Busy) => overload(reception),
+        IntakeError::Store(_) => Answer::ComeAgain(ComeAgain::Store),
+        IntakeError::NoEvent(_) | IntakeError::Unforeseen(_) => Answer::ComeAgain(ComeAgain::Unforeseen),
+    }
+}
+
+fn overload(reception: &Reception) -> Answer {
+    reception.load.shed();
+    Answer::ComeAgain(ComeAgain::Overload)
 }

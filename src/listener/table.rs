@@ -1,5 +1,6 @@
 //! Who may send what where: what a reload exchanges as a whole.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,8 +16,8 @@ use crate::config::settings::Endpoint;
 /// The endpoints by their paths. A request looks into it once, and is worked on as it said then.
 pub(crate) struct Table {
     endpoints: HashMap<String, Arc<Endpoint>>,
-    anywhere: Arc<Gate>,
-    nowhere: Arc<Gate>,
+    anywhere: Gate,
+    nowhere: Gate,
     tradecloud: AddressList,
     /// Who passes requests on, and which of their words counts.
     pub(crate) proxies: Proxies,
@@ -27,13 +28,7 @@ impl Table {
     pub(crate) fn new(endpoints: Vec<Endpoint>, anywhere: Gate, proxies: Proxies) -> Self {
         let endpoints = endpoints.into_iter().map(|endpoint| (endpoint.path.clone(), Arc::new(endpoint)));
         let nowhere = Gate { credentials: Vec::new(), allow_from: None };
-        Self {
-            endpoints: endpoints.collect(),
-            anywhere: Arc::new(anywhere),
-            nowhere: Arc::new(nowhere),
-            tradecloud: AddressList::tradecloud(),
-            proxies,
-        }
+        Self { endpoints: endpoints.collect(), anywhere, nowhere, tradecloud: AddressList::tradecloud(), proxies }
     }
 
     /// The endpoint at that path.
@@ -41,17 +36,27 @@ impl Table {
         self.endpoints.get(path).cloned()
     }
 
-    /// The gates for requests to paths that are no endpoint: one with the credentials that are good for something
-    /// from `address`, and one with those that are not. Of the latter nobody there may learn whether they are right.
-    pub(crate) fn anywhere(&self, address: IpAddr) -> (Arc<Gate>, Arc<Gate>) {
-        if !self.is_secretive(None, address) {
-            return (Arc::clone(&self.anywhere), Arc::clone(&self.nowhere));
+    /// The gates of a request to that endpoint, or to a path that is none: one with the credentials that are good for
+    /// something from `address`, and one with those that are not. Of the latter nobody there may learn whether they are
+    /// right.
+    pub(crate) fn gates<'t>(
+        &'t self,
+        endpoint: Option<&'t Endpoint>,
+        address: IpAddr,
+    ) -> (Cow<'t, Gate>, Cow<'t, Gate>) {
+        let all = Cow::Borrowed(endpoint.map_or(&self.anywhere, |endpoint| &endpoint.gate));
+        let none = Cow::Borrowed(&self.nowhere);
+        if !self.is_secretive(endpoint, address) {
+            return (all, none);
+        }
+        if endpoint.is_some() {
+            return (none, all);
         }
         let allowing = || self.endpoints.values().filter(|endpoint| endpoint.gate.allows(address));
         let (open, shut) = self.anywhere.credentials.iter().cloned().partition(|(name, _)| {
             allowing().any(|endpoint| endpoint.gate.credentials.iter().any(|(other, _)| other == name))
         });
-        let gate = |credentials| Arc::new(Gate { credentials, allow_from: None });
+        let gate = |credentials| Cow::Owned(Gate { credentials, allow_from: None });
         (gate(open), gate(shut))
     }
 

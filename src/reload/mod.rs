@@ -205,7 +205,7 @@ impl Live {
     async fn exchange(&self, mut settings: Settings, state: &mut State) -> Result<(), ReloadError> {
         let reception = &self.reception;
         // From "put in place" on, nothing can fail.
-        if settings.inbox.store.keeps() != reception.inbox.keeps() {
+        if settings.inbox.store.keeps() != Arc::clone(&reception.inbox).archive().is_some() {
             return Err(ReloadError::OtherStore);
         }
         let handlers = self.set_up(std::mem::take(&mut settings.handlers), &settings.marks, state).await?;
@@ -271,7 +271,8 @@ impl Live {
 
     /// Deliveries of handlers that are not configured go nowhere; somebody should know.
     async fn warn_of_orphans(&self, handlers: &BTreeMap<String, SharedHandler>) {
-        let backlog = match self.reception.inbox.backlog(BACKLOG_COUNTED).await {
+        let Some(archive) = Arc::clone(&self.reception.inbox).archive() else { return };
+        let backlog = match archive.backlog(BACKLOG_COUNTED).await {
             Ok(backlog) => backlog,
             Err(error) => {
                 tracing::warn!(%error, "cannot look for deliveries of handlers that are not configured any more");

@@ -61,7 +61,7 @@ async fn sweep(receiver: &Receiver, keep: SignedDuration) {
     let file = Path::new("receiver.toml");
     let text = format!("inbox.path = '{}'", receiver.path("data/inbox.db").display());
     let kept = Layers::from_text(file, text).kept().unwrap();
-    let inbox = kept.inbox.store.open(Purpose::Tool).await.unwrap();
+    let inbox = kept.inbox.store.open(Purpose::Tool).await.unwrap().archive().unwrap();
     let old = Timestamp::now() - keep;
     let possible = Timestamp::now() + SignedDuration::from_hours(24);
     let overdue = Overdue { finished: old, unwanted: Some(old), soon: old, possible };

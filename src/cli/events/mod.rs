@@ -12,7 +12,7 @@ use jiff::{Timestamp, Zoned};
 
 use super::{ConfigArgs, Failure};
 use crate::desk::Desk;
-use crate::inbox::{Filter, Purpose, State};
+use crate::inbox::{Filter, NoInbox, Purpose, State};
 use crate::model::Kind;
 
 /// Arguments of `events`.
@@ -186,7 +186,9 @@ pub async fn run(args: &EventsArgs, out: &mut impl Write) -> Result<bool, Failur
 async fn open(args: &ConfigArgs) -> Result<Desk, Failure> {
     let layers = super::layers(args).map_err(|problem| vec![problem])?;
     let kept = layers.kept()?;
-    Ok(Desk::new(kept.inbox.store.open(Purpose::Look).await?, kept.routes.into()))
+    let inbox = kept.inbox.store.open(Purpose::Look).await?;
+    let archive = inbox.archive().ok_or(NoInbox::KeepsNothing).map_err(anyhow::Error::from)?;
+    Ok(Desk::new(archive, kept.routes.into()))
 }
 
 impl FilterArgs {

@@ -1,4 +1,4 @@
-//! The statements of one transaction that writes: events with their deliveries, and ends of attempts.
+//! One transaction that writes: events with their deliveries (`row`), and ends of attempts (`ends`).
 //!
 //! The order of a lane across receivers is the order in which they commit to it: a transaction first
 //! takes the lock of every lane it touches (lowest first, so that two cannot wait for each other), then a
@@ -8,17 +8,13 @@
 //! makes the second wait for the first, and never each for the other.
 
 use std::collections::{BTreeMap, HashSet};
-use std::time::Duration;
 
-use bytes::Bytes;
 use deadpool_postgres::ClientWrapper;
 use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::{Error, Statement};
 
-use crate::dispatch::Route;
-use crate::inbox::{Claim, EventKey, Finish, Incoming, RefusedBody};
-
-use super::{DEAD, DONE, PENDING};
+use super::ends::{End, FINISH, FORGET, advance_ended, finish_attempts, forget_failures};
+use super::row::Row;
 
 /// What a batch holds at the most. Less than what the numbers of events leave room for.
 pub(super) const MOST: usize = 256;
@@ -30,111 +26,6 @@ pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /// Begins one that nobody waits for: not for a disk, and not for a standby that is away. Others may wait for
 /// what it locks, but never for long.
 pub(super) const BEGIN_LIGHTLY: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = off";
-
-/// Failures that are kept of each delivery.
-const FAILURES_KEPT: i64 = 50;
-
-/// An event or a refused body, as it is stored.
-#[derive(Debug, Clone)]
-pub(super) struct Row {
-    key: EventKey,
-    id: String,
-    received: Timestamp,
-    path: String,
-    content_type: Option<String>,
-    kind: Option<&'static str>,
-    format: Option<&'static str>,
-    event_name: Option<String>,
-    message_id: Option<String>,
-    subject: Option<String>,
-    document: Option<String>,
-    company: Option<String>,
-    companies: Option<String>,
-    created: Option<String>,
-    lane: Option<i64>,
-    reason: Option<String>,
-    status: Option<i32>,
-    body: Bytes,
-    /// The handlers that want it.
-    handlers: Vec<String>,
-}
-
-impl Row {
-    pub(super) fn event(incoming: Incoming, routes: &[Route]) -> Self {
-        let lane = incoming.lane();
-        let envelope = incoming.envelope;
-        let wanted = routes.iter().filter(|route| route.wants(&envelope));
-        Self {
-            handlers: wanted.map(|route| route.name.clone()).collect(),
-            lane: Some(lane),
-            key: incoming.key,
-            id: storable(incoming.id),
-            received: incoming.received,
-            path: storable(incoming.path),
-            content_type: incoming.content_type.map(storable),
-            kind: Some(envelope.kind.as_str()),
-            format: Some(envelope.format.as_str()),
-            event_name: envelope.event_name.map(storable),
-            message_id: envelope.message_id.map(storable),
-            subject: envelope.subject.map(storable),
-            document: envelope.number.map(storable),
-            company: envelope.company_id.map(storable),
-            companies: Some(storable(envelope.companies.join("\n"))),
-            created: envelope.created.map(storable),
-            reason: None,
-            status: None,
-            body: incoming.body,
-        }
-    }
-
-    /// A refused body, with its key and the id it is kept under.
-    pub(super) fn refused((key, id): (EventKey, String), refused: RefusedBody) -> Self {
-        Self {
-            key,
-            id,
-            received: refused.received,
-            path: storable(refused.path),
-            content_type: refused.content_type.map(storable),
-            kind: None,
-            format: None,
-            event_name: None,
-            message_id: None,
-            subject: None,
-            document: None,
-            company: None,
-            companies: None,
-            created: None,
-            lane: None,
-            reason: Some(storable(refused.reason)),
-            status: Some(i32::from(refused.status)),
-            body: refused.body,
-            handlers: Vec::new(),
-        }
-    }
-
-    fn is_refused(&self) -> bool {
-        self.kind.is_none()
-    }
-
-    /// About how many bytes it writes.
-    pub(super) fn weight(&self) -> usize {
-        self.body.len()
-    }
-}
-
-/// The end of an attempt.
-#[derive(Debug, Clone)]
-pub(super) struct End {
-    pub(super) claim: Claim,
-    pub(super) token: i64,
-    pub(super) finish: Finish,
-    pub(super) took: Duration,
-}
-
-/// The one character that PostgreSQL does not take in a text.
-pub(super) fn storable(text: String) -> String {
-    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
-}
 
 /// What a transaction has done.
 pub(super) struct Done {
@@ -314,7 +205,7 @@ const DELIVER: &str = "\
 async fn add_deliveries(db: &ClientWrapper, deliver: &Statement, rows: &[&Row]) -> Result<(), Error> {
     let (mut places, mut handlers, mut lanes) = (Vec::new(), Vec::new(), Vec::new());
     for (place, row) in (0_i32..).zip(rows) {
-        for handler in &row.handlers {
+        for handler in &*row.handlers {
             places.push(place);
             handlers.push(handler.as_str());
             lanes.push(row.lane);
@@ -357,91 +248,6 @@ async fn count_refused(db: &ClientWrapper, refuse: &Statement, rows: &[&Row]) ->
     Ok(kept.iter().map(|row| row.get(0)).collect())
 }
 
-/// Only a claim that still is ours counts. Somebody may have discarded the delivery meanwhile; then that
-/// stands. And an earlier event may be to be delivered again; then this one waits for that.
-const FINISH: &str = "\
-    WITH ours AS (
-        DELETE FROM claims c
-        USING unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::smallint[], $6::bigint[], $7::int[],
-                     $8::int[], $9::bigint[], $10::text[])
-              AS a (handler, lane, token, event, state, pause, status, attempt, took, reason)
-        WHERE c.handler = a.handler AND c.lane = a.lane AND c.token = a.token RETURNING a.*
-    ), ended AS (
-        UPDATE deliveries d SET state = o.state, status = o.status, attempts = o.attempt, ends = 0, changed = now(),
-               due = CASE WHEN EXISTS (SELECT 1 FROM deliveries e WHERE e.handler = o.handler AND e.lane = o.lane
-                                       AND e.state = 0 AND e.event < o.event)
-                          THEN NULL ELSE now() + o.pause * interval '1 microsecond' END
-        FROM ours o WHERE d.event = o.event AND d.handler = o.handler AND d.state = 0 RETURNING o.*
-    ), noted AS (
-        INSERT INTO failures (event, handler, attempt, at, took, reason)
-        SELECT event, handler, attempt, now(), took, reason FROM ended WHERE reason IS NOT NULL
-        ON CONFLICT (event, handler, attempt)
-        DO UPDATE SET at = excluded.at, took = excluded.took, reason = excluded.reason
-    )
-    SELECT event, token FROM ours";
-
-async fn finish_attempts(db: &ClientWrapper, finish: &Statement, ends: &[&End]) -> Result<Vec<bool>, Error> {
-    if ends.is_empty() {
-        return Ok(Vec::new());
-    }
-    let (mut outcomes, mut pauses, mut statuses, mut reasons) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for end in ends {
-        let (state, pause, status, reason) = match &end.finish {
-            Finish::Done => (DONE, None, None, None),
-            Finish::Retry { at, reason } => (PENDING, Some(pause_until(*at)), None, Some(reason)),
-            Finish::Dead { reason, status } => (DEAD, None, status.map(i32::from), Some(reason)),
-        };
-        outcomes.push(state);
-        pauses.push(pause);
-        statuses.push(status);
-        reasons.push(reason.cloned().map(storable));
-    }
-    let ours = db
-        .query(
-            finish,
-            &[
-                &ends.iter().map(|end| end.claim.handler.as_str()).collect::<Vec<_>>(),
-                &ends.iter().map(|end| end.claim.lane).collect::<Vec<_>>(),
-                &ends.iter().map(|end| end.token).collect::<Vec<_>>(),
-                &ends.iter().map(|end| end.claim.event).collect::<Vec<_>>(),
-                &outcomes,
-                &pauses,
-                &statuses,
-                &ends
-                    .iter()
-                    .map(|end| i32::try_from(end.claim.attempts).unwrap_or(i32::MAX).saturating_add(1))
-                    .collect::<Vec<_>>(),
-                &ends.iter().map(|end| i64::try_from(end.took.as_millis()).unwrap_or(i64::MAX)).collect::<Vec<_>>(),
-                &reasons,
-            ],
-        )
-        .await?;
-    let ours: HashSet<(i64, i64)> = ours.iter().map(|row| (row.get(0), row.get(1))).collect();
-    Ok(ends.iter().map(|end| ours.contains(&(end.claim.event, end.token))).collect())
-}
-
-/// In microseconds from now on: the database has a clock of its own.
-fn pause_until(at: Timestamp) -> i64 {
-    i64::try_from(at.duration_since(Timestamp::now()).as_micros()).unwrap_or(i64::MAX)
-}
-
-/// By time, not by attempt: those count from 1 again when an event is delivered again.
-const FORGET: &str = "\
-    DELETE FROM failures f USING unnest($1::bigint[], $2::text[]) AS of (event, handler)
-    WHERE f.event = of.event AND f.handler = of.handler
-      AND f.at < (SELECT g.at FROM failures g WHERE g.event = of.event AND g.handler = of.handler
-                  ORDER BY g.at DESC LIMIT 1 OFFSET $3)";
-
-async fn forget_failures(db: &ClientWrapper, forget: &Statement, ends: &[&End]) -> Result<(), Error> {
-    let many: Vec<_> = ends.iter().filter(|end| i64::from(end.claim.attempts) >= FAILURES_KEPT).collect();
-    if many.is_empty() {
-        return Ok(());
-    }
-    let events: Vec<_> = many.iter().map(|end| end.claim.event).collect();
-    let handlers: Vec<_> = many.iter().map(|end| end.claim.handler.as_str()).collect();
-    db.execute(forget, &[&events, &handlers, &(FAILURES_KEPT - 1)]).await.map(drop)
-}
-
 /// Makes the first pending delivery of each lane due, if it is not yet. Its time begins now, however long
 /// it has waited for those before it. That it has changed says by which clock it is due (see [`super::clock`]).
 pub(super) const ADVANCE: &str = "\
@@ -452,13 +258,7 @@ pub(super) const ADVANCE: &str = "\
                   ORDER BY p.event LIMIT 1) AS first
     WHERE d.event = first.event AND d.handler = of.handler AND d.due IS NULL";
 
-async fn advance_ended(db: &ClientWrapper, advance: &Statement, ends: &[&End]) -> Result<(), Error> {
-    let over = ends.iter().filter(|end| !matches!(end.finish, Finish::Retry { .. }));
-    let lanes: Vec<_> = over.map(|end| (end.claim.handler.as_str(), end.claim.lane)).collect();
-    advance_lanes(db, advance, &lanes).await.map(drop)
-}
-
-async fn advance_lanes(db: &ClientWrapper, advance: &Statement, of: &[(&str, i64)]) -> Result<u64, Error> {
+pub(super) async fn advance_lanes(db: &ClientWrapper, advance: &Statement, of: &[(&str, i64)]) -> Result<u64, Error> {
     if of.is_empty() {
         return Ok(0);
     }

@@ -8,14 +8,13 @@ use deadpool_postgres::ClientWrapper;
 use jiff::Timestamp;
 use tokio_postgres::Error;
 
+use super::batch;
 use super::claims::key;
-use super::{batch, state};
+use crate::inbox::archive::is_asked_for;
 use crate::inbox::repeat::{Newest, Says, Taken};
-use crate::inbox::{EventKey, Overdue, State, Swept, is_asked_for};
+use crate::inbox::stored::{SWEEP_STEP, state};
+use crate::inbox::{EventKey, Overdue, State, Swept};
 use crate::model::Format;
-
-/// Events that one step of a sweep looks at.
-const SWEEP_STEP: i64 = 500;
 
 /// Who sweeps holds this lock (of PostgreSQL, by number): two would get in each other's way.
 const SWEEPING: i64 = 0x7472_6164_6563_6c73;
@@ -26,7 +25,7 @@ async fn lane_of(db: &ClientWrapper, event: i64) -> Result<Option<i64>, Error> {
     Ok(row.and_then(|row| row.get(0)))
 }
 
-/// Has an event delivered; see [`crate::inbox::Inbox::deliver`].
+/// Has an event delivered; see [`crate::inbox::Archive::deliver`].
 pub(super) async fn deliver(
     db: &ClientWrapper,
     event: i64,

@@ -7,18 +7,16 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row, Statement};
 
+use super::batch;
 use super::clock::{Clock, Reading};
 use super::held::Owned;
-use super::{batch, state};
 use crate::event::Event;
+use crate::inbox::stored::{HURRIED, envelope, state};
 use crate::inbox::{Claim, Due, EventKey, Standing};
-use crate::model::{Envelope, Format, Kind};
+use crate::model::Format;
 
 /// Longer than anything waits, in microseconds: a hundred years.
 const EVER: i64 = 100 * 365 * 86_400 * 1_000_000;
-
-/// Deliveries that are made due in one step.
-const HURRIED: i64 = 500;
 
 /// Of the oldest that are due, those that nobody works on and nobody else is just claiming.
 const CLAIM: &str = "\
@@ -145,8 +143,9 @@ const LOAD: &str = "\
 pub(super) async fn load(db: &ClientWrapper, claim: &Claim, token: i64) -> Result<Option<Event>, Error> {
     let statement = db.prepare_cached(LOAD).await?;
     let row = db.query_opt(&statement, &[&claim.event, &claim.handler, &claim.lane, &token]).await?;
-    Ok(row.map(|row| Event {
-        envelope: envelope(&row),
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Event {
+        envelope: envelope(|column| row.try_get(column))?,
         id: row.get(9),
         received: row.get(10),
         attempt: claim.attempts + 1,
@@ -154,22 +153,6 @@ pub(super) async fn load(db: &ClientWrapper, claim: &Claim, token: i64) -> Resul
         content_type: row.get(11),
         body: bytes::Bytes::from(row.get::<_, Vec<u8>>(12)),
     }))
-}
-
-fn envelope(row: &Row) -> Envelope {
-    let (kind, format): (String, String) = (row.get(0), row.get(1));
-    Envelope {
-        // Written by `store`, so they are known.
-        kind: Kind::from_name(&kind).unwrap_or(Kind::Order),
-        format: Format::from_name(&format).unwrap_or(Format::Json),
-        event_name: row.get(2),
-        message_id: row.get(3),
-        subject: row.get(4),
-        number: row.get(5),
-        company_id: row.get(6),
-        companies: row.get::<_, Option<String>>(7).unwrap_or_default().lines().map(str::to_owned).collect(),
-        created: row.get(8),
-    }
 }
 
 /// Gives a claim back.

@@ -3,22 +3,26 @@
 //! `writer` commits whatever is waiting in one transaction, and `batch` holds its statements and says
 //! how the order is kept across receivers. `claims` is what is due, `presence` who is at work and what
 //! becomes of the work of one that is not: a receiver's claims end with its lease, and `presence` says why
-//! it is a lease and no lock of a session. `changes` and `views` are what people do and look at. `clock` and `mend`
+//! it is a lease and no lock of a session. `changes` and `views` are what people do and look at
+//! (`archive`). `clock` and `mend`
 //! see to it that what waits does not wait for ever.
 //!
 //! Nothing here waits without end. Getting a connection, each statement and each lock has its time, on
 //! both sides of the connection; only a commit that waits for a standby is left to the server, since it
 //! would count as done if it was cut short.
 
+mod archive;
 mod batch;
 mod changes;
 mod claims;
 mod clock;
+mod ends;
 mod held;
 mod mend;
 mod notes;
 mod open;
 mod presence;
+mod row;
 #[cfg(test)]
 mod tests;
 mod views;
@@ -36,16 +40,16 @@ use tokio::task::JoinSet;
 use super::refused::Space;
 use super::repeat::{self, Newest, Shelf, Taken};
 use super::{
-    Claim, Due, EventKey, EventView, Filter, Finish, Inbox, InboxError, Incoming, Open, Overdue, Purpose, Receipt,
-    RefusedBody, SharedInbox, Standing, State, Swept,
+    Archive, Claim, Due, EventKey, Finish, Inbox, InboxError, Incoming, Open, Purpose, Receipt, RefusedBody,
+    SharedInbox, Standing,
 };
 use crate::config::Section;
-use crate::dispatch::Route;
 use crate::event::Event;
 use crate::outgoing::postgres::{Database, Failure, Pool, within};
-use batch::{End, Row};
 use clock::Clock;
+use ends::End;
 use held::Held;
+use row::Row;
 use writer::{Work, Writer};
 
 /// The schema that all tables are in.
@@ -54,31 +58,11 @@ const SCHEMA: &str = "tradecloud_inbox";
 /// How long anything may take. The server's own limits (see `open::SETUP`) are shorter or as long.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// The same for what people do and look at.
-const PATIENT: Duration = Duration::from_secs(60);
-
-/// Steps of one call of `mend`.
-const MENDING_STEPS: usize = 5;
-
 /// Connections of one receiver, beside that of the writer and that of the heartbeat.
 const CONNECTIONS: usize = 6;
 
 /// How long a count of the refused bodies holds.
 const COUNT_AGAIN: Duration = Duration::from_secs(30);
-
-const PENDING: i16 = 0;
-const DONE: i16 = 1;
-const DEAD: i16 = 2;
-
-/// The state a number stands for.
-fn state(number: i16) -> State {
-    match number {
-        PENDING => State::Pending,
-        DONE => State::Done,
-        DEAD => State::Dead,
-        _ => State::Discarded,
-    }
-}
 
 /// Checked settings: where the database is.
 #[derive(Debug, Clone)]
@@ -152,6 +136,7 @@ macro_rules! durably {
         on_connection!(get_to_commit of $inbox, $limit, $db => $work)
     };
 }
+use {durably, on_connection};
 
 /// The database no longer has the claim as ours.
 fn taken_over() -> InboxError {
@@ -236,8 +221,8 @@ impl From<Failure> for InboxError {
 
 #[async_trait::async_trait]
 impl Inbox for Postgres {
-    async fn store(&self, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {
-        repeat::store(self, incoming, routes).await
+    async fn store(&self, incoming: Incoming) -> Result<Receipt, InboxError> {
+        repeat::store(self, incoming).await
     }
 
     async fn refuse(&self, refused: RefusedBody) -> Result<Option<String>, InboxError> {
@@ -251,21 +236,18 @@ impl Inbox for Postgres {
         Ok(Some(id))
     }
 
+    async fn standing(&self, key: EventKey) -> Result<Vec<Standing>, InboxError> {
+        let standing = on_connection!(self, LIMIT, db => claims::standing(db, key));
+        standing.ok_or_else(|| InboxError::Failed("there is no such event any more".to_owned()))
+    }
+
+    async fn hurry(&self, key: EventKey) -> Result<(), InboxError> {
+        durably!(self, LIMIT, db => claims::hurry(db, key));
+        Ok(())
+    }
+
     async fn claim(&self, handler: &str, most: usize) -> Result<Due, InboxError> {
         self.claim_due(handler, most, &[], None).await
-    }
-
-    async fn claim_one(&self, handler: &str, except: &[i64], until: Timestamp) -> Result<Option<Claim>, InboxError> {
-        let due = self.claim_due(handler, 1, except, Some(until)).await?;
-        Ok(due.claims.into_iter().next())
-    }
-
-    async fn lanes(&self, handler: &str, most: usize) -> Result<usize, InboxError> {
-        Ok(on_connection!(self, LIMIT, db => claims::lanes(db, handler, most)))
-    }
-
-    async fn hurry_handler(&self, handler: &str) -> Result<usize, InboxError> {
-        Ok(on_connection!(self, LIMIT, db => claims::hurry_handler(db, handler)))
     }
 
     async fn load(&self, claim: &Claim) -> Result<Event, InboxError> {
@@ -279,18 +261,6 @@ impl Inbox for Postgres {
         let event = (!self.ending.load(Ordering::Acquire)).then_some(claim.event);
         let turn = on_connection!(self, LIMIT, db => claims::begin(db, claim, token, event));
         turn.ok_or_else(taken_over)
-    }
-
-    async fn ending(&self) {
-        self.ending.store(true, Ordering::Release);
-        let taken_back: Result<(), InboxError> = async {
-            on_connection!(self, LIMIT, db => claims::take_all_back(db, &self.receiver));
-            Ok(())
-        }
-        .await;
-        if let Err(error) = taken_back {
-            tracing::warn!(%error, "cannot note in the inbox that this receiver ends as it was told to");
-        }
     }
 
     async fn finish(&self, claim: &Claim, finish: Finish, took: Duration) -> Result<(), InboxError> {
@@ -326,96 +296,25 @@ impl Inbox for Postgres {
         }
     }
 
-    async fn standing(&self, key: EventKey) -> Result<Vec<Standing>, InboxError> {
-        let standing = on_connection!(self, LIMIT, db => claims::standing(db, key));
-        standing.ok_or_else(|| InboxError::Failed("there is no such event any more".to_owned()))
-    }
-
-    async fn hurry(&self, key: EventKey) -> Result<(), InboxError> {
-        durably!(self, LIMIT, db => claims::hurry(db, key));
-        Ok(())
-    }
-
-    async fn sweep(&self, overdue: Overdue) -> Result<Swept, InboxError> {
-        let from = *self.swept_to.lock().unwrap_or_else(PoisonError::into_inner);
-        let (swept, to) = durably!(self, PATIENT, db => changes::sweep(db, from, overdue));
-        *self.swept_to.lock().unwrap_or_else(PoisonError::into_inner) = to;
-        if swept.complete {
-            let forgotten: Result<(), Failure> = async {
-                on_connection!(self, PATIENT, db => clock::forget_past(db));
-                Ok(())
-            }
-            .await;
-            if let Err(failure) = forgotten {
-                tracing::debug!(%failure, "cannot forget old steps of the database's clock; trying again later");
-            }
-        }
-        Ok(swept)
-    }
-
-    async fn list(&self, filter: &Filter) -> Result<Vec<EventView>, InboxError> {
-        Ok(on_connection!(self, PATIENT, db => views::list(db, filter)))
-    }
-
-    async fn show(&self, id: &str) -> Result<Option<EventView>, InboxError> {
-        let key = EventKey::of_id(id);
-        Ok(on_connection!(self, PATIENT, db => views::show(db, key)))
-    }
-
-    async fn body(&self, event: i64) -> Result<Bytes, InboxError> {
-        let body = on_connection!(self, PATIENT, db => changes::body(db, event));
-        body.ok_or_else(|| InboxError::Failed("there is no such event any more".to_owned()))
-    }
-
-    async fn deliver(&self, event: i64, handler: Option<&str>, only: Option<State>) -> Result<usize, InboxError> {
-        Ok(durably!(self, LIMIT, db => changes::deliver(db, event, handler, only)))
-    }
-
-    async fn accept(&self, event: i64, incoming: Incoming, routes: Arc<[Route]>) -> Result<Receipt, InboxError> {
-        // Two transactions: in between it is there twice, never not at all.
-        let receipt = repeat::store(self, incoming, routes).await?;
-        durably!(self, LIMIT, db => changes::replace_refused(db, event, receipt.key));
-        Ok(receipt)
-    }
-
-    async fn discard(&self, event: i64) -> Result<usize, InboxError> {
-        Ok(durably!(self, LIMIT, db => changes::discard(db, event)))
-    }
-
-    async fn mend(&self) -> Result<Vec<(String, String)>, InboxError> {
-        let mut from = self.mended_to.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut mended = Vec::new();
-        for _ in 0..MENDING_STEPS {
-            let (standing, next) = on_connection!(self, LIMIT, db => mend::look(db, &from));
-            for some in standing.chunks(batch::MOST) {
-                mended.extend(durably!(self, LIMIT, db => mend::mend(db, some)));
-            }
-            let complete = next.is_none();
-            from = next.unwrap_or(mend::FIRST);
-            self.mended_to.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&from);
-            if complete {
-                break;
-            }
-        }
-        Ok(mended)
-    }
-
-    async fn note(&self, name: &str, at: Timestamp) -> Result<(), InboxError> {
-        durably!(self, LIMIT, db => notes::write(db, name, at));
-        Ok(())
-    }
-
-    async fn noted(&self, name: &str) -> Result<Option<Timestamp>, InboxError> {
-        Ok(on_connection!(self, LIMIT, db => notes::read(db, name)))
-    }
-
-    async fn backlog(&self, most: usize) -> Result<Vec<(String, usize)>, InboxError> {
-        Ok(on_connection!(self, PATIENT, db => claims::backlog(db, most)))
+    fn archive(self: Arc<Self>) -> Option<Arc<dyn Archive>> {
+        Some(self)
     }
 
     async fn probe(&self) -> Result<(), InboxError> {
         durably!(self, LIMIT, db => changes::probe(db));
         Ok(())
+    }
+
+    async fn ending(&self) {
+        self.ending.store(true, Ordering::Release);
+        let taken_back: Result<(), InboxError> = async {
+            on_connection!(self, LIMIT, db => claims::take_all_back(db, &self.receiver));
+            Ok(())
+        }
+        .await;
+        if let Err(error) = taken_back {
+            tracing::warn!(%error, "cannot note in the inbox that this receiver ends as it was told to");
+        }
     }
 
     async fn close(&self) {
@@ -438,8 +337,8 @@ impl Inbox for Postgres {
 }
 
 impl Shelf for Postgres {
-    async fn put(&self, incoming: Incoming, routes: Arc<[Route]>) -> Result<bool, InboxError> {
-        self.writer.run(Work::Store(Box::new(Row::event(incoming, &routes)))).await
+    async fn put(&self, incoming: Incoming) -> Result<bool, InboxError> {
+        self.writer.run(Work::Store(Box::new(Row::event(incoming)))).await
     }
 
     async fn taken(&self, key: EventKey) -> Result<Option<Taken>, InboxError> {
@@ -447,7 +346,7 @@ impl Shelf for Postgres {
     }
 
     async fn body(&self, number: i64) -> Result<Bytes, InboxError> {
-        Inbox::body(self, number).await
+        Archive::body(self, number).await
     }
 
     async fn newest(&self, lane: i64) -> Result<Option<Newest>, InboxError> {

@@ -4,7 +4,7 @@ use deadpool_postgres::ClientWrapper;
 use jiff::Timestamp;
 use tokio_postgres::Error;
 
-use super::batch::storable;
+use super::row::storable;
 
 /// Notes a time under a name.
 pub(super) async fn write(db: &ClientWrapper, name: &str, at: Timestamp) -> Result<(), Error> {

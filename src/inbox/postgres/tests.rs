@@ -10,8 +10,7 @@ use rstest::rstest;
 use tokio::time::sleep;
 
 use super::{Postgres, Space, open};
-use crate::dispatch::Route;
-use crate::inbox::{Claim, Finish, Inbox as _, Incoming, Overdue, Purpose, State};
+use crate::inbox::{Archive as _, Claim, Finish, Inbox as _, Incoming, Overdue, Purpose, State};
 use crate::model::{Envelope, Format, Kind};
 use crate::outgoing::postgres::server::{Postgres as Server, ROLE};
 use crate::outgoing::postgres::{Connection, Database};
@@ -68,9 +67,9 @@ async fn store(inbox: &Postgres, order: &str, message: &str) -> Incoming {
         companies: Vec::new(),
         created: None,
     };
-    let incoming = Incoming::new(envelope, Timestamp::now(), "/".to_owned(), None, Bytes::from(message.to_owned()));
-    let routes: Arc<[Route]> = [Route::all(HANDLER)].into();
-    assert!(!inbox.store(incoming.clone(), routes).await.unwrap().repeated);
+    let incoming = Incoming::new(envelope, Timestamp::now(), "/".to_owned(), None, Bytes::from(message.to_owned()))
+        .wanted_by([HANDLER]);
+    assert!(!inbox.store(incoming.clone()).await.unwrap().repeated);
     incoming
 }
 
@@ -270,7 +269,7 @@ async fn a_lane_that_stands_still_is_mended_and_one_that_waits_is_left_alone() {
 async fn among_many_lanes_one_that_stands_still_is_found_step_by_step() {
     let place = Place::new(Server::shared());
     let inbox = place.open().await;
-    let lanes = super::MENDING_STEPS * 2000 + 500;
+    let lanes = super::archive::MENDING_STEPS * 2000 + 500;
     place.sql(&format!(
         "INSERT INTO events (number, key, id, received, path, kind, format, lane, body)
          SELECT n, decode(lpad(to_hex(n), 32, '0'), 'hex'), 'event ' || n, now(), '/', 'order', 'json', n / 2, ''

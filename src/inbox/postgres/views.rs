@@ -6,7 +6,7 @@ use deadpool_postgres::ClientWrapper;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row};
 
-use super::state;
+use crate::inbox::stored::{number, state};
 use crate::inbox::view::FailureView;
 use crate::inbox::{DeliveryView, EventKey, EventView, Filter, State};
 use crate::model::Kind;
@@ -45,12 +45,7 @@ fn condition(filter: &Filter) -> (String, Values) {
     let has = "EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.number";
     // Few are pending or set aside, so they are looked up; all others are met on the way. (`OFFSET 0`
     // keeps the planner from looking them all up.)
-    let number = match filter.state {
-        Some(State::Pending) => Some(0),
-        Some(State::Dead) => Some(2),
-        Some(State::Discarded) => Some(3),
-        _ => None,
-    };
+    let number = filter.state.filter(|state| *state != State::Done).and_then(number);
     match (number, filter.state, handler) {
         (Some(number), _, Some(handler)) => add(
             &format!("number IN (SELECT event FROM deliveries WHERE state = {number} AND handler = ?)"),
@@ -125,11 +120,7 @@ async fn events(db: &ClientWrapper, sql: &str, values: &Values) -> Result<Vec<Ev
 
 fn event(row: &Row, deliveries: Vec<DeliveryView>) -> EventView {
     let kind: Option<&str> = row.get(3);
-    let state = match (kind, row.get(13)) {
-        (None, false) => State::Refused,
-        (None, true) => State::Discarded,
-        (Some(_), _) => State::of(&deliveries),
-    };
+    let state = State::of(kind.is_some(), row.get(13), &deliveries);
     EventView {
         number: row.get(0),
         id: row.get(1),

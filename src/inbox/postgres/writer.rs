@@ -14,7 +14,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use super::LIMIT;
-use super::batch::{self, End, Row};
+use super::batch;
+use super::ends::End;
+use super::row::Row;
 use crate::inbox::InboxError;
 use crate::outgoing::postgres::{Connection, Failure, Pool, within};
 

@@ -4,11 +4,13 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{deliveries, micros};
+use crate::inbox::archive::is_asked_for;
 use crate::inbox::key::lane;
-use crate::inbox::{EventKey, State, is_asked_for};
+use crate::inbox::stored::state;
+use crate::inbox::{EventKey, State};
 use crate::model::Kind;
 
-/// Has an event delivered; see [`crate::inbox::Inbox::deliver`].
+/// Has an event delivered; see [`crate::inbox::Archive::deliver`].
 pub(super) fn deliver(
     db: &Connection,
     event: i64,
@@ -18,7 +20,7 @@ pub(super) fn deliver(
 ) -> rusqlite::Result<usize> {
     let mut deliveries: Vec<(String, i64, State)> = db
         .prepare("SELECT handler, lane, state FROM deliveries WHERE event = ?1")?
-        .query_map([event], |row| Ok((row.get(0)?, row.get(1)?, deliveries::state(row.get(2)?))))?
+        .query_map([event], |row| Ok((row.get(0)?, row.get(1)?, state(row.get(2)?))))?
         .collect::<rusqlite::Result<_>>()?;
     if let (Some(handler), None) = (handler, only)
         && !deliveries.iter().any(|(name, ..)| name == handler)

@@ -11,28 +11,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{micros, timestamp};
-use crate::inbox::{Claim, Due, EventKey, Finish, Standing, State};
+use crate::inbox::stored::{Ended, FAILURES_KEPT, HURRIED, state};
+use crate::inbox::{Claim, Due, EventKey, Finish, Standing};
 use crate::model::Format;
-
-pub(super) const PENDING: i64 = 0;
-pub(super) const DONE: i64 = 1;
-pub(super) const DEAD: i64 = 2;
-
-/// Failures that are kept of each delivery.
-const FAILURES_KEPT: u32 = 50;
-
-/// Deliveries that are made due in one step.
-const HURRIED: usize = 500;
-
-/// The state a number stands for.
-pub(super) fn state(number: i64) -> State {
-    match number {
-        PENDING => State::Pending,
-        DONE => State::Done,
-        DEAD => State::Dead,
-        _ => State::Discarded,
-    }
-}
 
 /// Adds a delivery to the end of its lane.
 pub(super) fn add(db: &Connection, event: i64, handler: &str, lane: i64, now: Timestamp) -> rusqlite::Result<()> {
@@ -98,11 +79,7 @@ pub(super) fn finish(
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     let attempt = claim.attempts + 1;
-    let (state, due, status, reason) = match finish {
-        Finish::Done => (DONE, None, None, None),
-        Finish::Retry { at, reason } => (PENDING, Some(micros(*at)), None, Some(reason)),
-        Finish::Dead { reason, status } => (DEAD, None, *status, Some(reason)),
-    };
+    let Ended { state, again, status, reason } = Ended::by(finish);
     // Somebody may have discarded it meanwhile; then that stands. Or the inbox is another file by now,
     // where the number is another event's. And an earlier event may be to be delivered again; then
     // this one waits for that.
@@ -118,7 +95,7 @@ pub(super) fn finish(
             claim.event,
             claim.handler,
             state,
-            due,
+            again.map(micros),
             status,
             attempt,
             micros(now),
@@ -131,7 +108,7 @@ pub(super) fn finish(
     if let Some(reason) = reason {
         note_failure(db, claim, reason, took, now)?;
     }
-    if state != PENDING {
+    if again.is_none() {
         advance(db, &claim.handler, claim.lane, now)?;
     }
     Ok(())

@@ -4,27 +4,24 @@ use std::io::Write as _;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension as _, named_params, params};
 
 use super::{deliveries, micros, timestamp};
-use crate::dispatch::Route;
 use crate::event::Event;
 use crate::inbox::key::lane;
 use crate::inbox::refused::Space;
 use crate::inbox::repeat::{Newest, Says, Taken};
+use crate::inbox::stored::{SWEEP_STEP, envelope};
 use crate::inbox::{Claim, EventKey, Incoming, Overdue, RefusedBody, Swept};
-use crate::model::{Envelope, Format, Kind};
+use crate::model::{Format, Kind};
 
 /// Bodies from this size on are written in place instead of through copies.
 const LARGE: usize = 64 << 10;
 
-/// Events that one step of a sweep looks at.
-const SWEEP_STEP: i64 = 500;
-
 /// Stores an event with its deliveries, unless something has its key; whether it did. When it was received never goes
 /// back from one event to the next, whatever the clock does: files are named after it. But it is never
 /// more than a day ahead of the clock, whatever that was before.
-pub(super) fn store(db: &Connection, incoming: &Incoming, routes: &[Route]) -> rusqlite::Result<bool> {
+pub(super) fn store(db: &Connection, incoming: &Incoming) -> rusqlite::Result<bool> {
     let envelope = &incoming.envelope;
     let stored = db
         .prepare_cached(
@@ -62,8 +59,8 @@ pub(super) fn store(db: &Connection, incoming: &Incoming, routes: &[Route]) -> r
     write_large(db, number, &incoming.body)?;
     let lane = incoming.lane();
     note_newest(db, lane, number, incoming.is_unnamed())?;
-    for route in routes.iter().filter(|route| route.wants(envelope)) {
-        deliveries::add(db, number, &route.name, lane, incoming.received)?;
+    for handler in &*incoming.handlers {
+        deliveries::add(db, number, handler, lane, incoming.received)?;
     }
     Ok(true)
 }
@@ -174,14 +171,8 @@ pub(super) fn refuse(
 
 /// Stores a refused body as the event that it is after all, and takes it off the list of refused ones; unless
 /// something has its key. All times count from now on.
-pub(super) fn accept(
-    db: &Connection,
-    number: i64,
-    incoming: &Incoming,
-    routes: &[Route],
-    now: Timestamp,
-) -> rusqlite::Result<bool> {
-    let stored = store(db, incoming, routes)?;
+pub(super) fn accept(db: &Connection, number: i64, incoming: &Incoming, now: Timestamp) -> rusqlite::Result<bool> {
+    let stored = store(db, incoming)?;
     if stored {
         let event: i64 =
             db.query_row("SELECT number FROM events WHERE key = ?1", [incoming.key.0], |row| row.get(0))?;
@@ -219,7 +210,7 @@ pub(super) fn load(db: &Connection, claim: &Claim) -> rusqlite::Result<Event> {
     )?
     .query_row(params![claim.event, claim.key.0], |row| {
         Ok(Event {
-            envelope: envelope(row)?,
+            envelope: envelope(|column| row.get(column))?,
             id: row.get(9)?,
             received: timestamp(row.get(10)?),
             attempt: claim.attempts + 1,
@@ -287,23 +278,6 @@ pub(super) fn sweep(db: &Connection, from: i64, overdue: Overdue) -> rusqlite::R
     // Nobody looks at all of a large inbox to find nothing.
     let complete = overdue.ends_at(timestamp(received));
     Ok((Swept { removed, soon, complete }, if complete { 0 } else { to }))
-}
-
-fn envelope(row: &Row<'_>) -> rusqlite::Result<Envelope> {
-    let kind: String = row.get(0)?;
-    let format: String = row.get(1)?;
-    Ok(Envelope {
-        // Written by `store`, so they are known.
-        kind: Kind::from_name(&kind).unwrap_or(Kind::Order),
-        format: Format::from_name(&format).unwrap_or(Format::Json),
-        event_name: row.get(2)?,
-        message_id: row.get(3)?,
-        subject: row.get(4)?,
-        number: row.get(5)?,
-        company_id: row.get(6)?,
-        companies: row.get::<_, String>(7)?.lines().map(str::to_owned).collect(),
-        created: row.get(8)?,
-    })
 }
 
 fn small(body: &Bytes) -> Option<&[u8]> {

@@ -3,7 +3,8 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 
-use super::{deliveries, micros, timestamp};
+use super::{micros, timestamp};
+use crate::inbox::stored::{number, state};
 use crate::inbox::view::FailureView;
 use crate::inbox::{DeliveryView, EventKey, EventView, Filter, State};
 use crate::model::Kind;
@@ -43,16 +44,13 @@ pub(super) fn list(db: &Connection, filter: &Filter) -> rusqlite::Result<Vec<Eve
 /// that state, by that handler, the highest first. Going through the deliveries reads a fiftieth of what
 /// going through the events does.
 fn candidates(filter: &Filter) -> Option<(String, Vec<Value>)> {
-    let (mut conditions, mut values) = (vec!["event < ?"], vec![filter.before.unwrap_or(i64::MAX).into()]);
-    conditions.extend(match filter.state {
-        Some(State::Pending) => Some("state = 0"),
-        Some(State::Done) => Some("state = 1"),
-        Some(State::Dead) => Some("state = 2"),
-        Some(State::Discarded) => Some("state = 3"),
-        Some(State::Refused | State::Unwanted) | None => None,
-    });
+    let (mut conditions, mut values) = (vec!["event < ?".to_owned()], vec![filter.before.unwrap_or(i64::MAX).into()]);
+    if let Some(number) = filter.state.and_then(number) {
+        // A literal: by it the index of dead ones is found.
+        conditions.push(format!("state = {number}"));
+    }
     if let Some(handler) = &filter.handler {
-        conditions.push("handler = ?");
+        conditions.push("handler = ?".to_owned());
         values.push(handler.clone().into());
     }
     if conditions.len() == 1 {
@@ -114,11 +112,7 @@ fn event(db: &Connection, row: &Row<'_>) -> rusqlite::Result<EventView> {
     let number = row.get(0)?;
     let kind: Option<String> = row.get(3)?;
     let deliveries = deliveries_of(db, number)?;
-    let state = match (&kind, row.get(13)?) {
-        (None, false) => State::Refused,
-        (None, true) => State::Discarded,
-        (Some(_), _) => State::of(&deliveries),
-    };
+    let state = State::of(kind.is_some(), row.get(13)?, &deliveries);
     Ok(EventView {
         number,
         id: row.get(1)?,
@@ -154,7 +148,7 @@ fn deliveries_of(db: &Connection, event: i64) -> rusqlite::Result<Vec<DeliveryVi
         let handler: String = row.get(0)?;
         let failures = failures_of(db, event, &handler)?;
         found.push(DeliveryView {
-            state: deliveries::state(row.get(1)?),
+            state: state(row.get(1)?),
             attempts: row.get(2)?,
             due: row.get::<_, Option<i64>>(3)?.map(timestamp),
             changed: timestamp(row.get(4)?),

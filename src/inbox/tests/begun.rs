@@ -8,8 +8,7 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 
 use super::place::{open, try_open};
-use crate::dispatch::Route;
-use crate::inbox::{Claim, Finish, Incoming, Purpose, SharedInbox};
+use crate::inbox::{Archive, Claim, Finish, Incoming, Purpose};
 use crate::model::{Envelope, Format, Kind};
 
 fn settings(folder: &TempDir) -> String {
@@ -17,7 +16,7 @@ fn settings(folder: &TempDir) -> String {
 }
 
 /// Opens it once the one before has let go of it.
-async fn serve(folder: &TempDir) -> SharedInbox {
+async fn serve(folder: &TempDir) -> Arc<dyn Archive> {
     let started = Instant::now();
     loop {
         match try_open("sqlite", &settings(folder), Purpose::Serve).await {
@@ -28,7 +27,7 @@ async fn serve(folder: &TempDir) -> SharedInbox {
     }
 }
 
-async fn with_an_event(folder: &TempDir) -> SharedInbox {
+async fn with_an_event(folder: &TempDir) -> Arc<dyn Archive> {
     let inbox = serve(folder).await;
     let envelope = Envelope {
         kind: Kind::Order,
@@ -42,11 +41,11 @@ async fn with_an_event(folder: &TempDir) -> SharedInbox {
         created: None,
     };
     let incoming = Incoming::new(envelope, Timestamp::now(), "/".to_owned(), None, Bytes::from_static(b"body"));
-    inbox.store(incoming, Arc::from([Route::all("erp")])).await.unwrap();
+    inbox.store(incoming.wanted_by(["erp"])).await.unwrap();
     inbox
 }
 
-async fn claim(inbox: &SharedInbox) -> Claim {
+async fn claim(inbox: &Arc<dyn Archive>) -> Claim {
     let due = inbox.claim("erp", 1).await.unwrap();
     due.claims.into_iter().next().unwrap()
 }

@@ -10,21 +10,21 @@ use super::place::{InPostgres, InSqlite, Place};
 use crate::dispatch::{Dispatch, Route};
 use crate::inbox::retention::Upkeep;
 use crate::inbox::trusted::TrustedClock;
-use crate::inbox::{Finish, Incoming, RefusedBody, SharedInbox};
+use crate::inbox::{Archive, Finish, Incoming, RefusedBody};
 use crate::model::{Envelope, Format, Kind};
 
 const DAYS: u64 = 86_400;
 
 /// An inbox that is looked after, and the moments since that began.
 struct Kept {
-    inbox: SharedInbox,
+    inbox: Arc<dyn Archive>,
     upkeep: Upkeep,
     time: Timestamp,
     at: Instant,
     place: Box<dyn Place>,
 }
 
-fn upkeep(inbox: &SharedInbox, handlers: &[&str], keep: Duration) -> Upkeep {
+fn upkeep(inbox: &Arc<dyn Archive>, handlers: &[&str], keep: Duration) -> Upkeep {
     let dispatch = Dispatch::new(handlers.iter().map(|name| Route::all(*name)).collect());
     Upkeep::new(Arc::clone(inbox), TrustedClock::default(), dispatch, keep, Duration::from_secs(90 * DAYS))
 }
@@ -69,8 +69,7 @@ impl Kept {
     }
 
     async fn store(&self, id: &str, handlers: &[&str]) {
-        let routes = handlers.iter().map(|name| Route::all(*name)).collect();
-        self.inbox.store(self.event(id, 0), routes).await.unwrap();
+        self.inbox.store(self.event(id, 0).wanted_by(handlers.iter().copied())).await.unwrap();
     }
 
     async fn end(&self, handler: &str, finish: Finish) {
@@ -154,7 +153,7 @@ in_each_store!(without_any_handler_nothing_is_unwanted, &[], kept => {
 in_each_store!(a_refused_body_that_becomes_an_event_is_kept_from_then_on, &["erp"], kept => {
     let refused = kept.refuse(400).await;
     let (number, event) = (kept.number(&refused).await, kept.event("accepted", 400));
-    kept.inbox.accept(number, event, Arc::from([])).await.unwrap();
+    kept.inbox.accept(number, event).await.unwrap();
 
     kept.after_days(89).await;
     assert!(!kept.has(&refused).await && kept.has("accepted").await);
@@ -223,22 +222,21 @@ in_each_store!(what_comes_after_a_clock_was_a_year_ahead_is_stamped_a_day_ahead_
     let (by_wrong_clock, next) = (kept.event("wrong", -365), kept.event("next", -3));
     let mut one_hour_later = kept.event("an hour later", 0);
     one_hour_later.received = kept.time + hour;
-    let nobody: Arc<[Route]> = Arc::from([]);
 
-    kept.inbox.store(by_wrong_clock, Arc::clone(&nobody)).await.unwrap();
+    kept.inbox.store(by_wrong_clock).await.unwrap();
     kept.store("right", &[]).await;
-    kept.inbox.store(one_hour_later, Arc::clone(&nobody)).await.unwrap();
+    kept.inbox.store(one_hour_later).await.unwrap();
     let refused = kept.refuse(0).await;
     assert_eq!((kept.ahead("wrong").await, kept.ahead("right").await), (day * 365, day));
     let ahead = kept.ahead("an hour later").await;
     assert!(ahead > day && ahead < day + hour, "in the order received, until the clock has caught up: {ahead}");
     let ahead = kept.ahead(&refused).await;
     assert_eq!(ahead, day, "a refused body likewise");
-    kept.inbox.store(next, Arc::clone(&nobody)).await.unwrap();
+    kept.inbox.store(next).await.unwrap();
     assert_eq!(kept.ahead("next").await, day * 3, "by then it has");
 
     // By one that does not know what it has stored last.
-    kept.inbox.store(kept.event("wrong again", -365), Arc::clone(&nobody)).await.unwrap();
+    kept.inbox.store(kept.event("wrong again", -365)).await.unwrap();
     kept.inbox.close().await;
     kept.inbox = kept.place.open().await;
     kept.store("right again", &[]).await;
@@ -250,7 +248,7 @@ in_each_store!(what_a_wrong_clock_has_stamped_holds_up_nothing_that_comes_after_
     for number in 0..499 {
         kept.store(&number.to_string(), &[]).await;
     }
-    kept.inbox.store(kept.event("by a wrong clock", -400), Arc::from([])).await.unwrap();
+    kept.inbox.store(kept.event("by a wrong clock", -400)).await.unwrap();
     kept.store("done", &["erp"]).await;
     kept.end("erp", Finish::Done).await;
 
@@ -286,7 +284,7 @@ in_each_store!(equal_refused_bodies_are_one_with_a_count_until_somebody_makes_an
     assert_eq!((again.copies, again.state), (Some(6), crate::inbox::State::Refused), "somebody is to look once more");
 
     let event = kept.event("accepted", 0);
-    kept.inbox.accept(again.number, event, Arc::from([])).await.unwrap();
+    kept.inbox.accept(again.number, event).await.unwrap();
     assert_eq!(kept.refuse(0).await, first);
     kept.after_days(4000).await;
     assert_eq!(kept.inbox.show(&first).await.unwrap().unwrap().copies, Some(1));

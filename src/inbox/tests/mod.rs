@@ -4,7 +4,7 @@
 mod begun;
 mod kept;
 mod model;
-mod place;
+pub(crate) mod place;
 mod standing;
 
 use proptest::prelude::*;

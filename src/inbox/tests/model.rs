@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use super::place::Place;
 use super::{How, Step};
-use crate::dispatch::Route;
-use crate::inbox::{Claim, EventView, Filter, Finish, Incoming, Overdue, Receipt, RefusedBody, SharedInbox, State};
+use crate::inbox::{Archive, Claim, EventView, Filter, Finish, Incoming, Overdue, Receipt, RefusedBody, State};
 use crate::model::{Envelope, Format, Kind};
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
@@ -42,8 +41,7 @@ struct Refused {
 pub(super) struct Both {
     runtime: tokio::runtime::Runtime,
     place: Box<dyn Place>,
-    inbox: SharedInbox,
-    routes: Arc<[Route]>,
+    inbox: Arc<dyn Archive>,
     stored: Vec<Incoming>,
     events: Vec<Event>,
     /// By the numbers of the bodies.
@@ -61,7 +59,6 @@ impl Both {
             inbox: runtime.block_on(place.open()),
             runtime,
             place: Box::new(place),
-            routes: HANDLERS.map(Route::all).into(),
             stored: Vec::new(),
             events: Vec::new(),
             refused: BTreeMap::new(),
@@ -125,7 +122,7 @@ impl Both {
         // Order documents go in the lane of their order.
         let kind = if number.is_multiple_of(2) { Kind::Order } else { Kind::OrderDocuments };
         let incoming = incoming(kind, Some(format!("message-{number}")), order, &format!("body {number}"));
-        let receipt = self.runtime.block_on(self.inbox.store(incoming.clone(), Arc::clone(&self.routes))).unwrap();
+        let receipt = self.runtime.block_on(self.inbox.store(incoming.clone().wanted_by(HANDLERS))).unwrap();
         assert_eq!(receipt, Receipt::stored(&incoming));
         // An event without order or shipment is alone in its lane.
         self.add(incoming, &receipt, order.unwrap_or(1000 + number));
@@ -135,8 +132,8 @@ impl Both {
     fn store_for(&mut self, order: usize, wanted: [bool; 2]) {
         let incoming = incoming(Kind::Order, Some(format!("message-{}", self.events.len())), Some(order), "for some");
         let of = HANDLERS.iter().zip(wanted).filter(|(_, wanted)| *wanted);
-        let routes = of.map(|(name, _)| Route::all(*name)).collect();
-        let receipt = self.runtime.block_on(self.inbox.store(incoming.clone(), routes)).unwrap();
+        let for_them = incoming.clone().wanted_by(of.map(|(name, _)| *name));
+        let receipt = self.runtime.block_on(self.inbox.store(for_them)).unwrap();
         assert_eq!(receipt, Receipt::stored(&incoming));
         self.add(incoming, &receipt, order);
         self.events.pop();
@@ -151,7 +148,7 @@ impl Both {
         if self.events[event].is_none() || again.is_unnamed() || first.is_none() {
             return;
         }
-        let receipt = self.runtime.block_on(self.inbox.store(again, Arc::clone(&self.routes))).unwrap();
+        let receipt = self.runtime.block_on(self.inbox.store(again.wanted_by(HANDLERS))).unwrap();
         assert_eq!((receipt.repeated, receipt.id), (true, id));
     }
 
@@ -167,7 +164,7 @@ impl Both {
         }
         let order = (lane < 1000).then_some(lane);
         let incoming = incoming(base.envelope.kind, Some(message_id.clone()), order, &format!("other body {number}"));
-        let receipt = self.runtime.block_on(self.inbox.store(incoming.clone(), Arc::clone(&self.routes))).unwrap();
+        let receipt = self.runtime.block_on(self.inbox.store(incoming.clone().wanted_by(HANDLERS))).unwrap();
         assert!(!receipt.repeated);
         assert_eq!(receipt.beside, Some(message_id), "{receipt:?}");
         self.add(incoming, &receipt, order.unwrap_or(1000 + number));
@@ -184,7 +181,7 @@ impl Both {
         // It is the same event only if it is the newest of its order.
         let same = newest.filter(|(stored, event)| event.is_some() && stored.body == incoming.body);
         let same = same.map(|(stored, _)| stored.id.clone());
-        let receipt = self.runtime.block_on(self.inbox.store(incoming.clone(), Arc::clone(&self.routes))).unwrap();
+        let receipt = self.runtime.block_on(self.inbox.store(incoming.clone().wanted_by(HANDLERS))).unwrap();
         assert_eq!(receipt.repeated.then(|| receipt.id.clone()), same, "{receipt:?}");
         if !receipt.repeated {
             assert_eq!(receipt.beside, base.map(|_| incoming.id.clone()), "{receipt:?}");
@@ -226,7 +223,7 @@ impl Both {
             return; // Its id is to be had once only here.
         }
         let number = self.runtime.block_on(self.inbox.show(&refused_id(body))).unwrap().unwrap().number;
-        let accepting = self.inbox.accept(number, incoming.clone(), Arc::clone(&self.routes));
+        let accepting = self.inbox.accept(number, incoming.clone().wanted_by(HANDLERS));
         let receipt = self.runtime.block_on(accepting).unwrap();
         assert_eq!(receipt, Receipt { repeated: before.is_some(), ..Receipt::stored(&incoming) });
         self.forget_refused(body);

@@ -1,22 +1,23 @@
 //! Where an inbox of the tests is: each kind of store, new and empty.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use config::{File, FileFormat};
 use tempfile::TempDir;
 
 use crate::config::Section;
-use crate::inbox::{Purpose, STORES, SharedInbox};
+use crate::inbox::{Archive, Purpose, STORES};
 use crate::outgoing::postgres::server::Postgres;
 
 /// A place for one inbox.
 #[async_trait::async_trait(?Send)]
 pub(super) trait Place {
     /// Opens it.
-    async fn open(&self) -> SharedInbox;
+    async fn open(&self) -> Arc<dyn Archive>;
 
     /// Opens it after the process that had it open has died, and others have noticed.
-    async fn open_after_a_crash(&self) -> SharedInbox {
+    async fn open_after_a_crash(&self) -> Arc<dyn Archive> {
         self.open().await
     }
 }
@@ -33,7 +34,7 @@ impl InSqlite {
 
 #[async_trait::async_trait(?Send)]
 impl Place for InSqlite {
-    async fn open(&self) -> SharedInbox {
+    async fn open(&self) -> Arc<dyn Archive> {
         let path = self.0.path().join("inbox.db");
         open("sqlite", &format!("path = '{}'", path.display()), Purpose::Tool).await
     }
@@ -50,26 +51,26 @@ impl InPostgres {
 
 #[async_trait::async_trait(?Send)]
 impl Place for InPostgres {
-    async fn open(&self) -> SharedInbox {
+    async fn open(&self) -> Arc<dyn Archive> {
         open("postgres", &format!("url = '{}'", Postgres::shared().url(&self.0)), Purpose::Serve).await
     }
 
-    async fn open_after_a_crash(&self) -> SharedInbox {
+    async fn open_after_a_crash(&self) -> Arc<dyn Archive> {
         Postgres::shared().sql(&self.0, "DELETE FROM tradecloud_inbox.receivers");
         self.open().await
     }
 }
 
 /// Opens a store by its settings.
-pub(super) async fn open(store: &str, settings: &str, purpose: Purpose) -> SharedInbox {
+pub(crate) async fn open(store: &str, settings: &str, purpose: Purpose) -> Arc<dyn Archive> {
     try_open(store, settings, purpose).await.unwrap()
 }
 
 /// The same for one that may not be to be had.
-pub(super) async fn try_open(store: &str, settings: &str, purpose: Purpose) -> anyhow::Result<SharedInbox> {
+pub(super) async fn try_open(store: &str, settings: &str, purpose: Purpose) -> anyhow::Result<Arc<dyn Archive>> {
     let (_, read) = STORES.iter().find(|(name, _)| *name == store).unwrap();
     let source = File::from_str(settings, FileFormat::Toml);
     let values = ::config::Config::builder().add_source(source).build().unwrap().try_deserialize().unwrap();
     let section = Section::new("inbox", values, Rc::default());
-    read(&section).unwrap().open(purpose).await
+    Ok(read(&section).unwrap().open(purpose).await?.archive().unwrap())
 }

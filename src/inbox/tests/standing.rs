@@ -1,14 +1,11 @@
 //! Lanes that stand still, which only a fault can make: the embedded inbox finds them and sets them right.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use jiff::Timestamp;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::place::open;
-use crate::dispatch::Route;
 use crate::inbox::{Incoming, Purpose};
 use crate::model::{Envelope, Format, Kind};
 
@@ -33,9 +30,8 @@ async fn a_delivery_that_waits_for_nothing_is_found_in_some_rounds_and_made_due(
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("inbox.db");
     let inbox = open("sqlite", &format!("path = '{}'", path.display()), Purpose::Serve).await;
-    let routes: Arc<[Route]> = Arc::from([Route::all("erp")]);
     for (id, order) in [("first", "1"), ("behind", "1"), ("other", "2")] {
-        inbox.store(event(id, order), Arc::clone(&routes)).await.unwrap();
+        inbox.store(event(id, order).wanted_by(["erp"])).await.unwrap();
     }
     let fault = Connection::open(&path).unwrap();
     fault

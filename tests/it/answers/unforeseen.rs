@@ -19,8 +19,8 @@ use tradecloud_webhook::dispatch::Route;
 use tradecloud_webhook::event::Event;
 use tradecloud_webhook::handlers::{Handler, Outcome};
 use tradecloud_webhook::inbox::{
-    Claim, Due, EventKey, EventView, Filter, Finish, Inbox, InboxError, Incoming, Open, Overdue, Purpose, Receipt,
-    RefusedBody, SharedInbox, Standing, State, Swept,
+    Archive, Claim, Due, EventKey, EventView, Filter, Finish, Inbox, InboxError, Incoming, Open, Overdue, Purpose,
+    Receipt, RefusedBody, SharedInbox, Standing, State, Swept,
 };
 
 use crate::support::eventually;
@@ -153,7 +153,7 @@ type Result<T> = std::result::Result<T, InboxError>;
 
 #[async_trait::async_trait]
 impl Inbox for OddStore {
-    async fn store(&self, incoming: Incoming, _: Arc<[Route]>) -> Result<Receipt> {
+    async fn store(&self, incoming: Incoming) -> Result<Receipt> {
         let Some(slow) = &self.slow else { panic!("on purpose, at {}", incoming.id) };
         slow.go_on.notified().await;
         slow.stored.store(true, Ordering::SeqCst);
@@ -182,6 +182,21 @@ impl Inbox for OddStore {
     async fn hurry(&self, _: EventKey) -> Result<()> {
         panic!("on purpose")
     }
+    fn archive(self: Arc<Self>) -> Option<Arc<dyn Archive>> {
+        Some(self)
+    }
+    async fn probe(&self) -> Result<()> {
+        panic!("on purpose")
+    }
+    async fn close(&self) {
+        if let Some(slow) = &self.slow {
+            slow.settled.store(slow.stored.load(Ordering::SeqCst), Ordering::SeqCst);
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Archive for OddStore {
     async fn sweep(&self, _: Overdue) -> Result<Swept> {
         Ok(Swept { complete: true, ..Swept::default() })
     }
@@ -197,7 +212,7 @@ impl Inbox for OddStore {
     async fn deliver(&self, _: i64, _: Option<&str>, _: Option<State>) -> Result<usize> {
         panic!("on purpose")
     }
-    async fn accept(&self, _: i64, _: Incoming, _: Arc<[Route]>) -> Result<Receipt> {
+    async fn accept(&self, _: i64, _: Incoming) -> Result<Receipt> {
         panic!("on purpose")
     }
     async fn discard(&self, _: i64) -> Result<usize> {
@@ -212,13 +227,17 @@ impl Inbox for OddStore {
     async fn noted(&self, _: &str) -> Result<Option<Timestamp>> {
         Ok(None)
     }
-    async fn probe(&self) -> Result<()> {
-        panic!("on purpose")
+    async fn claim_one(&self, _: &str, _: &[i64], _: Timestamp) -> Result<Option<Claim>> {
+        Ok(None)
     }
-    async fn close(&self) {
-        if let Some(slow) = &self.slow {
-            slow.settled.store(slow.stored.load(Ordering::SeqCst), Ordering::SeqCst);
-        }
+    async fn lanes(&self, _: &str, _: usize) -> Result<usize> {
+        Ok(0)
+    }
+    async fn hurry_handler(&self, _: &str) -> Result<usize> {
+        Ok(0)
+    }
+    async fn mend(&self) -> Result<Vec<(String, String)>> {
+        Ok(Vec::new())
     }
 }
 

@@ -1,0 +1,94 @@
+//! What the stores keep in the same way, as far as it is no SQL.
+
+use jiff::Timestamp;
+
+use super::{Finish, State};
+use crate::model::{Envelope, Format, Kind};
+
+/// Failures that are kept of each delivery.
+pub(super) const FAILURES_KEPT: i64 = 50;
+
+/// Events that one step of a sweep looks at.
+pub(super) const SWEEP_STEP: i64 = 500;
+
+/// Deliveries that are made due in one step.
+pub(super) const HURRIED: i64 = 500;
+
+// The states of a delivery. The statements have these numbers in them, so they stay.
+const PENDING: i16 = 0;
+const DONE: i16 = 1;
+const DEAD: i16 = 2;
+const DISCARDED: i16 = 3;
+
+/// The number that stands for a delivery's state; `None` if no delivery is ever in that.
+pub(super) fn number(state: State) -> Option<i16> {
+    match state {
+        State::Pending => Some(PENDING),
+        State::Done => Some(DONE),
+        State::Dead => Some(DEAD),
+        State::Discarded => Some(DISCARDED),
+        State::Refused | State::Unwanted => None,
+    }
+}
+
+/// The state that a number stands for.
+pub(super) fn state(number: i16) -> State {
+    match number {
+        PENDING => State::Pending,
+        DONE => State::Done,
+        DEAD => State::Dead,
+        _ => State::Discarded,
+    }
+}
+
+/// How a delivery stands after an attempt.
+pub(super) struct Ended<'f> {
+    /// The number of its state.
+    pub(super) state: i16,
+    /// When it is tried again, if it is pending.
+    pub(super) again: Option<Timestamp>,
+    pub(super) status: Option<u16>,
+    pub(super) reason: Option<&'f str>,
+}
+
+impl Ended<'_> {
+    /// So it is after an attempt that ended like that.
+    pub(super) fn by(finish: &Finish) -> Ended<'_> {
+        let (state, again, status, reason) = match finish {
+            Finish::Done => (DONE, None, None, None),
+            Finish::Retry { at, reason } => (PENDING, Some(*at), None, Some(reason)),
+            Finish::Dead { reason, status } => (DEAD, None, *status, Some(reason)),
+        };
+        Ended { state, again, status, reason: reason.map(String::as_str) }
+    }
+}
+
+/// Reads an envelope from a row: from its columns kind, format, event name, message id, subject, document, company,
+/// companies and created, by their numbers.
+pub(super) fn envelope<E>(text: impl Fn(usize) -> Result<Option<String>, E>) -> Result<Envelope, E> {
+    Ok(Envelope {
+        // Written by a store, so they are known.
+        kind: text(0)?.and_then(|kind| Kind::from_name(&kind)).unwrap_or(Kind::Order),
+        format: text(1)?.and_then(|format| Format::from_name(&format)).unwrap_or(Format::Json),
+        event_name: text(2)?,
+        message_id: text(3)?,
+        subject: text(4)?,
+        number: text(5)?,
+        company_id: text(6)?,
+        companies: text(7)?.unwrap_or_default().lines().map(str::to_owned).collect(),
+        created: text(8)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_of_the_states_are_those_that_inboxes_have_always_held() {
+        let states = [State::Pending, State::Done, State::Dead, State::Discarded];
+        assert_eq!(states.map(number), [Some(0), Some(1), Some(2), Some(3)]);
+        assert_eq!([0, 1, 2, 3].map(state), states);
+        assert_eq!([State::Refused, State::Unwanted].map(number), [None, None], "no delivery is ever so");
+    }
+}

@@ -1,0 +1,365 @@
+//! An event comes in: a body and where it came from → is it an event → who wants it → stored → the workers wake.
+//!
+//! Whoever brings one comes through here: a request, and somebody at the desk who has a refused body accepted. How
+//! it came, how long its bringer waits and what he is answered is known there; what became of it is told here, to
+//! the log, once for all of them.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use tokio::task::spawn_blocking;
+
+use crate::decode::{self, DecodeError};
+use crate::dispatch::Dispatch;
+use crate::inbox::{Archive, EventKey, EventView, InboxError, Incoming, Receipt, RefusedBody, SharedInbox};
+use crate::model::Envelope;
+
+/// Bodies from this size on are decoded on a thread of their own, so that nobody else waits.
+const LARGE: usize = 256 << 10;
+
+/// The way into the inbox.
+#[derive(Clone)]
+pub(crate) struct Intake {
+    inbox: SharedInbox,
+    keeps: bool,
+    dispatch: Dispatch,
+}
+
+/// Where a body came from.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
+    /// When it came.
+    pub(crate) received: Timestamp,
+    /// The path it was sent to.
+    pub(crate) path: String,
+    /// Its media type, if the sender named one.
+    pub(crate) content_type: Option<String>,
+    /// Who brought it, as the log is to name it,
+    pub(crate) from: String,
+    /// and by what he was known, if he had to show that.
+    pub(crate) credential: Option<String>,
+}
+
+impl Origin {
+    /// Of a refused body that somebody has accepted.
+    pub(crate) fn accepted(refused: &EventView) -> Self {
+        Self {
+            received: refused.received,
+            path: refused.path.clone(),
+            content_type: refused.content_type.clone(),
+            from: "the inbox".to_owned(),
+            credential: None,
+        }
+    }
+
+    /// A body of that origin as it is kept if it is refused for that reason, and answered with that status.
+    pub(crate) fn refused(&self, body: Bytes, reason: &str, status: u16) -> RefusedBody {
+        RefusedBody {
+            received: self.received,
+            path: self.path.clone(),
+            content_type: self.content_type.clone(),
+            reason: reason.to_owned(),
+            status,
+            body,
+        }
+    }
+}
+
+/// An event that was read, with those who want it, and is safe nowhere yet.
+pub(crate) struct Arrived<'o> {
+    incoming: Incoming,
+    origin: &'o Origin,
+}
+
+impl Arrived<'_> {
+    /// What it is recognised by, unless another event has that.
+    pub(crate) fn key(&self) -> EventKey {
+        self.incoming.key
+    }
+}
+
+/// An event that was taken: it is durable, if anything is kept here.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// The key it has in the inbox.
+    pub(crate) key: EventKey,
+    /// The id it has in the inbox.
+    pub(crate) id: String,
+    /// It had come before.
+    pub(crate) repeated: bool,
+    /// The id of another event that has its `messageId` or body, if there is one.
+    pub(crate) beside: Option<String>,
+    /// Whether it is kept until it is delivered; if not, it is in memory until then.
+    pub(crate) kept: bool,
+}
+
+/// Why an event was not taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum IntakeError {
+    /// It is none. Whoever brought it is to have it kept as refused.
+    #[error("{0}")]
+    NoEvent(DecodeError),
+    /// It cannot be stored now.
+    #[error("{0}")]
+    Store(InboxError),
+    /// Something went wrong in here: nobody knows what it is.
+    #[error("the body could not be decoded: {0}")]
+    Unforeseen(String),
+}
+
+impl Intake {
+    /// Into that inbox, for the handlers that `dispatch` has.
+    pub(crate) fn new(inbox: SharedInbox, dispatch: Dispatch) -> Self {
+        let keeps = inbox.clone().archive().is_some();
+        Self { inbox, keeps, dispatch }
+    }
+
+    /// Reads a body. Who wants the event is asked here and never again: what is reloaded from now on is for those
+    /// that come then.
+    pub(crate) async fn read<'o>(&self, origin: &'o Origin, body: &Bytes) -> Result<Arrived<'o>, IntakeError> {
+        let envelope = decoded(origin.content_type.clone(), body.clone()).await?;
+        let routes = self.dispatch.routes();
+        let wanted = routes.iter().filter(|route| route.wants(&envelope)).map(|route| route.name.clone());
+        let handlers: Vec<_> = wanted.collect();
+        let (path, content_type) = (origin.path.clone(), origin.content_type.clone());
+        let incoming = Incoming::new(envelope, origin.received, path, content_type, body.clone());
+        Ok(Arrived { incoming: incoming.wanted_by(handlers), origin })
+    }
+
+    /// Stores an event and has it delivered. What fails here has the event come again.
+    pub(crate) async fn store(&self, arrived: Arrived<'_>) -> Result<Taken, IntakeError> {
+        let told = Told::of(&arrived);
+        match self.inbox.store(arrived.incoming).await {
+            Ok(receipt) => Ok(self.taken(receipt, &told)),
+            Err(error) => {
+                // That there is too much to do is told by those who know how much.
+                if !error.is_told() && !matches!(error, InboxError::Busy) {
+                    tracing::error!(%error, id = ?told.id, "an event could not be stored; the sender will repeat it");
+                }
+                Err(IntakeError::Store(error))
+            }
+        }
+    }
+
+    /// Stores an event in the place of the refused body that it was until now, in the `archive` of the inbox. What
+    /// fails is told to whoever asked for it.
+    pub(crate) async fn accept(
+        &self,
+        archive: &dyn Archive,
+        refused: i64,
+        arrived: Arrived<'_>,
+    ) -> Result<Taken, IntakeError> {
+        let told = Told::of(&arrived);
+        let receipt = archive.accept(refused, arrived.incoming).await.map_err(IntakeError::Store)?;
+        Ok(self.taken(receipt, &told))
+    }
+
+    /// Keeps a body that is refused for that reason, and is answered with that status once it is safe. Returns the
+    /// id it is kept under, if anything is kept here.
+    pub(crate) async fn refuse(
+        &self,
+        origin: &Origin,
+        body: Bytes,
+        reason: &str,
+        status: u16,
+    ) -> Result<Option<String>, IntakeError> {
+        let size = body.len();
+        let kept = self.inbox.refuse(origin.refused(body, reason, status)).await;
+        match &kept {
+            Ok(Some(id)) => tracing::warn!(
+                id,
+                ?reason,
+                from = %origin.from,
+                "a body was refused and kept; look at it with `events show`"
+            ),
+            Ok(None) => tracing::error!(
+                ?reason,
+                from = %origin.from,
+                size,
+                "a body was refused, and is lost: there is no inbox to keep it in (inbox.store = \"none\")"
+            ),
+            Err(error) if error.is_told() => {}
+            Err(error) => tracing::error!(%error, "a refused body could not be kept; the sender will repeat it"),
+        }
+        kept.map_err(IntakeError::Store)
+    }
+
+    /// It is safe: the workers are to hear of it, and the log.
+    fn taken(&self, receipt: Receipt, told: &Told<'_>) -> Taken {
+        self.dispatch.wake();
+        let Receipt { key, id, repeated, beside } = receipt;
+        let taken = Taken { key, id, repeated, beside, kept: self.keeps };
+        told.say(&taken);
+        taken
+    }
+}
+
+/// What the log is told of an event besides what becomes of it.
+struct Told<'o> {
+    id: String,
+    event: Option<String>,
+    unwanted: bool,
+    unnamed: bool,
+    origin: &'o Origin,
+}
+
+impl<'o> Told<'o> {
+    fn of(arrived: &Arrived<'o>) -> Self {
+        let incoming = &arrived.incoming;
+        Self {
+            id: incoming.id.clone(),
+            event: incoming.envelope.event_name.clone(),
+            unwanted: incoming.handlers.is_empty(),
+            unnamed: incoming.is_unnamed(),
+            origin: arrived.origin,
+        }
+    }
+
+    fn say(&self, taken: &Taken) {
+        let (id, event, unwanted) = (&taken.id, self.event.as_deref().unwrap_or_default(), self.unwanted);
+        let what = match (taken.repeated, taken.kept) {
+            (true, _) => "event repeated",
+            (false, true) => "event stored",
+            (false, false) => "event received",
+        };
+        let Origin { from, credential, .. } = self.origin;
+        tracing::info!(?id, ?event, unwanted, %from, credential = credential.as_deref(), "{what}");
+        match &taken.beside {
+            None => {}
+            Some(other) if self.unnamed => {
+                tracing::info!(
+                    ?id,
+                    ?other,
+                    "the same body came before, and other events of its order or shipment since"
+                );
+            }
+            Some(other) => tracing::warn!(
+                ?id,
+                ?other,
+                "an event has the messageId of another one but does not say the same: it is an event of its own"
+            ),
+        }
+        if unwanted && !taken.kept {
+            tracing::warn!(?id, ?event, "no handler wants this event, and there is no inbox: it is kept nowhere");
+        }
+    }
+}
+
+async fn decoded(content_type: Option<String>, body: Bytes) -> Result<Envelope, IntakeError> {
+    let is_large = body.len() >= LARGE;
+    let decode = move || decode::envelope(content_type.as_deref(), &body);
+    let decoded = if is_large {
+        spawn_blocking(decode).await.map_err(|error| IntakeError::Unforeseen(error.to_string()))?
+    } else {
+        decode()
+    };
+    decoded.map_err(IntakeError::NoEvent)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::dispatch::Route;
+    use crate::inbox::tests::place::open;
+    use crate::inbox::{Purpose, State};
+    use crate::model::Kind;
+
+    const ORDER: &[u8] = br#"{"eventName":"OrderIssuedByBuyer","orderEvent":{"orderId":"o"},"meta":{"messageId":"m"}}"#;
+
+    /// An inbox with nothing in it, and the way into it.
+    struct Place {
+        inbox: Arc<dyn Archive>,
+        dispatch: Dispatch,
+        intake: Intake,
+        _folder: TempDir,
+    }
+
+    impl Place {
+        async fn new(routes: impl IntoIterator<Item = Route>) -> Self {
+            let folder = TempDir::new().unwrap();
+            let path = folder.path().join("inbox.db");
+            let inbox = open("sqlite", &format!("path = '{}'", path.display()), Purpose::Tool).await;
+            let dispatch = Dispatch::new(routes.into_iter().collect());
+            let intake = Intake::new(inbox.clone(), dispatch.clone());
+            Self { inbox, dispatch, intake, _folder: folder }
+        }
+
+        /// The handlers that the event of `ORDER` is for.
+        async fn handlers(&self) -> Vec<String> {
+            let standing = self.inbox.standing(EventKey::of_id("m")).await.unwrap();
+            standing.into_iter().map(|standing| standing.handler).collect()
+        }
+    }
+
+    fn origin() -> Origin {
+        Origin {
+            received: Timestamp::now(),
+            path: "/webhooks/tradecloud".to_owned(),
+            content_type: None,
+            from: "a test".to_owned(),
+            credential: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn an_event_is_for_the_handlers_that_want_it_and_they_hear_of_it() {
+        let place = Place::new([Route::all("erp"), Route::all("documents").kinds([Kind::OrderDocuments])]).await;
+        let work = place.dispatch.work();
+        let origin = origin();
+
+        let event = place.intake.read(&origin, &Bytes::from_static(ORDER)).await.unwrap();
+        assert!(!work.has_changed().unwrap(), "it is not safe yet");
+        let taken = place.intake.store(event).await.unwrap();
+
+        assert_eq!((taken.id.as_str(), taken.repeated, taken.kept), ("m", false, true));
+        assert_eq!(place.handlers().await, ["erp"]);
+        assert!(work.has_changed().unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_reload_between_reading_and_storing_leaves_an_event_with_those_who_wanted_it() {
+        let place = Place::new([Route::all("erp")]).await;
+        let origin = origin();
+        let event = place.intake.read(&origin, &Bytes::from_static(ORDER)).await.unwrap();
+
+        place.dispatch.reroute(vec![Route::all("other")]);
+        place.intake.store(event).await.unwrap();
+
+        assert_eq!(place.handlers().await, ["erp"]);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_no_event_is_taken_only_as_refused() {
+        let place = Place::new([Route::all("erp")]).await;
+        let (origin, body) = (origin(), Bytes::from_static(b"no event"));
+
+        let read = place.intake.read(&origin, &body).await.map(drop);
+        assert!(matches!(read, Err(IntakeError::NoEvent(_))), "{read:?}");
+        let id = place.intake.refuse(&origin, body.clone(), "it is none", 400).await.unwrap().unwrap();
+
+        let shown = place.inbox.show(&id).await.unwrap().unwrap();
+        let said = (shown.state, shown.reason.as_deref(), shown.status);
+        assert_eq!(said, (State::Refused, Some("it is none"), Some(400)));
+        assert_eq!(place.inbox.body(shown.number).await.unwrap(), body);
+    }
+
+    #[tokio::test]
+    async fn a_refused_body_that_is_accepted_is_an_event_like_any_other() {
+        let place = Place::new([Route::all("erp")]).await;
+        let (work, body) = (place.dispatch.work(), Bytes::from_static(ORDER));
+        let id = place.intake.refuse(&origin(), body.clone(), "the path is wrong", 404).await.unwrap().unwrap();
+        let refused = place.inbox.show(&id).await.unwrap().unwrap();
+
+        let origin = Origin::accepted(&refused);
+        let event = place.intake.read(&origin, &body).await.unwrap();
+        let taken = place.intake.accept(&*place.inbox, refused.number, event).await.unwrap();
+
+        assert_eq!((taken.id.as_str(), taken.repeated), ("m", false));
+        assert_eq!(place.handlers().await, ["erp"]);
+        assert!(work.has_changed().unwrap());
+        assert_eq!(place.inbox.show(&id).await.unwrap(), None, "nobody has to look at it any more");
+    }
+}
