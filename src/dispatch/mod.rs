@@ -34,6 +34,7 @@ pub(crate) use watch::{Settled, Watch};
 
 use crate::handlers::Outcome;
 use crate::inbox::EventKey;
+use crate::inbox::retention::Workers;
 
 /// The routes of the handlers there are at the moment.
 type Routes = Arc<ArcSwap<Arc<[Route]>>>;
@@ -95,5 +96,15 @@ impl Dispatch {
     /// Tells those who watch the event how an attempt ended.
     pub(crate) fn announce(&self, key: EventKey, outcome: &Outcome) {
         self.watchers.announce(key, outcome);
+    }
+}
+
+impl Workers for Dispatch {
+    fn wake(&self) {
+        self.wake();
+    }
+
+    fn are_there(&self) -> bool {
+        !self.routes().is_empty()
     }
 }

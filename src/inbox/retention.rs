@@ -9,7 +9,6 @@ use tokio::time::sleep;
 
 use super::trusted::TrustedClock;
 use super::{Archive, InboxError, Mended, Overdue};
-use crate::dispatch::Dispatch;
 use crate::telemetry::events::{self, About};
 
 /// Pause between two rounds.
@@ -27,11 +26,20 @@ const SWEPT: &str = "swept";
 /// The same for when it was last said what goes next.
 const SAID: &str = "said what goes next";
 
+/// Those who work the inbox off, as far as its upkeep has to do with them.
+pub(crate) trait Workers: Send + Sync {
+    /// Says that there may be work.
+    fn wake(&self);
+
+    /// Whether there is any handler.
+    fn are_there(&self) -> bool;
+}
+
 /// Keeps the inbox in order.
 pub(crate) struct Upkeep {
     inbox: Arc<dyn Archive>,
     clock: TrustedClock,
-    dispatch: Dispatch,
+    workers: Box<dyn Workers>,
     keep: Duration,
     keep_unwanted: Duration,
 }
@@ -41,11 +49,11 @@ impl Upkeep {
     pub(crate) fn new(
         inbox: Arc<dyn Archive>,
         clock: TrustedClock,
-        dispatch: Dispatch,
+        workers: impl Workers + 'static,
         keep: Duration,
         keep_unwanted: Duration,
     ) -> Self {
-        Self { inbox, clock, dispatch, keep, keep_unwanted }
+        Self { inbox, clock, workers: Box::new(workers), keep, keep_unwanted }
     }
 
     /// Works until it is dropped.
@@ -97,7 +105,7 @@ impl Upkeep {
         match self.inbox.mend().await {
             Ok(mended) => {
                 if !mended.is_empty() {
-                    self.dispatch.wake();
+                    self.workers.wake();
                 }
                 for Mended { id, number, handler } in &mended {
                     let event = About { id: Some(id), number: number.as_deref(), event: None };
@@ -112,8 +120,7 @@ impl Upkeep {
     async fn sweep(&self, now: Timestamp) -> Result<(), InboxError> {
         let before = |keep: Duration| now.saturating_sub(keep).unwrap_or(Timestamp::MIN);
         // Without any handler, all events would go in the end, and somebody counts on getting them later.
-        let has_handlers = !self.dispatch.routes().is_empty();
-        let unwanted = has_handlers.then(|| before(self.keep_unwanted));
+        let unwanted = self.workers.are_there().then(|| before(self.keep_unwanted));
         let day = SignedDuration::try_from(DAY).unwrap_or_default();
         let after = |time: Timestamp| time.saturating_add(day).unwrap_or(Timestamp::MAX);
         let soon = after(before(self.keep_unwanted));

@@ -64,3 +64,4 @@ mod telemetry; // each thing that happens, in every form of the log
 
 // The law of this house.
 mod documents; // README and docs/ say what is true, and their commands work
+mod imports; // the folders of `src` stand on floors, without a circle

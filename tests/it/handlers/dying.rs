@@ -88,7 +88,9 @@ async fn try_it(mut back_end: Box<dyn BackEnd>) {
     let stateless = receiver_for(&*back_end, &format!("{STATELESS}\n{HANDLED}"));
     let handled = receiver_for(&*back_end, HANDLED);
     let stored = receiver_for(&*back_end, "");
-    [&stateless, &handled, &stored].map(|receiver| receiver.expects_error("the handler is down"));
+    for receiver in [&stateless, &handled, &stored] {
+        receiver.expects_error("the handler is down");
+    }
     let loads = [&stateless, &handled].map(|receiver| Load::start(receiver, SENDERS));
     let [with_none, with_handled] = &loads;
     let mut stored_tally = Tally::default();

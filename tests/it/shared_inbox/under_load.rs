@@ -119,7 +119,9 @@ impl Site {
         let database = Postgres::with(&[("wal_writer_delay", "10s")]);
         let mut receivers = prepared(3, &database.url(&database.database()), &erp);
         receivers.iter_mut().for_each(Receiver::restart);
-        receivers.iter().for_each(|receiver| receiver.expects_errors(&DISK_FAILS));
+        for receiver in &receivers {
+            receiver.expects_errors(&DISK_FAILS);
+        }
         let balancer = Arc::new(Mutex::new(receivers.iter().map(Receiver::sender).collect()));
         Self { database, receivers, balancer, erp, kills: Vec::new() }
     }

@@ -255,7 +255,9 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
 
     /// The same for several.
     pub fn expects_errors(&self, messages: &[&str]) {
-        messages.iter().for_each(|message| self.expects_error(message));
+        for message in messages {
+            self.expects_error(message);
+        }
     }
 
     /// Waits until a line of its log has that message, which may be an ERROR then; returns the line.
