@@ -236,7 +236,7 @@ impl Archive for OddStore {
     async fn hurry_handler(&self, _: &str) -> Result<usize> {
         Ok(0)
     }
-    async fn mend(&self) -> Result<Vec<(String, String)>> {
+    async fn mend(&self) -> Result<Vec<Mended>> {
         Ok(Vec::new())
     }
 }
