@@ -8,7 +8,7 @@ use tradecloud_webhook::app::{self, Running};
 use tradecloud_webhook::config::{Layers, Problem, Problems};
 use tradecloud_webhook::dispatch::Route;
 use tradecloud_webhook::event::Event;
-use tradecloud_webhook::handlers::{Handler, Outcome, from_toml};
+use tradecloud_webhook::handlers::{DEFAULT_TIMEOUT, Handler, Outcome, from_toml};
 
 use crate::support::pages::{file, page, root};
 use crate::support::receiver::{PASSWORD, Receiver, USERNAME};
