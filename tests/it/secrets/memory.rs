@@ -100,9 +100,9 @@ async fn of_many_secrets_none_is_left_by_chance() {
     let mut config = String::new();
     for number in 0..MANY {
         // The parser has to copy what has an escape in it.
-        let _ = write!(
+        let _ = writeln!(
             config,
-            "auth.caller{number} = {{ type = \"bearer\", token = \"{}\\u0065scaped-{number}\" }}\n",
+            "auth.caller{number} = {{ type = \"bearer\", token = \"{}\\u0065scaped-{number}\" }}",
             long("end-of-the-")
         );
     }
