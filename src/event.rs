@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::decode::{self, DecodeError};
 use crate::model::{Envelope, Kind, Message};
+#[cfg(feature = "nats")]
 use crate::telemetry::events::About;
 
 /// One event as a handler sees it.
@@ -62,6 +63,7 @@ pub struct Attributes<'a> {
 }
 
 impl Event {
+    #[cfg(feature = "nats")]
     /// What a line of the log is about.
     pub(crate) fn about(&self) -> About<'_> {
         let Envelope { number, event_name, .. } = &self.envelope;

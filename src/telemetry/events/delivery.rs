@@ -85,6 +85,7 @@ pub(crate) fn no_work_seen(handler: &str, error: &dyn Display) {
     tracing::error!(handler, %error, "cannot look for work");
 }
 
+#[cfg(feature = "postgres")]
 /// Another receiver has made a delivery that was being made here.
 pub(crate) fn taken_over(event: About<'_>, handler: &str) {
     about!(

@@ -30,11 +30,13 @@ pub(crate) fn files_not_written(handler: &str, reason: &str) {
     tracing::warn!(handler, reason, "event files cannot be written for now; until they can, events wait in the inbox");
 }
 
+#[cfg(feature = "nats")]
 /// `nats`: the stream was not there.
 pub(crate) fn stream_made(stream: &str) {
     tracing::info!(stream, "made the stream");
 }
 
+#[cfg(feature = "nats")]
 /// `nats`: the stream has dropped what we have not sent it before, as far as we know.
 pub(crate) fn duplicate_at_first(event: About<'_>, handler: &str, stream: &str) {
     about!(

@@ -10,11 +10,13 @@ pub(crate) fn cannot_write(reason: &str) {
     tracing::error!(reason, "the inbox cannot write; everything that comes is answered 503 until it can");
 }
 
+#[cfg(feature = "postgres")]
 /// PostgreSQL cannot write.
 pub(crate) fn cannot_write_to_database(failure: &dyn Display) {
     tracing::error!(%failure, "the inbox cannot write; what it cannot write is answered 503 until it can");
 }
 
+#[cfg(feature = "postgres")]
 /// It can again.
 pub(crate) fn writes_again() {
     tracing::info!("the inbox can write again");
@@ -44,6 +46,7 @@ pub(crate) fn thread_panicked() {
     tracing::error!("a thread of the inbox ended in a panic");
 }
 
+#[cfg(feature = "postgres")]
 /// The task that writes to PostgreSQL ended by itself.
 pub(crate) fn writer_panicked() {
     tracing::error!("the writer of the inbox ended in a panic");
@@ -64,6 +67,7 @@ pub(crate) fn upgraded(from: u32, to: u32) {
     tracing::info!(from, to, "the inbox is brought to a new version");
 }
 
+#[cfg(feature = "postgres")]
 /// The schema in PostgreSQL is changed.
 pub(crate) fn database_upgraded(from: i32, to: i32) {
     tracing::info!(from, to, "the inbox is brought to a new version; with very many events, in minutes");
@@ -79,16 +83,19 @@ pub(crate) fn end_not_noted(error: &dyn Display) {
     tracing::warn!(%error, "cannot note in the inbox that this receiver ends as it was told to");
 }
 
+#[cfg(feature = "postgres")]
 /// The other receivers are not told that this one ends.
 pub(crate) fn farewell_failed(failure: &dyn Display) {
     tracing::warn!(%failure, "cannot say in the inbox that this receiver ends; others wait a few seconds");
 }
 
+#[cfg(feature = "postgres")]
 /// The other receivers do not hear of this one.
 pub(crate) fn not_heard(failure: &dyn Display) {
     tracing::warn!(%failure, "cannot say in the inbox that this receiver is at work");
 }
 
+#[cfg(feature = "postgres")]
 /// The others took this receiver for dead, which had so many attempts under way.
 pub(crate) fn taken_for_dead(attempts: usize) {
     tracing::warn!(
@@ -98,26 +105,31 @@ pub(crate) fn taken_for_dead(attempts: usize) {
     );
 }
 
+#[cfg(feature = "postgres")]
 /// So many other receivers are dead, or hang.
 pub(crate) fn others_gone(gone: u64) {
     tracing::warn!(gone, "another receiver does not answer any more; its work is taken over");
 }
 
+#[cfg(feature = "postgres")]
 /// What dead receivers were at stays as it is for now.
 pub(crate) fn nothing_taken_over(failure: &dyn Display) {
     tracing::warn!(%failure, "cannot take over what nobody works on any more; trying again");
 }
 
+#[cfg(feature = "postgres")]
 /// A transaction that was taken for lost was not.
 pub(crate) fn strange_claims_removed(claims: u64) {
     tracing::info!(claims, "claims that were made after they had been given up are removed");
 }
 
+#[cfg(feature = "postgres")]
 /// The clock of the database was set back.
 pub(crate) fn database_clock_set_back(deliveries: u64) {
     tracing::warn!(deliveries, "the database's clock was set back: what waited by it is due");
 }
 
+#[cfg(feature = "postgres")]
 /// The clock of the database was set forward.
 pub(crate) fn database_clock_set_forward(earlier: Timestamp, later: Timestamp) {
     tracing::warn!(%earlier, %later, "the database's clock was set forward: nothing is given up for that");
