@@ -58,3 +58,4 @@ mod send; // `send` against scripted answers
 
 // The law of this house.
 mod documents; // README and docs/ say what is true, and their commands work
+mod imports; // the folders of `src` stand on floors, without a circle
