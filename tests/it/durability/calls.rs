@@ -14,7 +14,7 @@ use rstest::rstest;
 use rusqlite::Connection;
 
 use crate::support::faults::{FailingCalls, FailingStart};
-use crate::support::receiver::{DISK_FAILS, Receiver};
+use crate::support::receiver::{Receiver, STORE_FAILS};
 use crate::support::sender::{Message, Sender, message_id, order_event};
 
 const SYNCS: &str = "fsync,fdatasync";
@@ -81,7 +81,7 @@ fn written(receiver: &Receiver) -> BTreeSet<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_start_on_a_disk_that_fails_once_is_refused_in_words_or_works(#[case] calls: &str, #[case] error: &str) {
     let mut receiver = Receiver::prepared(TO_FILES);
-    receiver.expects_errors(&DISK_FAILS);
+    receiver.expects_errors(&STORE_FAILS);
     let (mut hit, mut refused) = (0, 0);
     for number in 1..=CALLS {
         let _ = std::fs::remove_dir_all(receiver.path("data"));
@@ -128,7 +128,7 @@ fn mode(receiver: &Receiver) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_fails_once_under_load_costs_a_repetition_and_no_event(#[case] calls: &str, #[case] error: &str) {
     let mut receiver = Receiver::with(TO_FILES);
-    receiver.expects_errors(&DISK_FAILS);
+    receiver.expects_errors(&STORE_FAILS);
     let sender = receiver.sender();
     let mut acknowledged = Acknowledged::new();
     let mut repeated = 0;

@@ -28,7 +28,7 @@ use crate::support::erp::Erp;
 #[cfg(target_os = "linux")]
 use crate::support::faults::{FailingCalls, SmallDisk};
 use crate::support::load::{Load, Tally};
-use crate::support::receiver::{DISK_FAILS, Receiver};
+use crate::support::receiver::{Receiver, STORE_FAILS};
 use crate::support::sender::{Message, message_id, order_event};
 use crate::support::store::Store::{self, Postgres, Sqlite};
 
@@ -105,7 +105,7 @@ fn is_event(path: &Path) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_sync_nothing_is_acknowledged_and_with_the_next_one_everything_is() {
     let mut receiver = Receiver::start();
-    receiver.expects_errors(&DISK_FAILS);
+    receiver.expects_errors(&STORE_FAILS);
     let mut tally = Tally::default();
     // Somebody who reads keeps the database's log from beginning anew, which syncs it in any build.
     let reader = Connection::open(receiver.path("data/inbox.db")).unwrap();
@@ -138,7 +138,7 @@ async fn without_a_sync_nothing_is_acknowledged_and_with_the_next_one_everything
 #[tokio::test]
 async fn a_disk_that_turns_read_only_is_answered_503_until_it_can_be_written_again() {
     let mut receiver = Receiver::start();
-    receiver.expects_errors(&DISK_FAILS);
+    receiver.expects_errors(&STORE_FAILS);
     let sender = receiver.sender();
     let (before, after) = (order_event("1"), order_event("1"));
     assert_eq!(sender.send(before.clone()).await.status, Some(202));
@@ -163,7 +163,7 @@ async fn a_disk_that_turns_read_only_is_answered_503_until_it_can_be_written_aga
 #[tokio::test]
 async fn a_full_disk_is_answered_503_until_there_is_space_and_nothing_is_lost() {
     let receiver = Receiver::prepared("");
-    receiver.expects_errors(&DISK_FAILS);
+    receiver.expects_errors(&STORE_FAILS);
     let disk = SmallDisk::at(receiver.path("data"), 8);
     let inside = disk.inside(receiver.folder());
     let mut receiver = receiver.inside(inside);

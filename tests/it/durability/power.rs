@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::support::disk::{Chance, Recording};
 use crate::support::eventually;
-use crate::support::receiver::{DISK_FAILS, Receiver};
+use crate::support::receiver::{Receiver, STORE_FAILS};
 use crate::support::sender::{Message, message_id, order_event};
 
 /// What was promised, and when: events that were acknowledged, by position in the recording.
@@ -116,7 +116,7 @@ async fn a_power_cut_takes_nothing_that_was_acknowledged_or_is_done() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nor_does_one_after_syncs_that_failed() {
     let (mut receiver, recording) = recorded(Some("20+13"));
-    receiver.expects_errors(&DISK_FAILS);
+    receiver.expects_errors(&STORE_FAILS);
 
     let promises = send(&receiver, &recording, 60).await;
     receiver.kill();

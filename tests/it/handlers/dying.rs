@@ -12,7 +12,7 @@ use super::back_ends::{BackEnd, Http, Mood, NatsStream};
 use super::promises::{cloud_events, order_of};
 use crate::support::eventually;
 use crate::support::load::{Load, Tally};
-use crate::support::receiver::Receiver;
+use crate::support::receiver::{BACK_END_FAILS, Receiver};
 use crate::support::sender::{Message, order_event};
 
 const HANDLED: &str = "endpoints = [{ path = '/webhooks/tradecloud', acknowledge = 'handled' }]";
@@ -89,7 +89,7 @@ async fn try_it(mut back_end: Box<dyn BackEnd>) {
     let handled = receiver_for(&*back_end, HANDLED);
     let stored = receiver_for(&*back_end, "");
     for receiver in [&stateless, &handled, &stored] {
-        receiver.expects_error("the handler is down");
+        receiver.expects_errors(&BACK_END_FAILS);
     }
     let loads = [&stateless, &handled].map(|receiver| Load::start(receiver, SENDERS));
     let [with_none, with_handled] = &loads;

@@ -10,7 +10,7 @@ use crate::support::erp::Erp;
 use crate::support::eventually;
 use crate::support::load::{Load, Tally};
 use crate::support::postgres::{PASSWORD, Postgres, ROLE};
-use crate::support::receiver::Receiver;
+use crate::support::receiver::{Receiver, STORE_FAILS};
 use crate::support::sender::{Message, message_id, order_event};
 
 /// One receiver with its inbox at `url`, at work.
@@ -34,10 +34,7 @@ async fn a_database_that_is_down_is_answered_503_until_it_is_back_and_then_all_g
     let erp = Erp::start();
     let mut server = Postgres::start();
     let receiver = receiver_at(&server.url(&server.database()), &erp);
-    receiver.expects_error("a refused body could not be kept");
-    receiver.expects_error("an event could not be stored");
-    receiver.expects_error("cannot look for work");
-    receiver.expects_error("the inbox cannot write");
+    receiver.expects_errors(&STORE_FAILS);
     let sender = receiver.sender();
     let events = [order_event("1"), order_event("1"), order_event("1")];
     assert_eq!(sender.send(events[0].clone()).await.status, Some(202));
@@ -90,8 +87,7 @@ async fn a_database_that_says_nothing_costs_a_repetition_and_no_event() {
 async fn what_is_acknowledged_survives_a_crash_of_a_database_that_is_set_to_be_careless() {
     let mut server = Postgres::with(&[("synchronous_commit", "off"), ("wal_writer_delay", "10s")]);
     let mut receiver = Receiver::prepared("").inbox_at(&server.url(&server.database()));
-    receiver.expects_error("an event could not be stored");
-    receiver.expects_error("the inbox cannot write");
+    receiver.expects_errors(&STORE_FAILS);
     receiver.restart();
     let mut tally = Tally::default();
 

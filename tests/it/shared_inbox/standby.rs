@@ -4,7 +4,7 @@
 use crate::support::erp::{Answer, Erp};
 use crate::support::eventually;
 use crate::support::postgres::{Postgres, ROLE};
-use crate::support::receiver::Receiver;
+use crate::support::receiver::{Receiver, STORE_FAILS};
 use crate::support::sender::{message_id, order_event};
 
 use super::{ids, prepared};
@@ -91,8 +91,7 @@ async fn a_standby_that_is_away_leaves_no_more_sessions_behind_however_long_that
     let erp = Erp::start();
     let server = Postgres::start();
     let receiver = receiver_at(&server.url(&server.database()), &erp);
-    receiver.expects_error("an event could not be stored");
-    receiver.expects_error("the inbox cannot write");
+    receiver.expects_errors(&STORE_FAILS);
     let sender = receiver.sender();
     assert_eq!(sender.send(order_event("1")).await.status, Some(202));
 

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::{ids, prepared};
 use crate::support::erp::{Answer, Erp, Received};
 use crate::support::postgres::Postgres;
-use crate::support::receiver::{DISK_FAILS, Receiver};
+use crate::support::receiver::{Receiver, STORE_FAILS};
 use crate::support::sender::{Answer as Answered, Sender, message_id, order_event};
 
 const SENDERS: usize = 10;
@@ -120,7 +120,7 @@ impl Site {
         let mut receivers = prepared(3, &database.url(&database.database()), &erp);
         receivers.iter_mut().for_each(Receiver::restart);
         for receiver in &receivers {
-            receiver.expects_errors(&DISK_FAILS);
+            receiver.expects_errors(&STORE_FAILS);
         }
         let balancer = Arc::new(Mutex::new(receivers.iter().map(Receiver::sender).collect()));
         Self { database, receivers, balancer, erp, kills: Vec::new() }

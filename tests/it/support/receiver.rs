@@ -25,8 +25,12 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// What the log says of a new configuration.
 const RELOADED: [&str; 3] = ["configuration reloaded", "configuration read again", "is refused as a whole"];
 
-/// Errors of a receiver whose disk fails or is full.
-pub const DISK_FAILS: [&str; 6] = [
+/// Errors of a receiver whose back end fails: our own, and what async-nats and the verifier of certificates say first.
+pub const BACK_END_FAILS: [&str; 3] =
+    ["the handler is down", "max reconnection attempts reached", "failed to verify TLS certificate"];
+
+/// Errors of a receiver whose inbox cannot be written or read for a while.
+pub const STORE_FAILS: [&str; 6] = [
     "the inbox cannot write",
     "an event could not be stored",
     "a refused body could not be kept",
