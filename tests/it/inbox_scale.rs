@@ -118,6 +118,8 @@ async fn two_hundred_thousand_events_that_wait_hold_up_nothing_new() {
 #[tokio::test]
 async fn retention_removes_old_finished_events_and_nothing_else() {
     let mut receiver = Receiver::prepared("handlers.erp = { type = 'file', directory = 'events' }");
+    // Those that are written here into the inbox are due at no time.
+    receiver.expects_error("a delivery waited for nothing");
     let (pending, done, dead, discarded) = (0, 1, 2, 3);
     fill_inbox(&receiver, |db| {
         let old = days_ago(30);
@@ -171,6 +173,7 @@ async fn what_is_finished_goes_after_its_time_and_what_somebody_waits_for_stays(
     let erp = Erp::start();
     let mut receiver =
         Receiver::with(&format!("handlers.erp = {{ type = 'http', url = '{}', reject_on = [422] }}", erp.url("/")));
+    receiver.expects_error("rejected: a dead letter");
     let (done, dead) = (order_event("1"), order_event("2"));
     erp.answer([200, 422]);
     for (event, state) in [(&done, "done"), (&dead, "dead")] {

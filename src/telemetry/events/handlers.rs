@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::path::Path;
 
+#[cfg(feature = "nats")]
 use super::{About, about};
 
 /// `exec`: the end of a time-out does not end the program.
