@@ -12,9 +12,10 @@ use crate::config::Section;
 /// and that must not stop the receiver.
 const WAITING_LINES: usize = 16 * 1024;
 
-/// Libraries that would log whole messages or addresses with their password in it, at whatever level. Of
-/// what goes wrong in them, the handlers say what concerns the operator.
-const SILENT: [&str; 4] = ["lapin=off", "amq_protocol=off", "amq_protocol_tcp=off", "async_nats=warn"];
+/// Libraries that would log whole messages or addresses with their password in it, at whatever level; or an ERROR about
+/// what is tried again. Of what goes wrong in them, those who use them say what concerns the operator.
+const SILENT: [&str; 5] =
+    ["lapin=off", "amq_protocol=off", "amq_protocol_tcp=off", "async_nats=off", "rustls_platform_verifier=off"];
 
 /// `[log]`
 #[derive(Debug, Clone)]

@@ -26,8 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const RELOADED: [&str; 3] = ["configuration reloaded", "configuration read again", "is refused as a whole"];
 
 /// Errors of a receiver whose back end fails: our own, and what async-nats and the verifier of certificates say first.
-pub const BACK_END_FAILS: [&str; 3] =
-    ["the handler is down", "max reconnection attempts reached", "failed to verify TLS certificate"];
+pub const BACK_END_FAILS: [&str; 1] = ["the handler is down"];
 
 /// Errors of a receiver whose inbox cannot be written or read for a while.
 pub const STORE_FAILS: [&str; 6] = [
