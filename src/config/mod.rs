@@ -3,7 +3,7 @@
 //! The layers, each over the one before: the embedded `config/default.toml`, the operator's file (or,
 //! where there is none, what stands in for it), the environment. Reading is pure but for the files that
 //! secrets stand in; nothing is started or written here. Nor is anything known here of what the keys
-//! mean: each stage reads its own [`Section`].
+//! mean: each stage reads its own [`Section`], and `src/settings.rs` puts them together.
 
 pub mod layers;
 pub mod marks;

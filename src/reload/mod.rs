@@ -2,7 +2,8 @@
 //!
 //! What is new is set up first; only when all of it stands is it put in the place of the old, part by
 //! part. A request or an attempt that has begun ends as it began. What has not changed is kept as it is,
-//! with its connections, tokens and caches. [`follow`] does it whenever a file has changed.
+//! with its connections, tokens and caches. [`follow`] does it at SIGHUP and whenever a file has changed, which it
+//! hears of by `files`.
 
 mod files;
 mod follow;
