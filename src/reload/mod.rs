@@ -137,8 +137,8 @@ impl Reloader {
         Ok(Self(live))
     }
 
-    /// Goes on with `settings`: certificate and key, credentials, endpoints, trusted proxies, handlers and `[delivery]` take
-    /// effect at once, the rest only after a restart. Says both to the log.
+    /// Goes on with `settings`: certificate and key, credentials, endpoints, trusted proxies, handlers and
+    /// `[delivery]` take effect at once, the rest only after a restart. Says both to the log.
     ///
     /// # Errors
     /// [`ReloadError`] if they cannot be put in place as a whole, or take away the last handler, the last endpoint
