@@ -5,8 +5,8 @@ FROM rust:1.95-slim-bookworm AS build
 WORKDIR /src
 # The dependencies first, with an empty program: this layer is built anew only when they change.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir src benches \
-    && touch src/lib.rs benches/bare.rs \
+RUN mkdir -p src benches tests/it \
+    && touch src/lib.rs benches/bare.rs tests/it/main.rs \
     && echo 'fn main() {}' >src/main.rs \
     && cargo build --release --locked \
     && rm -r src

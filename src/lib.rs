@@ -12,7 +12,8 @@
 //!
 //! A folder is a stage, a file in it one variant: a new handler, credential kind, store or encoding is
 //! one new file and one line in the register of its stage. The function to read first is `receive` in
-//! `listener/requests/receive.rs`: one request from start to end.
+//! `listener/requests/receive.rs`: one request from start to end. `CONTRIBUTING.md` says where each kind of
+//! change goes.
 //!
 //! # The rules behind it
 //!

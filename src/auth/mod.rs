@@ -2,6 +2,11 @@
 //!
 //! A credential kind is one file with one type that implements [`Credential`], and one line in
 //! [`KINDS`]. Every configured credential is live at once, so that a password is changed without a gap.
+//!
+//! `gate` stands before each endpoint, and `address` has lists of addresses, such as those it lets through. `kept` is
+//! what `basic` and `bearer` keep of a secret; a digest that takes long to compare with is computed by `argon2id`, for
+//! one caller after the other as `turns` has it. `presented` is what the log is told of who was turned away, and
+//! `settings` reads `[auth]`.
 
 mod address;
 mod argon2id;

@@ -1,4 +1,5 @@
-//! The command line: one file per command. Results go to standard output, logs to standard error.
+//! The command line: one file or folder per command. Results go to standard output (`output`), logs to standard
+//! error. `sender` is what `send` and `replay` share.
 
 #![expect(clippy::print_stderr, reason = "this is where errors are for people")]
 

@@ -2,7 +2,9 @@
 //!
 //! Each encoding is a file of its own with two functions: one that proves the whole body well-formed
 //! and reads its envelope in one pass without building a tree, and one that makes the JSON a handler
-//! gets. The first runs before an answer is given, the second when the event is delivered.
+//! gets. The first runs before an answer is given, the second when the event is delivered. `found` is what both
+//! encodings look for, by the table in `model/kinds.rs`, and `position` says where in a body a fault is. `message`
+//! reads the whole body as types, and `content` tells whether two bodies say the same.
 
 use std::borrow::Cow;
 

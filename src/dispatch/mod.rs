@@ -3,8 +3,11 @@
 //! Each handler has a `worker` of its own, so that one that is down holds back nobody else. A worker
 //! claims what is due, at most one event per order or shipment, hands it to the handler, and notes how
 //! it ended. The inbox is where the work is; nothing here has to survive a restart. `attempt` is one delivery
-//! from the claim to its end, `health` what follows if several fail in a row, `alone` and `suspects` what if the
-//! process does not survive one.
+//! from the claim to its end, `schedule` when the next one is, `health` what follows if several fail in a row, `alone`
+//! and `suspects` what if the process does not survive one.
+//!
+//! `route` says which events a handler wants, `staff` gives the workers their jobs, `watch` waits for what becomes of
+//! an event (for endpoints that acknowledge with `handled`), and `settings` reads `[delivery]`.
 
 mod alone;
 mod attempt;

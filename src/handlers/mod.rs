@@ -2,6 +2,9 @@
 //!
 //! A handler sees one event and says one of three things: done, rejected, unavailable. Everything
 //! else (order, retry, dead letters, time-outs, panics) is the work of [`crate::dispatch`].
+//!
+//! A handler type is one file or folder and one line in [`TYPES`]. `broker` and `template` are what those for message
+//! brokers share; `left_out` stands in for a type that a build was made without.
 
 use std::fmt;
 use std::future::Future;

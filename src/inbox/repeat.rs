@@ -2,9 +2,9 @@
 //!
 //! Nobody asks as long as an id is new, which the store finds out as it stores. Only when it is not, what is
 //! there is compared with what has come, off the store's own threads: by bytes, then by what both say (see
-//! [`decode::say_the_same`]). If they say the same, it is one event. If not, the newcomer is an event of its own, with an id
-//! that is made from what tells it from the other one, so that its own repetition is recognised in the same way.
-//! What is uncertain is stored: twice is better than not at all.
+//! [`decode::say_the_same`]). If they say the same, it is one event. If not, the newcomer is an event of its own,
+//! with an id that is made from what tells it from the other one, so that its own repetition is recognised in the
+//! same way. What is uncertain is stored: twice is better than not at all.
 //!
 //! A huge body may take longer than its sender waits for an answer. What was begun is finished all the same, and
 //! remembered: when the message comes again, which it does, the answer is there.

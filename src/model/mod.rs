@@ -1,7 +1,8 @@
 //! What Tradecloud says, as types: the [`Envelope`] of every event, and the full [`Message`] for
 //! handlers that want to compute with it.
 //!
-//! The types of a message are declared as lists of fields (`describe.rs`), one file per topic. Every
+//! `kinds` is the table of the kinds of event, where a new one begins. The types of a message are
+//! declared as lists of fields (`describe.rs`, which also makes their `shape`), one file per topic. Every
 //! field is optional, because Tradecloud leaves out what does not apply; fields and values that this
 //! version does not know are kept and written back.
 

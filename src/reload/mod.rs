@@ -2,7 +2,8 @@
 //!
 //! What is new is set up first; only when all of it stands is it put in the place of the old, part by
 //! part. A request or an attempt that has begun ends as it began. What has not changed is kept as it is,
-//! with its connections, tokens and caches. [`follow`] does it whenever a file has changed.
+//! with its connections, tokens and caches. [`follow`] does it at SIGHUP and whenever a file has changed, which it
+//! hears of by `files`.
 
 mod files;
 mod follow;
@@ -136,8 +137,8 @@ impl Reloader {
         Ok(Self(live))
     }
 
-    /// Goes on with `settings`: certificate and key, credentials, endpoints, trusted proxies, handlers and `[delivery]` take
-    /// effect at once, the rest only after a restart. Says both to the log.
+    /// Goes on with `settings`: certificate and key, credentials, endpoints, trusted proxies, handlers and
+    /// `[delivery]` take effect at once, the rest only after a restart. Says both to the log.
     ///
     /// # Errors
     /// [`ReloadError`] if they cannot be put in place as a whole, or take away the last handler, the last endpoint

@@ -7,7 +7,8 @@
 //! bodies, and the order of an order beyond the attempts that are going on at the same time.
 //!
 //! An event stays known for a moment after it was settled, so that a quick repeat is answered like the
-//! first one; of its body there is only a digest then. What failed is forgotten but for what it takes to spare the handlers that were done.
+//! first one; of its body there is only a digest then. What failed is forgotten but for what it takes to
+//! spare the handlers that were done.
 
 mod events;
 

@@ -89,8 +89,8 @@ pub(super) async fn lock_lanes(db: &ClientWrapper, lock: &Statement, mut lanes: 
 
 /// When an event was received never goes back, within its order or shipment and from one event of this receiver to
 /// the next, whatever the clocks do: files are named after it. `$20` is that of this receiver's last one, if it is
-/// known; else the last of all are asked. It is never more than a day ahead of the clock. Besides, the newest event of each order or shipment is noted that has had
-/// one without a `messageId`.
+/// known; else the last of all are asked. It is never more than a day ahead of the clock. Besides, the newest event of
+/// each order or shipment is noted that has had one without a `messageId`.
 const STORE: &str = "\
     WITH batch AS MATERIALIZED (SELECT nextval('batches') * 1024 AS number),
     floor AS MATERIALIZED (

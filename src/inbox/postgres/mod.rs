@@ -1,11 +1,12 @@
 //! The inbox in PostgreSQL, shared by any number of receivers.
 //!
-//! `writer` commits whatever is waiting in one transaction, and `batch` holds its statements and says
-//! how the order is kept across receivers. `claims` is what is due, `presence` who is at work and what
-//! becomes of the work of one that is not: a receiver's claims end with its lease, and `presence` says why
-//! it is a lease and no lock of a session. `changes` and `views` are what people do and look at
-//! (`archive`). `clock` and `mend`
-//! see to it that what waits does not wait for ever.
+//! `writer` commits whatever is waiting in one transaction, and `batch` holds its statements (with `row`
+//! and `ends`) and says how the order is kept across receivers. `claims` is what is due, `held` what this
+//! process works on, `presence` who is at work and what becomes of the work of one that is not: a
+//! receiver's claims end with its lease, and `presence` says why it is a lease and no lock of a session.
+//! `changes` and `views` are what people do and look at (`archive`), `notes` are times that outlive a
+//! restart. `clock` and `mend` see to it that what waits does not wait for ever. `open` makes sure that
+//! the server is fit and the schema there in the right version.
 //!
 //! Nothing here waits without end. Getting a connection, each statement and each lock has its time, on
 //! both sides of the connection; only a commit that waits for a standby is left to the server, since it

@@ -51,7 +51,7 @@ impl Mark {
 }
 
 impl Known {
-    /// Opens the inbox for the first time, and makes it if it is new (unless the purpose is to look).
+    /// Opens the inbox for the first time, and makes it if it is new (but only to serve).
     pub(super) fn open(path: PathBuf, purpose: Purpose) -> anyhow::Result<Self> {
         let (lock, db) = open::prepare(&path, purpose)?;
         let mark = Mark::read(&db)?;

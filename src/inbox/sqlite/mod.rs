@@ -1,7 +1,9 @@
 //! The inbox in an embedded SQLite database: WAL, `synchronous=FULL`, one writer.
 //!
-//! `writer` commits whatever is waiting in one transaction and one sync. `events` and
-//! `deliveries` are the statements, `changes` and `views` what people do and look at (`archive`).
+//! `writer` commits whatever is waiting in one transaction and one sync, and `checkpoint` moves the log into the
+//! database; `reader` reads beside them. `events`, `deliveries`, `attempts` and `notes` are the statements, `changes`
+//! and `views` what people do and look at (`archive`). `clock` and `mending` see to it that what waits does not wait
+//! for ever. `open` makes sure that the database is there in the right version, and `known` that it still is the same.
 
 mod archive;
 mod attempts;

@@ -51,8 +51,7 @@ pub(crate) struct Guard {
 
 impl Guard {
     /// `connections` at once, each on these `terms`; one that waits for its place longer than `longest_wait`
-    /// is closed. A proxy that the table trusts may say whom it
-    /// speaks for.
+    /// is closed. A proxy that the table trusts may say whom it speaks for.
     pub(crate) fn new(connections: usize, longest_wait: Duration, terms: Terms, table: SharedTable) -> Self {
         let places = Places {
             free: Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS))),

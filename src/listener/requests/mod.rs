@@ -6,12 +6,6 @@ pub(crate) mod router;
 // One request from start to end: read this first.
 pub(crate) mod receive;
 
-// What its head says: where it is aimed, and where its body comes from.
-pub(crate) mod arrival;
-
-// The answer of an endpoint that waits for the handlers.
-pub(crate) mod handled;
-
 // What every request needs.
 pub(crate) mod reception;
 
@@ -21,10 +15,13 @@ pub mod client;
 // `[[endpoints]]`: who may send what where.
 pub mod endpoints;
 
+// What the head of one says: where it is aimed, and where its body comes from.
+pub(crate) mod arrival;
+
 // Bodies from addresses that may not send here: refused at once, and kept aside.
 pub(crate) mod aside;
 
-// Wrong credentials that worked lately cost a delay instead of orders.
+// Wrong credentials where right ones worked lately: a delay instead of lost orders.
 pub(crate) mod auth_grace;
 
 // What the log is told of callers that were turned away.
@@ -38,3 +35,6 @@ pub(crate) mod body;
 
 // A body that nobody wants is taken in and dropped, so that its sender gets to read the answer.
 pub(crate) mod lingering;
+
+// The answer of an endpoint that waits for the handlers.
+pub(crate) mod handled;

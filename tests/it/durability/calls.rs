@@ -71,8 +71,8 @@ fn written(receiver: &Receiver) -> BTreeSet<String> {
 
 /// Each call of the start in turn, on an inbox that is not there yet.
 ///
-/// Fails if nobody looks whether the switch to the write-ahead log was made (`open.rs`): SQLite then goes on
-/// in another mode without a word.
+/// Fails if nobody looks whether the switch to the write-ahead log was made (`inbox/sqlite/open.rs`): SQLite then
+/// goes on in another mode without a word.
 #[rstest]
 #[case::sync(SYNCS, "EIO")]
 #[case::sync_without_space(SYNCS, "ENOSPC")]

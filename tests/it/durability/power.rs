@@ -93,7 +93,7 @@ fn complete_files(directory: &Path) -> BTreeSet<String> {
 }
 
 /// Fails with `synchronous = NORMAL` or `OFF` in `inbox/sqlite/open.rs`, if `make_directory` there does not sync,
-/// and without either sync in `handlers/file.rs`.
+/// and without either sync in `handlers/file/mod.rs`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_power_cut_takes_nothing_that_was_acknowledged_or_is_done() {
     let (mut receiver, recording) = recorded(None);
