@@ -123,7 +123,10 @@ impl Part {
         #[cfg(unix)]
         if let (Some(mode), Some(file)) = (mode, &part.file) {
             use std::os::unix::fs::PermissionsExt as _;
-            file.set_permissions(fs::Permissions::from_mode(mode))?;
+            // Not every file system lets it be set, though it may be that already.
+            if file.metadata()?.permissions().mode() & 0o7777 != mode {
+                file.set_permissions(fs::Permissions::from_mode(mode))?;
+            }
         }
         #[cfg(not(unix))]
         let _ = mode;

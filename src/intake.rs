@@ -178,26 +178,20 @@ impl Intake {
         Ok(self.taken(receipt, told))
     }
 
-    /// What the event is that a body is, if it is one, although it is refused whatever it is: for the log, in which
-    /// somebody looks for it.
-    pub(crate) async fn known(&self, origin: &Origin, body: &Bytes) -> Option<Envelope> {
-        decoded(origin.content_type.clone(), body.clone()).await.ok()
-    }
-
     /// Keeps a body that is refused for that reason, and is answered with that status once it is safe. Returns the
-    /// id it is kept under, if anything is kept here. `known` is what the log is told of it.
+    /// id it is kept under, if anything is kept here.
     pub(crate) async fn refuse(
         &self,
         origin: &Origin,
         body: Bytes,
         reason: &str,
         status: u16,
-        known: Option<&Envelope>,
     ) -> Result<Option<String>, IntakeError> {
-        let size = body.len();
-        let kept = self.inbox.refuse(origin.refused(body, reason, status)).await;
+        let kept = self.inbox.refuse(origin.refused(body.clone(), reason, status)).await;
         let id = kept.as_ref().ok().and_then(Option::as_deref);
-        let refused = origin.told(id, known, reason, size);
+        // Not before it is safe, and its answer does not depend on it.
+        let known = known(origin, &body).await;
+        let refused = origin.told(id, known.as_ref(), reason, body.len());
         match &kept {
             Ok(Some(_)) => events::intake::refused(&refused),
             Ok(None) => events::intake::refused_and_lost(&refused),
@@ -263,6 +257,17 @@ fn say(taken: &Taken, unwanted: bool, unnamed: bool, origin: &Origin) {
     if unwanted && !taken.kept {
         events::intake::kept_nowhere(taken.about());
     }
+}
+
+/// What event a refused body is, if it is one: for the log, in which somebody looks for it. Of a large one that is not
+/// worth its time.
+pub(crate) async fn known(origin: &Origin, body: &Bytes) -> Option<Envelope> {
+    if body.len() >= LARGE {
+        return None;
+    }
+    let (content_type, body) = (origin.content_type.clone(), body.clone());
+    // Apart, so that nothing comes of it if that fails, however it does.
+    spawn_blocking(move || decode::envelope(content_type.as_deref(), &body)).await.ok()?.ok()
 }
 
 async fn decoded(content_type: Option<String>, body: Bytes) -> Result<Envelope, IntakeError> {
@@ -359,7 +364,7 @@ mod tests {
 
         let read = place.intake.read(&origin, &body).await.map(drop);
         assert!(matches!(read, Err(IntakeError::NoEvent(_))), "{read:?}");
-        let id = place.intake.refuse(&origin, body.clone(), "it is none", 400, None).await.unwrap().unwrap();
+        let id = place.intake.refuse(&origin, body.clone(), "it is none", 400).await.unwrap().unwrap();
 
         let shown = place.inbox.show(&id).await.unwrap().unwrap();
         let said = (shown.state, shown.reason.as_deref(), shown.status);
@@ -371,7 +376,7 @@ mod tests {
     async fn a_refused_body_that_is_accepted_is_an_event_like_any_other() {
         let place = Place::new([Route::all("erp")]).await;
         let (work, body) = (place.dispatch.work(), Bytes::from_static(ORDER));
-        let id = place.intake.refuse(&origin(), body.clone(), "the path is wrong", 404, None).await.unwrap().unwrap();
+        let id = place.intake.refuse(&origin(), body.clone(), "the path is wrong", 404).await.unwrap().unwrap();
         let refused = place.inbox.show(&id).await.unwrap().unwrap();
 
         let origin = Origin::accepted(&refused);

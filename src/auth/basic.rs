@@ -47,7 +47,7 @@ impl Basic {
     /// The password in `pair`, if it is presented for this user.
     fn password_of<'a>(&self, pair: &'a [u8]) -> Option<&'a [u8]> {
         let (username, password) = parts(pair)?;
-        self.is_user(username).then_some(password)
+        constant_time::verify_slices_are_equal(username, self.username.as_bytes()).is_ok().then_some(password)
     }
 }
 
@@ -94,8 +94,8 @@ impl Credential for Basic {
         }
     }
 
-    fn is_user(&self, name: &[u8]) -> bool {
-        constant_time::verify_slices_are_equal(name, self.username.as_bytes()).is_ok()
+    fn user(&self) -> Option<&str> {
+        Some(&self.username)
     }
 
     fn is_secret(&self, text: &[u8]) -> bool {

@@ -56,9 +56,9 @@ pub trait Credential: Send + Sync + std::fmt::Debug {
         Ok(())
     }
 
-    /// Whether it is for a user of that name. No name is a secret.
-    fn is_user(&self, _name: &[u8]) -> bool {
-        false
+    /// The name of the user that it is for. No name is a secret.
+    fn user(&self) -> Option<&str> {
+        None
     }
 
     /// Whether that is the secret of it, as far as that is found out in the same time for any input.

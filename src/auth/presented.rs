@@ -1,5 +1,6 @@
 //! What the log is told of credentials that nobody accepted: their kind and whose they say they are, so that somebody
-//! can tell what is wrong on the portal. Never a secret, nor what may be one that stands in the wrong place.
+//! can tell what is wrong on the portal. Never a secret, nor what may be one that stands in the wrong place: of all
+//! that is presented only a user name that we know is told, or one that is nearly that.
 //!
 //! It is found out alike for all who are turned away, in the same time whatever is wrong, and their answer does not
 //! show it.
@@ -9,15 +10,17 @@ use super::{Authorization, SharedCredential, basic};
 /// Other schemes are not named: what stands there may be the beginning of a secret.
 const SCHEMES: [&str; 5] = ["Basic", "Bearer", "Digest", "Negotiate", "NTLM"];
 
-/// Of a user name, whoever made it up, so much is told.
-const LONGEST_NAME: usize = 40;
+const UNKNOWN: &str = "no credential has this user name";
+
+/// What differs from a user name that we know by no more letters was meant to be that.
+const SLIPS: usize = 2;
 
 /// Credentials that nobody accepted, as they may be told of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Presented {
     /// The scheme, if it is a known one.
     pub scheme: Option<&'static str>,
-    /// The user name, if it may be told: without control characters, and shortened.
+    /// The user name, if it is one that we know, or nearly.
     pub user: Option<String>,
     /// What is wrong; may be empty.
     pub detail: String,
@@ -53,25 +56,28 @@ fn of_basic(
     let any = |ask: &dyn Fn(&SharedCredential) -> bool| {
         credentials.iter().fold(false, |found, (_, credential)| ask(credential) | found)
     };
-    let (is_known, is_secret) = (any(&|one| one.is_user(name)), any(&|one| one.is_secret(name)));
-    let is_exchanged = any(&|one| one.is_user(password));
-    match (is_secret || is_exchanged, is_known) {
-        (true, _) => (None, "a secret stands where the user name belongs: are the two exchanged?"),
-        (false, true) => (Some(shown(name)), "the user name is known, the password is wrong"),
-        // Some put a token there, and nothing behind it.
-        (false, false) if password.is_empty() => (None, "no credential has this user name, and there is no password"),
-        (false, false) => (Some(shown(name)), "no credential has this user name"),
+    let is_user = |text: &[u8]| any(&|one| one.user().is_some_and(|user| user.as_bytes() == text));
+    let is_secret = any(&|one| one.is_secret(name));
+    if is_secret || is_user(password) {
+        return (None, "a secret stands where the user name belongs: are the two exchanged?");
     }
+    let user = std::str::from_utf8(name).ok();
+    if is_user(name) {
+        return (user.map(str::to_owned), "the user name is known, the password is wrong");
+    }
+    if let Some(user) = user.filter(|user| any(&|one| one.user().is_some_and(|known| is_slip(user, known)))) {
+        return (Some(user.to_owned()), "no credential has this user name, but one has nearly this");
+    }
+    // Some put a token there, and nothing behind it.
+    (None, if password.is_empty() { "no credential has this user name, and there is no password" } else { UNKNOWN })
 }
 
-fn shown(name: &[u8]) -> String {
-    let name = String::from_utf8_lossy(name);
-    let mut letters = name.chars().filter(|letter| !letter.is_control());
-    let mut shown: String = letters.by_ref().take(LONGEST_NAME).collect();
-    if letters.next().is_some() {
-        shown.push('…');
+/// Whether somebody meant that user name. Nothing is compared that is much longer, whoever made it up.
+fn is_slip(text: &str, user: &str) -> bool {
+    text.len() <= 2 * user.len() && !text.chars().any(char::is_control) && {
+        let slips = strsim::damerau_levenshtein(text, user);
+        slips <= SLIPS && 2 * slips < user.len()
     }
-    shown
 }
 
 #[cfg(test)]
@@ -109,10 +115,13 @@ mod tests {
         let (scheme, user, detail) = basic("tradecloud:wrong");
         assert_eq!((scheme, user.as_deref()), (Some("Basic"), Some("tradecloud")));
         assert!(detail.contains("the password is wrong"), "{detail}");
-        let (_, user, detail) = basic("trade\u{1b}[2Jcloud:wrong");
-        assert_eq!(user.as_deref(), Some("trade[2Jcloud"));
-        assert!(detail.contains("no credential has this user name"), "{detail}");
-        assert_eq!(basic(&format!("{}:x", "ä".repeat(1000))).1.unwrap(), format!("{}…", "ä".repeat(40)));
+        let (_, user, detail) = basic("Tradeclod:wrong");
+        assert_eq!(user.as_deref(), Some("Tradeclod"));
+        assert!(detail.contains("one has nearly this"), "{detail}");
+        for unknown in ["portal", "trade\u{1b}cloud", &"ä".repeat(1000)] {
+            let (_, user, detail) = basic(&format!("{unknown}:wrong"));
+            assert_eq!((user, detail.as_str()), (None, "no credential has this user name"));
+        }
     }
 
     #[test]
@@ -129,7 +138,10 @@ mod tests {
             &format!("{PASSWORD}:wrong"),
             &format!("{TOKEN}:"),
             &format!("{TOKEN}:x"),
+            &format!("{PASSWORD}\n:x"),
+            &format!(" {PASSWORD}:x"),
             "a-mistyped-secret:tradecloud",
+            "the-secret-of-another-endpoint:x",
             "some-token:",
             "no-colon",
         ] {

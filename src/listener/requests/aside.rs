@@ -18,7 +18,7 @@ use super::lingering::{LONGEST, Linger};
 use super::reception::Reception;
 use crate::auth::{Gate, Verified};
 use crate::budget::Budget;
-use crate::intake::Origin;
+use crate::intake::{self, Origin};
 use crate::listener::connections::lease::Lease;
 use crate::respond::Refusal;
 use crate::telemetry::events;
@@ -84,10 +84,10 @@ async fn keep(reception: &Reception, verified: Verified, address: IpAddr, refusa
         Ok(Err(BodyError::Broken(reason))) => return lost(&origin, refusal, &reason),
         Err(_) => return lost(&origin, refusal, "it did not come in time"),
     };
-    let (size, known) = (bytes.len(), reception.intake.known(&origin, &bytes).await);
-    let kept = reception.inbox.refuse(origin.refused(bytes, &refusal.detail, refusal.status().as_u16())).await;
+    let kept = reception.inbox.refuse(origin.refused(bytes.clone(), &refusal.detail, refusal.status().as_u16())).await;
     let id = kept.as_ref().ok().and_then(Option::as_deref);
-    let told = origin.told(id, known.as_ref(), &refusal.detail, size);
+    let known = intake::known(&origin, &bytes).await;
+    let told = origin.told(id, known.as_ref(), &refusal.detail, bytes.len());
     match &kept {
         Ok(Some(_)) => events::intake::refused_unsaid(&told),
         Ok(None) => events::intake::refused_and_lost_after(&told, &"there is no inbox (inbox.store = \"none\")"),

@@ -24,7 +24,6 @@ use crate::auth::{Denied, Gate, Verified};
 use crate::inbox::InboxError;
 use crate::intake::IntakeError;
 use crate::listener::connections::lease::Lease;
-use crate::model::Envelope;
 use crate::respond::{Answer, ComeAgain, Refusal, Why};
 use crate::telemetry::events;
 
@@ -92,10 +91,7 @@ pub(crate) async fn receive(reception: Arc<Reception>, table: &Table, address: I
         let _place = place;
         match (received, aim) {
             (Ok(received), Ok(endpoint)) => take(&reception, endpoint.acknowledge, arrival, received, due).await,
-            (Ok(received), Err(refusal)) => {
-                let known = reception.intake.known(&arrival.origin, &received.bytes).await;
-                refuse(&reception, arrival, received.bytes, refusal, known).await
-            }
+            (Ok(received), Err(refusal)) => refuse(&reception, arrival, received.bytes, refusal).await,
             (Err(error), _) => unread(&reception, arrival, error).await,
         }
     })
@@ -173,7 +169,7 @@ async fn take(
     let event = match reception.intake.read(&arrival.origin, &bytes).await {
         Ok(event) => event,
         Err(IntakeError::NoEvent(error)) => {
-            return refuse(reception, arrival, bytes, Answer::undecodable(&error), None).await;
+            return refuse(reception, arrival, bytes, Answer::undecodable(&error)).await;
         }
         Err(error) => return come_again(reception, &error),
     };
@@ -205,21 +201,15 @@ async fn unread(reception: &Reception, arrival: Arrival, error: BodyError) -> An
             let limit = reception.server.limits.body;
             let size = announced.map_or_else(|| "it".to_owned(), |bytes| format!("the body of {bytes} bytes"));
             let detail = format!("{size} is larger than the limit of {limit} bytes (server.limits.body)");
-            refuse(reception, arrival, beginning, Refusal::new(Why::TooLarge, detail), None).await
+            refuse(reception, arrival, beginning, Refusal::new(Why::TooLarge, detail)).await
         }
     }
 }
 
 /// Answers with a refusal once the body is safe; a body that cannot be kept is asked for again.
-async fn refuse(
-    reception: &Reception,
-    arrival: Arrival,
-    body: Bytes,
-    mut refusal: Refusal,
-    known: Option<Envelope>,
-) -> Answer {
+async fn refuse(reception: &Reception, arrival: Arrival, body: Bytes, mut refusal: Refusal) -> Answer {
     let (reason, status) = (&refusal.detail, refusal.status().as_u16());
-    let kept = reception.intake.refuse(&arrival.origin, body, reason, status, known.as_ref()).await;
+    let kept = reception.intake.refuse(&arrival.origin, body, reason, status).await;
     match kept {
         Ok(id) => {
             if id.is_some() && !arrival.brings_event {

@@ -102,7 +102,7 @@ async fn a_delivery_is_given_up_after_its_time_and_the_next_one_has_its_own(#[va
     let erp = Erp::start();
     erp.answer_by(|_| Answer::status(503));
     let receiver = store.with(&format!(
-        "delivery = {{ first_retry = '100ms', max_retry = '100ms', give_up_after = '1s' }}
+        "delivery = {{ first_retry = '500ms', max_retry = '500ms', give_up_after = '5s' }}
          handlers.erp = {{ type = 'http', url = '{}' }}",
         erp.url("/")
     ));

@@ -19,9 +19,10 @@ fn calls(lines: &[Value]) -> u64 {
 
 #[tokio::test]
 async fn the_log_says_of_which_kind_wrong_credentials_are_whose_and_what_is_wrong_with_them() {
-    let senders: [(fn(&Receiver) -> _, _, _, _); 4] = [
+    let senders: [(fn(&Receiver) -> _, _, _, _); 5] = [
         (|receiver| receiver.sender().basic(USERNAME, "wrong"), Some("Basic"), Some(USERNAME), "the password is wrong"),
-        (|receiver| receiver.sender().basic("portal", PASSWORD), Some("Basic"), Some("portal"), "has this user name"),
+        (|receiver| receiver.sender().basic("portal", PASSWORD), Some("Basic"), None, "has this user name"),
+        (|receiver| receiver.sender().basic("tradeclod", "x"), Some("Basic"), Some("tradeclod"), "has nearly this"),
         (|receiver| receiver.sender().bearer("wrong"), Some("Bearer"), None, "no credential has this token"),
         (|receiver| receiver.sender().basic(PASSWORD, USERNAME), Some("Basic"), None, "are the two exchanged?"),
     ];
@@ -63,6 +64,7 @@ async fn every_call_that_was_turned_away_is_told_of_even_if_none_follows() {
 #[tokio::test]
 async fn the_error_about_tradecloud_says_how_many_events_were_lost() {
     let receiver = Receiver::with(BEHIND_A_PROXY);
+    receiver.expects_error("Tradecloud was turned away");
     for number in 0..3 {
         let sender = receiver.sender().basic(USERNAME, "wrong");
         let request = sender.request(reqwest::Method::POST).header("x-forwarded-for", "35.204.224.107");
