@@ -239,7 +239,7 @@ impl Running {
         }
         self.reception.inbox.close().await;
         self.following.abort_all();
-        self.reception.turned_away.tell_rest();
+        self.reception.tell_rest();
         events::receiver::drained();
     }
 }

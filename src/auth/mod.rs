@@ -69,6 +69,9 @@ pub trait Credential: Send + Sync + std::fmt::Debug {
     /// Called once before the first request, in the runtime: gets ready, without waiting for others.
     async fn start(&self) {}
 
+    /// Tells the log what it has counted and not told yet, because the receiver ends.
+    fn tell_rest(&self) {}
+
     /// Tries what it depends on, and changes nothing: what it found, or what is wrong; `None` if it depends on
     /// nothing.
     async fn probe(&self) -> Option<Result<String, String>> {

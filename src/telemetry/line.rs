@@ -125,7 +125,10 @@ impl Fields<'_, '_> {
                 write_value(to, value)
             }
             (Form::Json, _) => {
-                write!(to, ",\"{name}\":{}", serde_json::to_string(value).map_err(|_| fmt::Error)?)
+                write!(to, ",\"{name}\":")?;
+                let json = serde_json::to_string(value).map_err(|_| fmt::Error)?;
+                // JSON itself has but the first of the control characters escaped; what does not show may be so, too.
+                json.chars().try_for_each(|letter| write_safely(to, letter))
             }
         });
     }
@@ -309,6 +312,21 @@ mod tests {
             let line = written(lines(Form::Json, false), || tracing::info!(value, "m"));
             assert_eq!(serde_json::from_str::<Value>(&line).unwrap()["value"], value);
         }
+    }
+
+    #[test]
+    fn in_json_nothing_reaches_the_terminal_either_and_every_value_is_what_it_was() {
+        let unseen =
+            "\0\u{7f}\u{9b}\u{85}\u{ad}\u{61c}\u{200b}\u{200e}\u{2028}\u{2029}\u{202e}\u{2066}\u{feff}\u{e0001}";
+        let value = format!("a\n\"\\{unseen}螺母-é's🔩");
+
+        let line = written(lines(Form::Json, false), || tracing::info!(value, "{value}"));
+
+        let raw: Vec<_> = unseen.chars().filter(|letter| line.contains(*letter)).collect();
+        assert!(raw.is_empty(), "{raw:?} in {line:?}");
+        assert!(line.contains(r"\u009b") && line.contains(r"\udb40\udc01") && line.contains("螺母-é's🔩"), "{line:?}");
+        let line: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((&line["value"], &line["message"]), (&Value::from(&*value), &Value::from(&*value)));
     }
 
     #[test]

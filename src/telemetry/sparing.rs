@@ -67,6 +67,13 @@ impl<T: Send + 'static> Sparing<T> {
     }
 }
 
+/// Else what a credential has counted would be lost with it when a reload takes it away.
+impl<T> Drop for Quiet<T> {
+    fn drop(&mut self) {
+        self.sum_up();
+    }
+}
+
 impl<T> Quiet<T> {
     /// Tells what has come meanwhile; whether there was anything.
     fn sum_up(&self) -> bool {
@@ -123,5 +130,18 @@ mod tests {
         sparing.note("sixth");
         sparing.tell_rest();
         assert_eq!(after(Duration::ZERO).await, [("sixth", 1)], "the end leaves nothing untold");
+    }
+
+    static LAST_WORDS: Mutex<Vec<u64>> = Mutex::new(Vec::new());
+
+    /// As those of a credential that a reload takes away.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_untold_when_nobody_needs_it_any_more_is_told_then() {
+        let sparing = Sparing::new(|(), times| LAST_WORDS.lock().unwrap().push(times));
+        (0..3).for_each(|_| sparing.note(()));
+
+        drop(sparing);
+
+        assert_eq!(*LAST_WORDS.lock().unwrap(), [1, 2]);
     }
 }

@@ -166,6 +166,10 @@ impl Credential for OAuth {
         self.issuer.start().await;
     }
 
+    fn tell_rest(&self) {
+        self.alarm.tell_rest();
+    }
+
     async fn probe(&self) -> Option<Result<String, String>> {
         Some(self.issuer.probe().await)
     }

@@ -12,7 +12,7 @@ use axum::http::header::AUTHORIZATION;
 
 use super::client::Proxies;
 use super::lingering::MOST_OF_STRANGERS;
-use crate::auth::{AddressList, Credentials, Gate};
+use crate::auth::{AddressList, Credentials, Gate, SharedCredential};
 use crate::config::Section;
 
 /// One of `[[endpoints]]`
@@ -94,6 +94,11 @@ impl Table {
     /// The endpoint at that path.
     pub(crate) fn endpoint(&self, path: &str) -> Option<Arc<Endpoint>> {
         self.endpoints.get(path).cloned()
+    }
+
+    /// Every credential of the configuration.
+    pub(crate) fn credentials(&self) -> impl Iterator<Item = &SharedCredential> {
+        self.anywhere.credentials.iter().map(|(_, credential)| credential)
     }
 
     /// The gates of a request to that endpoint, or to a path that is none: one with the credentials that are good for

@@ -93,6 +93,11 @@ impl Load {
         self.0.log.note(());
     }
 
+    /// Tells what has not been told yet, because the receiver ends.
+    pub(crate) fn tell_rest(&self) {
+        self.0.log.tell_rest();
+    }
+
     /// Notes how long it took to store an event, or how long it has taken so far.
     fn stored_in(&self, time: Duration) {
         let time = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);

@@ -57,4 +57,13 @@ impl Reception {
             aside: Aside::new(),
         }
     }
+
+    /// Tells the log what was counted and not told yet, because the receiver ends.
+    pub(crate) fn tell_rest(&self) {
+        self.turned_away.tell_rest();
+        self.load.tell_rest();
+        for credential in self.table.load().credentials() {
+            credential.tell_rest();
+        }
+    }
 }

@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+/// The stage whose lines these are, as filters by module name it (`log.level`).
+const TARGET: &str = "tradecloud_webhook::listener";
+
 /// A call that was not let in.
 #[derive(Debug)]
 pub(crate) struct Call {
@@ -30,7 +33,7 @@ macro_rules! call {
     ($level:ident, $call:expr, $($rest:tt)*) => {{
         let Call { from, path, reason, scheme, user, detail } = $call;
         let detail = Some(detail.as_str()).filter(|detail| !detail.is_empty());
-        tracing::$level!(reason, scheme, user = user.as_deref(), detail, %from, path, $($rest)*);
+        tracing::$level!(target: TARGET, reason, scheme, user = user.as_deref(), detail, %from, path, $($rest)*);
     }};
 }
 
@@ -71,6 +74,7 @@ pub(crate) fn in_doubt(call: &Call, calls: u64) {
 /// An access token is good, but not yet.
 pub(crate) fn token_too_early(seconds: f64) {
     tracing::warn!(
+        target: TARGET,
         seconds = seconds.round(),
         "a good access token begins in the future: is the clock of this machine slow? The sender is asked to come again"
     );
@@ -79,6 +83,7 @@ pub(crate) fn token_too_early(seconds: f64) {
 /// An access token has expired by our clock, but not by its issuer's.
 pub(crate) fn clock_fast((seconds, issuer): &(f64, String), calls: u64) {
     tracing::error!(
+        target: TARGET,
         seconds = seconds.round(),
         issuer,
         calls,
@@ -89,17 +94,24 @@ pub(crate) fn clock_fast((seconds, issuer): &(f64, String), calls: u64) {
 
 /// The keys of an issuer are here.
 pub(crate) fn keys_known(issuer: &str, keys: &str) {
-    tracing::info!(issuer, keys, "the keys of an issuer are known");
+    tracing::info!(target: TARGET, issuer, keys, "the keys of an issuer are known");
 }
 
 /// They cannot be had, and those from before are used.
 pub(crate) fn keys_not_renewed(issuer: &str, trouble: &str, since: Timestamp) {
-    tracing::warn!(issuer, trouble, %since, "the keys of an issuer cannot be had; the ones known are used on");
+    tracing::warn!(
+        target: TARGET,
+        issuer,
+        trouble,
+        %since,
+        "the keys of an issuer cannot be had; the ones known are used on"
+    );
 }
 
 /// They cannot be had, and there are none.
 pub(crate) fn keys_not_had(issuer: &str, trouble: &str) {
     tracing::error!(
+        target: TARGET,
         issuer,
         trouble,
         "the keys of an issuer cannot be had; whoever comes with its tokens is asked to come again"
@@ -108,17 +120,22 @@ pub(crate) fn keys_not_had(issuer: &str, trouble: &str) {
 
 /// They are in memory only.
 pub(crate) fn keys_not_kept(error: &str) {
-    tracing::warn!(error, "the keys of an issuer cannot be kept on disk; a restart will need the issuer");
+    tracing::warn!(
+        target: TARGET,
+        error,
+        "the keys of an issuer cannot be kept on disk; a restart will need the issuer"
+    );
 }
 
 /// A connection of a trusted proxy does not begin as it has to.
 pub(crate) fn proxy_closed(error: &dyn Display) {
-    tracing::warn!(%error, "a connection from a trusted proxy was closed");
+    tracing::warn!(target: TARGET, %error, "a connection from a trusted proxy was closed");
 }
 
 /// The headers of a trusted proxy contradict each other.
 pub(crate) fn proxy_contradicts_itself(peer: IpAddr) {
     tracing::warn!(
+        target: TARGET,
         %peer,
         "Forwarded and X-Forwarded-For disagree; neither is believed. Say in server.proxy_header which one the proxy \
          sets"

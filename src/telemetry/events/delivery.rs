@@ -7,6 +7,9 @@ use jiff::Timestamp;
 
 use super::{About, about, milliseconds};
 
+/// The stage whose lines these are, as filters by module name it (`log.level`).
+const TARGET: &str = "tradecloud_webhook::dispatch";
+
 /// A handler is done with an event.
 pub(crate) fn delivered(event: About<'_>, handler: &str, attempt: u32, took: Duration) {
     about!(info, event, handler, attempt, took_ms = milliseconds(took), "delivered");
@@ -82,7 +85,7 @@ pub(crate) fn end_not_noted(event: About<'_>, handler: &str, error: &dyn Display
 
 /// The inbox does not say what is due.
 pub(crate) fn no_work_seen(handler: &str, error: &dyn Display) {
-    tracing::error!(handler, %error, "cannot look for work");
+    tracing::error!(target: TARGET, handler, %error, "cannot look for work");
 }
 
 #[cfg(feature = "postgres")]
@@ -109,12 +112,13 @@ pub(crate) fn set_right(event: About<'_>, handler: &str) {
 
 /// Whether deliveries wait for ever is not known now.
 pub(crate) fn not_looked_after(error: &dyn Display) {
-    tracing::warn!(%error, "cannot look for deliveries that wait for nothing");
+    tracing::warn!(target: TARGET, %error, "cannot look for deliveries that wait for nothing");
 }
 
 /// A handler's back end is away or out of order.
 pub(crate) fn down(handler: &str, reason: &str) {
     tracing::error!(
+        target: TARGET,
         handler,
         reason,
         "the handler is down: one delivery at a time is tried until it answers, and everything else waits"
@@ -124,36 +128,47 @@ pub(crate) fn down(handler: &str, reason: &str) {
 /// It still is, and so many deliveries wait; no more than that were counted if `or_more`.
 pub(crate) fn still_down(handler: &str, waiting: usize, or_more: bool, since: Duration) {
     let or_more = or_more.then_some(true);
-    tracing::warn!(handler, waiting, or_more, down_for = since.as_secs(), "still down");
+    tracing::warn!(target: TARGET, handler, waiting, or_more, down_for = since.as_secs(), "still down");
 }
 
 /// The first answer of any kind has come.
 pub(crate) fn back(handler: &str, after: Duration) {
-    tracing::info!(handler, down_for = after.as_secs(), "the handler is back: what waits for it is due");
+    tracing::info!(
+        target: TARGET,
+        handler,
+        down_for = after.as_secs(),
+        "the handler is back: what waits for it is due"
+    );
 }
 
 /// How many deliveries wait for a handler that is down is not known now.
 pub(crate) fn not_counted(handler: &str, error: &dyn Display) {
-    tracing::warn!(%error, handler, "cannot count what waits for a handler that is down");
+    tracing::warn!(target: TARGET, %error, handler, "cannot count what waits for a handler that is down");
 }
 
 /// What waits for a handler that is back still waits.
 pub(crate) fn not_hurried(handler: &str, error: &dyn Display) {
-    tracing::warn!(%error, handler, "cannot make due what waits for the handler; trying again");
+    tracing::warn!(target: TARGET, %error, handler, "cannot make due what waits for the handler; trying again");
 }
 
 /// A handler is paused.
 pub(crate) fn paused(handler: &str) {
-    tracing::warn!(handler, "paused: its events wait in the inbox");
+    tracing::warn!(target: TARGET, handler, "paused: its events wait in the inbox");
 }
 
 /// Deliveries wait for a handler that is not there any more; no more than that were counted if `or_more`.
 pub(crate) fn orphaned(handler: &str, waiting: usize, or_more: bool) {
     let or_more = or_more.then_some(true);
-    tracing::warn!(handler, waiting, or_more, "deliveries wait for a handler that is not configured any more");
+    tracing::warn!(
+        target: TARGET,
+        handler,
+        waiting,
+        or_more,
+        "deliveries wait for a handler that is not configured any more"
+    );
 }
 
 /// Whether there are such is not known now.
 pub(crate) fn orphans_not_looked_for(error: &dyn Display) {
-    tracing::warn!(%error, "cannot look for deliveries of handlers that are not configured any more");
+    tracing::warn!(target: TARGET, %error, "cannot look for deliveries of handlers that are not configured any more");
 }

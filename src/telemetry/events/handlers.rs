@@ -6,14 +6,18 @@ use std::path::Path;
 #[cfg(feature = "nats")]
 use super::{About, about};
 
+/// The stage whose lines these are, as filters by module name it (`log.level`).
+const TARGET: &str = "tradecloud_webhook::handlers";
+
 /// `exec`: the end of a time-out does not end the program.
 pub(crate) fn program_not_killed(error: &dyn Display) {
-    tracing::warn!(%error, "a program that took too long cannot be killed");
+    tracing::warn!(target: TARGET, %error, "a program that took too long cannot be killed");
 }
 
 /// `file`: nobody can say whether names are on the disk.
 pub(crate) fn directory_not_synced(handler: &str, directory: &Path) {
     tracing::warn!(
+        target: TARGET,
         handler,
         directory = %directory.display(),
         "this file system cannot sync a directory: events count as delivered, but whether the last files are still \
@@ -23,18 +27,28 @@ pub(crate) fn directory_not_synced(handler: &str, directory: &Path) {
 
 /// `file`: parts of files are there from before.
 pub(crate) fn remains_removed(handler: &str, removed: usize) {
-    tracing::info!(handler, removed, "removed what was left half-written; those events are written again");
+    tracing::info!(
+        target: TARGET,
+        handler,
+        removed,
+        "removed what was left half-written; those events are written again"
+    );
 }
 
 /// `file`: the directory is of no use at the start.
 pub(crate) fn files_not_written(handler: &str, reason: &str) {
-    tracing::warn!(handler, reason, "event files cannot be written for now; until they can, events wait in the inbox");
+    tracing::warn!(
+        target: TARGET,
+        handler,
+        reason,
+        "event files cannot be written for now; until they can, events wait in the inbox"
+    );
 }
 
 #[cfg(feature = "nats")]
 /// `nats`: the stream was not there.
 pub(crate) fn stream_made(stream: &str) {
-    tracing::info!(stream, "made the stream");
+    tracing::info!(target: TARGET, stream, "made the stream");
 }
 
 #[cfg(feature = "nats")]
@@ -55,17 +69,17 @@ pub(crate) fn duplicate_at_first(event: About<'_>, handler: &str, stream: &str) 
 /// `kafka`: an idempotent producer cannot go on.
 #[cfg(feature = "kafka")]
 pub(crate) fn producer_gave_up(code: &dyn Display, reason: &str) {
-    tracing::warn!(%code, reason, "the Kafka producer gave up; a new one takes its place");
+    tracing::warn!(target: TARGET, %code, reason, "the Kafka producer gave up; a new one takes its place");
 }
 
 /// `kafka`: the library says something that it takes for an error.
 #[cfg(feature = "kafka")]
 pub(crate) fn kafka_complains(facility: &str, words: &str) {
-    tracing::warn!(facility, words, "kafka");
+    tracing::warn!(target: TARGET, facility, words, "kafka");
 }
 
 /// `kafka`: the library says something.
 #[cfg(feature = "kafka")]
 pub(crate) fn kafka_says(facility: &str, words: &str) {
-    tracing::info!(facility, words, "kafka");
+    tracing::info!(target: TARGET, facility, words, "kafka");
 }

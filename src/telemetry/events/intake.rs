@@ -5,6 +5,9 @@ use std::net::IpAddr;
 
 use super::{About, about};
 
+/// The stage whose lines these are, as filters by module name it (`log.level`).
+const TARGET: &str = "tradecloud_webhook::listener";
+
 /// An event is safe: on disk, or committed.
 pub(crate) fn stored(event: About<'_>, unwanted: bool, from: &str, credential: Option<&str>) {
     about!(info, event, unwanted, from, credential, "event stored");
@@ -52,12 +55,13 @@ pub(crate) fn fate_unknown(event: About<'_>, error: &dyn Display) {
 
 /// A body broke off.
 pub(crate) fn broke_off(reason: &str, from: IpAddr) {
-    tracing::warn!(reason, %from, "a body did not arrive whole; the sender will repeat it");
+    tracing::warn!(target: TARGET, reason, %from, "a body did not arrive whole; the sender will repeat it");
 }
 
 /// There is more to do than can be done.
 pub(crate) fn overloaded(calls: u64) {
     tracing::warn!(
+        target: TARGET,
         calls,
         "there is more to do than can be done (server.limits, or a slow disk): some are told to come again"
     );
@@ -65,7 +69,7 @@ pub(crate) fn overloaded(calls: u64) {
 
 /// A request ended in a panic.
 pub(crate) fn panicked(what: Option<&str>) {
-    tracing::error!(what, "a request ended in a panic; the sender will repeat it");
+    tracing::error!(target: TARGET, what, "a request ended in a panic; the sender will repeat it");
 }
 
 /// A body that is refused, from somebody who has the right credentials.

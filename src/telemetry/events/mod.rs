@@ -34,6 +34,7 @@ macro_rules! about {
     ($level:ident, $about:expr, $($rest:tt)*) => {{
         let about: $crate::telemetry::events::About<'_> = $about;
         tracing::$level!(
+            target: TARGET,
             id = about.id.map($crate::telemetry::events::beginning).as_deref(),
             number = about.number.map($crate::telemetry::events::beginning).as_deref(),
             event = about.event.map($crate::telemetry::events::beginning).as_deref(),

@@ -193,6 +193,24 @@ fn everything_that_is_told_has_a_function_that_says_what_it_means() {
     assert!(without.is_empty(), "{without:#?}");
 }
 
+/// Else filters by module (`log.level = "error,tradecloud_webhook::dispatch=info"`) would not find it.
+#[test]
+fn everything_that_is_told_belongs_to_a_stage_by_which_it_is_filtered() {
+    for entry in std::fs::read_dir(root().join(EVENTS)).unwrap().map(|entry| entry.unwrap().path()) {
+        let text = std::fs::read_to_string(&entry).unwrap();
+        let stage = text.split_once("\nconst TARGET: &str = \"tradecloud_webhook::").map(|(_, rest)| rest);
+        let stage = stage.and_then(|rest| rest.split('"').next());
+        let is_one = |stage: &str| {
+            let place = root().join("src").join(stage);
+            place.join("mod.rs").is_file() || place.with_extension("rs").is_file()
+        };
+        assert!(entry.ends_with("mod.rs") || stage.is_some_and(is_one), "{}: {stage:?}", entry.display());
+        for call in text.split("tracing::").skip(1).filter_map(|rest| rest.split_once("!(")) {
+            assert!(call.1.trim_start().starts_with("target: TARGET,"), "{}: {call:?}", entry.display());
+        }
+    }
+}
+
 /// Else a message could change, and nobody would count what it tells.
 #[test]
 fn nobody_else_writes_lines_that_are_read() {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::assert_well;
@@ -35,6 +36,35 @@ async fn in_an_overload_every_event_is_taken_or_to_come_again() {
     // There are four places for connections.
     drop(senders);
     tokio::task::spawn_blocking(move || assert_well(&receiver)).await.unwrap();
+}
+
+/// Whoever adds up the numbers of the log has all of them, even if the receiver ends before the next line is due.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_that_is_told_to_come_again_is_told_of() {
+    let receiver = Receiver::with("server.limits.connections = 2");
+    let sender = receiver.sender();
+    assert_eq!(sender.send(order_event("first")).await.status, Some(202));
+    let (mut requests, mut put_off) = (JoinSet::new(), 0);
+    while put_off < 2 {
+        for number in 0..100 {
+            let sender = sender.clone();
+            requests.spawn(async move { sender.send(order_event(&number.to_string())).await });
+        }
+        while let Some(answer) = requests.join_next().await {
+            put_off += u64::from(answer.unwrap().status == Some(503));
+        }
+    }
+
+    receiver.ask_to_end();
+
+    let calls = || {
+        let log = receiver.log();
+        let is_one =
+            |line: &&Value| line["message"].as_str().is_some_and(|text| text.starts_with("there is more to do"));
+        log.iter().filter(is_one).map(|line| line["calls"].as_u64().unwrap()).sum::<u64>()
+    };
+    receiver.logged("drained").await;
+    assert_eq!(calls(), put_off);
 }
 
 /// `{"":0},` takes 93 times its size in a tree of values.

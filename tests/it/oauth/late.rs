@@ -82,6 +82,30 @@ async fn a_token_that_has_expired_by_our_clock_alone_costs_a_delay_and_raises_an
 }
 
 #[tokio::test]
+async fn the_alarm_tells_of_every_token_that_a_fast_clock_puts_off() {
+    let key = Key::p256("k");
+    let issuer = Issuer::start(&[&key]);
+    let clock = Clock::new();
+    clock.set("+2h");
+    let configuration = format!("{PATIENT}{}", configuration(&issuer));
+    let mut receiver = Receiver::prepared(&configuration).inside(clock.inside());
+    receiver.restart();
+    receiver.logged("the keys of an issuer are known").await;
+    let good = issuer.token(&key, "ES256");
+    for _ in 0..3 {
+        assert_eq!(status(&receiver, &good).await, 503);
+    }
+    let alarm = receiver.logged("the clock of this machine is fast").await;
+
+    receiver.ask_to_end();
+
+    receiver.logged("drained").await;
+    let log = receiver.log();
+    let alarms = log.iter().filter(|line| line["message"] == alarm["message"]);
+    assert_eq!(alarms.map(|line| line["calls"].as_u64().unwrap()).sum::<u64>(), 3, "{log:#?}");
+}
+
+#[tokio::test]
 async fn an_issuer_that_does_not_say_what_time_it_is_leaves_ours_to_go_by() {
     let key = Key::p256("k");
     let issuer = Issuer::start(&[&key]);
