@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// What the log says of a new configuration.
 const RELOADED: [&str; 3] = ["configuration reloaded", "configuration read again", "is refused as a whole"];
 
-/// Errors of a receiver whose back end fails: our own, and what async-nats and the verifier of certificates say first.
+/// Errors of a receiver whose back end fails.
 pub const BACK_END_FAILS: [&str; 1] = ["the handler is down"];
 
 /// Errors of a receiver whose inbox cannot be written or read for a while.
