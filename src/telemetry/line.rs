@@ -5,10 +5,10 @@
 
 use std::fmt::{self, Debug, Display};
 
-use jiff::Timestamp;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
@@ -71,8 +71,15 @@ impl Lines {
     fn text(self, level: Level, to: &mut Writer<'_>, event: &Event<'_>) -> fmt::Result {
         match (self.for_journal, self.coloured) {
             (true, _) => write!(to, "{level}")?,
-            (false, true) => write!(to, "\x1b[2m{}\x1b[0m {}{level:>5}\x1b[0m", now(), colour(level))?,
-            (false, false) => write!(to, "{} {level:>5}", now())?,
+            (false, true) => {
+                to.write_str("\x1b[2m")?;
+                SystemTime.format_time(to)?;
+                write!(to, "\x1b[0m {}{level:>5}\x1b[0m", colour(level))?;
+            }
+            (false, false) => {
+                SystemTime.format_time(to)?;
+                write!(to, " {level:>5}")?;
+            }
         }
         let mut fields = Fields { form: Form::Text, to, ended: Ok(()) };
         event.record(&mut fields);
@@ -82,7 +89,9 @@ impl Lines {
     fn json(self, level: Level, to: &mut Writer<'_>, event: &Event<'_>) -> fmt::Result {
         to.write_char('{')?;
         if !self.for_journal {
-            write!(to, "\"timestamp\":\"{}\",", now())?;
+            to.write_str("\"timestamp\":\"")?;
+            SystemTime.format_time(to)?;
+            to.write_str("\",")?;
         }
         write!(to, "\"level\":\"{level}\"")?;
         let mut fields = Fields { form: Form::Json, to, ended: Ok(()) };
@@ -90,11 +99,6 @@ impl Lines {
         fields.ended?;
         to.write_char('}')
     }
-}
-
-/// The time with as many digits in every line.
-fn now() -> impl Display {
-    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()
 }
 
 /// Writes the fields of a line, the message first.
@@ -118,7 +122,7 @@ impl Fields<'_, '_> {
         self.write(field, |form, to, name| match (form, name) {
             (Form::Text, "message") => {
                 to.write_char(' ')?;
-                value.chars().try_for_each(|letter| write_safely(to, letter))
+                write_safely(to, value)
             }
             (Form::Text, _) => {
                 write!(to, " {name}=")?;
@@ -128,7 +132,7 @@ impl Fields<'_, '_> {
                 write!(to, ",\"{name}\":")?;
                 let json = serde_json::to_string(value).map_err(|_| fmt::Error)?;
                 // JSON itself has but the first of the control characters escaped; what does not show may be so, too.
-                json.chars().try_for_each(|letter| write_safely(to, letter))
+                write_safely(to, &json)
             }
         });
     }
@@ -182,36 +186,43 @@ impl Visit for Fields<'_, '_> {
 
 /// A value as logfmt has it: as it is if it is one word, else in quotes.
 fn write_value(to: &mut Writer<'_>, value: &str) -> fmt::Result {
-    let is_word = !value.is_empty()
-        && value.chars().all(|letter| letter != '"' && letter != '=' && letter != ' ' && shows(letter));
+    let is_word = !value.is_empty() && value.chars().all(|letter| !matches!(letter, '"' | '=' | ' ') && shows(letter));
     if is_word {
         return to.write_str(value);
     }
     to.write_char('"')?;
-    for letter in value.chars() {
-        if matches!(letter, '"' | '\\') {
-            to.write_char('\\')?;
-        }
-        write_safely(to, letter)?;
+    let mut rest = value;
+    while let Some(at) = rest.find(['"', '\\']) {
+        write_safely(to, &rest[..at])?;
+        to.write_char('\\')?;
+        to.write_str(&rest[at..=at])?;
+        rest = &rest[at + 1..];
     }
+    write_safely(to, rest)?;
     to.write_char('"')
 }
 
-/// A character, escaped as JSON and logfmt have it if it does not show as itself.
-fn write_safely(to: &mut Writer<'_>, letter: char) -> fmt::Result {
-    match letter {
-        letter if shows(letter) => to.write_char(letter),
-        '\n' => to.write_str("\\n"),
-        '\r' => to.write_str("\\r"),
-        '\t' => to.write_str("\\t"),
-        letter => letter.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(to, "\\u{unit:04x}")),
+/// A text in which each character is escaped, as JSON and logfmt have it, that does not show as itself.
+fn write_safely(to: &mut Writer<'_>, text: &str) -> fmt::Result {
+    let mut rest = text;
+    while let Some((at, letter)) = rest.char_indices().find(|(_, letter)| !shows(*letter)) {
+        to.write_str(&rest[..at])?;
+        match letter {
+            '\n' => to.write_str("\\n")?,
+            '\r' => to.write_str("\\r")?,
+            '\t' => to.write_str("\\t")?,
+            letter => letter.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(to, "\\u{unit:04x}"))?,
+        }
+        rest = &rest[at + letter.len_utf8()..];
     }
+    to.write_str(rest)
 }
 
 /// Whether a character is one that shows, and changes nothing around it: no control character, nor one that turns
 /// the direction of the text.
 fn shows(letter: char) -> bool {
-    matches!(letter, ' ' | '"' | '\'' | '\\') || letter.is_alphanumeric() || letter.escape_debug().len() == 1
+    // The first is for speed: nearly all are.
+    matches!(letter, ' '..='~') || letter.is_alphanumeric() || letter.escape_debug().len() == 1
 }
 
 #[cfg(test)]
