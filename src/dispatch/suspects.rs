@@ -25,9 +25,11 @@ impl Suspects {
         Self { alone, waiting: VecDeque::new(), asking: JoinSet::new(), turn: None }
     }
 
-    /// Some more.
+    /// Some more. The more often the process has ended during one, the later it is tried: the others are done by
+    /// then, and who came to it by chance is not met by the next end as well.
     pub(super) fn add(&mut self, claims: impl IntoIterator<Item = Claim>) {
         self.waiting.extend(claims);
+        self.waiting.make_contiguous().sort_by_key(|claim| claim.ends);
     }
 
     /// The next one, if it is its turn; if not, that is waited for from now on.
@@ -124,6 +126,22 @@ mod tests {
 
         assert_eq!([first.id, other.id, erp.next().unwrap().0.id], ["1", "3", "2"]);
         assert!(erp.next().is_none() && !erp.is_asking(), "nobody waits for the turn of none");
+    }
+
+    #[tokio::test]
+    async fn whoever_was_met_by_more_ends_is_tried_later() {
+        let mut suspects = Suspects::new(Alone::default());
+        suspects.add([Claim { ends: 2, ..claim("1") }, claim("2")]);
+        suspects.add([claim("3")]);
+
+        let mut tried = Vec::new();
+        while !suspects.waiting.is_empty() {
+            assert!(suspects.next().is_none());
+            suspects.come().await;
+            tried.extend(suspects.next().map(|(claim, _turn)| claim.id));
+        }
+
+        assert_eq!(tried, ["2", "3", "1"]);
     }
 
     #[tokio::test(start_paused = true)]
