@@ -7,6 +7,8 @@ mod receivers;
 mod standby;
 mod under_load;
 
+use serde_json::Value;
+
 use crate::support::erp::{Erp, Received};
 use crate::support::postgres::Postgres;
 use crate::support::receiver::Receiver;
@@ -26,6 +28,13 @@ fn at_work(count: usize, erp: &Erp) -> Vec<Receiver> {
     let mut receivers = prepared(count, &server.url(&server.database()), erp);
     receivers.iter_mut().for_each(Receiver::restart);
     receivers
+}
+
+/// How often one of them was taken for dead while it lived, as the machine had too much to do for it to be heard of: what
+/// it was at then may come twice.
+fn stalls(receivers: &[Receiver]) -> usize {
+    let told = |line: &Value| line["message"].as_str().is_some_and(|text| text.contains("not heard of for too long"));
+    receivers.iter().flat_map(Receiver::log).filter(told).count()
 }
 
 /// The ids of the requests, in the order they came.
