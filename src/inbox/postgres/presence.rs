@@ -212,7 +212,9 @@ async fn tidy(db: &ClientWrapper, receiver: &str, strangers: &[Owned], silent: &
     db.batch_execute(batch::BEGIN_LIGHTLY).await?;
     if !strangers.is_empty() {
         let removed = claims::remove(db, receiver, strangers).await?;
-        events::inbox::strange_claims_removed(removed);
+        if removed > 0 {
+            events::inbox::strange_claims_removed(removed);
+        }
     }
     let mut gone = 0;
     if !silent.is_empty() {

@@ -119,7 +119,7 @@ async fn a_delivery_is_given_up_after_its_time_and_the_next_one_has_its_own(#[va
         let last = dead["failures"].as_array().unwrap().last().unwrap()["reason"].as_str().unwrap().to_owned();
         assert!(last.contains("given up after"), "{last}");
     }
-    let line = receiver.logged("given up").await;
+    let line = receiver.logged("given up: a dead letter").await;
     assert!(line["number"].as_str().is_some_and(|number| number.starts_with("PO-")), "{line}");
 }
 
