@@ -146,14 +146,19 @@ async fn read(
 
 /// Does the work on a task of its own: it belongs to the receiver, not to the connection, and goes on
 /// if the caller leaves or if the answer has to be given before it is finished.
-async fn in_time(within: Duration, work: impl Future<Output = Answer> + Send + 'static) -> Answer {
-    match timeout(within, tokio::spawn(work)).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(panic)) => {
-            events::intake::panicked(Some(&panic.to_string()));
-            Answer::ComeAgain(ComeAgain::Unforeseen)
+///
+/// It is begun at once rather than by who waits for it, so that no request takes the room of its work along.
+fn in_time(within: Duration, work: impl Future<Output = Answer> + Send + 'static) -> impl Future<Output = Answer> {
+    let work = timeout(within, tokio::spawn(work));
+    async {
+        match work.await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(panic)) => {
+                events::intake::panicked(Some(&panic.to_string()));
+                Answer::ComeAgain(ComeAgain::Unforeseen)
+            }
+            Err(_) => Answer::ComeAgain(ComeAgain::Late),
         }
-        Err(_) => Answer::ComeAgain(ComeAgain::Late),
     }
 }
 
@@ -176,7 +181,9 @@ async fn take(
     // Only the event has it now, and only until it is safe.
     drop(bytes);
     let watch = (acknowledge == Acknowledge::Handled).then(|| reception.dispatch.watch(event.key()));
-    let taken = match reception.load.storing(due, reception.intake.store(event)).await {
+    // Boxed, since it is handed on: its room would be there once for each hand.
+    let store = Box::pin(reception.intake.store(event));
+    let taken = match reception.load.storing(due, store).await {
         Some(Ok(taken)) => taken,
         Some(Err(error)) => return come_again(reception, &error),
         None => return overload(reception),
