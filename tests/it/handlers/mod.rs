@@ -194,16 +194,20 @@ async fn a_back_end_that_vanished_is_noticed_and_welcome_when_it_comes_back() {
         assert_eq!(handler.deliver(&event("m-1")).await, Outcome::Done, "{}", back_end.name());
         back_end.set(Mood::Vanished).await;
 
-        let first = handler.deliver(&event("m-2")).await;
+        let first = unavailable(handler.deliver(&event("m-2")).await);
+        let words = back_end.reason(Mood::Vanished).unwrap();
+        if !first.reason.contains(words) {
+            // To a busy machine the old connection may look as if it stood for one attempt more.
+            let again = async || unavailable(handler.deliver(&event("m-2")).await).reason.contains(words);
+            eventually("it is noticed", again).await;
+        }
         let probe_of_nothing = handler_of(&*back_end).probe().await;
         back_end.set(Mood::Accepts).await;
         let probe = handler_of(&*back_end).probe().await;
         let second = handler.deliver(&event("m-2")).await;
 
         let fault = if back_end.name() == "file" { Fault::Ours } else { Fault::Unreachable };
-        let first = unavailable(first);
         assert_eq!(first.fault, fault, "{}", first.reason);
-        assert!(first.reason.contains(back_end.reason(Mood::Vanished).unwrap()), "{}", first.reason);
         assert!(!first.of_one, "it takes no other event either: {}", first.reason);
         assert!(probe_of_nothing.is_err(), "{probe_of_nothing:?}");
         assert!(probe.is_ok(), "{probe:?}");
