@@ -8,6 +8,7 @@ use insta::assert_snapshot;
 use crate::support::receiver::{PASSWORD, Receiver, USERNAME};
 use crate::support::sample;
 use crate::support::sender::{Message, order_event};
+use crate::support::server::free_port;
 
 /// Two handlers: a program that finds every order wrong, and a folder for shipments.
 const HANDLERS: &str = r#"
@@ -91,11 +92,6 @@ async fn filled() -> Receiver {
     let is_settled = |event: &serde_json::Value| event["state"] != "pending";
     receiver.inbox_until(|events| events.len() == 4 && events.iter().all(is_settled)).await;
     receiver
-}
-
-/// A port that nobody listens on.
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 #[tokio::test]

@@ -12,8 +12,9 @@ use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureSch
 
 use super::{LONG, NAME, NEW, receiver, sender};
 use crate::support::eventually;
-use crate::support::pebble::{Pebble, free_port};
+use crate::support::pebble::Pebble;
 use crate::support::sender::order_event;
+use crate::support::server::free_port;
 
 /// Looks at any certificate.
 #[derive(Debug)]

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::pebble::{EAB_KEY, EAB_KEY_ID, Pebble, free_port};
+use crate::support::pebble::{EAB_KEY, EAB_KEY_ID, Pebble};
 use crate::support::receiver::{PASSWORD, Receiver, USERNAME};
 use crate::support::sender::{Sender, order_event};
+use crate::support::server::free_port;
 
 /// The name that the certificate is for.
 const NAME: &str = "webhooks.example.com";

@@ -10,6 +10,7 @@ use crate::support::eventually;
 use crate::support::pages::{Page, file, page, pages, root};
 use crate::support::receiver::Receiver;
 use crate::support::sender::{Message, Sender};
+use crate::support::server::free_port;
 
 /// The pages that a test of this file walks through.
 const WALKED: [&str; 9] = [
@@ -313,7 +314,7 @@ async fn what_fails_is_found_and_mended_as_the_page_says() {
     receiver.expects_error("rejected: a dead letter");
     receiver.restart();
     receiver.terminate();
-    let erp = Erp::free_port();
+    let erp = free_port();
     let configuration = page("docs/trouble.md").block("toml").replace("127.0.0.1:9000", &format!("127.0.0.1:{erp}"));
     std::fs::create_dir(receiver.path("config")).unwrap();
     std::fs::write(receiver.path("config/receiver.toml"), configuration).unwrap();

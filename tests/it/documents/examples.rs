@@ -1,7 +1,6 @@
 //! What users copy from `examples/` does what it says, with the real receiver before it.
 
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -20,11 +19,6 @@ pub(super) struct Erp {
 }
 
 impl Erp {
-    /// A port that nobody listens on.
-    pub(super) fn free_port() -> u16 {
-        TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-    }
-
     /// Starts it in that folder, and waits until it listens.
     pub(super) fn start(folder: &Path, arguments: &[&str]) -> Self {
         let mut process = Command::new("python3")

@@ -9,12 +9,12 @@ use crate::support::erp::{Answer, Erp};
 use crate::support::eventually;
 use crate::support::issuer::{Key, now};
 use crate::support::nats::Nats;
-use crate::support::pebble::{Pebble, free_port};
+use crate::support::pebble::Pebble;
 use crate::support::postgres::{Postgres, ROLE};
 use crate::support::rabbitmq::RabbitMq;
 use crate::support::receiver::{BACK_END_FAILS, Receiver};
 use crate::support::sender::order_event;
-use crate::support::server::in_background;
+use crate::support::server::{free_port, in_background};
 
 /// A handler with these keys, which include `back-end.pem`, fails as long as that is the certificate of some other
 /// authority, and delivers once it is `right`.

@@ -1,10 +1,12 @@
 //! HAProxy: a real load balancer in front of a receiver.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+use super::server::free_port;
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -22,7 +24,7 @@ impl HaProxy {
     /// In front of the receiver at `port`: `mode` is `tcp` or `http`, `server` what else HAProxy is told about
     /// the way to it (`send-proxy-v2`), `lines` further lines.
     pub fn start(port: u16, mode: &str, server: &str, lines: &str) -> Self {
-        let own = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let own = free_port();
         let folder = tempfile::Builder::new().prefix("haproxy-").tempdir().unwrap();
         let configuration = format!(
             "defaults\n mode {mode}\n timeout connect 5s\n timeout client 30s\n timeout server 30s\n\

@@ -1,13 +1,14 @@
 //! A real CA that speaks ACME: `pebble`, the test server of Let's Encrypt, on free ports, with a name
 //! server (`pebble-challtestsrv`) for which every name leads to this machine.
 
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rcgen::{CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use super::server::free_port;
 
 /// A key for an external account, as a CA gives it out.
 pub const EAB_KEY: &str = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W";
@@ -24,11 +25,6 @@ pub struct Pebble {
     management: u16,
     names: u16,
     running: Vec<Child>,
-}
-
-/// A port that nobody uses at the moment.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 impl Pebble {

@@ -1,9 +1,10 @@
 //! Servers of others around the receiver: started on free ports in temporary folders, and gone when the
 //! tests are, however those end.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{LazyLock, mpsc};
 use std::time::{Duration, Instant};
 
@@ -74,7 +75,20 @@ impl Drop for Server {
 
 /// An address of the loopback interface that nobody listens at.
 pub fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    (Ipv4Addr::LOCALHOST, free_port()).into()
+}
+
+/// A port of the loopback interface that nobody listens on. No other test gets it, nor any program that asks the system
+/// for whichever is free: those lie above.
+pub fn free_port() -> u16 {
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = std::process::id().wrapping_mul(997).wrapping_add(ASKED.fetch_add(1, Ordering::Relaxed));
+        let port = 10_000 + u16::try_from(number % 20_000).unwrap();
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Removes a folder when this process has ended, for what lives as long as it.
