@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -108,17 +109,23 @@ pub fn make() -> anyhow::Result<Made> {
     Ok(made)
 }
 
+/// How long the development certificate is good: longer than anybody develops on one machine.
+const VALIDITY: Duration = Duration::from_secs(10 * 365 * 86_400);
+
 /// A CA that signs one certificate and is forgotten: its private key never reaches the disk, so
 /// nobody can sign another one with it.
 fn make_certificate() -> anyhow::Result<()> {
     let mut ca = CertificateParams::default();
+    let end = SystemTime::now() + VALIDITY;
     ca.distinguished_name = name("tradecloud-webhook development CA");
+    ca.not_after = end.into();
     ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate()?)?;
 
     let mut server = CertificateParams::new(vec!["localhost".into(), "127.0.0.1".into(), "::1".into()])?;
     server.distinguished_name = name("localhost");
+    server.not_after = end.into();
     server.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     server.use_authority_key_identifier_extension = true;

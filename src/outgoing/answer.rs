@@ -1,6 +1,5 @@
 //! What somebody answered, or why he did not, in words for people.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, LOCATION};
@@ -8,8 +7,8 @@ use reqwest::{Response, Url};
 
 use super::Failure;
 use super::address::place;
+use super::handshake::{self, TrustedBy, causes, in_words};
 use super::pause::retry_after;
-use super::roots::advised;
 use crate::shown;
 
 /// How much of an answer's body is read: enough for any error message and for any token.
@@ -85,7 +84,7 @@ pub(crate) async fn beginning(mut response: Response) -> Beginning {
 pub(crate) fn failed(url: &Url, error: &reqwest::Error) -> Failure {
     let (place, cause) = (place(url), cause(error));
     if error.is_connect() {
-        return Failure::unreachable(format!("cannot connect to {place}: {}", advised(&cause)));
+        return Failure::unreachable(format!("cannot connect to {place}: {cause}"));
     }
     Failure::unreachable(format!("{place} gave no answer: {cause}"))
 }
@@ -98,11 +97,12 @@ pub(crate) fn late(url: &Url, timeout: Duration) -> Failure {
 
 /// The innermost error, which says what happened; the outer ones only where.
 pub(crate) fn cause(error: &reqwest::Error) -> String {
-    let Some(mut cause) = error.source() else {
-        return "the request cannot be made".to_owned();
-    };
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
+    if let Some(tls) = handshake::failure(error) {
+        return in_words(tls, TrustedBy::CaFile);
     }
-    shown::line(&cause.to_string())
+    if let Some(alert) = handshake::alert(error) {
+        return in_words(&rustls::Error::AlertReceived(alert), TrustedBy::CaFile);
+    }
+    let cause = causes(error).skip(1).last();
+    cause.map_or_else(|| "the request cannot be made".to_owned(), |cause| shown::line(&cause.to_string()))
 }

@@ -8,7 +8,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::{Certificate, Client, Request, RequestBuilder, Response, Url, redirect};
+use reqwest::{Certificate, Client, Identity, Request, RequestBuilder, Response, Url, redirect};
 
 use super::address::on_loopback;
 
@@ -26,6 +26,7 @@ const LARGEST_HEAD: u32 = 64 * 1024;
 pub(crate) struct Caller {
     url: Url,
     roots: Vec<Certificate>,
+    identity: Option<Identity>,
     current: Mutex<Current>,
 }
 
@@ -44,8 +45,18 @@ impl Caller {
     /// # Errors
     /// If the machine lacks what it needs, such as any trusted root certificate.
     pub(crate) fn new(url: &Url, roots: &[Certificate]) -> Result<Self, reqwest::Error> {
-        let current = Mutex::new(Current { client: client(url, roots)?, number: 0, silent: false });
-        Ok(Self { url: url.clone(), roots: roots.to_vec(), current })
+        Self::identified(url, roots, None)
+    }
+
+    /// The same, which shows a certificate of ours to a server that wants one.
+    pub(crate) fn identified(
+        url: &Url,
+        roots: &[Certificate],
+        identity: Option<Identity>,
+    ) -> Result<Self, reqwest::Error> {
+        let client = client_with(url, roots, identity.as_ref())?;
+        let current = Mutex::new(Current { client, number: 0, silent: false });
+        Ok(Self { url: url.clone(), roots: roots.to_vec(), identity, current })
     }
 
     /// Makes a request and waits for the head of the answer.
@@ -79,7 +90,7 @@ impl Caller {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.silent
             // It could be made before; should it fail now, the old one is better than none.
-            && let Ok(client) = client(&self.url, &self.roots)
+            && let Ok(client) = client_with(&self.url, &self.roots, self.identity.as_ref())
         {
             *current = Current { client, number: current.number + 1, silent: false };
         }
@@ -104,6 +115,10 @@ impl Drop for Silence<'_> {
 
 /// A client for what is at `url`, which trusts `roots` besides the roots of the system.
 pub(crate) fn client(url: &Url, roots: &[Certificate]) -> Result<Client, reqwest::Error> {
+    client_with(url, roots, None)
+}
+
+fn client_with(url: &Url, roots: &[Certificate], identity: Option<&Identity>) -> Result<Client, reqwest::Error> {
     // reqwest takes the process's TLS provider and panics if there is none. If a program that embeds
     // us has installed one, this changes nothing.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -125,5 +140,6 @@ pub(crate) fn client(url: &Url, roots: &[Certificate]) -> Result<Client, reqwest
     // Without TLS no roots are needed; a slim container has none, and should not fail for that.
     let client =
         if url.scheme() == "http" { client.tls_certs_only([]) } else { client.tls_certs_merge(roots.iter().cloned()) };
+    let client = if let Some(identity) = identity { client.identity(identity.clone()) } else { client };
     client.build()
 }

@@ -6,6 +6,8 @@ mod address;
 mod answer;
 mod client;
 mod credentials;
+mod handshake;
+mod identity;
 mod pause;
 mod percent;
 #[cfg(feature = "postgres")]
@@ -21,13 +23,15 @@ pub(crate) use self::address::{on_loopback, place, url, warn_of_plain_http};
 pub(crate) use self::answer::{beginning, cause, failed, late, say};
 pub(crate) use self::client::{Caller, client};
 pub(crate) use self::credentials::{Auth, Credentials};
+pub(crate) use self::handshake::{TrustedBy, causes, certificate_in_words, failure, in_words};
+pub(crate) use self::identity::{advice, identity};
 pub(crate) use self::pause::retry_after;
 pub(crate) use self::percent::percent_encode;
 pub(crate) use self::roots::roots;
 
 // What only message brokers need:
 #[cfg(any(feature = "amqp", feature = "nats"))]
-pub(crate) use self::{roots::advised, tls::tls};
+pub(crate) use self::{handshake::said, tls::tls};
 
 /// Why somebody gave no answer, or none that is of use. To try again may help.
 #[derive(Debug, Clone)]

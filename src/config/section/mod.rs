@@ -6,22 +6,26 @@
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
 use ::config::{Map, Value, ValueKind};
 
-mod authorities;
+mod certificates;
 mod left_out;
+mod path;
 mod placeholder;
 mod presence;
 mod secret;
+
+pub(crate) use secret::content_of;
 
 use super::marks::MarkedFile;
 use super::merge;
 use super::private::{self, Content};
 use super::problems::{Findings, Problem};
+use crate::shown::word;
 
 /// One table of the configuration. Its methods take a key out; what is absent is `None` or the
 /// default without a word, what is wrong is noted in the shared list of problems.
@@ -67,8 +71,8 @@ impl Section {
     /// Notes a warning at `key` if every user of this machine can read or change the file at `path`.
     pub fn warn_if_open_to_all(&self, key: &str, path: &Path) {
         if private::is_open_to_all(path, Content::Secret) {
-            let path = path.display();
-            self.warning(key, format!("is open to every user of this machine: {path}. Run `chmod 600 {path}`"));
+            let (shown, path) = (path.display(), word(path));
+            self.warning(key, format!("is open to every user of this machine: {shown}. Run `chmod 600 {path}`"));
         }
     }
 
@@ -202,11 +206,6 @@ impl Section {
             self.error(key, "must be an IP address with a port, such as \"0.0.0.0:8443\" or \"[::1]:8443\"");
         }
         address
-    }
-
-    /// A path of the file system.
-    pub fn file(&self, key: &str) -> Option<PathBuf> {
-        self.text(key).map(PathBuf::from)
     }
 
     /// A table below this one.

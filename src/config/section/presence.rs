@@ -8,6 +8,13 @@ impl Section {
         self.values.contains_key(key)
     }
 
+    /// The names of its keys, sorted: for a table whose keys are the user's.
+    pub fn keys(&self) -> Vec<String> {
+        let mut keys: Vec<_> = self.values.keys().cloned().collect();
+        keys.sort();
+        keys
+    }
+
     /// What `read` makes of the key, or `default` where there is no such key; `None` if what is there is wrong.
     pub fn or<T>(&self, key: &str, read: impl FnOnce(&Self, &str) -> Option<T>, default: T) -> Option<T> {
         self.or_else(key, read, || Some(default))

@@ -7,6 +7,11 @@ use zeroize::Zeroizing;
 
 use super::Section;
 use crate::config::private::{self, Content};
+use crate::pem;
+use crate::shown::word;
+
+/// The one secret that has lines: the text of a .creds file, for NATS.
+const OF_LINES: &str = "credentials";
 
 impl Section {
     /// Whether there is a secret at `key`, or in the file that `<key>_file` names.
@@ -32,9 +37,9 @@ impl Section {
     fn confidential(&self, key: &str, content: Content) -> Option<SecretString> {
         let key_of_file = format!("{key}_file");
         let given = self.text_as_it_is(key).map(SecretString::from);
-        let in_file = self.text(&key_of_file);
+        let in_file = self.file(&key_of_file);
         if let Some(path) = &in_file {
-            self.depends_on(&key_of_file, Path::new(path));
+            self.depends_on(&key_of_file, path);
         }
         let (at, secret) = match (given, in_file) {
             (Some(_), Some(_)) => {
@@ -54,16 +59,16 @@ impl Section {
                 self.problems.note_secret(self.key(key), content);
                 (key, secret)
             }
-            (None, Some(path)) => match std::fs::read_to_string(&path).map(Zeroizing::new) {
+            (None, Some(path)) => match read(&path) {
                 Ok(text) => {
                     match content {
-                        Content::Secret => self.warn_if_open_to_all(&key_of_file, Path::new(&path)),
-                        Content::Digest => self.warn_if_all_may_change(&key_of_file, Path::new(&path)),
+                        Content::Secret => self.warn_if_open_to_all(&key_of_file, &path),
+                        Content::Digest => self.warn_if_all_may_change(&key_of_file, &path),
                     }
                     (key_of_file.as_str(), SecretString::from(content_of(&text)))
                 }
-                Err(error) => {
-                    self.error(&key_of_file, format!("cannot be read: {path}: {error}"));
+                Err(what) => {
+                    self.error(&key_of_file, what);
                     return None;
                 }
             },
@@ -77,20 +82,34 @@ impl Section {
                 at,
                 "begins or ends with a blank or a control character, which counts. Remove it if it is none",
             );
+        } else if key != OF_LINES && secret.expose_secret().contains(['\r', '\n']) {
+            self.warning(at, "has more than one line, and all of them count. Keep nothing else beside the secret");
         }
         Some(secret)
     }
 
     fn warn_if_all_may_change(&self, key: &str, path: &Path) {
         if private::is_open_to_all(path, Content::Digest) {
-            let path = path.display();
-            self.warning(key, format!("can be changed by every user of this machine: {path}. Run `chmod o-w {path}`"));
+            let (shown, path) = (path.display(), word(path));
+            self.warning(key, format!("can be changed by every user of this machine: {shown}. Run `chmod o-w {path}`"));
         }
     }
 }
 
+/// The text of a file.
+fn read(path: &Path) -> Result<Zeroizing<String>, String> {
+    let shown = path.display();
+    let content =
+        std::fs::read(path).map(Zeroizing::new).map_err(|error| format!("cannot be read: {shown}: {error}"))?;
+    if pem::is_utf16(&content) {
+        return Err(format!("is text in UTF-16: {shown}. Save it as UTF-8"));
+    }
+    let text = std::str::from_utf8(&content).map_err(|_| format!("is no text in UTF-8: {shown}. Save it as such"))?;
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
 /// What a file says: editors end it with a line break, and those of Windows begin it with a byte order mark.
-fn content_of(text: &str) -> &str {
+pub(crate) fn content_of(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text).trim_end_matches(['\r', '\n'])
 }
 

@@ -12,6 +12,9 @@ pub(crate) mod proxy_protocol;
 // `[server.tls]`, and the certificate and key from files.
 pub mod tls;
 
+// What a certificate and its chain say, and how Tradecloud will judge them.
+pub(crate) mod chain;
+
 // A certificate from a CA that renews itself.
 pub mod acme;
 

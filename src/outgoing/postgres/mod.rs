@@ -26,7 +26,7 @@ use tokio::time::timeout;
 use tokio_postgres::config::{Host, SslMode};
 
 use crate::config::Section;
-use crate::outgoing::on_loopback;
+use crate::outgoing::{self, TrustedBy, in_words, on_loopback};
 
 /// How long it may take until there is a connection: one that is free, or a new one with name, socket,
 /// TLS, log-in and set-up.
@@ -296,15 +296,16 @@ impl Failure {
 
 impl From<&tokio_postgres::Error> for Failure {
     fn from(error: &tokio_postgres::Error) -> Self {
-        use std::error::Error as _;
-
         if let Some(said) = error.as_db_error() {
             // Not its detail, which may show values of the row.
             let message = said.message().lines().next().unwrap_or_default().to_owned();
             return Self::Refused { code: said.code().code().to_owned(), message };
         }
+        if let Some(tls) = outgoing::failure(error) {
+            return Self::Unreachable(format!("no TLS connection: {}", in_words(tls, TrustedBy::SslRootCert)));
+        }
         let mut text = error.to_string();
-        let mut cause = error.source();
+        let mut cause = std::error::Error::source(error);
         while let Some(inner) = cause {
             let inner_text = inner.to_string();
             if !text.contains(&inner_text) {

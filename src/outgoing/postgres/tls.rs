@@ -6,11 +6,13 @@ use std::sync::Arc;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::outgoing::{TrustedBy, in_words};
+use crate::pem;
 
 /// What is checked.
 pub(super) enum Check {
@@ -46,7 +48,8 @@ impl Tls {
             }
             Check::ChainAndName(Some(file)) => verifier(&file, &provider)?,
             Check::ChainAndName(None) => Arc::new(Verifier::new(Arc::clone(&provider)).map_err(|error| {
-                format!("cannot be verified: {error}. Install the system's root certificates (ca-certificates), or name a file with sslrootcert")
+                let why = in_words(&error, TrustedBy::SslRootCert);
+                format!("cannot be verified: {why}. Install the system's root certificates (ca-certificates), or name a file with sslrootcert")
             })?),
         };
         let config = ClientConfig::builder_with_provider(provider)
@@ -60,16 +63,15 @@ impl Tls {
 }
 
 fn verifier(file: &Path, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>, String> {
-    let wrong = |what: &str| format!("has an sslrootcert that {what}: {}", file.display());
-    let pem = std::fs::read(file).map_err(|error| wrong(&format!("cannot be read ({error})")))?;
+    let wrong = |what: &str| format!("has an sslrootcert that cannot be used: {what}");
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate.map_err(|error| wrong(&format!("is no PEM ({error})")))?;
-        roots.add(certificate).map_err(|error| wrong(&format!("cannot be used ({error})")))?;
+    for certificate in pem::certificates(file).map_err(|what| wrong(&what))? {
+        let damaged = |_| wrong(&format!("{} holds a certificate that is damaged", file.display()));
+        roots.add(certificate).map_err(damaged)?;
     }
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
         .build()
-        .map_err(|error| wrong(&format!("cannot be used ({error})")))
+        .map_err(|error| wrong(&error.to_string()))
 }
 
 /// Lets certificates through that do not fit the name (with `strict`), or any.

@@ -28,7 +28,7 @@ fn what_is_wrong_is_named_with_what_to_do() {
             "`server.tls.acme.contact` has \"it\", which is no mail address",
         ),
         ("domains = [\"a.example\"]\ndirectory = \"http://ca.example/\"", "`server.tls.acme.directory` must be https"),
-        ("domains = [\"a.example\"]\nca_file = \"none.pem\"", "`server.tls.acme.ca_file` cannot be read: none.pem"),
+        ("domains = [\"a.example\"]\nca_file = \"none.pem\"", "`server.tls.acme.ca_file` none.pem cannot be read"),
         (
             "domains = [\"a.example\"]\neab_key_id = \"x\"",
             "`server.tls.acme.eab_hmac_key` is missing. Add `eab_hmac_key_file",
@@ -65,11 +65,15 @@ fn check_online_asks_whether_the_ca_is_there() {
     let receiver = Receiver::prepared(&configuration(&ca, ""));
 
     let there = receiver.run(&["check", "--online"]);
+    let unkept = Receiver::prepared(&configuration(&ca, "cache = \"/proc/acme\"")).run(&["check", "--online"]);
     ca.stop();
     let away = receiver.run(&["check", "--online"]);
 
     let there = String::from_utf8_lossy(&there.stdout);
     assert!(there.contains(&format!("works: server.tls.acme: {} answers", ca.directory())), "{there}");
+    assert!(!receiver.path("data").exists(), "what is only tried is not made");
+    let unkept = String::from_utf8_lossy(&unkept.stdout);
+    assert!(unkept.contains("FAILS: server.tls.acme: cannot write to /proc/acme (server.tls.acme.cache)"), "{unkept}");
     let away = String::from_utf8_lossy(&away.stdout);
     assert!(away.contains("FAILS: server.tls.acme: cannot connect to localhost:"), "{away}");
 }

@@ -140,7 +140,7 @@ async fn a_restart_uses_the_kept_certificate_while_the_ca_is_away() {
 
     assert_eq!(answer.status, Some(202), "{answer:?}");
     assert_eq!(logged(&receiver, "the certificate in use")[0]["days_left"], 89);
-    assert!(logged(&receiver, "no certificate").is_empty(), "{:#?}", receiver.log());
+    assert!(logged(&receiver, "no certificate: ").is_empty(), "{:#?}", receiver.log());
     let said = receiver.run(&["check"]);
     let said = String::from_utf8_lossy(&said.stdout).into_owned();
     assert!(said.contains(&format!("note: certificate for {NAME}: expires in 89 days, on ")), "{said}");

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, Issuer, KeyPair, SanType, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    SanType, date_time_ymd,
 };
 
 use super::receiver::write_private;
@@ -43,6 +44,18 @@ pub fn issue_expired_for(folder: &Path, name: &str) -> Pair {
     issue_by(folder, |certificate| {
         certificate.subject_alt_names = vec![SanType::DnsName(name.try_into().unwrap())];
         certificate.not_after = date_time_ymd(2020, 1, 1);
+    })
+}
+
+/// One by which a client shows who it is; it is good, unless it is to have ended long ago.
+pub fn issue_for_client(folder: &Path, has_ended: bool) -> Pair {
+    issue_by(folder, |certificate| {
+        certificate.distinguished_name.push(DnType::CommonName, "tradecloud-webhook");
+        certificate.subject_alt_names.clear();
+        certificate.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        if has_ended {
+            certificate.not_after = date_time_ymd(2020, 1, 1);
+        }
     })
 }
 

@@ -60,6 +60,11 @@ impl Cache {
         self.write("account.json", &serde_json::to_vec(account)?)
     }
 
+    /// Whether they could be kept; leaves nothing behind.
+    pub(super) fn rehearse(&self) -> anyhow::Result<()> {
+        durable::rehearse(&self.directory).with_context(|| self.not_written())
+    }
+
     /// Where the secrets are, if they are there.
     pub(super) fn files(&self) -> [PathBuf; 2] {
         ["certificate.pem", "account.json"].map(|kind| self.file(kind))
@@ -72,7 +77,11 @@ impl Cache {
     fn write(&self, kind: &str, content: &[u8]) -> anyhow::Result<()> {
         let written = durable::make_folder(&self.directory, Some(0o700));
         let written = written.and_then(|()| durable::write(&self.file(kind), Some(0o600), content));
-        written.with_context(|| format!("cannot write to {} (server.tls.acme.cache)", self.directory.display()))
+        written.with_context(|| self.not_written())
+    }
+
+    fn not_written(&self) -> String {
+        format!("cannot write to {} (server.tls.acme.cache)", self.directory.display())
     }
 }
 

@@ -14,6 +14,8 @@ use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 use crate::listener::connections::tls::days_until;
 
+const DAMAGED: &str = "the certificate is damaged";
+
 /// A certificate of a CA.
 pub(crate) struct Certificate {
     pub(crate) key: Arc<CertifiedKey>,
@@ -25,26 +27,33 @@ pub(crate) struct Certificate {
 impl Certificate {
     /// Reads private key and chain.
     pub(super) fn parse(pem: &[u8]) -> anyhow::Result<Self> {
-        let key = PrivateKeyDer::from_pem_slice(pem).context("there is no private key")?;
-        let chain = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>()?;
-        let own = chain.first().context("there is no certificate")?;
-        let (_, parsed) = X509Certificate::from_der(own)?;
+        let key = PrivateKeyDer::from_pem_slice(pem).ok().context("there is no private key in it")?;
+        let chain = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().ok().context(DAMAGED)?;
+        let own = chain.first().context("there is no certificate in it")?;
+        let (_, parsed) = X509Certificate::from_der(own).ok().context(DAMAGED)?;
         let begins = Timestamp::from_second(parsed.validity().not_before.timestamp())?;
         let expires = Timestamp::from_second(parsed.validity().not_after.timestamp())?;
-        let alternatives = parsed.subject_alternative_name()?.context("it is for no name")?;
+        let alternatives = parsed.subject_alternative_name().ok().context(DAMAGED)?.context("it is for no name")?;
         let names = alternatives.value.general_names.iter().filter_map(|name| match name {
             GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
             _ => None,
         });
         let (names, life) = (names.collect(), expires.duration_since(begins));
         ensure!(life.is_positive(), "it ends before it begins");
-        let key = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())?;
+        let key = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())
+            .ok()
+            .context("key and certificate do not belong together")?;
         Ok(Self { key: Arc::new(key), expires, life, names })
     }
 
     /// Whether it is for these names and no others.
     pub(super) fn is_for(&self, domains: &[String]) -> bool {
         self.names.iter().eq(domains.iter().collect::<BTreeSet<_>>())
+    }
+
+    /// What it is for, for people.
+    pub(super) fn names(&self) -> String {
+        self.names.iter().cloned().collect::<Vec<_>>().join(", ")
     }
 
     /// When it has a third of its life left. `chance`, from 0 to 1, makes that up to a twentieth of its life later, so

@@ -83,7 +83,7 @@ fn other<E>(what: &'static str) -> impl FnOnce(E) -> Error {
 }
 
 /// Whether the CA is there; what it is or is not, for people.
-pub(crate) async fn probe(settings: &Settings) -> Result<String, String> {
+pub(super) async fn probe(settings: &Settings) -> Result<String, String> {
     let directory = &settings.directory;
     let client = outgoing::client(directory, &settings.roots).map_err(|error| outgoing::cause(&error))?;
     let answer = client.get(directory.clone()).timeout(PATIENCE).send().await;

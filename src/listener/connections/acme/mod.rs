@@ -21,7 +21,6 @@ use reqwest::Url;
 use secrecy::{ExposeSecret as _, SecretSlice};
 
 pub(crate) use self::certificate::Certificate;
-pub(crate) use self::client::probe;
 pub(crate) use self::renewal::keep;
 
 use self::cache::Cache;
@@ -94,6 +93,14 @@ impl Settings {
         section.finish();
         let (domains, directory, cache) = (domains?, directory?, cache?);
         Some(Self { domains, contact, directory, roots: roots?, external: external?, cache, kept })
+    }
+
+    /// Whether the CA is there, and what it gives can be kept; what it is or is not, for people.
+    pub(crate) async fn probe(&self) -> Result<String, String> {
+        let answers = client::probe(self).await?;
+        let cache = self.cache.clone();
+        let tried = tokio::task::spawn_blocking(move || cache.rehearse()).await.map_err(|error| error.to_string())?;
+        tried.map(|()| answers).map_err(|error| format!("{error:#}"))
     }
 
     /// What there is to say of the certificate.

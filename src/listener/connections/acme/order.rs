@@ -1,6 +1,7 @@
 //! One certificate from the CA: account, order, challenges, certificate.
 
 use std::collections::HashMap;
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,7 +58,7 @@ pub(super) async fn obtain(settings: &Settings, slot: &Slot) -> anyhow::Result<C
     };
     let pem = format!("{key}{chain}");
     let certificate = Certificate::parse(pem.as_bytes()).context("the CA's certificate is of no use")?;
-    ensure!(certificate.is_for(&settings.domains), "the CA's certificate is for other names: {certificate:?}");
+    ensure!(certificate.is_for(&settings.domains), "the CA's certificate is for other names: {}", certificate.names());
     ensure!(certificate.renew_at(0.0) > Timestamp::now(), "the CA's certificate {}", certificate.expiry());
     if let Err(error) = settings.cache.keep_certificate(&pem) {
         events::certificates::not_kept(&error);
@@ -121,6 +122,11 @@ async fn order(account: &Account, settings: &Settings, slot: &Slot) -> anyhow::R
     Ok((chain, key))
 }
 
+/// A status as the protocol has it (RFC 8555, section 7.1.6).
+fn word(status: impl Debug) -> String {
+    format!("{status:?}").to_lowercase()
+}
+
 /// Shows the CA that the names are ours.
 async fn prove(order: &mut Order, slot: &Slot) -> anyhow::Result<()> {
     whatever_the_nonce!(fetch_authorizations(order))?;
@@ -132,7 +138,7 @@ async fn prove(order: &mut Order, slot: &Slot) -> anyhow::Result<()> {
         match authorization.status {
             AuthorizationStatus::Valid => continue,
             AuthorizationStatus::Pending => {}
-            status => bail!("the CA's authorization for {name} is {status:?}"),
+            status => bail!("the CA's authorization for {name} is {}", word(status)),
         }
         let challenge = authorization.challenge(ChallengeType::TlsAlpn01);
         let challenge = challenge.with_context(|| format!("the CA offers no TLS-ALPN-01 for {name}"))?;
@@ -151,7 +157,7 @@ async fn prove(order: &mut Order, slot: &Slot) -> anyhow::Result<()> {
     match whatever_the_nonce!(order.poll_ready(&POLLING)) {
         Ok(OrderStatus::Ready) => Ok(()),
         failed => {
-            let why = failed.map_or_else(|error| error.to_string(), |status| format!("the order is {status:?}"));
+            let why = failed.map_or_else(|error| error.to_string(), |status| format!("the order is {}", word(status)));
             Err(why_not(order)
                 .await
                 .unwrap_or_else(|| anyhow!(why))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
+use humantime::format_duration;
 use jiff::Timestamp;
 use tokio::time::{sleep, timeout};
 
@@ -11,7 +12,7 @@ use super::{Certificate, Settings, order};
 use crate::dispatch::{Schedule, chance};
 use crate::listener::connections::certificate_slot::Slot;
 use crate::listener::connections::tls::days_until;
-use crate::telemetry::{events, whole_seconds};
+use crate::telemetry::events;
 
 /// The pauses after failures: five attempts in the first hour, then one an hour. Let's Encrypt lets five
 /// fail in an hour.
@@ -49,14 +50,14 @@ async fn get(settings: &Settings, slot: &Slot, current: Option<&Certificate>) ->
     let mut failures = 0;
     loop {
         let tried = timeout(ATTEMPT, order::obtain(settings, slot)).await;
-        let error = match tried.unwrap_or_else(|_| Err(anyhow!("the CA took longer than {ATTEMPT:?}"))) {
+        let error = match tried.unwrap_or_else(|_| Err(anyhow!("the CA took longer than {}", format_duration(ATTEMPT))))
+        {
             Ok(certificate) => return certificate,
             Err(error) => error,
         };
         failures += 1;
         let now = Timestamp::now();
-        let at = RETRIES.next(failures, now, now, chance()).unwrap_or(now);
-        let next = whole_seconds(at);
+        let next = RETRIES.next(failures, now, now, chance()).unwrap_or(now);
         match current {
             None if slot.get().is_some() => events::certificates::none_but_another(&error, next),
             None => events::certificates::none(&error, next),
@@ -65,7 +66,7 @@ async fn get(settings: &Settings, slot: &Slot, current: Option<&Certificate>) ->
             }
             Some(old) => events::certificates::not_renewed(&error, next, days_until(old.expires)),
         }
-        until(at).await;
+        until(next).await;
     }
 }
 
