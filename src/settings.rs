@@ -3,6 +3,8 @@
 
 use std::net::SocketAddr;
 
+use jiff::tz::TimeZone;
+
 use crate::auth::{self, Gate};
 use crate::config::layers::Checked;
 use crate::config::{Layers, Marks, Problem, Problems, Section};
@@ -63,6 +65,8 @@ pub struct Kept {
     pub inbox: inbox::Settings,
     /// Which events each of `[handlers]` wants.
     pub routes: Vec<Route>,
+    /// `log.time_zone`
+    pub time_zone: TimeZone,
 }
 
 impl Layers {
@@ -95,7 +99,7 @@ impl Layers {
     /// What a command that works on the inbox needs, whatever else is wrong with the configuration.
     ///
     /// # Errors
-    /// The problems of `[inbox]` and of what handlers choose events by.
+    /// The problems of `[inbox]`, of what handlers choose events by, and of `log.time_zone`.
     pub fn kept(&self) -> Result<Kept, Problems> {
         self.read_by(|root| Kept::read(&root)).1.map(|(kept, _)| kept).map_err(Problems::from)
     }
@@ -134,7 +138,8 @@ impl Settings {
 impl Kept {
     fn read(root: &Section) -> Option<Self> {
         let routes = root.tables("handlers").iter().map(Route::read).collect();
-        Some(Self { inbox: root.table("inbox").and_then(inbox::Settings::read)?, routes })
+        let time_zone = root.table("log").and_then(|log| telemetry::read_time_zone(&log));
+        Some(Self { inbox: root.table("inbox").and_then(inbox::Settings::read)?, routes, time_zone: time_zone? })
     }
 }
 

@@ -9,7 +9,9 @@ use zeroize::Zeroizing;
 
 use super::private::Content;
 use super::problems::{Findings, Problem, Severity};
+use super::syntax::{Slip, position};
 use super::{Marks, Section, merge, private};
+use crate::shown::word;
 
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "config/receiver.toml";
@@ -43,10 +45,9 @@ impl Layers {
             None if Path::new(DEFAULT_FILE).exists() => Path::new(DEFAULT_FILE),
             None => return Ok(Self { file: None, stand_in: None }),
         };
-        match std::fs::read_to_string(path) {
-            Ok(text) => Ok(Self::from_text(path, text)),
-            Err(error) => Err(Problem::error(path.display().to_string(), format!("cannot be read: {error}"))),
-        }
+        let name = path.display().to_string();
+        let bytes = std::fs::read(path).map_err(|error| Problem::error(&name, format!("cannot be read: {error}")))?;
+        text(&name, bytes).map(|text| Self::from_text(path, text))
     }
 
     /// A configuration whose file has that text; the path is for messages.
@@ -98,8 +99,10 @@ impl Layers {
                 marks.add_all(&values);
                 read(Section::new("", values, Rc::clone(&problems)))
             }
-            Err(problem) => {
-                problems.push(problem);
+            Err(wrong) => {
+                for problem in wrong {
+                    problems.push(problem);
+                }
                 None
             }
         };
@@ -120,20 +123,18 @@ impl Layers {
         (marks, result)
     }
 
-    fn merged(&self) -> Result<Map<String, Value>, Problem> {
-        let mut values = merge::read(DEFAULTS).map_err(|what| Problem::error("configuration", what))?;
+    fn merged(&self) -> Result<Map<String, Value>, Vec<Problem>> {
+        let read = |name: &str, text: &str| {
+            let slips = |slips: Vec<Slip>| slips.into_iter().map(|slip| slip.into_problem(name)).collect::<Vec<_>>();
+            merge::read(text).map_err(slips)
+        };
+        let mut values = read("the defaults", DEFAULTS)?;
         if let Some((path, text)) = &self.file {
-            let key = path.display().to_string();
-            let document = merge::Document::parse(text).map_err(|error| {
-                let (line, column) = position(text, error.span().map_or(0, |span| span.start));
-                let place = Some(format!("{key}:{line}:{column}"));
-                Problem { place, ..Problem::error(&key, format!("is not valid TOML: {}", error.message())) }
-            })?;
-            merge::put_over(&mut values, document.into_values().map_err(|what| Problem::error(&key, what))?);
+            merge::put_over(&mut values, read(&path.display().to_string(), text)?);
         } else if let Some(text) = &self.stand_in {
-            merge::put_over(&mut values, merge::read(text).map_err(|what| Problem::error("configuration", what))?);
+            merge::put_over(&mut values, read("the development set-up", text)?);
         }
-        merge::put_environment_over(&mut values, ENVIRONMENT_PREFIX)?;
+        merge::put_environment_over(&mut values, ENVIRONMENT_PREFIX).map_err(|problem| vec![problem])?;
         Ok(values)
     }
 
@@ -145,7 +146,7 @@ impl Layers {
         });
         // A secret matters more, and what is to be done for it is enough for a digest.
         let (key, content) = open.min_by_key(|(_, content)| matches!(content, Content::Digest))?;
-        let path = path.display();
+        let path = word(path);
         let what = match content {
             Content::Secret => format!(
                 "is a secret in a file that is open to every user of this machine. Run `chmod 600 {path}`, or put it \
@@ -202,9 +203,16 @@ fn environment_variable(key: &str) -> String {
     format!("{ENVIRONMENT_PREFIX}{SEPARATOR}{}", key.replace('.', SEPARATOR).to_uppercase())
 }
 
-/// Line and column, from 1, of a byte of `text`.
-pub(super) fn position(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+/// The text in the file `name`.
+fn text(name: &str, bytes: Vec<u8>) -> Result<String, Problem> {
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let bytes = Zeroizing::new(error.into_bytes());
+        if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+            return Problem::error(name, "is in UTF-16. Save it as UTF-8");
+        }
+        let (line, column) = position(&String::from_utf8_lossy(&bytes[..valid]), valid);
+        let what = "has a letter that is not in UTF-8, but perhaps in Windows-1252. Save it as UTF-8";
+        Problem { place: Some(format!("{name}:{line}:{column}")), ..Problem::error(name, what) }
+    })
 }

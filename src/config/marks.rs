@@ -64,6 +64,11 @@ impl Marks {
         keys.into_iter().filter(|key| self.keys.get(*key) != newer.keys.get(*key)).map(String::as_str).collect()
     }
 
+    /// Whether the key `path` is there, or one below it.
+    pub(crate) fn has_below(&self, path: &str) -> bool {
+        self.keys.keys().any(|key| is_below(key, path))
+    }
+
     /// Whether nothing below the table `path` differs.
     pub(crate) fn same_below(&self, newer: &Self, path: &str) -> bool {
         !self.changed(newer).iter().any(|key| is_below(key, path))

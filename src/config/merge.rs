@@ -6,12 +6,15 @@
 
 use std::borrow::Cow;
 use std::ffi::OsString;
+use std::ops::Range;
 
 use ::config::{Map, Value, ValueKind};
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use zeroize::Zeroize as _;
 
 use super::problems::Problem;
+use super::syntax::{self, Slip};
 
 /// Between the names in a variable of the environment.
 const SEPARATOR: &str = "__";
@@ -21,21 +24,24 @@ pub(super) struct Document<'a>(DeTable<'a>);
 
 impl<'a> Document<'a> {
     /// # Errors
-    /// If it is no TOML; with the place in it.
-    pub(super) fn parse(text: &'a str) -> Result<Self, toml::de::Error> {
-        DeTable::parse(text).map(|table| Self(table.into_inner()))
+    /// If it is no TOML: all that is wrong with it.
+    pub(super) fn parse(text: &'a str) -> Result<Self, Vec<Slip>> {
+        let (table, errors) = DeTable::parse_recoverable(text);
+        // Wiped if it is not returned.
+        let document = Self(table.into_inner());
+        if errors.is_empty() { Ok(document) } else { Err(syntax::slips(text, &errors)) }
     }
 
     pub(super) const fn table(&self) -> &DeTable<'a> {
         &self.0
     }
 
-    /// Its values, moved out of it.
+    /// Its values, moved out of it. `text` is what it was made from.
     ///
     /// # Errors
     /// If a number in it is too large.
-    pub(super) fn into_values(mut self) -> Result<Map<String, Value>, String> {
-        from_table(std::mem::take(&mut self.0))
+    pub(super) fn into_values(mut self, text: &str) -> Result<Map<String, Value>, Slip> {
+        from_table(std::mem::take(&mut self.0)).map_err(|(span, what)| Slip::new(text, span, what))
     }
 }
 
@@ -54,39 +60,33 @@ fn wipe_parsed(value: &mut DeValue<'_>) {
     }
 }
 
-/// Reads a text of ours.
+/// Reads a text.
 ///
 /// # Errors
-/// If it is no TOML, or a number in it is too large.
-pub(super) fn read(text: &str) -> Result<Map<String, Value>, String> {
-    let document = Document::parse(text).map_err(|error| format!("is not valid TOML: {}", error.message()))?;
-    document.into_values()
+/// If it is no TOML, or a number in it is too large: all that is wrong with it.
+pub(super) fn read(text: &str) -> Result<Map<String, Value>, Vec<Slip>> {
+    Document::parse(text)?.into_values(text).map_err(|slip| vec![slip])
 }
 
-fn from_table(table: DeTable<'_>) -> Result<Map<String, Value>, String> {
-    table
-        .into_iter()
-        .map(|(name, value)| Ok((name.into_inner().into_owned(), from_value(value.into_inner())?)))
-        .collect()
+fn from_table(table: DeTable<'_>) -> Result<Map<String, Value>, (Range<usize>, &'static str)> {
+    table.into_iter().map(|(name, value)| Ok((name.into_inner().into_owned(), from_value(value)?))).collect()
 }
 
-fn from_value(value: DeValue<'_>) -> Result<Value, String> {
-    let kind = match value {
+fn from_value(value: Spanned<DeValue<'_>>) -> Result<Value, (Range<usize>, &'static str)> {
+    let span = value.span();
+    let kind = match value.into_inner() {
         DeValue::String(text) => ValueKind::String(text.into_owned()),
         DeValue::Boolean(value) => ValueKind::Boolean(value),
         DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
             Ok(number) => ValueKind::I64(number),
-            Err(_) => return Err("holds a whole number that is too large".to_owned()),
+            Err(_) => return Err((span, "is a whole number that is too large")),
         },
         DeValue::Float(number) => match number.as_str().parse() {
             Ok(number) => ValueKind::Float(number),
-            Err(_) => return Err("holds a number that cannot be read".to_owned()),
+            Err(_) => return Err((span, "is a number that cannot be read")),
         },
         DeValue::Datetime(time) => ValueKind::String(time.to_string()),
-        DeValue::Array(entries) => {
-            let entries = entries.into_iter().map(|entry| from_value(entry.into_inner()));
-            ValueKind::Array(entries.collect::<Result<_, _>>()?)
-        }
+        DeValue::Array(entries) => ValueKind::Array(entries.into_iter().map(from_value).collect::<Result<_, _>>()?),
         DeValue::Table(table) => ValueKind::Table(from_table(table)?),
     };
     Ok(Value::new(None, kind))

@@ -6,8 +6,8 @@
 //! mean: each stage reads its own [`Section`], and `src/settings.rs` puts them together.
 //!
 //! `layers` has the texts, and `merge` makes one table of them; `section` reads a table key by key, `problems`
-//! gathers what is wrong, and `table` is for one table by itself. `marks` tell a reload what has changed. `private`
-//! makes files that are nobody else's business, and looks whether others can read or change one.
+//! gathers what is wrong (`syntax`: what is no TOML), and `table` is for one table by itself. `marks` tell a reload what
+//! has changed. `private` makes files that are nobody else's business, and looks whether others can read or change one.
 
 pub mod layers;
 pub mod marks;
@@ -15,9 +15,11 @@ mod merge;
 pub(crate) mod private;
 pub mod problems;
 pub mod section;
+mod syntax;
 pub(crate) mod table;
 
 pub use layers::{DEFAULT_FILE, Layers};
 pub use marks::Marks;
 pub use problems::{Problem, Problems, Severity};
 pub use section::Section;
+pub(crate) use section::content_of;

@@ -31,12 +31,15 @@ pub struct Problem {
     pub place: Option<String>,
     /// What is wrong and what to do, to be read after the key.
     pub what: String,
+    /// The line itself with a caret below it, if it is no TOML. Values that may be secrets are left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub excerpt: Option<String>,
 }
 
 impl Problem {
     /// A problem that keeps the receiver from starting.
     pub fn error(key: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, key: key.into(), place: None, what: what.into() }
+        Self { severity: Severity::Error, key: key.into(), place: None, what: what.into(), excerpt: None }
     }
 
     /// A problem that somebody should look at.
@@ -49,7 +52,7 @@ impl Problem {
         self.severity == Severity::Error
     }
 
-    /// As displayed, but without "error" or "warning": for a log, which has levels of its own.
+    /// As displayed, but without "error" or "warning", and on one line: for a log, which has levels of its own.
     pub fn without_severity(&self) -> String {
         let place = self.place.as_ref().map_or_else(String::new, |place| format!("{place}: "));
         format!("{place}`{}` {}", self.key, self.what)
@@ -64,7 +67,9 @@ impl fmt::Display for Problem {
             Severity::Error => f.write_str("error: ")?,
             Severity::Warning => f.write_str("warning: ")?,
         }
-        f.write_str(&self.without_severity())
+        f.write_str(&self.without_severity())?;
+        let excerpt = self.excerpt.as_deref().unwrap_or_default();
+        excerpt.lines().try_for_each(|line| write!(f, "\n    {line}"))
     }
 }
 

@@ -1,10 +1,9 @@
 //! Defaults, file, environment, and what stands in where there is no file.
 
-use std::path::Path;
-
 use serde_json::Value;
 
-use super::{problems, with_file};
+use super::{contents, problems, with_file};
+use crate::support::certificates::issue_for_client;
 use crate::support::receiver::{Receiver, write_private};
 use crate::support::sender::{Message, order_event};
 
@@ -49,13 +48,37 @@ fn a_file_that_was_named_but_is_not_there_is_an_error_for_every_command() {
     let commands: [&[&str]; 4] = [&["serve"], &[], &["check"], &["events", "list"]];
 
     for command in commands {
-        let output = receiver.run(&[command, &["--config", "no/such.toml"]].concat());
+        let named: &[&str] = &["--config", "no/such.toml"];
+        for arguments in [[command, named].concat(), [named, command].concat()] {
+            let output = receiver.run(&arguments);
 
-        assert_eq!(output.status.code(), Some(78), "{command:?}: {output:?}");
-        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-        assert!(said.contains("no/such.toml"), "{command:?}: {said}");
+            assert_eq!(output.status.code(), Some(78), "{arguments:?}: {output:?}");
+            let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+            assert!(said.contains("no/such.toml"), "{arguments:?}: {said}");
+        }
     }
     assert_eq!(contents(receiver.folder()), [""; 0], "nothing is made up for it");
+}
+
+#[test]
+fn the_file_is_named_before_the_command_or_after_it() {
+    let receiver = Receiver::prepared("");
+    std::fs::rename(receiver.path("config/receiver.toml"), receiver.path("other.toml")).unwrap();
+    std::fs::write(receiver.path("config/receiver.toml"), "nonsense").unwrap();
+    let commands: [&[&str]; 3] = [&["check"], &["events", "list"], &["secret", "made"]];
+
+    for command in commands {
+        for before in 0..=command.len().min(2) {
+            let (left, right) = command.split_at(before);
+            let arguments = [left, &["--config", "other.toml"], right].concat();
+            let output = receiver.run(&arguments);
+
+            let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+            assert!(!said.contains("receiver.toml"), "{arguments:?}: {said}");
+            assert_eq!(output.status.success(), !said.contains("no inbox"), "{arguments:?}: {said}");
+            let _ = std::fs::remove_file(receiver.path("made"));
+        }
+    }
 }
 
 #[test]
@@ -110,14 +133,17 @@ fn the_examples_in_the_shipped_file_are_valid() {
     let filled_in = filled_in.replace("/usr/local/bin/import-order", "/bin/cat");
     let receiver = with_file(&filled_in.replace("/run/secrets/", "secrets/"));
     std::fs::create_dir(receiver.path("secrets")).unwrap();
-    for secret in ["portal", "token", "erp", "kafka", "nats"] {
+    for secret in ["portal", "token", "erp", "erp-key", "kafka", "nats"] {
         write_private(&receiver.path("secrets").join(secret), "secret\n");
     }
     let url = "postgresql://user:password@db.example/erp?sslmode=verify-full\n";
     write_private(&receiver.path("secrets/pg"), url);
     write_private(&receiver.path("secrets/eab"), "c2VjcmV0\n");
     write_private(&receiver.path("secrets/amqp"), "amqps://user:password@rabbit.example:5671/%2f\n");
-    for ca in ["company-ca.pem", "kafka-ca.pem", "nats-ca.pem", "rabbit-ca.pem"] {
+    let client = issue_for_client(&receiver.path(""), false);
+    std::fs::write(receiver.path("certs/erp-client.pem"), client.chain).unwrap();
+    write_private(&receiver.path("certs/erp-client-key.pem"), &client.key);
+    for ca in ["company-ca.pem", "erp-ca.pem", "kafka-ca.pem", "nats-ca.pem", "rabbit-ca.pem"] {
         std::fs::write(receiver.path("certs").join(ca), receiver.ca()).unwrap();
     }
 
@@ -130,21 +156,4 @@ fn the_examples_in_the_shipped_file_are_valid() {
         assert!(without["what"].as_str().unwrap().contains("cargo build --release --features kafka"), "{without}");
     }
     assert_eq!(problems, Vec::<Value>::new());
-}
-
-/// Every file and folder below, relative and sorted.
-fn contents(folder: &Path) -> Vec<String> {
-    fn walk(folder: &Path, prefix: &str, found: &mut Vec<String>) {
-        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
-            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-            if entry.path().is_dir() {
-                walk(&entry.path(), &format!("{name}/"), found);
-            }
-            found.push(name);
-        }
-    }
-    let mut found = Vec::new();
-    walk(folder, "", &mut found);
-    found.sort();
-    found
 }

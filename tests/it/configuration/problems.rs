@@ -119,6 +119,30 @@ fn an_unknown_key_is_an_error_that_names_the_nearest() {
     }
 }
 
+/// The library would take it for the name of a module, and say nothing of all others.
+#[test]
+fn a_level_that_is_none_does_not_silence_the_log() {
+    for (level, what) in [
+        ("wran", "Did you mean `warn`?"),
+        (" info", "Did you mean `info`?"),
+        ("", "must be error, warn"),
+        ("hyper", "write `hyper=trace`"),
+        ("error,tradecloud_webhook::dispach=info", "Did you mean `dispatch`?"),
+    ] {
+        let found = problems(&Receiver::prepared("").setting("LOG__LEVEL", level));
+
+        let errors: Vec<_> = found.iter().filter(|problem| problem["severity"] == "error").collect();
+        assert_eq!(errors.len(), 1, "{level:?}: {found:?}");
+        assert_eq!(errors[0]["key"], "log.level");
+        assert!(errors[0]["what"].as_str().unwrap().contains(what), "{level:?}: {errors:?}");
+    }
+    for level in ["INFO", "off", "info,", "error,hyper=info", "tradecloud_webhook", "tradecloud_webhook::disp=info"] {
+        let found = problems(&Receiver::prepared("").setting("LOG__LEVEL", level));
+
+        assert!(found.iter().all(|problem| problem["key"] != "log.level"), "{level}: {found:?}");
+    }
+}
+
 #[test]
 fn a_file_that_is_no_toml_is_told_with_line_and_column() {
     let receiver = with_file("[server]\nlisten = \"127.0.0.1:0\"\nlisten = 7\n");

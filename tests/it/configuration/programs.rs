@@ -19,7 +19,10 @@ fn a_program_that_cannot_be_started_is_a_warning_with_its_reason() {
         ("./import-order", "./import-order is not found, seen from the working directory"),
         ("no-such-program", "no-such-program is not found in any folder of PATH"),
         ("config/receiver.toml", "config/receiver.toml may not be run: make it executable (chmod +x)"),
-        ("/etc", "/etc is not found"),
+        ("/etc", "/etc is a folder. Name the program in it"),
+        ("./config", "./config is a folder"),
+        ("/bin/sh -c true", "Write it like command = [\"/bin/sh\", \"-c\", \"true\"]"),
+        ("no-such-program -c", "no-such-program -c is not found in any folder of PATH"),
     ] {
         let problems = problems(&with_command(command));
 
