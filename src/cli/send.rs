@@ -10,10 +10,12 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::WrongUsage;
-use super::sender::{Post, Report, Sender, Target};
+use super::sender::{Origin, Post, Report, Sender, Target, is_file};
 
 /// Send events to a receiver as Tradecloud does, and say what Tradecloud would make of each answer:
-/// delivered, lost (it never comes again), or will retry.
+/// delivered, lost (it never comes again), or will retry. Delivered to the receiver, that is: what the
+/// ERP made of it, `events list` says. An event that the receiver had before is told as repeated; it is
+/// not handed on again.
 ///
 /// Exit status: 0 if everything was delivered, 1 if not.
 #[derive(Debug, Clone, clap::Args)]
@@ -55,7 +57,7 @@ pub async fn run(args: &SendArgs, out: &mut impl Write) -> anyhow::Result<bool> 
     let sender = Sender::new(&args.target)?;
     // A misspelled name is told before anything is sent.
     for path in &args.files {
-        std::fs::metadata(path).with_context(|| cannot_read(path))?;
+        is_file(path)?;
     }
     let mut report = Report::new(out, args.target.json(), ProgressBar::hidden());
     for path in &args.files {
@@ -71,17 +73,12 @@ pub async fn run(args: &SendArgs, out: &mut impl Write) -> anyhow::Result<bool> 
 }
 
 fn read(path: &Path) -> anyhow::Result<Post> {
-    let body = std::fs::read(path).with_context(|| cannot_read(path))?;
+    let body = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(Post {
-        file: path.display().to_string(),
-        place: None,
+        origin: Origin::file(path),
         content_type: content_type(path, &body).map(str::to_owned),
         body: body.into(),
     })
-}
-
-fn cannot_read(path: &Path) -> String {
-    format!("cannot read {}", path.display())
 }
 
 /// The media type by the name's ending, else by the first character; none if neither tells.
@@ -95,8 +92,9 @@ fn content_type(path: &Path, body: &[u8]) -> Option<&'static str> {
     if ending.eq_ignore_ascii_case("xml") {
         return XML;
     }
-    let text = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
-    match text.trim_ascii_start().first() {
+    // The first is behind a byte order mark, and in UTF-16 it may have a zero before it.
+    let before = |byte: &&u8| byte.is_ascii_whitespace() || b"\xef\xbb\xbf\xfe\xff\0".contains(byte);
+    match body.iter().find(|byte| !before(byte)) {
         Some(b'{' | b'[') => JSON,
         Some(b'<') => XML,
         _ => None,
@@ -115,8 +113,7 @@ impl Sample {
         let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string();
         let body = text.replace("{{messageId}}", &Uuid::new_v4().to_string()).replace("{{now}}", &now);
         Post {
-            file: format!("sample {name}"),
-            place: None,
+            origin: Origin { file: format!("sample {name}"), place: None, line: None },
             content_type: Some("application/json".to_owned()),
             body: Bytes::from(body),
         }
@@ -164,6 +161,9 @@ mod tests {
         assert_eq!(of("a.JSON", "<x/>"), Some("application/json"));
         assert_eq!(of("a.xml", "{}"), Some("application/xml"));
         assert_eq!(of("a.txt", "\u{feff}\n <x/>"), Some("application/xml"));
+        for utf16 in [&b"\xff\xfe<\0x\0"[..], b"\xfe\xff\0<\0x", b"\n\0<\0"] {
+            assert_eq!(content_type(Path::new("body"), utf16), Some("application/xml"));
+        }
         assert_eq!(of("body", " {}"), Some("application/json"));
         assert_eq!(of("body", "hello"), None);
         assert_eq!(of("body", ""), None);

@@ -98,6 +98,40 @@ async fn json_output_is_one_object_per_answer() {
 }
 
 #[tokio::test]
+async fn an_event_that_the_receiver_had_before_is_no_failure_and_told() {
+    let receiver = Scripted::start(&[(202, r#"{"status": "stored", "id": "ev-1", "repeated": true}"#)]).await;
+    let file = sample("order-event.json");
+
+    let (delivered, out) = send(&[&file, "--url", &receiver.url]).await;
+    let (_, json) = send_json(&[&file, "--url", &receiver.url]).await;
+
+    assert!(delivered);
+    assert!(out.starts_with("repeated    202  ") && out.ends_with("  id ev-1\n"), "{out}");
+    assert_eq!((&json[0]["verdict"], &json[0]["status"]), (&Value::from("repeated"), &Value::from(202)));
+}
+
+#[tokio::test]
+async fn marks_and_encodings_of_a_body_are_left_as_they_are() {
+    let receiver = Scripted::start(&[(202, "{}")]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let utf16: Vec<u8> = "\u{feff}<a/>".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (name, body, media_type) in [
+        ("marked.json", "\u{feff}{}\r\n".as_bytes(), "application/json"),
+        ("utf16.xml", &utf16, "application/xml"),
+        ("utf16", &utf16, "application/xml"),
+    ] {
+        let file = folder.path().join(name);
+        std::fs::write(&file, body).unwrap();
+
+        send(&[file.to_str().unwrap(), "--url", &receiver.url]).await;
+
+        let request = receiver.requests().remove(0);
+        assert_eq!(request.body, body, "{name}");
+        assert_eq!(request.header("content-type"), Some(media_type), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn with_retry_the_same_message_is_sent_until_it_is_delivered() {
     let receiver = Scripted::start(&[(503, ""), (504, ""), (202, "{}")]).await;
     let started = Instant::now();
@@ -178,6 +212,18 @@ async fn a_file_that_does_not_exist_is_told_before_anything_is_sent() {
     assert!(receiver.requests().is_empty());
 }
 
+#[tokio::test]
+async fn a_folder_is_told_before_anything_is_sent() {
+    let receiver = Scripted::start(&[(202, "{}")]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["send", &sample("order-event.json"), folder.path().to_str().unwrap(), "--url", &receiver.url];
+
+    let error = run(&Cli::parse_from(args).args, &mut Vec::new()).await.unwrap_err();
+
+    assert!(format!("{error:#}").contains("is a folder: name the files in it"), "{error:#}");
+    assert!(receiver.requests().is_empty());
+}
+
 /// A CA, with its certificate in `directory`.
 fn ca(directory: &Path) -> (rcgen::Issuer<'static, rcgen::KeyPair>, String, PathBuf) {
     let key = rcgen::KeyPair::generate().unwrap();
@@ -253,7 +299,7 @@ async fn a_handshake_that_the_receiver_refuses_is_said_in_words() {
         let (delivered, out) = send(&["--sample", "order", "--url", &url]).await;
 
         assert!(!delivered && out.starts_with("will retry    -  "), "{out}");
-        assert!(out.contains("refused the TLS handshake (AccessDenied)"), "{out}");
+        assert!(out.contains("refused the TLS handshake (access denied)"), "{out}");
         assert!(out.contains("no certificate yet") && out.contains("its log"), "{out}");
     }
 }

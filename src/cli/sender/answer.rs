@@ -6,11 +6,15 @@ use reqwest::Response;
 use reqwest::header::LOCATION;
 use serde_json::Value;
 
-use crate::respond::Verdict;
+use crate::respond::{NOT_FROM_HERE, Verdict};
 use crate::shown;
 
 /// The receiver's answers are small; of anything larger the rest is of no use here.
 const READ_AT_MOST: usize = 64 * 1024;
+
+/// What to do about the address.
+const LET_IN: &str = "add the address of this machine (the receiver's log has it as `from`) to `allow_from` of the \
+                      endpoint for as long as you try";
 
 /// One answer, or the lack of one.
 pub(crate) struct Answer {
@@ -22,6 +26,8 @@ pub(crate) struct Answer {
     pub(crate) time: Duration,
     /// The id that the receiver gave the event.
     pub(crate) id: Option<String>,
+    /// The receiver had the event before.
+    pub(crate) repeated: bool,
     /// Why it was not delivered.
     pub(crate) detail: Option<String>,
 }
@@ -29,7 +35,7 @@ pub(crate) struct Answer {
 impl Answer {
     /// No answer came, for a reason in words.
     pub(super) fn none(reason: String, time: Duration) -> Self {
-        Self { verdict: Verdict::WillRetry, status: None, time, id: None, detail: Some(reason) }
+        Self { verdict: Verdict::WillRetry, status: None, time, id: None, repeated: false, detail: Some(reason) }
     }
 
     /// Reads and judges an answer. The status decides; a body that breaks off only costs its text.
@@ -54,6 +60,8 @@ impl Answer {
             }
             _ => text("title").or_else(|| status.canonical_reason().map(str::to_owned)),
         });
-        Self { verdict, status: Some(status.as_u16()), time, id: text("id"), detail }
+        let detail = detail.map(|detail| if detail == NOT_FROM_HERE { format!("{detail}: {LET_IN}") } else { detail });
+        let repeated = verdict == Verdict::Delivered && said.get("repeated").is_some_and(|said| said == true);
+        Self { verdict, status: Some(status.as_u16()), time, id: text("id"), repeated, detail }
     }
 }

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Certificate, Client, Url};
 
+use crate::pem;
 use crate::respond::Verdict;
 
 pub(crate) use answer::Answer;
@@ -31,14 +32,23 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 
 /// One body to send.
 pub(crate) struct Post {
-    /// The file it comes from, as the user named it.
-    pub(crate) file: String,
-    /// Where in the file, such as `line 3`, if the file holds several.
-    pub(crate) place: Option<String>,
+    /// Where it comes from.
+    pub(crate) origin: Origin,
     /// The media type to send; none is a header left out.
     pub(crate) content_type: Option<String>,
     /// The exact bytes to send.
     pub(crate) body: Bytes,
+}
+
+/// Where a body comes from, for messages.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
+    /// The file, as the user named it.
+    pub(crate) file: String,
+    /// Where in the file, such as `entry 3`, if the file holds several.
+    pub(crate) place: Option<String>,
+    /// The line on which that begins, if the place does not say so.
+    pub(crate) line: Option<u64>,
 }
 
 /// A client of one receiver.
@@ -50,13 +60,47 @@ pub(crate) struct Sender {
 }
 
 impl Post {
-    /// The file and the place in it, for messages.
-    fn name(&self) -> String {
+    /// The headers that are its own.
+    ///
+    /// # Errors
+    /// If the content type fits no header; the text says so.
+    pub(crate) fn headers(&self) -> Result<HeaderMap, String> {
+        let mut headers = HeaderMap::new();
+        if let Some(content_type) = &self.content_type {
+            let value = HeaderValue::from_bytes(content_type.as_bytes())
+                .map_err(|_| "the content type fits no header: correct or remove it".to_owned())?;
+            headers.insert(CONTENT_TYPE, value);
+        }
+        Ok(headers)
+    }
+}
+
+impl Origin {
+    /// A whole file.
+    pub(crate) fn file(path: &Path) -> Self {
+        Self { file: path.display().to_string(), place: None, line: None }
+    }
+
+    /// The file and the place in it.
+    pub(crate) fn name(&self) -> String {
         match &self.place {
             Some(place) => format!("{}, {place}", self.file),
             None => self.file.clone(),
         }
     }
+}
+
+/// That there is something to read at a path.
+///
+/// # Errors
+/// If there is not; the text says what to do.
+pub(crate) fn is_file(path: &Path) -> anyhow::Result<()> {
+    let shown = path.display();
+    let metadata = std::fs::metadata(path).with_context(|| format!("cannot read {shown}"))?;
+    if metadata.is_dir() {
+        anyhow::bail!("{shown} is a folder: name the files in it, such as {}", path.join("*.json").display());
+    }
+    Ok(())
 }
 
 impl Sender {
@@ -99,12 +143,7 @@ impl Sender {
     /// If the content type fits no header or the report cannot be written. A receiver that does not
     /// answer is no error but a verdict.
     pub(crate) async fn deliver(&self, post: &Post, report: &mut Report<impl Write>) -> anyhow::Result<()> {
-        let mut headers = HeaderMap::new();
-        if let Some(content_type) = &post.content_type {
-            let value = HeaderValue::from_bytes(content_type.as_bytes())
-                .with_context(|| format!("{}: the content type fits no header", post.name()))?;
-            headers.insert(CONTENT_TYPE, value);
-        }
+        let headers = post.headers().map_err(|why| anyhow::anyhow!("{}: {why}", post.origin.name()))?;
         let mut attempt = 1;
         loop {
             let answer = self.post(&headers, &post.body).await;
@@ -127,12 +166,8 @@ impl Sender {
 }
 
 fn certificates(path: &Path) -> anyhow::Result<Vec<Certificate>> {
-    let pem = std::fs::read(path).with_context(|| format!("cannot read --ca {}", path.display()))?;
-    let certificates = Certificate::from_pem_bundle(&pem)
-        .ok()
-        .filter(|certificates| !certificates.is_empty())
-        .with_context(|| format!("--ca {} holds no certificate in PEM form", path.display()))?;
-    Ok(certificates)
+    let certificates = pem::certificates(path).map_err(|what| anyhow::anyhow!("--ca {what}"))?;
+    Ok(certificates.iter().map(|der| Certificate::from_der(der)).collect::<Result<_, _>>()?)
 }
 
 /// The pause after the given attempt (from 1).

@@ -7,8 +7,10 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::Url;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
+use zeroize::Zeroizing;
 
 use crate::cli::WrongUsage;
+use crate::config::content_of;
 
 /// Ends with exit status 2. Not clap's work, because its errors repeat what was given.
 macro_rules! wrong_usage {
@@ -89,13 +91,14 @@ fn authorization(target: &Target, env: impl Fn(&str) -> Option<String>) -> anyho
             wrong_usage!("{BASIC} and {BEARER} are both set: unset one, or choose with --basic or --bearer")
         }
         (Some(basic), None) => {
-            let basic = basic.expose_secret();
-            if !basic.contains(':') {
+            let Some((user, password)) = basic.expose_secret().split_once(':') else {
                 wrong_usage!("--basic (or {BASIC}) has no colon: write it as USER:PASSWORD");
-            }
-            format!("Basic {}", STANDARD.encode(basic))
+            };
+            // Both of them may come out of a file.
+            let (user, password) = (content_of(user), content_of(password));
+            format!("Basic {}", STANDARD.encode(Zeroizing::new(format!("{user}:{password}"))))
         }
-        (None, Some(bearer)) => format!("Bearer {}", bearer.expose_secret()),
+        (None, Some(bearer)) => format!("Bearer {}", content_of(bearer.expose_secret())),
     };
     let Ok(mut value) = HeaderValue::from_str(&value) else {
         wrong_usage!("--bearer (or {BEARER}) holds a character that no header can carry, such as a line end");
@@ -141,10 +144,21 @@ mod tests {
     #[test]
     fn a_credential_that_cannot_be_used_is_not_repeated() {
         let no_colon = header(&["--basic", "hunter2"], &[]).unwrap_err();
-        let line_end = header(&["--bearer", "hunter2\n"], &[]).unwrap_err();
+        let line_end = header(&["--bearer", "hunter\n2"], &[]).unwrap_err();
 
         assert!(no_colon.contains("USER:PASSWORD") && !no_colon.contains("hunter2"), "{no_colon}");
-        assert!(line_end.contains("line end") && !line_end.contains("hunter2"), "{line_end}");
+        assert!(line_end.contains("line end") && !line_end.contains("hunter"), "{line_end}");
+    }
+
+    #[test]
+    fn what_an_editor_adds_to_a_file_is_no_part_of_a_credential() {
+        for end in ["", "\r", "\r\n", "\n"] {
+            let (basic, bearer) = (format!("a:\u{feff}b{end}"), format!("\u{feff}token{end}"));
+
+            assert_eq!(header(&["--basic", &basic], &[]), Ok(Some("Basic YTpi".to_owned())), "{end:?}");
+            assert_eq!(header(&[], &[(BASIC, &format!("\u{feff}{basic}"))]), Ok(Some("Basic YTpi".to_owned())));
+            assert_eq!(header(&["--bearer", &bearer], &[]), Ok(Some("Bearer token".to_owned())), "{end:?}");
+        }
     }
 
     #[test]

@@ -1,161 +1,213 @@
-//! Reads recordings of requests: which of the three kinds a file is shows in its content.
+//! Reads recordings: which requests a file holds, when each was made, and what was sent with it. Which of the three
+//! kinds a file is shows in its content.
 //!
-//! Exports of this receiver are JSON lines and may be of any size, so they are read line by line.
-//! The other two are single JSON documents, as large as a browser or webhook.site makes them, and
-//! are read whole. Of the recorded headers only the content type is looked at.
+//! A recording may be out of order, cut off, one page of several, or hold what is no webhook. So a file is looked
+//! through before anything is sent, entry by entry; remembered is only where each of them stands, and it is read
+//! when its turn comes. Exports of this receiver may be of any size and stay on the disk. The other two kinds are
+//! single JSON documents, as large as a browser or webhook.site makes them, and are kept in memory.
 
 mod document;
+mod har;
+mod order;
+mod own;
+mod pages;
+mod request;
+mod text;
+mod webhook_site;
 
-use std::io::{BufRead, BufReader, Read};
-use std::vec;
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::Path;
 
-use anyhow::{Context as _, bail};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use anyhow::Context as _;
 use bytes::Bytes;
-use serde::Deserialize;
-use serde_json::error::Category;
+use uuid::Uuid;
 
-use crate::cli::sender::Post;
+use self::document::Document;
+use self::order::Time;
+use self::pages::Page;
+use crate::cli::sender::Origin;
 
-/// One recorded request.
-pub(super) struct Recorded {
-    /// What to send; an empty body means that there is nothing to send.
-    pub(super) post: Post,
-    /// The recorded HTTP method.
-    pub(super) method: String,
-    /// How many bytes of the file have been read up to and including this request.
-    pub(super) read: u64,
-}
+pub(super) use order::in_order;
+pub(super) use pages::missing_pages;
 
-/// The requests of one file, in the order recorded. Ends after the first error.
-pub(super) enum Recording<R> {
-    /// This receiver's own export.
-    Lines(Lines<R>),
-    /// The requests of a document that was read whole.
-    Document(vec::IntoIter<Recorded>),
-}
-
-/// A JSON-lines export that is being read.
-pub(super) struct Lines<R> {
+/// A file that was looked through.
+pub(super) struct Recording {
     file: String,
-    reader: BufReader<R>,
-    line: Vec<u8>,
-    number: u64,
-    read: u64,
-    failed: bool,
+    kind: Kind,
+    source: Box<dyn Source>,
+    /// In the order in which they came, as far as the file tells.
+    entries: Vec<Entry>,
+    page: Page,
 }
 
-impl<R: Read> Recording<R> {
-    /// Looks at the beginning of `input`, and reads on as far as needed. `file` is its name in
-    /// messages.
+/// What a file can be read from, more than once.
+trait Source: Read + Seek {}
+
+impl<T: Read + Seek> Source for T {}
+
+/// Who recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// This receiver, which exports JSON lines.
+    Own,
+    Har,
+    WebhookSite,
+}
+
+/// One recorded request, or what stands in its place.
+#[derive(Debug)]
+pub(super) struct Entry {
+    place: Place,
+    time: Option<Time>,
+    /// What webhook.site knows the request by.
+    id: Option<Uuid>,
+    /// Where in the file it is, in bytes; or why it cannot be read at all.
+    text: Result<Range<u64>, String>,
+}
+
+/// Where in a file; all numbers are from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// The file as a whole.
+    File,
+    Line(u64),
+    /// In a list, and the line on which it begins.
+    Entry(u64, u64),
+}
+
+/// What an entry says.
+pub(super) enum Recorded {
+    /// What to send.
+    Request { content_type: Option<String>, body: Bytes },
+    /// Nothing to send, and why that is as it should be.
+    Skip(String),
+}
+
+impl Recording {
+    /// Looks through a file.
     ///
     /// # Errors
-    /// If it cannot be read or is none of the three kinds.
-    pub(super) fn open(file: String, input: R) -> anyhow::Result<Self> {
-        let mut lines =
-            Lines { file, reader: BufReader::new(input), line: Vec::new(), number: 0, read: 0, failed: false };
-        if !lines.advance()? {
-            bail!("{} is empty", lines.file);
-        }
-        if serde_json::from_slice::<OwnEvent>(&lines.line).is_ok_and(|event| event.has_body()) {
-            // The first call of `next` finds the line already read.
-            return Ok(Self::Lines(lines));
-        }
-        let Lines { file, mut reader, line: mut text, .. } = lines;
-        reader.read_to_end(&mut text).with_context(|| format!("cannot read {file}"))?;
-        Ok(Self::Document(document::requests(&file, &text)?.into_iter()))
-    }
-}
-
-impl<R: Read> Iterator for Recording<R> {
-    type Item = anyhow::Result<Recorded>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        match self {
-            Self::Document(requests) => requests.next().map(Ok),
-            Self::Lines(lines) if lines.failed => None,
-            Self::Lines(lines) => {
-                let next = lines.request().transpose();
-                lines.failed = matches!(next, Some(Err(_)));
-                next
+    /// If it cannot be read. That it is no recording, or no whole one, is said by its entries.
+    pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
+        let file = path.display().to_string();
+        let open = || -> io::Result<Self> {
+            let mut input = File::open(path)?;
+            if input.metadata()?.is_file() {
+                return Self::of(file.clone(), input);
             }
-        }
-    }
-}
-
-impl<R: Read> Lines<R> {
-    /// Reads up to the end of the next line that is not blank, and says whether there was one.
-    fn advance(&mut self) -> anyhow::Result<bool> {
-        while self.line.trim_ascii().is_empty() {
-            self.line.clear();
-            let bytes = self
-                .reader
-                .read_until(b'\n', &mut self.line)
-                .with_context(|| format!("cannot read {} after line {}", self.file, self.number))?;
-            if bytes == 0 {
-                return Ok(false);
-            }
-            self.number += 1;
-            self.read += bytes as u64;
-            if self.number == 1 && self.line.starts_with("\u{feff}".as_bytes()) {
-                self.line.drain(..3);
-            }
-        }
-        Ok(true)
-    }
-
-    fn request(&mut self) -> anyhow::Result<Option<Recorded>> {
-        if !self.advance()? {
-            return Ok(None);
-        }
-        let place = format!("line {}", self.number);
-        let at = || format!("{}, {place}", self.file);
-        let event: OwnEvent = serde_json::from_slice(&self.line)
-            .map_err(|error| anyhow::anyhow!("{}: {}", at(), fault(&error, "an event of this receiver's export")))?;
-        if !event.has_body() {
-            bail!("{}: the event has neither \"body\" nor \"bodyBase64\"", at());
-        }
-        let body = match event.body_base64 {
-            Some(base64) => decode_base64(&base64).with_context(at)?,
-            None => event.body.unwrap_or_default().into(),
+            // A pipe is read only once.
+            let mut bytes = Vec::new();
+            input.read_to_end(&mut bytes)?;
+            Self::of(file.clone(), Cursor::new(bytes))
         };
-        self.line.clear();
-        let post = Post { file: self.file.clone(), place: Some(place), content_type: event.content_type, body };
-        Ok(Some(Recorded { post, method: "request".to_owned(), read: self.read }))
+        open().with_context(|| format!("cannot read {file}"))
+    }
+
+    fn of(file: String, mut input: impl Source + 'static) -> io::Result<Self> {
+        let fault = |file, why| {
+            let entries = vec![Entry::fault(Place::File, why)];
+            Self { file, kind: Kind::Own, source: Box::new(io::empty()), entries, page: Page::default() }
+        };
+        let mut beginning = Vec::new();
+        input.by_ref().take(text::TELLS).read_to_end(&mut beginning)?;
+        if let Some(packed) = text::packed(&beginning) {
+            return Ok(fault(file, packed));
+        }
+        if let Some(unit) = text::utf16(&beginning) {
+            let mut bytes = beginning;
+            input.read_to_end(&mut bytes)?;
+            return Self::of(file, Cursor::new(text::from_utf16(&bytes, unit).into_bytes()));
+        }
+        let start = text::mark(&beginning);
+        input.seek(SeekFrom::Start(start))?;
+        let mut reader = BufReader::new(&mut input);
+        let mut first = Vec::new();
+        while first.trim_ascii().is_empty() {
+            first.clear();
+            if reader.read_until(b'\n', &mut first)? == 0 {
+                return Ok(fault(
+                    file,
+                    "is empty: nothing was recorded, or the file was not written to its end".into(),
+                ));
+            }
+        }
+        if own::is_event(&first) {
+            let entries = own::look_through(&mut input)?;
+            return Ok(Self { file, kind: Kind::Own, source: Box::new(input), entries, page: Page::default() });
+        }
+        if let Some(table) = text::table(&file, &first) {
+            return Ok(fault(file, table));
+        }
+        let mut bytes = Vec::new();
+        input.seek(SeekFrom::Start(start))?;
+        input.read_to_end(&mut bytes)?;
+        match document::look_through(&bytes) {
+            Ok(Document { kind, entries, page }) => {
+                Ok(Self { file, kind, source: Box::new(Cursor::new(bytes)), entries, page })
+            }
+            // The first line of an export may be the one that is broken.
+            Err(_) if bytes.split(|byte| *byte == b'\n').any(own::is_event) => {
+                let mut source = Cursor::new(bytes);
+                let entries = own::look_through(&mut source)?;
+                Ok(Self { file, kind: Kind::Own, source: Box::new(source), entries, page: Page::default() })
+            }
+            Err(why) => Ok(fault(file, own::written_anew(&bytes).unwrap_or(why))),
+        }
+    }
+
+    /// That it is a recording of nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// What it is called in messages.
+    pub(super) fn file(&self) -> Origin {
+        Origin { file: self.file.clone(), place: None, line: None }
+    }
+
+    /// What an entry is called in messages.
+    pub(super) fn origin(&self, entry: &Entry) -> Origin {
+        let (place, line) = match entry.place {
+            Place::File => (None, None),
+            Place::Line(line) => (Some(format!("line {line}")), None),
+            Place::Entry(number, line) => (Some(format!("entry {number}")), Some(line)),
+        };
+        Origin { file: self.file.clone(), place, line }
+    }
+
+    /// Reads one of its entries.
+    ///
+    /// # Errors
+    /// If it cannot be sent: why, and what to do.
+    pub(super) fn read(&mut self, entry: &Entry) -> Result<Recorded, String> {
+        let range = entry.text.clone()?;
+        let bytes = at(&mut *self.source, &range).map_err(|error| format!("cannot be read: {error}"))?;
+        match self.kind {
+            Kind::Own => own::read(&bytes),
+            Kind::Har => har::read(&bytes),
+            Kind::WebhookSite => webhook_site::read(&bytes),
+        }
     }
 }
 
-/// One line of this receiver's own export; what else stands in it is of no use here.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct OwnEvent {
-    #[serde(rename = "id")]
-    _id: String,
-    content_type: Option<String>,
-    body: Option<String>,
-    body_base64: Option<String>,
-}
+impl Entry {
+    fn fault(place: Place, why: String) -> Self {
+        Self { place, time: None, id: None, text: Err(why) }
+    }
 
-impl OwnEvent {
-    fn has_body(&self) -> bool {
-        self.body.is_some() || self.body_base64.is_some()
+    /// What webhook.site knows the request by.
+    pub(super) fn id(&self) -> Option<Uuid> {
+        self.id
     }
 }
 
-fn decode_base64(text: &str) -> anyhow::Result<Bytes> {
-    STANDARD.decode(text).map(Bytes::from).context("the body is not base64")
-}
-
-/// What is wrong with a JSON text. The parser's own words repeat what it found where it expected
-/// something else, which may be a whole body, so only the place is taken from those.
-fn fault(error: &serde_json::Error, expected: &str) -> String {
-    let place = format!("line {}, column {}", error.line(), error.column());
-    match error.classify() {
-        Category::Eof => format!("the JSON ends too early ({place}): was the file cut off?"),
-        Category::Data => format!("not {expected} (as {place} shows)"),
-        Category::Syntax | Category::Io => format!("no JSON, so not {expected}: {error}"),
-    }
+fn at(source: &mut dyn Source, range: &Range<u64>) -> io::Result<Vec<u8>> {
+    source.seek(SeekFrom::Start(range.start))?;
+    let mut bytes = Vec::new();
+    source.take(range.end - range.start).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

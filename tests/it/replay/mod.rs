@@ -1,5 +1,7 @@
 //! `replay` against a receiver with scripted answers.
 
+mod recordings;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -36,6 +38,15 @@ fn recording(text: &str) -> tempfile::NamedTempFile {
     file
 }
 
+fn path(file: &tempfile::NamedTempFile) -> &str {
+    file.path().to_str().unwrap()
+}
+
+/// What has arrived.
+fn bodies(receiver: &Scripted) -> Vec<String> {
+    receiver.requests().into_iter().map(|request| String::from_utf8(request.body.into()).unwrap()).collect()
+}
+
 #[tokio::test]
 async fn a_recording_is_sent_as_recorded_and_what_has_no_body_is_skipped() {
     let receiver = Scripted::start(&[(202, "{}")]).await;
@@ -54,7 +65,7 @@ async fn a_recording_is_sent_as_recorded_and_what_has_no_body_is_skipped() {
     let lines: Vec<_> = out.lines().collect();
     assert!(lines[2].starts_with("delivered   202") && lines[2].ends_with(&format!("{export}, entry 3")), "{out}");
     assert_eq!(lines[3], format!("skipped     {export}, entry 4  a GET without a body"));
-    assert_eq!(lines[4], "3 sent: 3 delivered, 0 lost, 0 will retry; 1 without a body skipped");
+    assert_eq!(lines[4], "3 sent: 3 delivered, 0 lost, 0 will retry; 1 skipped");
 }
 
 #[tokio::test]
@@ -90,10 +101,7 @@ async fn a_dry_run_sends_nothing() {
 
     assert_eq!(delivered, Ok(true));
     assert!(out.starts_with(&format!("would send  {export}, entry 1  application/json, ")), "{out}");
-    assert!(
-        out.ends_with(&format!("nothing sent; 3 would be sent to {}; 1 without a body skipped\n", receiver.url)),
-        "{out}"
-    );
+    assert!(out.ends_with(&format!("nothing sent; 3 would be sent to {}; 1 skipped\n", receiver.url)), "{out}");
     assert!(receiver.requests().is_empty());
 }
 
@@ -111,17 +119,22 @@ async fn one_lost_event_makes_the_replay_fail_but_not_stop() {
 }
 
 #[tokio::test]
-async fn an_own_export_with_a_broken_line_is_sent_up_to_that_line() {
+async fn a_broken_line_of_an_own_export_is_named_and_the_rest_is_sent() {
     let receiver = Scripted::start(&[(202, "{}")]).await;
     let good = json!({"id": "1", "contentType": "application/xml; charset=utf-8", "bodyBase64": "PGEv/j4="});
-    let export = recording(&format!("{good}\n{{\"id\":\n"));
-    let path = export.path().to_str().unwrap();
+    let export = recording(&format!("{good}\n{{\"id\":\n{good}\n"));
+    let path = path(&export);
 
     let (delivered, out) = replay(&[path, "--url", &receiver.url]).await;
 
     let requests = receiver.requests();
-    assert!(delivered.unwrap_err().starts_with(&format!("{path}, line 2: ")));
-    assert!(out.ends_with(&format!("{path}, line 1\n")), "{out}");
+    let lines: Vec<_> = out.lines().collect();
+    assert_eq!(delivered, Ok(false), "{out}");
+    assert!(lines[0].ends_with(&format!("{path}, line 1")), "{out}");
+    assert!(lines[1].starts_with(&format!("not sent    {path}, line 2  the JSON ends too early")), "{out}");
+    assert!(lines[2].ends_with(&format!("{path}, line 3")), "{out}");
+    assert_eq!(lines[3], "2 sent: 2 delivered, 0 lost, 0 will retry; 1 could not be sent");
+    assert_eq!(requests.len(), 2);
     assert_eq!(requests[0].body, b"<a/\xfe>".as_slice());
     assert_eq!(requests[0].header("content-type"), Some("application/xml; charset=utf-8"));
 }
@@ -141,9 +154,10 @@ async fn a_recorded_content_type_that_fits_no_header_is_named_with_its_place() {
     let receiver = Scripted::start(&[(202, "{}")]).await;
     let export = recording(r#"{"id": "1", "contentType": "a\nb", "body": "{}"}"#);
 
-    let (delivered, _) = replay(&[export.path().to_str().unwrap(), "--retry", "--url", &receiver.url]).await;
+    let (delivered, out) = replay(&[path(&export), "--retry", "--url", &receiver.url]).await;
 
-    assert!(delivered.unwrap_err().contains(", line 1: the content type fits no header"));
+    assert_eq!(delivered, Ok(false));
+    assert!(out.contains(", line 1  the content type fits no header"), "{out}");
     assert!(receiver.requests().is_empty());
 }
 
@@ -161,4 +175,23 @@ async fn the_rate_is_kept() {
 #[test]
 fn a_rate_of_nothing_is_wrong_usage() {
     assert!(Cli::try_parse_from(["replay", "x", "--url", "http://localhost/", "--rate", "0"]).is_err());
+}
+
+#[tokio::test]
+async fn what_the_receiver_had_before_is_told_and_counted_apart() {
+    let receiver = Scripted::start(&[
+        (202, r#"{"status": "stored", "id": "1", "repeated": true}"#),
+        (200, r#"{"status": "handled", "id": "2", "repeated": true}"#),
+        (202, r#"{"status": "stored", "id": "3", "repeated": false}"#),
+        (503, r#"{"repeated": true}"#),
+    ])
+    .await;
+    let export = recording(&"{\"id\": \"1\", \"body\": \"{}\"}\n".repeat(4));
+
+    let (_, out) = replay(&[path(&export), "--url", &receiver.url]).await;
+
+    let lines: Vec<_> = out.lines().collect();
+    assert!(lines[0].starts_with("repeated    202  ") && lines[1].starts_with("repeated    200  "), "{out}");
+    assert!(lines[2].starts_with("delivered   202  ") && lines[3].starts_with("will retry  503  "), "{out}");
+    assert_eq!(lines[4], "4 sent: 1 delivered, 2 repeated, 0 lost, 1 will retry");
 }
