@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::decode::{self, DecodeError};
+use crate::model::instant::{instant, is_rfc_3339};
 use crate::model::{Envelope, Kind, Message};
 #[cfg(feature = "nats")]
 use crate::telemetry::events::About;
@@ -50,7 +51,7 @@ pub struct Attributes<'a> {
     /// The order's or shipment's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<&'a str>,
-    /// When Tradecloud made the message, else when it was received (RFC 3339).
+    /// When Tradecloud made the message, else when it was received (RFC 3339, whatever was written in the body).
     pub time: String,
     /// Always `application/json`.
     pub datacontenttype: &'static str,
@@ -72,7 +73,8 @@ impl Event {
 
     /// The event that a body would be, received now and on its first attempt: for the tests of a handler of one's
     /// own, from what was recorded (`events export`, `events show --body`) or written for the purpose. JSON and tXML
-    /// are told apart as on the way in. For another attempt or time, set the field:
+    /// are told apart as on the way in, and their encoding is found as if no media type had come with them. For another
+    /// attempt or time, set the field:
     ///
     /// ```
     /// use tradecloud_webhook::event::Event;
@@ -104,11 +106,7 @@ impl Event {
             source: source(envelope.company_id.as_deref()),
             r#type: format!("com.tradecloud1.{}.{}", envelope.kind, envelope.event_name_or_changed()),
             subject: envelope.subject.as_deref().filter(|subject| !subject.is_empty()),
-            time: envelope
-                .created
-                .as_deref()
-                .filter(|created| created.parse::<Timestamp>().is_ok())
-                .map_or_else(|| received.clone(), str::to_owned),
+            time: envelope.created.as_deref().and_then(time).unwrap_or_else(|| received.clone()),
             datacontenttype: "application/json",
             tcreceived: received,
             tcattempt: self.attempt,
@@ -136,12 +134,12 @@ impl Event {
         Ok(json.into())
     }
 
-    /// The body as JSON: the text as received, or the JSON Tradecloud would have sent for a tXML body.
+    /// The body as JSON in UTF-8: the text as received, or the JSON Tradecloud would have sent for a tXML body.
     ///
     /// # Errors
     /// As [`Event::cloud_event`].
     pub fn data(&self) -> Result<Cow<'_, [u8]>, DecodeError> {
-        decode::to_json(self.envelope.format, &self.body)
+        decode::to_json(self.envelope.format, self.content_type.as_deref(), &self.body)
     }
 
     /// The body as typed message, for handlers that compute with it.
@@ -173,6 +171,14 @@ pub(crate) fn id(message_id: Option<&str>, body: &[u8]) -> String {
     let mut beginning = [0; 16];
     beginning.copy_from_slice(&digest(&SHA256, body).as_ref()[..16]);
     Uuid::new_v8(beginning).to_string()
+}
+
+/// The time that a sender wrote, as it is if that is RFC 3339, which CloudEvents wants; else the instant that it is.
+fn time(written: &str) -> Option<String> {
+    // Who indents XML may have put blanks around it.
+    let written = written.trim();
+    let at = instant(written)?;
+    Some(if is_rfc_3339(written) { written.to_owned() } else { rfc3339(at) })
 }
 
 /// RFC 3339 in UTC with microseconds, always the same length: sortable as text.

@@ -14,7 +14,7 @@ fuzz_target!(|input: &[u8]| {
     let body = Bytes::copy_from_slice(input);
     match envelope(Some("application/json"), &body) {
         Ok(envelope) if envelope.format == Format::Json => {
-            let json = to_json(Format::Json, &body).expect("accepted, so there is JSON");
+            let json = to_json(Format::Json, None, &body).expect("accepted, so there is JSON");
             serde_json::from_slice::<IgnoredAny>(&json).expect("what is passed on is JSON");
             let unmarked = input.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(input);
             // Not every text that is JSON fits a value: half of a surrogate pair does not.

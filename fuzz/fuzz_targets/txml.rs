@@ -18,7 +18,7 @@ fuzz_target!(|input: &[u8]| {
     if read.as_ref().is_ok_and(|envelope| envelope.format == Format::Json) {
         return;
     }
-    let json = to_json(Format::Txml, input);
+    let json = to_json(Format::Txml, None, input);
     if matches!(read, Err(DecodeError::Malformed { .. } | DecodeError::UnknownEncoding(_))) {
         return assert!(json.is_err(), "refused, but made JSON of");
     }

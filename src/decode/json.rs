@@ -22,17 +22,17 @@ use crate::model::{Envelope, Format, Kind};
 /// nothing but `[` would take its own size again to check.
 const DEEPEST: usize = 128;
 
-/// Reads the envelope of a JSON body.
-pub(super) fn envelope(body: &[u8]) -> Result<Envelope, DecodeError> {
-    let top = Top::read(body)?;
+/// Reads the envelope of the text of a JSON body.
+pub(super) fn envelope(text: &str) -> Result<Envelope, DecodeError> {
+    let top = Top::read(text)?;
     let bare = top.is_bare_order();
     let event = EVENTS.into_iter().zip(top.events).find_map(|((_, kind), event)| Some((kind, event?)));
     found::envelope(Format::Json, top.found, event, bare)
 }
 
-/// What kind of event a JSON body is, and whether it is a bare order.
-pub(super) fn kind(body: &[u8]) -> Result<(Kind, bool), DecodeError> {
-    let top = Top::read(body)?;
+/// What kind of event the text of a JSON body is, and whether it is a bare order.
+pub(super) fn kind(text: &str) -> Result<(Kind, bool), DecodeError> {
+    let top = Top::read(text)?;
     let event = EVENTS.into_iter().zip(&top.events).find(|(_, event)| event.is_some());
     let (kind, bare) = event.map_or((Kind::Order, true), |((_, kind), _)| (kind, false));
     if bare && !top.is_bare_order() {
@@ -65,11 +65,6 @@ fn picked<'a, const N: usize>(json: &'a str, names: [&str; N]) -> [Option<&'a st
     picked
 }
 
-/// The text of a JSON body without byte order mark and white space around it.
-pub(super) fn strip(body: &[u8]) -> &[u8] {
-    position::without_mark(body).trim_ascii()
-}
-
 /// What was found at the top of a body.
 #[derive(Default)]
 struct Top {
@@ -81,8 +76,7 @@ struct Top {
 }
 
 impl Top {
-    fn read(body: &[u8]) -> Result<Self, DecodeError> {
-        let text = position::text(body)?;
+    fn read(text: &str) -> Result<Self, DecodeError> {
         check_depth(text)?;
         let refuse = |error| refused(text.as_bytes(), "", &error);
         let what = match text.bytes().find(|byte| !byte.is_ascii_whitespace()) {
@@ -149,7 +143,9 @@ impl<'de> Visitor<'de> for TopFields {
 /// Takes what a field says to the envelope, if it is one of `fields`. The last one of a name counts.
 fn take(fields: &'static [(&'static str, Meaning)], name: &str, value: &str, found: &mut Found) {
     match meaning(fields, name) {
-        Some(Meaning::Text(slot)) => found[slot] = if slot.is_id() { id_text(value) } else { text(value) },
+        Some(Meaning::Text(slot)) => {
+            found[slot] = if slot.may_be_a_number() { number_or_text(value) } else { text(value) }
+        }
         Some(Meaning::Part(fields)) => {
             forget(fields, found);
             each_field(value, |name, value| take(fields, name, value, found));
@@ -177,8 +173,8 @@ fn text(value: &str) -> Option<String> {
 }
 
 /// The same of an identifier. Those are texts, but one that comes as a number names its order all the same,
-/// by its digits; as tXML, it would be the same text.
-fn id_text(value: &str) -> Option<String> {
+/// by its digits; as tXML, it would be the same text. So it is with a time.
+fn number_or_text(value: &str) -> Option<String> {
     let is_number = value.starts_with(|first: char| first == '-' || first.is_ascii_digit());
     if is_number && found::usable(value) { Some(value.to_owned()) } else { text(value) }
 }

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{DecodeError, json};
-use crate::model::{Kind, Message};
+use super::{DecodeError, encoding, json};
+use crate::model::{Format, Kind, Message};
 
 impl Message {
     /// Reads the JSON of a body, as [`Event::data`](crate::event::Event::data) gives it.
@@ -14,7 +14,7 @@ impl Message {
     /// value.
     /// [`DecodeError::NoEvent`] if the body is no event, or one of another kind than `kind`.
     pub fn from_json(kind: Kind, json: &[u8]) -> Result<Self, DecodeError> {
-        let (found, bare) = json::kind(json)?;
+        let (found, bare) = json::kind(&encoding::text(Format::Json, None, json)?)?;
         if found != kind {
             return Err(DecodeError::NoEvent(format!(
                 "expected an event of kind {kind}, the body is one of kind {found}"

@@ -1,15 +1,16 @@
-//! From bytes to an [`Envelope`]: by media type, else by the first character.
+//! From bytes to an [`Envelope`]: by the first character, else by media type.
 //!
-//! Each encoding is a file of its own with two functions: one that proves the whole body well-formed
-//! and reads its envelope in one pass without building a tree, and one that makes the JSON a handler
-//! gets. The first runs before an answer is given, the second when the event is delivered. `found` is what both
-//! encodings look for, by the table in `model/kinds.rs`, and `position` says where in a body a fault is. `message`
+//! `encoding` makes text of the bytes. Of JSON and of tXML, a file or folder has two functions: one that proves the
+//! whole text well-formed and reads its envelope in one pass without building a tree, and one that makes the JSON a
+//! handler gets. The first runs before an answer is given, the second when the event is delivered. `found` is what both
+//! look for, by the table in `model/kinds.rs`, and `position` says where in a body a fault is. `message`
 //! reads the whole body as types, and `content` tells whether two bodies say the same.
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 
+use self::encoding::Written;
 use crate::model::{Envelope, Format};
 
 /// Why a body is no Tradecloud event. The text says where and what, and never repeats the body.
@@ -36,6 +37,7 @@ pub enum DecodeError {
 pub(crate) mod json;
 
 mod content;
+mod encoding;
 mod found;
 mod message;
 mod position;
@@ -45,14 +47,18 @@ pub(crate) use content::{Body, Content, say_the_same};
 
 /// Reads what routing needs to know of a body, and proves all of it well-formed.
 ///
-/// The encoding is told by the first character; the media type decides only where that says nothing,
-/// because a wrong header is no reason to turn an event away. Beside the body it takes a small constant
-/// amount of memory, whatever the body holds.
+/// Whether it is JSON or XML is told by the first character; the media type decides only where that says nothing,
+/// because a wrong header is no reason to turn an event away. XML may be in any encoding: that of its byte order mark,
+/// else of the charset of the media type, else of its declaration (RFC 7303); a charset over what is UTF-8 by all its
+/// bytes is not believed unless the declaration agrees. JSON is UTF-8, or UTF-16 that shows.
+///
+/// Beside the body it takes a small constant amount of memory, whatever the body holds. If it is not UTF-8, it takes
+/// its text as well, up to three times as long; of those above 256 KiB one at a time, for which the others wait.
 ///
 /// # Errors
 /// The caller refuses the body for good: the same body would fail again. [`DecodeError::UnknownEncoding`]
-/// if it is neither JSON nor XML, [`DecodeError::Malformed`] if it is not well-formed,
-/// [`DecodeError::NoEvent`] if it is none of Tradecloud's events.
+/// if it is neither JSON nor XML, [`DecodeError::Malformed`] if it is not well-formed, or not in the encoding that it
+/// should be in, [`DecodeError::NoEvent`] if it is none of Tradecloud's events.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -66,28 +72,36 @@ pub(crate) use content::{Body, Content, say_the_same};
 /// # Ok::<(), tradecloud_webhook::decode::DecodeError>(())
 /// ```
 pub fn envelope(content_type: Option<&str>, body: &Bytes) -> Result<Envelope, DecodeError> {
-    match format(content_type, body)? {
-        Format::Json => json::envelope(body),
-        Format::Txml => txml::envelope(body),
+    let format = format(content_type, body)?;
+    let text = encoding::text(format, content_type, body)?;
+    match format {
+        Format::Json => json::envelope(&text),
+        Format::Txml => txml::envelope(&text),
     }
 }
 
-/// The JSON of a body: that of a JSON body is the text itself, without byte order mark and white
-/// space around it; that of a tXML body is what Tradecloud would have sent as JSON.
+/// The JSON of a body that came with that media type, as UTF-8: that of a JSON body is the text itself, without byte
+/// order mark and white space around it; that of a tXML body is what Tradecloud would have sent as JSON.
 ///
 /// # Errors
 /// Only for a body that [`envelope`] did not accept. (A JSON body is not looked at again.)
-pub fn to_json(format: Format, body: &[u8]) -> Result<Cow<'_, [u8]>, DecodeError> {
+pub fn to_json<'a>(format: Format, content_type: Option<&str>, body: &'a [u8]) -> Result<Cow<'a, [u8]>, DecodeError> {
     match format {
-        Format::Json => Ok(Cow::Borrowed(json::strip(body))),
-        Format::Txml => txml::to_json(body).map(Cow::Owned),
+        Format::Json => encoding::json(content_type, body),
+        Format::Txml => txml::to_json(&encoding::text(format, content_type, body)?).map(Cow::Owned),
     }
+}
+
+/// The bytes of a body of which somebody has kept only the text, in the encoding that it says it is in; none if that is
+/// UTF-8.
+pub(crate) fn bytes_of(content_type: Option<&str>, text: &str) -> Option<Vec<u8>> {
+    encoding::bytes(format(content_type, text.as_bytes()).ok()?, content_type, text)
 }
 
 /// Whether an event says which state of its order or shipment it brings: by `lastUpdatedAt` or `version`, of a
 /// shipment also in its `meta`. If so, the same body is the same event.
-pub(crate) fn names_its_state(format: Format, body: &[u8]) -> bool {
-    to_json(format, body).is_ok_and(|json| json::names_its_state(&json))
+pub(crate) fn names_its_state(body: &Body) -> bool {
+    body.json().is_ok_and(|json| json::names_its_state(&json))
 }
 
 /// The most memory that a body of that size takes while it is delivered: itself, the JSON that is made of it, and a
@@ -104,10 +118,17 @@ pub(crate) fn memory(format: Format, size: usize) -> usize {
     size.saturating_mul(times)
 }
 
-/// Which encoding a body is in.
+/// The same of a body that is at hand: its text may take more bytes as UTF-8 than it came with. Never less than
+/// [`memory`].
+pub(crate) fn memory_of(format: Format, content_type: Option<&str>, body: &[u8]) -> usize {
+    let longest = Written::of(format, content_type, body).map_or(body.len(), |written| written.longest(body.len()));
+    body.len() + memory(format, longest).saturating_sub(longest).max(memory(format, body.len()) - body.len())
+}
+
+/// Whether a body is JSON or tXML.
 fn format(content_type: Option<&str>, body: &[u8]) -> Result<Format, DecodeError> {
-    let body = position::without_mark(body);
-    match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
+    let shown = Written::shown(body)?;
+    match Written::first(shown, body) {
         Some(b'{' | b'[') => return Ok(Format::Json),
         Some(b'<') => return Ok(Format::Txml),
         _ => {}
@@ -121,7 +142,7 @@ fn format(content_type: Option<&str>, body: &[u8]) -> Result<Format, DecodeError
         Ok(Format::Json)
     } else if is("xml") {
         Ok(Format::Txml)
-    } else if body.is_empty() {
+    } else if body.len() == shown.map_or(0, Written::mark) {
         Err(DecodeError::UnknownEncoding("the body is empty: expected a JSON object or an XML document".to_owned()))
     } else {
         Err(DecodeError::UnknownEncoding(
@@ -140,7 +161,20 @@ mod tests {
         for media in [None, Some("application/json"), Some("text/plain"), Some("application/xml")] {
             assert_eq!(format(media, b" \n{").unwrap(), Format::Json);
             assert_eq!(format(media, b"\xEF\xBB\xBF<a/>").unwrap(), Format::Txml);
+            assert_eq!(format(media, b"\xFF\xFE\n\0[\0").unwrap(), Format::Json);
+            assert_eq!(format(media, b"\0\r\0<").unwrap(), Format::Txml);
         }
+    }
+
+    #[test]
+    fn a_text_that_may_be_longer_as_utf_8_counts_for_more() {
+        let of = |content_type, body: &[u8]| memory_of(Format::Txml, content_type, body);
+        let (small, large) = (vec![b'<'; 1000], vec![b'<'; 2 << 20]);
+        assert_eq!((of(None, &small), of(None, &large)), (7 * small.len(), 5 * large.len()));
+        let latin = Some("text/xml; charset=iso-8859-15");
+        assert_eq!((of(latin, &small), of(latin, &large)), (19 * small.len(), 13 * large.len()));
+        let utf_16 = b"{\0".repeat(500);
+        assert_eq!((memory_of(Format::Json, None, &utf_16), memory_of(Format::Json, None, &small)), (4000, 3000));
     }
 
     #[test]

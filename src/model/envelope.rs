@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::kinds::Kind;
+use super::names::CHANGED;
 
 /// The encoding a body arrived in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -97,6 +98,6 @@ impl Envelope {
     /// The event name, or `Changed` for a body that has none (the oldest configurations send the
     /// bare order, which says that it changed and no more).
     pub fn event_name_or_changed(&self) -> &str {
-        self.event_name.as_deref().unwrap_or("Changed")
+        self.event_name.as_deref().unwrap_or(CHANGED)
     }
 }

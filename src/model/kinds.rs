@@ -52,8 +52,8 @@ kinds! {
     /// Documents attached to an order or its lines; they go in the lane of their order.
     OrderDocuments = "order-documents" from ["orderDocumentsEvent"],
         number PurchaseOrderNumber, lane "order";
-    /// A shipment.
-    Shipment = "shipment" from ["shipment"],
+    /// A shipment. Editions of Tradecloud's manual differ in the name of its field.
+    Shipment = "shipment" from ["shipment", "shipmentEvent"],
         number ShipmentNumber, lane "shipment";
 }
 
@@ -80,9 +80,9 @@ impl Slot {
     /// What an event is about, by the first of these that it has.
     pub(crate) const SUBJECT: [Self; 3] = [Self::OrderId, Self::Id, Self::LegacyOrderId];
 
-    /// Whether it identifies something: then it may come as a number, too.
-    pub(crate) const fn is_id(self) -> bool {
-        !matches!(self, Self::EventName | Self::Created)
+    /// Whether it may come as a number, too: what identifies something, and a time, as the seconds since 1970.
+    pub(crate) const fn may_be_a_number(self) -> bool {
+        !matches!(self, Self::EventName)
     }
 }
 
@@ -177,7 +177,7 @@ mod tests {
                 let body = Bytes::from(body);
 
                 let envelope = envelope(None, &body).unwrap();
-                let json = to_json(envelope.format, &body).unwrap();
+                let json = to_json(envelope.format, None, &body).unwrap();
                 let message = Message::from_json(kind, &json).unwrap();
 
                 assert_eq!((envelope.kind, envelope.subject.as_deref()), (kind, Some("4711")), "{field}");

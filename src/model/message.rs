@@ -6,7 +6,7 @@ use super::order::Order;
 use super::shipment::Shipment;
 
 described! {
-    /// The body of a webhook: the name of the event, the event in one of five fields, and the meta.
+    /// The body of a webhook: the name of the event, the event in one of six fields, and the meta.
     pub struct Webhook {
         /// What happened. The suffix tells who acted.
         event_name: Option<String> = "eventName",
@@ -20,6 +20,8 @@ described! {
         order_documents_event: Option<Order> = "orderDocumentsEvent",
         /// A shipment.
         shipment: Option<Shipment> = "shipment",
+        /// The same under its older name.
+        shipment_event: Option<Shipment> = "shipmentEvent",
         /// About the message.
         meta: Option<MessageMeta> = "meta",
     }
@@ -69,7 +71,9 @@ impl Message {
     /// The shipment; `None` for an order.
     pub fn shipment(&self) -> Option<&Shipment> {
         match self {
-            Self::Webhook(webhook) if self.order().is_none() => webhook.shipment.as_ref(),
+            Self::Webhook(webhook) if self.order().is_none() => {
+                webhook.shipment.as_ref().or(webhook.shipment_event.as_ref())
+            }
             _ => None,
         }
     }

@@ -1,9 +1,9 @@
 //! What Tradecloud says, as types: the [`Envelope`] of every event, and the full [`Message`] for
 //! handlers that want to compute with it.
 //!
-//! `kinds` is the table of the kinds of event, where a new one begins. The types of a message are
-//! declared as lists of fields (`describe.rs`, which also makes their `shape`), one file per topic. Every
-//! field is optional, because Tradecloud leaves out what does not apply; fields and values that this
+//! `kinds` is the table of the kinds of event, where a new one begins, and `names` what their events are called. The
+//! types of a message are declared as lists of fields (`describe.rs`, which also makes their `shape`), one file per
+//! topic. Every field is optional, because Tradecloud leaves out what does not apply; fields and values that this
 //! version does not know are kept and written back.
 
 #[macro_use]
@@ -12,12 +12,14 @@ pub(crate) mod shape;
 
 mod decimal;
 mod envelope;
+pub(crate) mod instant;
 mod item;
 pub(crate) mod kinds;
 mod line;
 mod message;
 mod meta;
 mod moment;
+pub(crate) mod names;
 mod order;
 mod parts;
 mod party;

@@ -21,7 +21,7 @@ fn the_same_event_as_json_and_as_txml_is_the_same_event() {
     for name in ["order-event", "order-documents-event", "single-delivery-order-event"] {
         let json = sample(&format!("{name}.json"));
         let xml = sample(&format!("{name}.xml"));
-        let json_of_xml = to_json(Format::Txml, &xml).unwrap();
+        let json_of_xml = to_json(Format::Txml, None, &xml).unwrap();
         assert_eq!(
             serde_json::from_slice::<Value>(&json_of_xml).unwrap(),
             serde_json::from_slice::<Value>(&json).unwrap(),
@@ -38,7 +38,7 @@ fn every_sample_is_read_without_losing_anything() {
     for name in samples() {
         let body = sample(&name);
         let envelope = decode(&body).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let json = to_json(envelope.format, &body).unwrap();
+        let json = to_json(envelope.format, None, &body).unwrap();
         let message = Message::from_json(envelope.kind, &json).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(message.subject_id(), envelope.subject.as_deref(), "{name}");
         assert_eq!(message.message_id(), envelope.message_id.as_deref(), "{name}");
@@ -79,6 +79,24 @@ fn a_shipment_is_known_by_its_own_number() {
     let envelope = decode(sample("shipment-event.json")).unwrap();
     assert_eq!((envelope.kind, envelope.number.as_deref()), (Kind::Shipment, Some("SN1")));
     assert_eq!(envelope.subject.as_deref(), Some("ad0a9cce-a81c-4c27-a038-08c4ca35b8b3"));
+}
+
+#[test]
+fn a_shipment_under_its_older_name_is_a_shipment_too() {
+    let older = String::from_utf8(sample("older-shipment-event.json")).unwrap();
+    let xml = String::from_utf8(sample("older-shipment-event.xml")).unwrap();
+
+    for body in [&older, &xml] {
+        let envelope = decode(body).unwrap();
+        let newer = decode(body.replace("shipmentEvent", "shipment")).unwrap();
+        assert_eq!(envelope, newer);
+        assert_eq!((envelope.kind, envelope.number.as_deref()), (Kind::Shipment, Some("SN-0077")));
+        let json: Value = serde_json::from_slice(&to_json(envelope.format, None, body.as_bytes()).unwrap()).unwrap();
+        assert_eq!(json, serde_json::from_str::<Value>(&older).unwrap(), "it is handed on under the name it came by");
+        let message =
+            Message::from_json(Kind::Shipment, &to_json(envelope.format, None, body.as_bytes()).unwrap()).unwrap();
+        assert_eq!(message.shipment().unwrap().lines[0].purchase_order_number.as_deref(), Some("PO0123"));
+    }
 }
 
 #[test]
@@ -210,7 +228,7 @@ fn a_wrong_media_type_does_not_lose_an_event() {
         assert_eq!(envelope(media, &json).unwrap().format, Format::Json, "{media:?}");
         assert_eq!(envelope(media, &xml).unwrap().format, Format::Txml, "{media:?}");
     }
-    assert_eq!(*to_json(Format::Json, &json).unwrap(), *b"{\"orderEvent\":{}}");
+    assert_eq!(*to_json(Format::Json, None, &json).unwrap(), *b"{\"orderEvent\":{}}");
     let neither = envelope(Some("application/jsonx"), &Bytes::from_static(b"order 17"));
     assert!(matches!(neither, Err(DecodeError::UnknownEncoding(_))));
 }

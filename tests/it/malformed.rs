@@ -14,7 +14,8 @@ fn refusal(media: &str, body: impl AsRef<[u8]>) -> String {
 }
 
 const NO_EVENT: &str = "the body is no Tradecloud event: it has none of orderEvent, singleDeliveryOrderEvent, \
-                        simpleOrderEvent, orderDocumentsEvent and shipment, and is no bare order with id, buyerOrder or lines";
+                        simpleOrderEvent, orderDocumentsEvent, shipment and shipmentEvent, and is no bare order with \
+                        id, buyerOrder or lines";
 
 #[test]
 fn malformed_json_is_refused_with_its_place() {
@@ -99,9 +100,10 @@ fn malformed_xml_is_refused_with_its_place() {
         ("<?xml version='2.0'?><a/>", "line 1, column 16: the version of XML must be 1.0"),
         ("<?xml encoding='UTF-8' version='1.0'?><a/>", "line 1, column 24: not expected here in the XML declaration"),
         (
-            "<?xml version='1.0' encoding='latin1'?><a/>",
-            "line 1, column 31: the encoding is declared as another than UTF-8; send it as UTF-8",
+            "<?xml version='1.0' encoding='nobody-knows'?><a/>",
+            "line 1, column 31: the encoding that is declared is not one that is known here; send it as UTF-8",
         ),
+        ("<?xml version='1.0' encoding='8859'?><a/>", "line 1, column 31: this is no name of an encoding"),
         ("<?xml version='1.0' standalone='no' ?><a/>", NO_EVENT),
         ("<a><?></a>", "line 1, column 4: the processing instruction is not closed"),
         ("<a></a b='1'>", "line 1, column 4: this end tag belongs to another start tag"),
@@ -140,10 +142,21 @@ fn a_refusal_does_not_repeat_the_body() {
 
 #[test]
 fn text_that_is_not_utf8_is_refused_with_its_place() {
-    assert_eq!(refusal("application/json", b"{\"id\":\n\"\xE9\"}"), "line 2, column 2: the text is not UTF-8");
-    assert_eq!(refusal("application/xml", b"<a>\xE9</a>"), "line 1, column 4: the text is not UTF-8");
-    let utf16: Vec<u8> = "\u{FEFF}<a/>".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    assert_eq!(refusal("application/xml", utf16), "line 1, column 1: the text is UTF-16; send it as UTF-8");
+    for (media, body, said) in [
+        (
+            "application/json",
+            &b"{\"id\":\n\"\xE9\"}"[..],
+            "line 2, column 2: the text is not UTF-8, which JSON has to be whatever its media type says (RFC 8259)",
+        ),
+        (
+            "application/xml",
+            b"<a>\xE9</a>",
+            "line 1, column 4: the text is not UTF-8, which it has to be if nothing else is declared",
+        ),
+        ("application/xml", b"\xFF\xFE<\0a", "line 1, column 2: the text is not UTF-16LE, as its first bytes say"),
+    ] {
+        assert_eq!(refusal(media, body), said);
+    }
 }
 
 #[test]
@@ -160,7 +173,7 @@ fn nesting_has_a_limit_and_costs_no_stack() {
     );
     let xml = |depth: usize| format!("<id>{}{}</id>", "<id>".repeat(depth), "</id>".repeat(depth));
     assert_eq!(refusal("application/xml", xml(127)), "accepted");
-    assert!(to_json(Format::Txml, xml(127).as_bytes()).is_ok());
+    assert!(to_json(Format::Txml, None, xml(127).as_bytes()).is_ok());
     assert_eq!(refusal("application/xml", xml(128)), "line 1, column 513: elements are nested deeper than 128 levels");
 }
 

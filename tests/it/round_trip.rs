@@ -9,12 +9,13 @@ use tradecloud_webhook::model::{Format, Kind, Message};
 use crate::documented::{fields, value};
 use crate::render::render;
 
-const FORMS: [(&str, &str, Kind); 5] = [
+const FORMS: [(&str, &str, Kind); 6] = [
     ("orderEvent", "Order", Kind::Order),
     ("singleDeliveryOrderEvent", "Order", Kind::Order),
     ("simpleOrderEvent", "Order", Kind::Order),
     ("orderDocumentsEvent", "Order", Kind::OrderDocuments),
     ("shipment", "Shipment", Kind::Shipment),
+    ("shipmentEvent", "Shipment", Kind::Shipment),
 ];
 
 /// A body, and what kind of event it is.
@@ -47,7 +48,7 @@ fn survives((body, kind): (Value, Kind), seed: u64) -> Result<(), TestCaseError>
 
     let xml = Bytes::from(render("OrderWebhook", &body, seed));
     let mut from_xml = envelope(Some("application/xml"), &xml).unwrap();
-    let json_of_xml = to_json(Format::Txml, &xml).unwrap();
+    let json_of_xml = to_json(Format::Txml, None, &xml).unwrap();
     prop_assert_eq!(&serde_json::from_slice::<Value>(&json_of_xml).unwrap(), &body);
     from_xml.format = Format::Json;
     prop_assert_eq!(from_xml, from_json);

@@ -7,7 +7,7 @@ use tradecloud_webhook::model::Format;
 /// The JSON of a document with the given content.
 fn of(content: &str) -> Value {
     let xml = format!("<OrderWebhook>{content}</OrderWebhook>");
-    let json = to_json(Format::Txml, xml.as_bytes()).unwrap();
+    let json = to_json(Format::Txml, None, xml.as_bytes()).unwrap();
     serde_json::from_slice(&json).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&json)))
 }
 
@@ -149,7 +149,7 @@ fn no_key_is_written_twice() {
         ("<new p:a='1' a='2'/>", json!({"new": {"@p:a": "1", "@a": "2"}})),
     ] {
         let xml = format!("<a>{content}</a>");
-        let text = String::from_utf8(to_json(Format::Txml, xml.as_bytes()).unwrap().into_owned()).unwrap();
+        let text = String::from_utf8(to_json(Format::Txml, None, xml.as_bytes()).unwrap().into_owned()).unwrap();
         let json: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(json, expected, "{content}");
         // A map would have swallowed the second of two keys.
@@ -175,6 +175,7 @@ fn a_thousand_different_elements_are_sorted_out_like_three() {
 fn the_root_may_have_any_name_and_a_bare_order_is_read_as_one() {
     let json = to_json(
         Format::Txml,
+        None,
         b"<Anything><id>1</id><version>2</version><line><lineType>Item</lineType></line></Anything>",
     )
     .unwrap();

@@ -12,32 +12,46 @@ mod digest;
 mod reader;
 mod side_by_side;
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use self::digest::{Hash, sha256};
 use self::reader::{Place, Reader};
 use self::side_by_side::SideBySide;
-use super::json::strip;
-use super::to_json;
+use super::{DecodeError, to_json};
 use crate::model::Format;
 
 /// Deeper than any body that is taken gets (as tXML, a list in each of 128 elements).
 const DEEPEST: usize = 300;
 
-/// A body that was taken as an event, and its encoding.
-pub(crate) type Body = (Format, Bytes);
+/// A body that was taken as an event, and all that says how to read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Body {
+    pub(crate) format: Format,
+    pub(crate) content_type: Option<String>,
+    pub(crate) bytes: Bytes,
+}
+
+impl Body {
+    pub(super) fn json(&self) -> Result<Cow<'_, [u8]>, DecodeError> {
+        to_json(self.format, self.content_type.as_deref(), &self.bytes)
+    }
+}
 
 /// Whether two bodies say the same.
 pub(crate) fn say_the_same([one, other]: &[Body; 2]) -> bool {
     if one == other {
         return true;
     }
-    if let ((Format::Json, one), (Format::Json, other)) = (one, other)
-        && let Some(same) = SideBySide::read(strip(one), strip(other))
+    if one.format == Format::Json
+        && other.format == Format::Json
+        && let (Ok(one), Ok(other)) = (one.json(), other.json())
+        && let Some(same) = SideBySide::read(&one, &other)
     {
         return same;
     }
-    Content::of(one.0, &one.1).agrees_with(&Content::of(other.0, &other.1))
+    Content::of(one).agrees_with(&Content::of(other))
 }
 
 /// The digest of what an event says.
@@ -53,15 +67,15 @@ pub(crate) struct Content {
 
 impl Content {
     /// Of a body that was taken as an event.
-    pub(crate) fn of(format: Format, body: &[u8]) -> Self {
-        let read = to_json(format, body).ok().and_then(|json| {
+    pub(crate) fn of(body: &Body) -> Self {
+        let read = body.json().ok().and_then(|json| {
             let (mut hash, mut reader) = (Hash::new(), Reader { text: &json, at: 0 });
             reader.value(&mut hash, Place::Body, 0)?;
             reader.peek().is_none().then(|| hash.finish())
         });
         // What cannot be read as JSON in every detail says the same only if it is the same.
-        let (exact, alike) = read.unwrap_or_else(|| (sha256(body), sha256(body)));
-        Self { format, exact, alike }
+        let (exact, alike) = read.unwrap_or_else(|| (sha256(&body.bytes), sha256(&body.bytes)));
+        Self { format: body.format, exact, alike }
     }
 
     /// Whether both say the same.
@@ -85,16 +99,16 @@ mod tests {
     use super::{Body, Content, say_the_same};
     use crate::model::Format;
 
-    fn json(body: &str) -> Content {
-        Content::of(Format::Json, body.as_bytes())
+    fn json(text: &str) -> Content {
+        Content::of(&body(text))
     }
 
     fn body(text: &str) -> Body {
-        (Format::Json, text.to_owned().into())
+        Body { format: Format::Json, content_type: None, bytes: text.to_owned().into() }
     }
 
-    fn xml(body: &str) -> Content {
-        Content::of(Format::Txml, body.as_bytes())
+    fn xml(text: &str) -> Content {
+        Content::of(&Body { format: Format::Txml, ..body(text) })
     }
 
     #[test]

@@ -98,7 +98,7 @@ mod tests {
     use crate::model::Format;
 
     fn body(text: &str) -> Body {
-        (Format::Json, text.to_owned().into())
+        Body { format: Format::Json, content_type: None, bytes: text.to_owned().into() }
     }
 
     #[test]

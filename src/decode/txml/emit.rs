@@ -36,10 +36,10 @@ const FEW: usize = 64;
 /// Up to this many fields are looked for one after the other among the children, so that nothing is kept.
 const FEW_FIELDS: usize = 4;
 
-/// Makes the JSON of a tXML body.
-pub(in crate::decode) fn to_json(body: &[u8]) -> Result<Vec<u8>, DecodeError> {
-    let _turn = (body.len() > LARGE).then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner));
-    let tree = Tree::read(body)?;
+/// Makes the JSON of the text of a tXML body.
+pub(in crate::decode) fn to_json(text: &str) -> Result<Vec<u8>, DecodeError> {
+    let _turn = (text.len() > LARGE).then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner));
+    let tree = Tree::read(text)?;
     let json = JsonText::with_capacity(tree.len());
     let mut writer = Writer { tree: &tree, json, hasher: RandomState::new() };
     let fields = root(tree.children(ROOT).map(|child| tree.name(child)));

@@ -9,9 +9,9 @@ use crate::decode::found::{self, EVENTS, Found, Slot};
 use crate::model::kinds::{BARE_ORDER, EVENT, EVENT_NAME, Meaning, meaning};
 use crate::model::{Envelope, Format};
 
-/// Reads the envelope of a tXML body.
-pub(in crate::decode) fn envelope(body: &[u8]) -> Result<Envelope, DecodeError> {
-    let mut scanner = Scanner::new(body)?;
+/// Reads the envelope of the text of a tXML body.
+pub(in crate::decode) fn envelope(text: &str) -> Result<Envelope, DecodeError> {
+    let mut scanner = Scanner::new(text)?;
     let mut finder = Finder::default();
     while let Some(token) = scanner.next()? {
         match token {

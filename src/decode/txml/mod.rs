@@ -15,5 +15,6 @@ mod pieces;
 mod scan;
 mod tree;
 
+pub(super) use attributes::declared_encoding;
 pub(super) use emit::{LARGE, to_json};
 pub(super) use envelope::envelope;

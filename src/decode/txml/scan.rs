@@ -13,7 +13,7 @@ use super::attributes::{verify, verify_declaration};
 use super::chars::{forbidden, is_blank, is_name, is_space, resolve};
 use super::pieces::Piece;
 use crate::decode::DecodeError;
-use crate::decode::position::{self, fault, offset};
+use crate::decode::position::{fault, offset};
 
 /// Elements inside each other. Tradecloud's stay below 20.
 const DEEPEST: usize = 128;
@@ -50,9 +50,8 @@ pub(super) struct Scanner<'a> {
 
 impl<'a> Scanner<'a> {
     /// # Errors
-    /// If the body is no text that could be XML.
-    pub(super) fn new(body: &'a [u8]) -> Result<Self, DecodeError> {
-        let text = position::text(body)?;
+    /// If the text could not be XML.
+    pub(super) fn new(text: &'a str) -> Result<Self, DecodeError> {
         if let Some(at) = forbidden(text) {
             return Err(fault(text.as_bytes(), at, "a character that XML forbids"));
         }
@@ -65,7 +64,7 @@ impl<'a> Scanner<'a> {
         Ok(Self { text, reader, depth: 0, has_root: false, ends_empty: false, attribute_names: Vec::new() })
     }
 
-    /// The text without byte order mark.
+    /// The whole text.
     pub(super) const fn text(&self) -> &'a str {
         self.text
     }

@@ -30,8 +30,8 @@ pub(super) struct Element(pub(super) u32);
 pub(super) const ROOT: Element = Element(0);
 
 impl<'a> Tree<'a> {
-    pub(super) fn read(body: &'a [u8]) -> Result<Self, DecodeError> {
-        let mut scanner = Scanner::new(body)?;
+    pub(super) fn read(text: &'a str) -> Result<Self, DecodeError> {
+        let mut scanner = Scanner::new(text)?;
         let source = scanner.text();
         // Every offset and the number of elements is smaller than the length.
         let small = |number: usize| u32::try_from(number).map_err(|_| fault(b"", 0, "the body is larger than 4 GiB"));

@@ -219,6 +219,23 @@ fn attributes() -> Vec<Case> {
     cases
 }
 
+/// Documents in which there is none.
+const WITHOUT_AN_EVENT: &[&str] = &[
+    "<a/>",
+    "<a>x</a>",
+    "<orderEvent/>",
+    "<a><b><orderEvent/></b></a>",
+    "<a><orderEvent xsi:nil='true'/></a>",
+    "<a><OrderEvent/></a>",
+    "<html><body/></html>",
+    "<a",
+    "<",
+    "<a></b>",
+    "</a>",
+    "<!-- x -->",
+    "<?x?>",
+];
+
 fn documents() -> Vec<Case> {
     let event = "<a><orderEvent/></a>";
     let refused = [
@@ -241,9 +258,9 @@ fn documents() -> Vec<Case> {
         "<?xml version=1.0?>",
         "<?xml?>",
         "<?xml encoding='UTF-8'?>",
-        "<?xml version='1.0' encoding='ISO-8859-1'?>",
-        "<?xml version='1.0' encoding='UTF-16'?>",
         "<?xml version='1.0' encoding='UTF-7'?>",
+        "<?xml version='1.0' encoding='ISO-2022-KR'?>",
+        "<?xml version='1.0' encoding='UTF-8 '?>",
         "<?xml version='1.0' encoding='IBM037'?>",
         "<?xml version='1.0' encoding=''?>",
         "<?xml version='1.0' standalone='maybe'?>",
@@ -269,6 +286,9 @@ fn documents() -> Vec<Case> {
         "\u{feff}",
         "<?xml version='1.1'?>",
         "<?xml version='1.0' encoding='US-ASCII'?>",
+        "<?xml version='1.0' encoding='ISO-8859-1'?>",
+        "<?xml version='1.0' encoding='UTF-16'?>",
+        "<?xml version='1.0' encoding='utf8'?>",
     ];
     let after = [
         "x",
@@ -300,22 +320,8 @@ fn documents() -> Vec<Case> {
     for after in ["", "\n", "<!-- x -->", "<?x y?>"] {
         add(format!("{event}{after}"), 202);
     }
-    for body in [
-        "<a/>",
-        "<a>x</a>",
-        "<orderEvent/>",
-        "<a><b><orderEvent/></b></a>",
-        "<a><orderEvent xsi:nil='true'/></a>",
-        "<a><OrderEvent/></a>",
-        "<html><body/></html>",
-        "<a",
-        "<",
-        "<a></b>",
-        "</a>",
-        "<!-- x -->",
-        "<?x?>",
-    ] {
-        add(body.to_owned(), 400);
+    for body in WITHOUT_AN_EVENT {
+        add((*body).to_owned(), 400);
     }
     cases
 }
