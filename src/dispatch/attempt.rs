@@ -3,26 +3,32 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use humantime::format_duration;
 use jiff::Timestamp;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::alone::Turn;
 use super::health::Change;
+use super::pace::Leave;
 use super::schedule::chance;
 use super::worker::{Job, PAUSE, Source};
+use crate::budget::Share;
 use crate::decode;
 use crate::event::Event;
 use crate::handlers::{Outcome, Unavailability};
 use crate::inbox::{Archive, Claim, Finish, InboxError};
 use crate::telemetry::events::{self, delivery::Attempt};
-use crate::telemetry::whole_seconds;
 
 /// What a handler may take beyond its time-out to clean up behind itself.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// After so many attempts in a row that the process did not survive, no further one is made.
 const MOST_ENDS: u32 = 3;
+
+/// Whose turn it is to take more than there is.
+static BEYOND: Semaphore = Semaphore::const_new(1);
 
 /// Whether it is to be tried alone: perhaps it was this event that ended the process.
 pub(super) const fn is_suspect(claim: &Claim) -> bool {
@@ -39,16 +45,16 @@ pub(super) struct Attempts {
 impl Attempts {
     /// Tries what is due, unless the handler turns out to be down while it waits for its place. One under suspicion
     /// needs its `turn`.
-    pub(super) async fn attempt(&self, claim: Claim, turn: Option<Turn>) {
-        self.attempt_or_try(claim, turn, false).await;
+    pub(super) async fn attempt(&self, claim: Claim, turn: Option<Turn>, leave: Leave) {
+        self.attempt_or_try(claim, turn, leave, false).await;
     }
 
     /// Tries whether a handler is back that is down.
-    pub(super) async fn try_again(&self, claim: Claim, turn: Option<Turn>) {
-        self.attempt_or_try(claim, turn, true).await;
+    pub(super) async fn try_again(&self, claim: Claim, turn: Option<Turn>, leave: Leave) {
+        self.attempt_or_try(claim, turn, leave, true).await;
     }
 
-    async fn attempt_or_try(&self, claim: Claim, turn: Option<Turn>, is_try: bool) {
+    async fn attempt_or_try(&self, claim: Claim, turn: Option<Turn>, leave: Leave, is_try: bool) {
         if claim.ends >= MOST_ENDS {
             return self.bury(&claim).await;
         }
@@ -70,7 +76,11 @@ impl Attempts {
             Err(error) => Err(error),
         };
         match begun {
-            Ok(event) => self.deliver(&claim, event, is_try).await,
+            Ok(event) => {
+                let _more = self.more_room(&claim, &event).await;
+                leave.begin();
+                self.deliver(&claim, event, is_try).await;
+            }
             Err(error) => {
                 if !error.is_told() {
                     events::delivery::not_loaded(claim.about(), &claim.handler, &error);
@@ -79,6 +89,15 @@ impl Attempts {
                 self.source.inbox.release(&claim).await;
             }
         }
+    }
+
+    /// Room for what an event takes besides what was thought of it before its body was there. Who has room already
+    /// must not wait for more of it, or all of them might; so if there is none left, they go one after the other.
+    async fn more_room(&self, claim: &Claim, event: &Event) -> (Option<Share>, Option<SemaphorePermit<'static>>) {
+        let needed = decode::memory_of(claim.format, event.content_type.as_deref(), &event.body);
+        let share = self.job.budget.take(needed.saturating_sub(decode::memory(claim.format, claim.size)));
+        let turn = if share.is_none() { BEYOND.acquire().await.ok() } else { None };
+        (share, turn)
     }
 
     /// Calls the handler and notes how it ended.
@@ -118,7 +137,7 @@ impl Attempts {
             Ok(Some(Ok(outcome))) => outcome,
             Ok(Some(Err(error))) => Outcome::ours(format!("the handler ended in a panic: {error}")),
             Ok(None) => Outcome::ours("the handler was not started"),
-            Err(_) => Outcome::late(format!("not finished within {:?}", self.job.route.timeout)),
+            Err(_) => Outcome::late(format!("not finished within {}", format_duration(self.job.route.timeout))),
         }
     }
 
@@ -156,7 +175,7 @@ impl Attempts {
         if self.job.health.is_down() {
             events::delivery::not_delivered_while_down(event, handler, failed);
         } else {
-            events::delivery::not_delivered(event, handler, failed, whole_seconds(at));
+            events::delivery::not_delivered(event, handler, failed, at);
         }
         Finish::Retry { at, reason }
     }

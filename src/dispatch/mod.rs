@@ -3,15 +3,18 @@
 //! Each handler has a `worker` of its own, so that one that is down holds back nobody else. A worker
 //! claims what is due, at most one event per order or shipment, hands it to the handler, and notes how
 //! it ended. The inbox is where the work is; nothing here has to survive a restart. `attempt` is one delivery
-//! from the claim to its end, `schedule` when the next one is, `health` what follows if several fail in a row, `alone`
-//! and `suspects` what if the process does not survive one.
+//! from the claim to its end, `schedule` when the next one is, `pace` how often any begins, `health` what follows if
+//! several fail in a row, `alone` and `suspects` what if the process does not survive one.
 //!
-//! `route` says which events a handler wants, `staff` gives the workers their jobs, `watch` waits for what becomes of
-//! an event (for endpoints that acknowledge with `handled`), and `settings` reads `[delivery]`.
+//! `route` says which events a handler wants, `doubts` what in that looks like a slip, `staff` gives the workers their
+//! jobs, `watch` waits for what becomes of an event (for endpoints that acknowledge with `handled`), and `settings` reads
+//! `[delivery]`.
 
 mod alone;
 mod attempt;
+mod doubts;
 mod health;
+mod pace;
 mod route;
 mod schedule;
 mod settings;
@@ -28,6 +31,7 @@ use tokio::sync::watch as signal;
 
 pub(crate) use alone::Alone;
 use health::Health;
+pub(crate) use pace::Pace;
 pub use route::Route;
 pub use schedule::Schedule;
 pub(crate) use schedule::chance;

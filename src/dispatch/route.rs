@@ -1,14 +1,19 @@
 //! Which events a handler wants.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use wildmatch::WildMatch;
 
+use super::doubts;
 use crate::config::{Problems, Section, table};
 use crate::handlers;
 use crate::model::{Actor, Envelope, Kind};
 
-/// What every handler has in common: its name, the events it wants, and the bound of an attempt.
+/// What `max_per_second` may be: what is slower stands still, and nothing is faster.
+pub(super) const PACES: RangeInclusive<f64> = 0.001..=100_000.0;
+
+/// What every handler has in common: its name, the events it wants, and how much of them it gets at once.
 #[derive(Debug, Clone)]
 pub struct Route {
     /// The name the configuration gives the handler.
@@ -17,10 +22,14 @@ pub struct Route {
     pub timeout: Duration,
     /// Whether it gets nothing for now: its deliveries wait in the inbox.
     pub paused: bool,
-    kinds: Vec<Kind>,
-    events: Vec<WildMatch>,
-    by: Option<Actor>,
-    companies: Vec<String>,
+    /// How many orders and shipments it gets at once, one at least; `None`: as many as `[delivery] lanes` says.
+    pub lanes: Option<usize>,
+    /// How many attempts begin in a second at the most, in this receiver, from 0.001 to 100000; `None`: any number.
+    pub max_per_second: Option<f64>,
+    pub(super) kinds: Vec<Kind>,
+    pub(super) events: Vec<WildMatch>,
+    pub(super) by: Option<Actor>,
+    pub(super) companies: Vec<String>,
 }
 
 impl Route {
@@ -30,6 +39,8 @@ impl Route {
             name: name.into(),
             timeout: handlers::DEFAULT_TIMEOUT,
             paused: false,
+            lanes: None,
+            max_per_second: None,
             kinds: Kind::ALL.to_vec(),
             events: Vec::new(),
             by: None,
@@ -65,8 +76,8 @@ impl Route {
         self
     }
 
-    /// The route of a handler of your own, by keys in TOML: `kinds`, `events`, `by`, `companies`, `timeout` and
-    /// `paused`, as in the configuration's table of a handler. Without any key it is [`Route::all`].
+    /// The route of a handler of your own, by keys in TOML: `kinds`, `events`, `by`, `companies`, `timeout`, `paused`,
+    /// `lanes` and `max_per_second`, as in the configuration's table of a handler. Without any key it is [`Route::all`].
     ///
     /// ```
     /// use tradecloud_webhook::dispatch::Route;
@@ -87,7 +98,7 @@ impl Route {
         Ok(Self { name: name.to_owned(), ..route })
     }
 
-    /// Reads what a handler's section says of the events it gets, `timeout` and `paused`.
+    /// Reads what a handler's section says of the events it gets, and how.
     pub(crate) fn read(section: &Section) -> Self {
         let mut route = Self { timeout: handlers::timeout(section), ..Self::all(section.name()) };
         if let Some(names) = section.texts("kinds") {
@@ -111,17 +122,36 @@ impl Route {
             }
             route.companies = companies;
         }
+        doubts::note(section, &route);
         route.paused = section.boolean("paused").unwrap_or(false);
+        route.lanes = section.count("lanes", 1).and_then(|lanes| usize::try_from(lanes).ok());
+        route.max_per_second = section.number("max_per_second");
+        if route.max_per_second.is_some_and(|most| !PACES.contains(&most)) {
+            section.error("max_per_second", format!("must be from {} to {}", PACES.start(), PACES.end()));
+        }
         route
     }
 
     /// Whether the handler wants that event.
     pub fn wants(&self, envelope: &Envelope) -> bool {
+        self.left_out_by(envelope).is_none()
+    }
+
+    /// The key of the filter that leaves that event out, if one does.
+    pub fn left_out_by(&self, envelope: &Envelope) -> Option<&'static str> {
         let event_name = envelope.event_name_or_changed();
-        self.kinds.contains(&envelope.kind)
-            && self.by.is_none_or(|actor| envelope.actor() == Some(actor))
-            && (self.companies.is_empty() || self.companies.iter().any(|id| envelope.companies.contains(id)))
-            && (self.events.is_empty() || self.events.iter().any(|pattern| pattern.matches(event_name)))
+        let is_ours = |company: &String| self.companies.iter().any(|id| id.eq_ignore_ascii_case(company));
+        if !self.kinds.contains(&envelope.kind) {
+            Some("kinds")
+        } else if self.by.is_some_and(|actor| envelope.actor() != Some(actor)) {
+            Some("by")
+        } else if !self.companies.is_empty() && !envelope.companies.iter().any(is_ours) {
+            Some("companies")
+        } else if !self.events.is_empty() && !self.events.iter().any(|pattern| pattern.matches(event_name)) {
+            Some("events")
+        } else {
+            None
+        }
     }
 }
 
@@ -171,5 +201,6 @@ mod tests {
     fn a_handler_gets_the_events_of_its_companies() {
         assert!(Route::all("erp").companies(["x".into(), "supplier-7".into()]).wants(&envelope(Kind::Order, None)));
         assert!(!Route::all("erp").companies(["x".into()]).wants(&envelope(Kind::Order, None)));
+        assert!(Route::all("erp").companies(["BUYER-1".into()]).wants(&envelope(Kind::Order, None)), "as UUIDs go");
     }
 }

@@ -37,11 +37,15 @@ impl Staff {
         let mut healths = BTreeMap::new();
         for mut job in jobs {
             let name = job.route.name.clone();
-            if let Some(old) = self.jobs.get(&name).and_then(|old| old.borrow().clone())
-                && Arc::ptr_eq(&old.handler, &job.handler)
-            {
-                // What was learnt about a handler that has not changed still holds.
-                job.health = Arc::clone(&old.health);
+            if let Some(old) = self.jobs.get(&name).and_then(|old| old.borrow().clone()) {
+                if Arc::ptr_eq(&old.handler, &job.handler) {
+                    // What was learnt about a handler that has not changed still holds.
+                    job.health = Arc::clone(&old.health);
+                }
+                if old.pace.is(&job.pace) {
+                    // When the last attempt began, too.
+                    job.pace = Arc::clone(&old.pace);
+                }
             }
             healths.insert(name.clone(), Arc::clone(&job.health));
             let paused = job.route.paused;
@@ -71,7 +75,8 @@ async fn run(mut hired: mpsc::UnboundedReceiver<Worker>, mut stop: watch::Receiv
             }
             Some(ended) = workers.join_next(), if !workers.is_empty() => {
                 if !*stop.borrow() {
-                    events::receiver::worker_ended(&format!("{ended:?}"));
+                    let how = ended.map_or_else(|panic| panic.to_string(), |()| "without a word".to_owned());
+                    events::receiver::worker_ended(&how);
                     return;
                 }
             }

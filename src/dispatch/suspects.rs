@@ -34,17 +34,18 @@ impl Suspects {
 
     /// The next one, if it is its turn; if not, that is waited for from now on.
     pub(super) fn next(&mut self) -> Option<(Claim, Turn)> {
-        if self.waiting.is_empty() {
-            return None;
-        }
-        let Some(turn) = self.turn.take() else {
-            if self.asking.is_empty() {
-                let alone = self.alone.clone();
-                self.asking.spawn(async move { alone.turn().await });
-            }
-            return None;
-        };
+        self.ask();
+        // One that nobody needs is given back.
+        let turn = self.turn.take()?;
         self.waiting.pop_front().map(|claim| (claim, turn))
+    }
+
+    /// Waits in line from now on, if there is one to be tried.
+    pub(super) fn ask(&mut self) {
+        if !self.waiting.is_empty() && self.turn.is_none() && self.asking.is_empty() {
+            let alone = self.alone.clone();
+            self.asking.spawn(async move { alone.turn().await });
+        }
     }
 
     /// None is to be begun for now: those of other handlers go first.

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use super::alone::{self, Alone};
 use super::attempt::{Attempts, is_suspect};
 use super::health::{Health, Turn};
+use super::pace::Pace;
 use super::suspects::Suspects;
 use super::{Dispatch, Route, Schedule};
 use crate::budget::Budget;
@@ -41,6 +42,8 @@ pub(crate) struct Job {
     pub(crate) schedule: Schedule,
     /// Orders and shipments worked on at once.
     pub(crate) lanes: usize,
+    /// How often attempts begin.
+    pub(crate) pace: Arc<Pace>,
     /// The memory that its deliveries may take, all together.
     pub(crate) budget: Budget,
     /// Of the handler: it stays as long as that does.
@@ -77,6 +80,7 @@ impl Worker {
             // Listen before looking: what comes in between is not missed.
             work.borrow_and_update();
             let job = self.job.borrow_and_update().clone();
+            let pace = job.as_ref().map(|job| Arc::clone(&job.pace));
             // Ended ones give their places back.
             while running.try_join_next().is_some() {}
             let mut pause = POLL;
@@ -99,6 +103,7 @@ impl Worker {
             tokio::select! {
                 Some(_) = running.join_next(), if !running.is_empty() => {}
                 () = suspects.come(), if suspects.is_asking() => {}
+                () = decided(pace), if free => {}
                 _ = work.changed(), if free => {}
                 () = sleep(pause), if free => {}
                 Ok(()) = self.job.changed() => {}
@@ -110,15 +115,37 @@ impl Worker {
     }
 }
 
+/// How long to look away while no attempt may begin. Nobody else under suspicion waits for one that is not to be tried
+/// for long; but when its time comes, it is its turn.
+fn until_allowed(wait: Option<Duration>, suspects: &mut Suspects) -> Duration {
+    match wait {
+        Some(wait) if wait > POLL => suspects.stand_back(),
+        _ => suspects.ask(),
+    }
+    wait.unwrap_or(POLL).min(POLL)
+}
+
+/// Waits until it is decided whether the attempt begins that was about to; for ever if there is no pace.
+async fn decided(pace: Option<Arc<Pace>>) {
+    match pace {
+        Some(pace) => pace.decided().await,
+        None => std::future::pending().await,
+    }
+}
+
 impl Attempts {
     /// Starts what is due; returns how long there is nothing more to do.
     async fn start_due(&self, running: &mut JoinSet<()>, suspects: &mut Suspects) -> Duration {
-        let mut free = self.job.lanes.saturating_sub(running.len());
+        let allowed = match self.job.pace.allows() {
+            Ok(allowed) => allowed,
+            Err(wait) => return until_allowed(wait, suspects),
+        };
+        let mut free = self.job.lanes.saturating_sub(running.len()).min(allowed);
         if free > 0
             && let Some((claim, turn)) = suspects.next()
         {
-            let attempts = self.clone();
-            running.spawn(async move { attempts.attempt(claim, Some(turn)).await });
+            let (attempts, leave) = (self.clone(), self.job.pace.leave());
+            running.spawn(async move { attempts.attempt(claim, Some(turn), leave).await });
             free -= 1;
         }
         if free == 0 {
@@ -135,8 +162,8 @@ impl Attempts {
         };
         let (suspected, others): (Vec<_>, Vec<_>) = due.claims.into_iter().partition(is_suspect);
         for claim in others {
-            let attempts = self.clone();
-            running.spawn(async move { attempts.attempt(claim, None).await });
+            let (attempts, leave) = (self.clone(), self.job.pace.leave());
+            running.spawn(async move { attempts.attempt(claim, None, leave).await });
         }
         if !suspected.is_empty() {
             suspects.add(suspected);
@@ -156,6 +183,9 @@ impl Attempts {
         self.give_up_overdue(archive).await;
         if !running.is_empty() {
             return POLL;
+        }
+        if let Err(wait) = self.job.pace.allows() {
+            return until_allowed(wait, suspects);
         }
         let turn = health.turn();
         let next = if let Some(Turn::Any(_)) = turn { suspects.next() } else { None };
@@ -201,8 +231,8 @@ impl Attempts {
 
     fn start_try(&self, running: &mut JoinSet<()>, claim: Claim, turn: Option<alone::Turn>) {
         self.job.health.try_lane(claim.lane);
-        let attempts = self.clone();
-        running.spawn(async move { attempts.try_again(claim, turn).await });
+        let (attempts, leave) = (self.clone(), self.job.pace.leave());
+        running.spawn(async move { attempts.try_again(claim, turn, leave).await });
     }
 
     /// Says now and then that the handler is still down: in place of a line for every attempt.

@@ -19,6 +19,10 @@ impl Readable for Settings {
 }
 
 impl Configured for Settings {
+    fn describe(&self) -> String {
+        match *self {}
+    }
+
     fn build(self: Box<Self>, _: &str) -> Result<SharedHandler, BuildError> {
         match *self {}
     }

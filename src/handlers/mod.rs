@@ -97,6 +97,9 @@ pub trait Configured: fmt::Debug + Send + Sync {
     /// If the machine lacks what the handler needs, such as any trusted root certificate.
     fn build(self: Box<Self>, name: &str) -> Result<SharedHandler, BuildError>;
 
+    /// Its type, and where it hands events to, for people. Nothing that is secret: of an address its host only.
+    fn describe(&self) -> String;
+
     /// What somebody has to do at the back end once, before the handler can work, in the back end's own
     /// words, such as a statement in SQL. `check` shows it.
     fn preparation(&self) -> Option<String> {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
+use crate::configuration::OF_THE_TESTS;
 use crate::support::image::{self, Image};
 use crate::support::pages::page;
 use crate::support::receiver::Receiver;
@@ -89,7 +90,7 @@ fn troubles(unit: &str) -> Vec<String> {
 #[test]
 fn the_steps_for_systemd_lead_to_a_configuration_that_is_good() {
     let steps = page("docs/run/systemd.md");
-    let (drop_in, configuration) = (steps.blocks("ini").remove(0), steps.block("toml"));
+    let (drop_in, configuration) = (steps.blocks("ini").remove(0), steps.blocks("toml").remove(0));
     let handed_over: BTreeMap<_, _> =
         drop_in.lines().filter_map(|line| line.strip_prefix("LoadCredential=")?.split_once(':')).collect();
     let named: BTreeSet<_> = configuration
@@ -114,7 +115,9 @@ fn the_steps_for_systemd_lead_to_a_configuration_that_is_good() {
     std::fs::set_permissions(receiver.path("config/receiver.toml"), mode).unwrap();
     let checked = receiver.run(&["check"]);
     let said = String::from_utf8(checked.stdout).unwrap();
-    assert_eq!(said, "The configuration is valid.\n");
+    assert!(said.ends_with("The configuration is valid.\n"), "{said}");
+    let mut problems = said.lines().filter(|line| line.starts_with("error: ") || line.starts_with("warning: "));
+    assert!(problems.all(|line| line.contains(OF_THE_TESTS)), "{said}");
 
     // And systemd understands what was entered.
     let unit = receiver.path("tradecloud-webhook.service");
@@ -190,4 +193,54 @@ fn allowed_calls() -> BTreeSet<String> {
 
 fn members<'a>(sets: &BTreeMap<&'a str, Vec<&'a str>>, name: &'a str) -> Vec<&'a str> {
     if name.starts_with('@') { sets[name].iter().flat_map(|inner| members(sets, inner)).collect() } else { vec![name] }
+}
+
+/// The advice for an ERP's folder: its group reads the files, whatever the unit's `UMask` says, and nobody else does.
+#[tokio::test]
+async fn an_erp_reads_what_is_written_to_its_folder_as_the_steps_for_systemd_have_it() {
+    if !crate::support::faults::is_root() {
+        return;
+    }
+    let (service, group, of_group, stranger) = ("12001", "12002", "12003", "12004");
+    let section = page("docs/run/systemd.md").section("An ERP's folder");
+    let handler = section.block("toml");
+    let line = |start: &str| section.text.lines().find(|line| line.trim_start().starts_with(start)).unwrap().trim();
+    // `install -d -m 2770 -g erp /srv/erp/inbox`
+    let made: Vec<_> = line("install -d").split(' ').collect();
+    assert_eq!((made[2], made[4], made[5]), ("-m", "-g", "erp"), "{made:?}");
+    let unit = std::fs::read_to_string(UNIT).unwrap();
+    let umask = unit.lines().find_map(|line| line.strip_prefix("UMask=")).unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("inbox");
+    std::fs::set_permissions(home.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let making = Command::new("install").args(["-d", "-m", made[3], "-g", group]).arg(&folder).status().unwrap();
+    assert!(making.success());
+    let mut receiver = Receiver::prepared(&handler.replace(made[6], folder.to_str().unwrap()));
+    assert!(Command::new("chown").args(["-R", service]).arg(receiver.folder()).status().unwrap().success());
+    let ids = [format!("--reuid={service}"), format!("--regid={service}"), format!("--groups={group}")];
+    let mut inside = vec!["setpriv".to_owned()];
+    inside.extend(ids);
+    inside.extend(["sh", "-c", &format!("umask {umask}; exec \"$@\""), "sh"].map(str::to_owned));
+    receiver = receiver.inside(inside);
+
+    receiver.restart();
+    assert!(receiver.sender().send(order_event("1")).await.is_delivered());
+    receiver.inbox_until(|events| events[0]["state"] == "done").await;
+    let checked = String::from_utf8(receiver.run(&["check", "--online"]).stdout).unwrap();
+
+    let reads = |user: &str, group: &str| {
+        let ids = [format!("--reuid={user}"), format!("--regid={user}"), format!("--groups={group}")];
+        let cat = format!("cat {}/*.json", folder.display());
+        Command::new("setpriv").args(ids).args(["sh", "-c", &cat]).output().unwrap().status.success()
+    };
+    assert!(reads(of_group, group), "the ERP cannot read it");
+    assert!(!reads(stranger, stranger), "everybody can read it");
+    let mut removes = Command::new("setpriv");
+    removes.args([format!("--reuid={of_group}"), format!("--regid={of_group}"), format!("--groups={group}")]).args([
+        "sh",
+        "-c",
+        &format!("rm -f {}/*.json", folder.display()),
+    ]);
+    assert!(removes.status().unwrap().success(), "the ERP cannot take it away");
+    assert!(checked.contains("rw-r----- (0640): the user 12001 and the group 12002 can read them"), "{checked}");
 }

@@ -22,7 +22,7 @@ use self::connection::Connection;
 use super::broker::{Link, MEDIA_TYPE, connect_within, message_id};
 use super::{BuildError, Configured, Fault, Handler, Outcome, SharedHandler, Unavailability, render};
 use crate::event::Event;
-use crate::outgoing::{self, advised};
+use crate::outgoing::{self, said};
 use crate::shown;
 
 /// Stored on disk by the broker.
@@ -39,9 +39,13 @@ struct Exchange {
 }
 
 impl Configured for Settings {
+    fn describe(&self) -> String {
+        format!("amqp, {} at {}", exchange(&self.exchange), self.place)
+    }
+
     fn build(self: Box<Self>, name: &str) -> Result<SharedHandler, BuildError> {
         let failed = |what: String| BuildError { name: name.to_owned(), what };
-        let tls = outgoing::tls(&self.roots).map_err(|error| failed(error.to_string()))?;
+        let tls = outgoing::tls(&self.roots).map_err(|error| failed(said(&error)))?;
         let uri = settings::parse(&self.url).ok_or_else(|| failed("`url` is no address of AMQP".to_owned()))?;
         Ok(Arc::new(Exchange { settings: *self, uri, tls, link: Link::new() }))
     }
@@ -98,7 +102,7 @@ impl Exchange {
                 let opened = timeout(within, Connection::open(self.uri.clone(), self.tls.clone())).await;
                 let (reason, fault) = match opened {
                     Ok(Ok(connection)) => return Ok(connection),
-                    Ok(Err(error)) => (advised(&error.to_string()), Fault::Unreachable),
+                    Ok(Err(error)) => (said(&error), Fault::Unreachable),
                     Err(_) => (format!("no answer within {}", humantime::format_duration(within)), Fault::Late),
                 };
                 Err(Unavailability::new(fault, format!("cannot connect to {}: {reason}", self.settings.place)))
@@ -139,10 +143,14 @@ impl Exchange {
     }
 
     fn exchange(&self) -> String {
-        match self.settings.exchange.as_str() {
-            "" => "the default exchange".to_owned(),
-            name => format!("the exchange {name}"),
-        }
+        exchange(&self.settings.exchange)
+    }
+}
+
+fn exchange(name: &str) -> String {
+    match name {
+        "" => "the default exchange".to_owned(),
+        name => format!("the exchange {name}"),
     }
 }
 

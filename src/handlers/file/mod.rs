@@ -5,11 +5,14 @@
 //! the next start: its event is written again. A repeated attempt replaces the file of the first, and never one
 //! that is another's.
 //!
+//! `name` is what a file is called, `mode` the rights that it is to get, and `rights` who can read it with those it has.
+//!
 //! The file that appears is a fact: an ERP may have taken it a moment later. So whatever can fail is tried
 //! before. What fails all the same behind that point is no reason to write the event once more.
 
 mod mode;
 mod name;
+mod rights;
 
 use std::collections::HashMap;
 use std::io::{self, BufReader, ErrorKind, Write as _};
@@ -36,17 +39,22 @@ pub struct Settings {
 
 impl Readable for Settings {
     fn read(section: &Section, _timeout: Duration) -> Option<Self> {
-        let (directory, mode) = (section.required_text("directory", "\"data/events\""), Mode::read(section));
+        let directory = section.required("directory", "\"data/events\"", Section::file);
+        let mode = Mode::read(section);
         let directory = directory?;
-        if directory.is_empty() {
+        if directory.as_os_str().is_empty() {
             section.error("directory", "is empty. Name the directory that the events go to");
             return None;
         }
-        Some(Self { directory: directory.into(), mode: mode? })
+        Some(Self { directory, mode: mode? })
     }
 }
 
 impl Configured for Settings {
+    fn describe(&self) -> String {
+        format!("file, {}", self.directory.display())
+    }
+
     fn build(self: Box<Self>, name: &str) -> Result<SharedHandler, BuildError> {
         Ok(Arc::new(Files(Arc::new(Directory {
             handler: name.to_owned(),
@@ -183,8 +191,7 @@ impl Directory {
     /// Whether events could be written: goes the whole way with a file of another name, in the directory or in
     /// the nearest one above it that is there.
     fn try_writing(&self) -> Result<Tried, String> {
-        let there = self.path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
-        let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
+        let there = durable::nearest(&self.path);
         let failed = |what| at(what, there);
         let folder = Folder::open(there).map_err(failed(NOT_OPENED))?;
         let mut part = Part::create(there, self.mode).map_err(failed("event files cannot be made"))?;
@@ -199,9 +206,11 @@ impl Directory {
             Names::Synced => "",
             Names::NotItsToSync => "; its file system cannot sync a directory (power cuts are its own affair)",
         };
-        let what = if there == self.path { "is writable" } else { "can be made" };
-        let words = format!("{} {what}{}{unsynced}", self.path.display(), rights(&metadata));
-        Ok(Tried { words, at: (there == self.path).then(|| metadata.modified().ok()).flatten() })
+        let is_there = there == self.path;
+        let what = if is_there { "is writable" } else { "can be made" };
+        let rights = rights::of(&metadata, if is_there { Some(there) } else { None });
+        let words = format!("{} {what}{rights}{unsynced}", self.path.display());
+        Ok(Tried { words, at: is_there.then(|| metadata.modified().ok()).flatten() })
     }
 
     fn placed(&self) -> MutexGuard<'_, Placed> {
@@ -211,17 +220,6 @@ impl Directory {
 
 /// What is wrong where files may be put into a directory, but not listed.
 const NOT_OPENED: &str = "the directory cannot be opened, which it takes to make a file in it safe (right to read)";
-
-#[cfg(unix)]
-fn rights(metadata: &std::fs::Metadata) -> String {
-    use std::os::unix::fs::PermissionsExt as _;
-    format!(", its files get {}", mode::shown(metadata.permissions().mode()))
-}
-
-#[cfg(not(unix))]
-fn rights(_metadata: &std::fs::Metadata) -> String {
-    String::new()
-}
 
 /// Whether the file is one of ours with the event `id` in it. An empty one holds nothing.
 fn holds(path: &Path, id: &str) -> bool {

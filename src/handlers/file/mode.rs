@@ -43,23 +43,3 @@ impl Mode {
         Some(Self(Some(mode)))
     }
 }
-
-/// As `ls` and chmod show it: `rw-r----- (0640)`.
-pub(super) fn shown(mode: u32) -> String {
-    let mode = mode & 0o777;
-    let letters: String =
-        (0..9).map(|place| if mode & (0o400 >> place) == 0 { '-' } else { ['r', 'w', 'x'][place % 3] }).collect();
-    format!("{letters} (0{mode:03o})")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::shown;
-
-    #[test]
-    fn rights_are_shown_as_ls_and_chmod_do() {
-        assert_eq!(shown(0o100_640), "rw-r----- (0640)");
-        assert_eq!(shown(0o755), "rwxr-xr-x (0755)");
-        assert_eq!(shown(0o004), "------r-- (0004)");
-    }
-}

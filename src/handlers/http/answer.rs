@@ -50,7 +50,7 @@ pub(super) async fn judge(response: Response, refusals: &Refusals) -> Outcome {
         return Outcome::Rejected(Rejection { reason, status: Some(status.as_u16()) });
     }
     let reason = match status.as_u16() {
-        401 | 403 => format!("{reason} (look at `auth` of this handler)"),
+        401 | 403 => format!("{reason} (look at `auth` or `headers` of this handler)"),
         _ => reason,
     };
     let why = Unavailability::new(Fault::Unreachable, reason).pause(pause);

@@ -6,12 +6,13 @@
 
 mod answer;
 mod binding;
+mod headers;
 mod settings;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Request, Response, Url};
 
 pub use self::settings::Settings;
@@ -20,7 +21,7 @@ use self::answer::Refusals;
 use self::binding::Format;
 use super::{BuildError, Configured, Handler, Outcome, SharedHandler};
 use crate::event::Event;
-use crate::outgoing::{Caller, Credentials, Failure, cause, failed, late, place};
+use crate::outgoing::{Caller, Credentials, Failure, advice, cause, failed, late, place};
 
 struct Erp {
     url: Url,
@@ -28,16 +29,28 @@ struct Erp {
     timeout: Duration,
     refusals: Refusals,
     credentials: Credentials,
+    headers: HeaderMap,
     caller: Caller,
 }
 
 impl Configured for Settings {
+    fn describe(&self) -> String {
+        format!("http, {}://{}", self.url.scheme(), place(&self.url))
+    }
+
     fn build(self: Box<Self>, name: &str) -> Result<SharedHandler, BuildError> {
         let failed = |error: reqwest::Error| BuildError { name: name.to_owned(), what: cause(&error) };
-        let caller = Caller::new(&self.url, &self.roots).map_err(failed)?;
+        let caller = Caller::identified(&self.url, &self.roots, self.identity).map_err(failed)?;
         let credentials = Credentials::new(self.auth, &self.roots).map_err(failed)?;
-        let (url, format, timeout, refusals) = (self.url, self.format, self.timeout, self.refusals);
-        Ok(Arc::new(Erp { url, format, timeout, refusals, credentials, caller }))
+        Ok(Arc::new(Erp {
+            url: self.url,
+            format: self.format,
+            timeout: self.timeout,
+            refusals: self.refusals,
+            credentials,
+            headers: self.headers.headers,
+            caller,
+        }))
     }
 }
 
@@ -84,14 +97,16 @@ impl Erp {
         sent.await.unwrap_or_else(|_| Err(late(&self.url, self.timeout)))
     }
 
-    async fn execute(
-        &self,
-        mut request: Request,
-        authorization: Option<&reqwest::header::HeaderValue>,
-    ) -> Result<Response, Failure> {
+    async fn execute(&self, mut request: Request, authorization: Option<&HeaderValue>) -> Result<Response, Failure> {
+        let headers = request.headers_mut();
+        headers.extend(self.headers.clone());
         if let Some(authorization) = authorization {
-            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
+            headers.insert(AUTHORIZATION, authorization.clone());
         }
-        self.caller.execute(request).await.map_err(|error| failed(&self.url, &error))
+        self.caller.execute(request).await.map_err(|error| {
+            let failure = failed(&self.url, &error);
+            let reason = format!("{}{}", failure.reason, advice(&error));
+            Failure { reason, ..failure }
+        })
     }
 }

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use reqwest::{Certificate, Url};
+use reqwest::{Certificate, Identity, Url};
 
 use super::answer::Refusals;
 use super::binding::Format;
+use super::headers::Headers;
 use crate::config::Section;
 use crate::handlers::Readable;
-use crate::outgoing::{Auth, roots, url, warn_of_plain_http};
+use crate::outgoing::{Auth, identity, roots, url, warn_of_plain_http};
 
 /// The statuses that a handler takes for a functional fault unless told otherwise.
 const REJECT_ON: [u16; 7] = [400, 404, 409, 410, 413, 415, 422];
@@ -21,7 +22,9 @@ pub struct Settings {
     pub(super) timeout: Duration,
     pub(super) refusals: Refusals,
     pub(super) auth: Auth,
+    pub(super) headers: Headers,
     pub(super) roots: Vec<Certificate>,
+    pub(super) identity: Option<Identity>,
 }
 
 impl Readable for Settings {
@@ -33,11 +36,20 @@ impl Readable for Settings {
         let reject_on = section.or("reject_on", statuses, REJECT_ON.to_vec());
         let retry_on_text = section.or("retry_on_text", retry_on_text, Vec::new());
         let auth = section.or("auth", auth, Auth::None);
-        let roots = roots(section);
-        if let (Some(url), Some(auth)) = (&url, &auth)
-            && !matches!(auth, Auth::None)
+        let headers = |section: &Section, key: &str| Headers::read(section, key, section.has("auth"));
+        let headers = section.or("headers", headers, Headers::default());
+        let (roots, identity) = (roots(section), identity(section));
+        if let (Some(url), Some(auth), Some(headers)) = (&url, &auth, &headers)
+            && (!matches!(auth, Auth::None) || headers.has_secret)
         {
             warn_of_plain_http(section, "url", url);
+        }
+        if let (Some(url), Some(Some(_))) = (&url, &identity)
+            && url.scheme() == "http"
+        {
+            let what = "is given, but `url` is plain http, where nobody sees it. Use https, or take it out";
+            section.error("client_certificate", what);
+            return None;
         }
         Some(Self {
             url: url?,
@@ -45,7 +57,9 @@ impl Readable for Settings {
             timeout,
             refusals: Refusals { reject_on: reject_on?, retry_on_text: retry_on_text? },
             auth: auth?,
+            headers: headers?,
             roots: roots?,
+            identity: identity?,
         })
     }
 }
@@ -82,7 +96,7 @@ mod tests {
             "type = 'bearer'\ntoken = 'hidden'",
             "type = 'oauth'\ntoken_url = 'https://login.example'\nclient_id = 'me'\nclient_secret = 'hidden'",
         ] {
-            let table = format!("url = 'https://erp.example'\n[auth]\n{auth}");
+            let table = format!("url = 'https://erp.example'\nheaders = {{ X-Key = 'hidden' }}\n[auth]\n{auth}");
             let source = File::from_str(&table, FileFormat::Toml);
             let values = ::config::Config::builder().add_source(source).build().unwrap().try_deserialize().unwrap();
             let section = Section::new("handlers.erp", values, Rc::default());
@@ -90,7 +104,7 @@ mod tests {
             let settings = Settings::read(&section, Duration::from_secs(60)).unwrap();
 
             let shown = format!("{settings:?}");
-            assert!(shown.contains("REDACTED") && !shown.contains("hidden"), "{shown}");
+            assert!(shown.contains("REDACTED") && shown.contains("x-key") && !shown.contains("hidden"), "{shown}");
         }
     }
 }

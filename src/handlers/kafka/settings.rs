@@ -58,6 +58,13 @@ impl Readable for Settings {
     }
 }
 
+impl Settings {
+    /// As a handler's settings are described, in every build.
+    pub(super) fn in_words(&self) -> String {
+        format!("kafka, topic {} at {}", self.topic, self.brokers.join(", "))
+    }
+}
+
 fn brokers(section: &Section) -> Option<Vec<String>> {
     let example = "[\"kafka-1.internal:9092\", \"kafka-2.internal:9092\"]";
     let brokers = section.required("brokers", example, Section::texts)?;
@@ -103,6 +110,10 @@ fn login(table: Section) -> Option<Login> {
 
 #[cfg(not(feature = "kafka"))]
 impl crate::handlers::Configured for Settings {
+    fn describe(&self) -> String {
+        self.in_words()
+    }
+
     fn build(self: Box<Self>, name: &str) -> Result<crate::handlers::SharedHandler, crate::handlers::BuildError> {
         // Settings that were read have noted the same; nobody should come here.
         let what = "this program was built without the feature `kafka`".to_owned();

@@ -29,6 +29,10 @@ struct Topic {
 }
 
 impl Configured for Settings {
+    fn describe(&self) -> String {
+        self.in_words()
+    }
+
     fn build(self: Box<Self>, name: &str) -> Result<SharedHandler, BuildError> {
         let connection = Connection::unknown();
         let producer = self

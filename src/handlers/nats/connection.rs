@@ -16,7 +16,7 @@ use super::place;
 use super::settings::{Auth, Settings};
 use crate::handlers::broker::{self, connect_within};
 use crate::handlers::{Fault, Unavailability};
-use crate::outgoing::advised;
+use crate::outgoing::said;
 use crate::telemetry::events;
 
 /// For how long a stream that we make recognises a repeated message. The server's own default, two
@@ -158,8 +158,8 @@ impl Connection {
 }
 
 /// The server took no connection: why.
-fn unreachable_server(settings: &Settings, error: &dyn std::error::Error) -> Unavailability {
-    let reason = format!("cannot connect to {}: {}", place(settings), advised(&error.to_string()));
+fn unreachable_server(settings: &Settings, error: &(dyn std::error::Error + 'static)) -> Unavailability {
+    let reason = format!("cannot connect to {}: {}", place(settings), said(error));
     Unavailability::new(Fault::Unreachable, reason)
 }
 

@@ -33,8 +33,12 @@ struct Stream {
 }
 
 impl Configured for Settings {
+    fn describe(&self) -> String {
+        format!("nats, stream {} at {}", self.stream, place(self))
+    }
+
     fn build(self: Box<Self>, name: &str) -> Result<SharedHandler, BuildError> {
-        let failed = |error: rustls::Error| BuildError { name: name.to_owned(), what: error.to_string() };
+        let failed = |error: rustls::Error| BuildError { name: name.to_owned(), what: outgoing::said(&error) };
         let tls = outgoing::tls(&self.roots).map_err(failed)?;
         Ok(Arc::new(Stream { name: name.to_owned(), settings: *self, tls, link: Link::new() }))
     }

@@ -38,6 +38,10 @@ impl Readable for Settings {
 }
 
 impl Configured for Settings {
+    fn describe(&self) -> String {
+        format!("postgres, {} in {}", self.table, self.database.place())
+    }
+
     fn build(self: Box<Self>, _name: &str) -> Result<SharedHandler, BuildError> {
         // A row counts as soon as it is answered, so it must be on disk by then; and a statement that
         // nobody waits for any more must not go on waiting for a lock. What else the role is set to (its

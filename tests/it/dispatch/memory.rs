@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{ids, send_all};
 use crate::support::erp::{Answer, Erp};
-use crate::support::sender::{message_id, order_event};
+use crate::support::sender::{Message, message_id, order_event};
 use crate::support::store::Store::{self, Postgres, Sqlite};
 
 const MEBIBYTE: usize = 1 << 20;
@@ -66,6 +66,38 @@ async fn a_handler_that_hangs_on_large_bodies_leaves_the_others_their_memory(#[v
     sent.sort();
     assert_eq!(arrived, sent);
     assert_eq!(hangs.wait_for(1).await.len(), 1, "one that takes more than all there is goes alone");
+}
+
+/// As UTF-8 each of these bytes takes three. There is no room for all that one takes, let alone for several.
+#[rstest]
+#[tokio::test]
+async fn bodies_that_become_longer_as_utf_8_wait_for_their_memory_and_not_for_each_other(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let erp = Erp::start();
+    let receiver = store.with(&format!(
+        "server.answer_within = '60s'
+         delivery.bodies_in_memory = '4 MiB'
+         handlers.erp = {{ type = 'http', url = '{}' }}",
+        erp.url("/")
+    ));
+    let (count, size) = (6, MEBIBYTE / 2);
+    let body = |number: usize| {
+        let (before, after) = ("<W><orderEvent><reason>", "</reason><orderId>");
+        let end = format!("{number}</orderId></orderEvent><meta><messageId>m-{number}</messageId></meta></W>");
+        [before.as_bytes(), &vec![0x80; size], after.as_bytes(), end.as_bytes()].concat()
+    };
+
+    for number in 0..count {
+        let message = Message::typed("text/xml; charset=windows-1252", body(number));
+        assert!(receiver.sender().send(message).await.is_delivered());
+    }
+
+    let received = erp.wait_for(count).await;
+    let euros = "€".repeat(size);
+    assert!(received.iter().all(|request| request.json()["data"]["orderEvent"]["reason"] == *euros));
+    let mebibytes = receiver.most_memory() / MEBIBYTE;
+    assert!(mebibytes < 128, "{mebibytes} MiB");
 }
 
 /// It was claimed before, and waits for the memory that it takes.

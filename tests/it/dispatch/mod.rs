@@ -6,6 +6,7 @@ mod ends;
 mod letters;
 mod memory;
 mod order;
+mod pace;
 
 use serde_json::Value;
 

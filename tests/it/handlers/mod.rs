@@ -5,17 +5,21 @@ mod amqp;
 mod back_ends;
 mod dying;
 mod exec;
+mod exec_start;
+mod exec_words;
 mod file;
 mod file_faults;
 mod file_names;
 mod http;
 mod http_answers;
+mod http_headers;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod nats;
 mod oauth;
 mod postgres;
 mod promises;
+mod times;
 
 use std::time::Duration;
 
@@ -224,82 +228,104 @@ async fn trying_a_back_end_delivers_nothing() {
     }
 }
 
+/// A handler's table, the key that is wrong in it, and what is said of that.
+const MISTAKES: &[(&str, &str, &str)] = &[
+    ("", "erp.type", "is missing"),
+    ("type = 'http'\ntoken = 'secret@", "erp", "is no TOML: line 2"),
+    ("type = 'ftp'", "erp.type", "\"file\""),
+    ("type = 'file'", "erp.directory", "is missing"),
+    ("type = 'file'\ndirectory = 'x'\ndirectroy = 'y'", "erp.directroy", "Did you mean `directory`?"),
+    ("type = 'file'\ndirectory = 'x'\nmode = 640", "erp.mode", "in quotes: mode = \"0640\""),
+    ("type = 'file'\ndirectory = 'x'\nmode = 0o640", "erp.mode", "is a number"),
+    ("type = 'file'\ndirectory = 'x'\nmode = 'rw-r-----'", "erp.mode", "octal digits"),
+    ("type = 'file'\ndirectory = 'x'\nmode = '0648'", "erp.mode", "octal digits"),
+    ("type = 'file'\ndirectory = 'x'\nmode = '6'", "erp.mode", "octal digits"),
+    ("type = 'file'\ndirectory = 'x'\nmode = '4640'", "erp.mode", "more than the bits"),
+    ("type = 'file'\ndirectory = 'x'\nmode = '0300'", "erp.mode", "nobody read"),
+    ("type = 'exec'", "erp.command", "is missing"),
+    ("type = 'exec'\ncommand = []", "erp.command", "names no program"),
+    ("type = 'http'", "erp.url", "is missing"),
+    ("type = 'http'\nurl = 'erp.example'", "erp.url", "is no address"),
+    ("type = 'http'\nurl = 'ftp://erp.example'", "erp.url", "must be https"),
+    ("type = 'http'\nurl = 'https://me:secret@erp.example'", "erp.url", "auth = {"),
+    ("type = 'http'\nurl = 'https://erp.example'\nformat = 'xml'", "erp.format", "\"original\""),
+    ("type = 'http'\nurl = 'https://erp.example'\nreject_on = [200]", "erp.reject_on", "400 to 599"),
+    ("type = 'http'\nurl = 'https://erp.example'\nca_file = '/none'", "erp.ca_file", "cannot be read"),
+    ("type = 'http'\nurl = 'https://erp.example'\nretry_on_text = ['']", "erp.retry_on_text", "empty text"),
+    ("type = 'http'\nurl = 'https://erp.example'\nretry_on_text = 7", "erp.retry_on_text", "a list of texts"),
+    ("type = 'http'\nurl = 'https://erp.example'\nauth = {}", "erp.auth.type", "is missing"),
+    ("type = 'http'\nheaders = { Content-Type = 'a' }", "erp.headers.Content-Type", "the receiver sets"),
+    ("type = 'http'\nheaders = { host_file = '/none' }", "erp.headers.host_file", "the receiver sets"),
+    ("type = 'http'\nheaders = { ce-id = '1' }", "erp.headers.ce-id", "the receiver sets"),
+    ("type = 'http'\nheaders = { User-Agent = 'a' }", "erp.headers.User-Agent", "the receiver sets"),
+    ("type = 'http'\nheaders = { Connection = 'close' }", "erp.headers.Connection", "of the connection"),
+    ("type = 'http'\nheaders = { Transfer-Encoding = 'gzip' }", "erp.headers.Transfer-Encoding", "of the connection"),
+    ("type = 'http'\nheaders = { 'X Client' = 'a' }", "erp.headers.X Client", "no name of a header"),
+    ("type = 'http'\nheaders = { X-Client = \"secret@\\n\" }", "erp.headers.X-Client", "do not fit into a header"),
+    ("type = 'http'\nheaders = { X-Client = 'sécret@' }", "erp.headers.X-Client", "do not fit into a header"),
+    ("type = 'http'\nheaders = { X-Client = '' }", "erp.headers.X-Client", "is empty"),
+    ("type = 'http'\nheaders = { X-Client_file = '/none' }", "erp.headers.X-Client_file", "cannot be read"),
+    ("type = 'http'\nheaders = { X-Client = 'a', x-client = 'b' }", "erp.headers.x-client", "given twice"),
+    ("type = 'http'\nheaders = { X-Client = 'a', X-Client_file = '/none' }", "erp.headers.X-Client", "given twice"),
+    ("type = 'http'\nheaders = { X-Client = ['a'] }", "erp.headers.X-Client", "a text in quotes"),
+    ("type = 'http'\nheaders = 'X-Client: a'", "erp.headers", "a table"),
+    (
+        "type = 'http'\nheaders = { Authorization = 'secret@' }\n[auth]\ntype = 'bearer'\ntoken = 'a'",
+        "erp.headers.Authorization",
+        "`auth`",
+    ),
+    (
+        "type = 'http'\nurl = 'https://erp.example'\n[auth]\ntype = 'basic'\nusername = 'a'",
+        "erp.auth.password",
+        "is missing",
+    ),
+    (
+        "type = 'http'\nurl = 'https://erp.example'\n[auth]\ntype = 'bearer'\ntoken = 'sec ret'",
+        "erp.auth.token",
+        "header",
+    ),
+    ("type = 'http'\nurl = 'https://erp.example'\n[auth]\ntype = 'oauth'", "erp.auth.token_url", "is missing"),
+    ("type = 'http'\nurl = 'https://erp.example'\n[auth]\ntype = 'oauth'", "erp.auth.client_secret", "is missing"),
+    ("type = 'nats'", "erp.url", "is missing"),
+    ("type = 'nats'", "erp.stream", "is missing"),
+    ("type = 'nats'\nurl = 'bus'", "erp.url", "is no address"),
+    ("type = 'nats'\nurl = 'https://bus.example'", "erp.url", "must be nats: or tls:"),
+    ("type = 'nats'\nurl = 'nats://me:secret@bus'", "erp.url", "auth = {"),
+    ("type = 'nats'\nstream = 'A.B'", "erp.stream", "no name of a stream"),
+    ("type = 'nats'\nsubject = 'a.*.{kind}'", "erp.subject", "is no subject"),
+    ("type = 'nats'\nsubject = 'a..{kind}'", "erp.subject", "is no subject"),
+    ("type = 'nats'\nsubject = '{knid}'", "erp.subject", "{kind}, {event}, {company}"),
+    ("type = 'nats'\ncreate_stream = 'yes'", "erp.create_stream", "true or false"),
+    ("type = 'nats'\nca_file = '/none'", "erp.ca_file", "cannot be read"),
+    ("type = 'nats'\nauth = { type = 'nkey', nkey = 'secret@' }", "erp.auth.nkey", "begins with SU"),
+    ("type = 'nats'\nauth = { type = 'credentials', credentials = 'secret@' }", "erp.auth.credentials", ".creds"),
+    ("type = 'nats'\nauth = { type = 'password', password = 'a' }", "erp.auth.username", "is missing"),
+    ("type = 'amqp'", "erp.url", "is missing"),
+    ("type = 'amqp'", "erp.exchange", "is missing"),
+    ("type = 'amqp'\nurl = 'amqp:me:secret@rabbit'", "erp.url", "is no address of AMQP"),
+    ("type = 'amqp'\nurl = 'https://me:secret@rabbit'", "erp.url", "is no address of AMQP"),
+    ("type = 'amqp'\nrouting_key = '{kind'", "erp.routing_key", "counterpart"),
+    ("type = 'amqp'\nca_file = '/none'", "erp.ca_file", "cannot be read"),
+    ("type = 'postgres'", "erp.url", "is missing"),
+    ("type = 'postgres'\nurl = 'postgresql://me:secret@db/erp'", "erp.table", "is missing"),
+    ("type = 'postgres'\nurl = 'mysql://me:secret@db/erp'", "erp.url", "must be a URL like"),
+    ("type = 'postgres'\ntable = 'a.b.c'", "erp.table", "schema.table"),
+    ("type = 'postgres'\ntable = 'a.'", "erp.table", "schema.table"),
+    ("type = 'kafka'", "erp.brokers", "is missing"),
+    ("type = 'kafka'\nbrokers = ['kafka.example']", "erp.brokers", "with their ports"),
+    ("type = 'kafka'\nbrokers = []", "erp.brokers", "with their ports"),
+    ("type = 'kafka'\nbrokers = ['k:9092']", "erp.topic", "is missing"),
+    ("type = 'kafka'\nbrokers = ['k:9092']\ntopic = 'a/b'", "erp.topic", "must be"),
+    ("type = 'kafka'\nbrokers = ['k:9092']\ntopic = 't'\nca_file = '/none'", "erp.ca_file", "tls = true"),
+    ("type = 'kafka'\ntls = true\nca_file = '/none'", "erp.ca_file", "cannot be read"),
+    ("type = 'kafka'\nauth = {}", "erp.auth.type", "scram-sha-512"),
+    ("type = 'kafka'\nauth = { type = 'gssapi' }", "erp.auth.type", "\"plain\""),
+    ("type = 'kafka'\nauth = { type = 'plain', username = 'u' }", "erp.auth.password", "is missing"),
+];
+
 #[test]
 fn every_mistake_in_a_table_is_named_with_its_key() {
-    let mistakes = [
-        ("", "erp.type", "is missing"),
-        ("type = 'http'\ntoken = 'secret@", "erp", "is no TOML: TOML parse error at line 2"),
-        ("type = 'ftp'", "erp.type", "\"file\""),
-        ("type = 'file'", "erp.directory", "is missing"),
-        ("type = 'file'\ndirectory = 'x'\ndirectroy = 'y'", "erp.directroy", "Did you mean `directory`?"),
-        ("type = 'file'\ndirectory = 'x'\nmode = 640", "erp.mode", "in quotes: mode = \"0640\""),
-        ("type = 'file'\ndirectory = 'x'\nmode = 0o640", "erp.mode", "is a number"),
-        ("type = 'file'\ndirectory = 'x'\nmode = 'rw-r-----'", "erp.mode", "octal digits"),
-        ("type = 'file'\ndirectory = 'x'\nmode = '0648'", "erp.mode", "octal digits"),
-        ("type = 'file'\ndirectory = 'x'\nmode = '6'", "erp.mode", "octal digits"),
-        ("type = 'file'\ndirectory = 'x'\nmode = '4640'", "erp.mode", "more than the bits"),
-        ("type = 'file'\ndirectory = 'x'\nmode = '0300'", "erp.mode", "nobody read"),
-        ("type = 'exec'", "erp.command", "is missing"),
-        ("type = 'exec'\ncommand = []", "erp.command", "names no program"),
-        ("type = 'http'", "erp.url", "is missing"),
-        ("type = 'http'\nurl = 'erp.example'", "erp.url", "is no address"),
-        ("type = 'http'\nurl = 'ftp://erp.example'", "erp.url", "must be https"),
-        ("type = 'http'\nurl = 'https://me:secret@erp.example'", "erp.url", "auth = {"),
-        ("type = 'http'\nurl = 'https://erp.example'\nformat = 'xml'", "erp.format", "\"original\""),
-        ("type = 'http'\nurl = 'https://erp.example'\nreject_on = [200]", "erp.reject_on", "400 to 599"),
-        ("type = 'http'\nurl = 'https://erp.example'\nca_file = '/none'", "erp.ca_file", "cannot be read"),
-        ("type = 'http'\nurl = 'https://erp.example'\nretry_on_text = ['']", "erp.retry_on_text", "empty text"),
-        ("type = 'http'\nurl = 'https://erp.example'\nretry_on_text = 7", "erp.retry_on_text", "a list of texts"),
-        ("type = 'http'\nurl = 'https://erp.example'\nauth = {}", "erp.auth.type", "is missing"),
-        (
-            "type = 'http'\nurl = 'https://erp.example'\n[auth]\ntype = 'basic'\nusername = 'a'",
-            "erp.auth.password",
-            "is missing",
-        ),
-        (
-            "type = 'http'\nurl = 'https://erp.example'\n[auth]\ntype = 'bearer'\ntoken = 'sec ret'",
-            "erp.auth.token",
-            "header",
-        ),
-        ("type = 'http'\nurl = 'https://erp.example'\n[auth]\ntype = 'oauth'", "erp.auth.token_url", "is missing"),
-        ("type = 'http'\nurl = 'https://erp.example'\n[auth]\ntype = 'oauth'", "erp.auth.client_secret", "is missing"),
-        ("type = 'nats'", "erp.url", "is missing"),
-        ("type = 'nats'", "erp.stream", "is missing"),
-        ("type = 'nats'\nurl = 'bus'", "erp.url", "is no address"),
-        ("type = 'nats'\nurl = 'https://bus.example'", "erp.url", "must be nats: or tls:"),
-        ("type = 'nats'\nurl = 'nats://me:secret@bus'", "erp.url", "auth = {"),
-        ("type = 'nats'\nstream = 'A.B'", "erp.stream", "no name of a stream"),
-        ("type = 'nats'\nsubject = 'a.*.{kind}'", "erp.subject", "is no subject"),
-        ("type = 'nats'\nsubject = 'a..{kind}'", "erp.subject", "is no subject"),
-        ("type = 'nats'\nsubject = '{knid}'", "erp.subject", "{kind}, {event}, {company}"),
-        ("type = 'nats'\ncreate_stream = 'yes'", "erp.create_stream", "true or false"),
-        ("type = 'nats'\nca_file = '/none'", "erp.ca_file", "cannot be read"),
-        ("type = 'nats'\nauth = { type = 'nkey', nkey = 'secret@' }", "erp.auth.nkey", "begins with SU"),
-        ("type = 'nats'\nauth = { type = 'credentials', credentials = 'secret@' }", "erp.auth.credentials", ".creds"),
-        ("type = 'nats'\nauth = { type = 'password', password = 'a' }", "erp.auth.username", "is missing"),
-        ("type = 'amqp'", "erp.url", "is missing"),
-        ("type = 'amqp'", "erp.exchange", "is missing"),
-        ("type = 'amqp'\nurl = 'amqp:me:secret@rabbit'", "erp.url", "is no address of AMQP"),
-        ("type = 'amqp'\nurl = 'https://me:secret@rabbit'", "erp.url", "is no address of AMQP"),
-        ("type = 'amqp'\nrouting_key = '{kind'", "erp.routing_key", "counterpart"),
-        ("type = 'amqp'\nca_file = '/none'", "erp.ca_file", "cannot be read"),
-        ("type = 'postgres'", "erp.url", "is missing"),
-        ("type = 'postgres'\nurl = 'postgresql://me:secret@db/erp'", "erp.table", "is missing"),
-        ("type = 'postgres'\nurl = 'mysql://me:secret@db/erp'", "erp.url", "must be a URL like"),
-        ("type = 'postgres'\ntable = 'a.b.c'", "erp.table", "schema.table"),
-        ("type = 'postgres'\ntable = 'a.'", "erp.table", "schema.table"),
-        ("type = 'kafka'", "erp.brokers", "is missing"),
-        ("type = 'kafka'\nbrokers = ['kafka.example']", "erp.brokers", "with their ports"),
-        ("type = 'kafka'\nbrokers = []", "erp.brokers", "with their ports"),
-        ("type = 'kafka'\nbrokers = ['k:9092']", "erp.topic", "is missing"),
-        ("type = 'kafka'\nbrokers = ['k:9092']\ntopic = 'a/b'", "erp.topic", "must be"),
-        ("type = 'kafka'\nbrokers = ['k:9092']\ntopic = 't'\nca_file = '/none'", "erp.ca_file", "tls = true"),
-        ("type = 'kafka'\ntls = true\nca_file = '/none'", "erp.ca_file", "cannot be read"),
-        ("type = 'kafka'\nauth = {}", "erp.auth.type", "scram-sha-512"),
-        ("type = 'kafka'\nauth = { type = 'gssapi' }", "erp.auth.type", "\"plain\""),
-        ("type = 'kafka'\nauth = { type = 'plain', username = 'u' }", "erp.auth.password", "is missing"),
-    ];
-    for (table, key, what) in mistakes {
+    for &(table, key, what) in MISTAKES {
         let Err(problems) = from_toml("erp", table) else { panic!("accepted: {table}") };
 
         let found = problems.iter().find(|problem| problem.key == key);
