@@ -20,7 +20,7 @@ use crate::auth::SharedCredential;
 use crate::budget::Budget;
 use crate::config::marks::{Marks, is_below};
 use crate::dispatch::worker::Job;
-use crate::dispatch::{Delivery, Dispatch, Route, Staff};
+use crate::dispatch::{Delivery, Dispatch, Pace, Route, Staff};
 use crate::handlers::SharedHandler;
 use crate::inbox::SharedInbox;
 use crate::listener::connections::certificates::Certificates;
@@ -28,7 +28,7 @@ use crate::listener::connections::tls;
 use crate::listener::requests::endpoints::{SharedTable, Table};
 use crate::readiness::Readiness;
 use crate::settings::{Handler, Settings, Written};
-use crate::telemetry::{events, whole_seconds};
+use crate::telemetry::events;
 
 /// Tables that are read only at the start: addresses, limits that are built into the listener, the store,
 /// the log.
@@ -38,7 +38,7 @@ const PROXIES: [&str; 2] = ["server.trusted_proxies", "server.proxy_header"];
 /// and this neither, as long as TLS is not turned on or off.
 const TLS: &str = "server.tls";
 /// Unfinished deliveries of one handler are counted up to this many.
-const BACKLOG_COUNTED: usize = 10_000;
+pub(crate) const BACKLOG_COUNTED: usize = 10_000;
 
 /// The means to give a running receiver other settings. Clones belong to the same receiver.
 #[derive(Clone)]
@@ -79,8 +79,10 @@ struct State {
 /// What a reload changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// The keys that are new, gone, or different now (or whose files are), and that take effect.
+    /// The keys that are new, or different now (or whose files are), and that take effect.
     pub changed: Vec<String>,
+    /// The tables and keys that are gone, which takes effect.
+    pub removed: Vec<String>,
     /// The keys that differ from what the receiver works with, and take effect only after a restart.
     pub needs_restart: Vec<String>,
 }
@@ -151,8 +153,11 @@ impl Reloader {
         }
         let tls_stays = parts.certificates.is_some() == settings.server.tls.is_some();
         let only_at_start = |key: &str| only_at_start(key) && !(tls_stays && is_below(key, TLS));
+        let removed = removed(&state.marks, &settings.marks, |key| !only_at_start(key));
+        let is_removed = |key: &str| removed.iter().any(|gone| is_below(key, gone));
         let changes = Changes {
-            changed: keys(&state.marks, &settings.marks, |key| !only_at_start(key)),
+            changed: keys(&state.marks, &settings.marks, |key| !only_at_start(key) && !is_removed(key)),
+            removed: removed.clone(),
             needs_restart: keys(&state.at_start, &settings.marks, only_at_start),
         };
         let tls = settings.server.tls.clone().filter(|_| !state.marks.same_below(&settings.marks, TLS));
@@ -161,11 +166,16 @@ impl Reloader {
         if let (Some(certificates), Some(tls)) = (&parts.certificates, tls) {
             certificates.exchange(&tls);
         }
+        let was_refused = parts.readiness.refused().is_some();
         parts.readiness.note_reload();
-        if changes.changed.is_empty() {
-            events::configuration::unchanged();
+        if !changes.changed.is_empty() || !changes.removed.is_empty() {
+            events::configuration::reloaded(&changes.changed, &changes.removed);
+        } else if !changes.needs_restart.is_empty() {
+            events::configuration::waits_for_restart();
+        } else if was_refused {
+            events::configuration::good_again();
         } else {
-            events::configuration::reloaded(&changes.changed.join(", "));
+            events::configuration::unchanged();
         }
         for key in &changes.needs_restart {
             events::configuration::needs_restart(key);
@@ -182,7 +192,7 @@ impl Reloader {
 
     /// Has the admin address say that the last settings are not those that are in place.
     fn note_refusal(&self) {
-        self.0.parts.readiness.note_refusal(whole_seconds(Timestamp::now()));
+        self.0.parts.readiness.note_refusal(Timestamp::now());
     }
 }
 
@@ -313,10 +323,11 @@ fn begin(handler: &SharedHandler) {
 
 fn job(route: Route, handler: SharedHandler, delivery: &Delivery) -> Job {
     Job {
+        lanes: route.lanes.unwrap_or(delivery.lanes).max(1),
+        pace: Arc::new(Pace::new(route.max_per_second)),
         route,
         handler,
         schedule: delivery.schedule.clone(),
-        lanes: delivery.lanes,
         budget: Budget::new(delivery.bodies_in_memory),
         health: Arc::default(),
     }
@@ -333,6 +344,21 @@ fn keys(old: &Marks, new: &Marks, which: impl Fn(&str) -> bool) -> Vec<String> {
         }
     }
     keys.into_iter().map(str::to_owned).collect()
+}
+
+/// What is gone, each once: a table of somebody's own, such as a handler, as a whole. Entries of a list count as a
+/// change of the list.
+fn removed(old: &Marks, new: &Marks, which: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut removed: Vec<String> = Vec::new();
+    for key in old.changed(new).into_iter().filter(|key| which(key) && !key.contains('[') && !new.has_below(key)) {
+        // A handler is `handlers.erp`; a table above that is the program's, not somebody's.
+        let ends = key.match_indices('.').skip(1).map(|(end, _)| end).chain([key.len()]);
+        let gone = ends.map(|end| &key[..end]).find(|table| !new.has_below(table)).unwrap_or(key);
+        if !removed.iter().any(|known| known == gone) {
+            removed.push(gone.to_owned());
+        }
+    }
+    removed
 }
 
 fn only_at_start(key: &str) -> bool {

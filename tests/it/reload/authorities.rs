@@ -1,10 +1,12 @@
-//! A `ca_file` that is renewed, for everything that has one: what was set up with the old one is set up anew.
+//! A `ca_file` that is renewed, for everything that has one, and what else of that kind a handler has: what was set up
+//! with the old one is set up anew.
 
 use std::time::Duration;
 
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::support::certificates::issue_for_client;
 use crate::support::erp::{Answer, Erp};
 use crate::support::eventually;
 use crate::support::issuer::{Key, now};
@@ -12,7 +14,7 @@ use crate::support::nats::Nats;
 use crate::support::pebble::Pebble;
 use crate::support::postgres::{Postgres, ROLE};
 use crate::support::rabbitmq::RabbitMq;
-use crate::support::receiver::{BACK_END_FAILS, Receiver};
+use crate::support::receiver::{BACK_END_FAILS, Receiver, write_private};
 use crate::support::sender::order_event;
 use crate::support::server::{free_port, in_background};
 
@@ -40,6 +42,61 @@ async fn a_renewed_authority_of_http_is_taken_over() {
     let keys = format!("type = 'http'\nurl = '{}'\nca_file = 'back-end.pem'", erp.url("/"));
 
     is_taken_over(&keys, "handlers.back-end.ca_file", &ca).await;
+}
+
+/// With a new key, too: one after the other, as a person does it.
+#[tokio::test]
+async fn a_renewed_certificate_of_ours_is_taken_over() {
+    let mut receiver = Receiver::prepared("");
+    let stranger = Receiver::prepared("");
+    let authority = std::fs::read_to_string(receiver.path("ca.pem")).unwrap();
+    let (erp, ca) = Erp::start_with_tls_for_clients_of(&authority);
+    let of_stranger = issue_for_client(stranger.folder(), false);
+    for (name, text) in [("erp.pem", &ca), ("us.pem", &of_stranger.chain), ("us-key.pem", &of_stranger.key)] {
+        write_private(&receiver.path(name), text);
+    }
+    receiver.configure(|text| {
+        text + &format!(
+            "delivery = {{ first_retry = '50ms', max_retry = '500ms' }}
+             handlers.erp = {{ type = 'http', url = '{}', ca_file = 'erp.pem', client_certificate = 'us.pem', \
+             client_key = 'us-key.pem' }}",
+            erp.url("/")
+        )
+    });
+    receiver.restart();
+    receiver.expects_errors(&BACK_END_FAILS);
+    receiver.expects_error("`handlers.erp.client_key` does not belong to the certificate");
+    receiver.expects_error("is refused as a whole");
+    assert!(receiver.sender().send(order_event("1")).await.is_delivered());
+    receiver.inbox_until(|events| events[0]["deliveries"][0]["attempts"].as_u64().unwrap() > 0).await;
+    let ours = issue_for_client(receiver.folder(), false);
+
+    receiver.replace("us.pem", &ours.chain);
+    receiver.replace("us-key.pem", &ours.key);
+
+    let changed = receiver.logged("configuration reloaded").await["changed"].as_str().unwrap().to_owned();
+    assert!(changed.contains("handlers.erp.client_certificate"), "{changed}");
+    receiver.inbox_until(|events| events[0]["state"] == "done").await;
+}
+
+#[tokio::test]
+async fn a_renewed_secret_of_a_header_is_taken_over() {
+    let erp = Erp::start();
+    let mut receiver = Receiver::prepared(&format!(
+        "handlers.erp = {{ type = 'http', url = '{}', headers = {{ X-Api-Key_file = 'key' }} }}",
+        erp.url("/")
+    ));
+    write_private(&receiver.path("key"), "old");
+    receiver.restart();
+    assert!(receiver.sender().send(order_event("1")).await.is_delivered());
+    erp.wait_for(1).await;
+
+    receiver.replace("key", "new");
+
+    assert_eq!(receiver.logged("configuration reloaded").await["changed"], "handlers.erp.headers.X-Api-Key_file");
+    assert!(receiver.sender().send(order_event("2")).await.is_delivered());
+    let keys: Vec<_> = erp.wait_for(2).await.iter().map(|request| request.header("x-api-key").to_owned()).collect();
+    assert_eq!(keys, ["old", "new"]);
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Change without loss: what a reload takes over, what it refuses, and that nobody notices it.
 
 mod authorities;
+#[cfg(target_os = "linux")]
+mod beside;
 mod broken;
 mod certificates;
 mod grace;

@@ -53,6 +53,38 @@ async fn a_password_is_rotated_without_a_request_refused() {
 }
 
 #[tokio::test]
+async fn what_is_removed_is_said_to_be_removed() {
+    let receiver = Receiver::prepared("").setting("LOG__FORMAT", "json");
+    let more = "auth.old = { type = \"basic\", username = \"old\", password = \"old\" }\n\
+                handlers.disk = { type = \"file\", directory = \"events\", timeout = \"9s\" }\n\
+                handlers.other = { type = \"file\", directory = \"other\" }\n";
+    receiver.configure(|text| text + more);
+    let mut receiver = receiver;
+    receiver.restart();
+
+    let without = "handlers.disk = { type = \"file\", directory = \"elsewhere\" }\n";
+    receiver.configure(|text| text.replace(more, without));
+    assert_eq!(receiver.hang_up().await, RELOADED);
+
+    let line = receiver.logged(RELOADED).await;
+    assert_eq!(line["changed"], "handlers.disk.directory");
+    assert_eq!(line["removed"], "auth.old, handlers.disk.timeout, handlers.other");
+}
+
+#[tokio::test]
+async fn what_takes_a_restart_is_said_to_and_nothing_else_is() {
+    let receiver = Receiver::start();
+
+    receiver.configure(|text| format!("server.answer_within = \"3s\"\n{text}"));
+    let waits = receiver.hang_up().await;
+    let again = receiver.hang_up().await;
+
+    assert_eq!(waits, "configuration read again: all that has changed takes a restart");
+    assert_eq!(again, waits, "it still does");
+    receiver.logged("`server.answer_within` has changed, but takes effect only after a restart").await;
+}
+
+#[tokio::test]
 async fn addresses_and_endpoints_change_at_a_signal() {
     let receiver = Receiver::start();
     let there = receiver.sender();
