@@ -1,14 +1,16 @@
-//! `check`: everything that is wrong with the configuration, at once.
+//! `check`: everything that is wrong with the configuration, at once, and what a valid one comes to.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
 
-use super::{ConfigArgs, Failure};
+use super::Failure;
+use super::found::Found;
+use super::online::{Tried, try_online};
 use crate::config::{DEFAULT_FILE, Layers, Problem};
-use crate::inbox::{NoInbox, Purpose};
 use crate::listener::connections::acme;
 use crate::listener::development;
 use crate::settings::Settings;
@@ -16,23 +18,25 @@ use crate::settings::Settings;
 /// Arguments of `check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    #[command(flatten)]
-    config: ConfigArgs,
-    /// Also try the inbox, the issuers of access tokens and every handler's back end; nothing is delivered
+    /// Also try the addresses, the inbox, the issuers of access tokens and every handler's back end; nothing is
+    /// delivered or left behind
     #[arg(long)]
     online: bool,
+    /// End with status 1 if there is any warning
+    #[arg(long)]
+    strict: bool,
     /// Write the result as one JSON object
     #[arg(long)]
     json: bool,
 }
 
-/// Checks the configuration, certificates and keys, and writes all problems to `out`. Returns whether
-/// what was tried online works.
+/// Checks the configuration, certificates and keys, and writes all problems to `out`, and what a valid one comes to.
+/// Returns whether what was tried online works, and with `--strict` whether there is nothing to warn of.
 ///
 /// # Errors
 /// [`Failure::Reported`] if a problem keeps the receiver from starting.
-pub async fn run(args: &CheckArgs, out: &mut impl Write) -> Result<bool, Failure> {
-    let found = match Layers::read(args.config.config.as_deref()) {
+pub async fn run(args: &CheckArgs, config: Option<&Path>, out: &mut impl Write) -> Result<bool, Failure> {
+    let report = match Layers::read(config) {
         Ok(layers) if layers.has_file() => check(&layers, args).await,
         Ok(layers) => {
             if !args.json {
@@ -41,48 +45,51 @@ pub async fn run(args: &CheckArgs, out: &mut impl Write) -> Result<bool, Failure
             }
             check_development(&layers.with_stand_in(development::layer()), args).await
         }
-        Err(problem) => Found { problems: vec![problem], ..Found::default() },
+        Err(problem) => Report { problems: vec![problem], ..Report::default() },
     };
-    let report = if args.json { report_json } else { report };
-    report(out, &found).context("cannot write the result")?;
-    let Found { problems, tried, .. } = found;
+    let written = if args.json { report_json(out, &report) } else { write(out, &report, args.strict) };
+    written.context("cannot write the result")?;
+    let Report { problems, tried, .. } = report;
     if problems.iter().any(Problem::is_error) {
         Err(Failure::Reported)
     } else {
-        Ok(tried.iter().all(|tried| tried.works))
+        let warned = args.strict && !problems.is_empty();
+        Ok(!warned && tried.iter().all(|tried| tried.works))
     }
 }
 
 /// What there is to report.
 #[derive(Default)]
-struct Found {
+struct Report {
     problems: Vec<Problem>,
+    found: Option<Found>,
     certificate: Option<String>,
     preparations: Vec<Preparation>,
     tried: Vec<Tried>,
 }
 
-/// All problems, and if the configuration is valid, what there is to do at the back ends and what was
+/// All problems, and if the configuration is valid, what it comes to, what there is to do at the back ends and what was
 /// tried.
-async fn check(layers: &Layers, args: &CheckArgs) -> Found {
+async fn check(layers: &Layers, args: &CheckArgs) -> Report {
     match layers.settings() {
-        Ok((settings, problems)) => Found {
+        Ok((settings, problems)) => Report {
             problems,
+            found: Some(Found::new(&settings)),
             certificate: acme_of(&settings).map(acme::Settings::describe),
             preparations: preparations(&settings),
             tried: if args.online { try_online(settings).await } else { Vec::new() },
         },
-        Err(problems) => Found { problems: problems.into(), ..Found::default() },
+        Err(problems) => Report { problems: problems.into(), ..Report::default() },
     }
 }
 
 /// As [`check`], but before its first run the development set-up has no certificate yet.
-async fn check_development(layers: &Layers, args: &CheckArgs) -> Found {
-    let mut found = check(layers, args).await;
-    if found.problems.iter().filter(|problem| problem.is_error()).all(is_made_by_serve) {
-        found.problems.retain(|problem| !problem.is_error());
+async fn check_development(layers: &Layers, args: &CheckArgs) -> Report {
+    let mut report = check(layers, args).await;
+    if report.problems.iter().filter(|problem| problem.is_error()).all(is_made_by_serve) {
+        report.problems.retain(|problem| !problem.is_error());
     }
-    found
+    report
 }
 
 fn is_made_by_serve(problem: &Problem) -> bool {
@@ -108,58 +115,11 @@ fn preparations(settings: &Settings) -> Vec<Preparation> {
     prepared.collect()
 }
 
-/// Something that was tried.
-struct Tried {
-    what: String,
-    works: bool,
-    detail: String,
-}
-
-async fn try_online(settings: Settings) -> Vec<Tried> {
-    let mut tried = Vec::new();
-    let inbox = match settings.inbox.store.open(Purpose::Tool).await {
-        Ok(inbox) => {
-            let probed = inbox.probe().await;
-            inbox.close().await;
-            probed.map(|()| "can be written".to_owned()).map_err(|error| error.to_string())
-        }
-        // To make one would be to write.
-        Err(error) if error.is::<NoInbox>() => Ok(if settings.inbox.store.keeps() {
-            "is not there yet; `serve` makes it".to_owned()
-        } else {
-            "keeps nothing (inbox.store = \"none\")".to_owned()
-        }),
-        Err(error) => Err(format!("{error:#}")),
-    };
-    tried.push(Tried::new("inbox", inbox));
-    if let Some(acme) = acme_of(&settings) {
-        tried.push(Tried::new("server.tls.acme", acme::probe(acme).await));
+fn write(out: &mut dyn Write, report: &Report, strict: bool) -> io::Result<()> {
+    let Report { problems, found, certificate, preparations, tried } = report;
+    if let Some(found) = found {
+        found.write(out)?;
     }
-    for (name, credential) in &settings.anywhere.credentials {
-        if let Some(probed) = credential.probe().await {
-            tried.push(Tried::new(format!("auth {name}"), probed));
-        }
-    }
-    for handler in settings.handlers {
-        let name = handler.route.name;
-        let probed = match handler.settings.build(&name) {
-            Ok(handler) => handler.probe().await,
-            Err(error) => Err(error.to_string()),
-        };
-        tried.push(Tried::new(format!("handler {name}"), probed));
-    }
-    tried
-}
-
-impl Tried {
-    fn new(what: impl Into<String>, result: Result<String, String>) -> Self {
-        let works = result.is_ok();
-        Self { what: what.into(), works, detail: result.unwrap_or_else(|reason| reason) }
-    }
-}
-
-fn report(out: &mut dyn Write, found: &Found) -> io::Result<()> {
-    let Found { problems, certificate, preparations, tried } = found;
     for problem in problems {
         writeln!(out, "{problem}")?;
     }
@@ -172,18 +132,26 @@ fn report(out: &mut dyn Write, found: &Found) -> io::Result<()> {
     for Tried { what, works, detail } in tried {
         writeln!(out, "{}: {what}: {detail}", if *works { "works" } else { "FAILS" })?;
     }
-    let failing = tried.iter().filter(|tried| !tried.works).count();
-    match problems.iter().filter(|problem| problem.is_error()).count() {
-        0 if failing > 0 => {
-            writeln!(out, "The configuration is valid, but {failing} of {} that were tried failed.", tried.len())
-        }
-        0 => writeln!(out, "The configuration is valid."),
-        errors => writeln!(out, "The configuration is not valid: {errors} error(s)."),
+    let errors = problems.iter().filter(|problem| problem.is_error()).count();
+    if errors > 0 {
+        return writeln!(out, "The configuration is not valid: {errors} error(s).");
     }
+    let mut but = Vec::new();
+    if strict && !problems.is_empty() {
+        but.push(format!("there are {} warning(s)", problems.len()));
+    }
+    let failing = tried.iter().filter(|tried| !tried.works).count();
+    if failing > 0 {
+        but.push(format!("{failing} of {} that were tried failed", tried.len()));
+    }
+    if but.is_empty() {
+        return writeln!(out, "The configuration is valid.");
+    }
+    writeln!(out, "The configuration is valid, but {}.", but.join(", and "))
 }
 
-fn report_json(out: &mut dyn Write, found: &Found) -> io::Result<()> {
-    let Found { problems, certificate, preparations, tried } = found;
+fn report_json(out: &mut dyn Write, report: &Report) -> io::Result<()> {
+    let Report { problems, found, certificate, preparations, tried } = report;
     let valid = !problems.iter().any(Problem::is_error);
     let preparations: Vec<_> = preparations
         .iter()
@@ -192,8 +160,8 @@ fn report_json(out: &mut dyn Write, found: &Found) -> io::Result<()> {
     let online: Vec<_> =
         tried.iter().map(|tried| json!({"what": tried.what, "works": tried.works, "detail": tried.detail})).collect();
     let whole = json!({
-        "valid": valid, "problems": problems, "certificate": certificate, "preparations": preparations,
-        "online": online,
+        "valid": valid, "problems": problems, "found": found.as_ref().map(Found::to_json), "certificate": certificate,
+        "preparations": preparations, "online": online,
     });
     writeln!(out, "{whole}")
 }

@@ -1,10 +1,13 @@
 //! The command line: one file or folder per command. Results go to standard output (`output`), logs to standard
-//! error. `sender` is what `send` and `replay` share.
+//! error. `sender` is what `send` and `replay` share, `online` what `check` tries, and `found` what it says of a valid
+//! configuration.
 
 #![expect(clippy::print_stderr, reason = "this is where errors are for people")]
 
 pub mod check;
 pub mod events;
+mod found;
+mod online;
 mod output;
 pub mod replay;
 pub mod secret;
@@ -17,11 +20,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use self::output::Output;
-use crate::config::{Layers, Problem, Problems};
-use crate::listener::development;
+use crate::config::{Problem, Problems};
 use crate::telemetry::{priority_of_errors, priority_of_warnings};
 
 /// Exit status for a configuration that is not valid (sysexits.h: EX_CONFIG).
@@ -32,18 +34,21 @@ const USAGE: u8 = 2;
 
 /// Receives Tradecloud's webhooks and hands every event to the ERP, losing none.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
+#[command(version)]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
-    #[command(flatten)]
-    serve: ConfigArgs,
+    /// The configuration file, before or after the command; `send`, `replay` and `secret` need none [default:
+    /// config/receiver.toml, if there is one]
+    // For every command: whoever has it in an alias of the shell need not know which read it.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the receiver until SIGTERM or SIGINT, then drain (also without a command)
-    Serve(ConfigArgs),
+    Serve,
     /// Report everything that is wrong with the configuration; start and write nothing
     Check(check::CheckArgs),
     Send(send::SendArgs),
@@ -51,14 +56,6 @@ enum Command {
     /// Look at the inbox, deliver again, set aside, write out
     Events(events::EventsArgs),
     Secret(secret::SecretArgs),
-}
-
-/// Where the configuration is.
-#[derive(Debug, Clone, Args)]
-pub struct ConfigArgs {
-    /// The configuration file [default: config/receiver.toml, if there is one]
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
 }
 
 /// Why a command did not succeed.
@@ -113,7 +110,9 @@ pub async fn run(cli: Cli) -> ExitCode {
         Err(Failure::Configuration(problems)) => {
             for problem in &problems {
                 let priority = if problem.is_error() { priority_of_errors() } else { priority_of_warnings() };
-                eprintln!("{priority}{problem}");
+                for line in problem.to_string().lines() {
+                    eprintln!("{priority}{line}");
+                }
             }
             let errors = problems.iter().filter(|problem| problem.is_error()).count();
             eprintln!("{}The configuration is not valid: {errors} error(s).", priority_of_errors());
@@ -125,22 +124,16 @@ pub async fn run(cli: Cli) -> ExitCode {
 
 /// Whether the command could do all it was asked for.
 async fn command(cli: Cli, out: &mut Output) -> Result<bool, Failure> {
+    let config = cli.config.as_deref();
     let done = match cli.command {
         // It goes on whether or not somebody reads what it says at first.
-        None => return serve::run(&cli.serve).await.map(|()| true),
-        Some(Command::Serve(args)) => return serve::run(&args).await.map(|()| true),
-        Some(Command::Check(args)) => check::run(&args, out).await?,
+        None | Some(Command::Serve) => return serve::run(config).await.map(|()| true),
+        Some(Command::Check(args)) => check::run(&args, config, out).await?,
         Some(Command::Send(args)) => send::run(&args, out).await?,
         Some(Command::Replay(args)) => replay::run(&args, out).await?,
-        Some(Command::Events(args)) => events::run(&args, out).await?,
+        Some(Command::Events(args)) => events::run(&args, config, out).await?,
         Some(Command::Secret(args)) => secret::run(&args, out)?,
     };
     out.flush().context("cannot write the result")?;
     Ok(done)
-}
-
-/// The layers of the configuration, for a command that makes nothing: a development set-up stands in for a
-/// file that is not there.
-fn layers(args: &ConfigArgs) -> Result<Layers, Problem> {
-    development::layers(args.config.as_deref())
 }

@@ -14,6 +14,7 @@ use clap::{Args, ValueEnum};
 
 use crate::config::private;
 use crate::listener::development;
+use crate::shown::word;
 
 /// Make a strong password or token in a file of its own, and say where it belongs
 #[derive(Debug, Args)]
@@ -54,7 +55,7 @@ pub fn run(args: &SecretArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     let digest = args.digest.map(|kind| digest_of(kind, secret.as_bytes())).transpose()?;
     write(&file, &secret)?;
 
-    let shown = file.display();
+    let (shown, word) = (file.display(), word(&file));
     writeln!(out, "made {shown}: a random {key}, readable only by you\n")?;
     writeln!(out, "In the configuration:\n\n[auth.{}]\ntype = \"{kind}\"", args.name)?;
     if !args.bearer {
@@ -66,10 +67,10 @@ pub fn run(args: &SecretArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     }
     writeln!(out, "On Tradecloud's portal, in each webhook integration:\n")?;
     if args.bearer {
-        writeln!(out, "  authentication  bearer token\n  token           what `cat {shown}` shows")?;
+        writeln!(out, "  authentication  bearer token\n  token           what `cat {word}` shows")?;
     } else {
         writeln!(out, "  authentication  Basic\n  user name       {}", args.username)?;
-        writeln!(out, "  password        what `cat {shown}` shows")?;
+        writeln!(out, "  password        what `cat {word}` shows")?;
     }
     if digest.is_some() {
         writeln!(out, "\nThen delete {shown}: the receiver needs only the digest.")?;

@@ -2,9 +2,11 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::Path;
 
-use super::{ConfigArgs, Failure};
+use super::Failure;
 use crate::app::Receiver;
+use crate::config::DEFAULT_FILE;
 use crate::listener::development::{self, Made};
 use crate::signal::told_to_stop;
 use crate::telemetry::events;
@@ -18,13 +20,17 @@ const OTHER_FILES: usize = 256;
 ///
 /// # Errors
 /// All problems of the configuration, or what kept the receiver from starting or going on.
-pub async fn run(args: &ConfigArgs) -> Result<(), Failure> {
-    let layers = super::layers(args).map_err(|problem| vec![problem])?;
+pub async fn run(config: Option<&Path>) -> Result<(), Failure> {
+    let layers = development::layers(config).map_err(|problem| vec![problem])?;
     let made = if layers.has_file() { None } else { Some(development::make()?) };
     let (settings, warnings) = layers.settings()?;
+    let file = layers.has_file().then(|| config.unwrap_or(Path::new(DEFAULT_FILE)));
     // The texts are wiped with it: secrets stay no longer than they are needed.
     drop(layers);
     let _log = settings.log.start();
+    if let Some(file) = file {
+        events::configuration::read(file);
+    }
     for warning in warnings {
         events::configuration::doubtful(&warning.without_severity());
     }
@@ -32,8 +38,8 @@ pub async fn run(args: &ConfigArgs) -> Result<(), Failure> {
     let path = settings.endpoints.first().map(|endpoint| endpoint.path.clone()).unwrap_or_default();
     #[cfg(unix)]
     allow_open_files(settings.server.limits.connections);
-    let args = args.clone();
-    let running = Receiver::new(settings).following(move || super::layers(&args)).start().await?;
+    let config = config.map(Path::to_owned);
+    let running = Receiver::new(settings).following(move || development::layers(config.as_deref())).start().await?;
     if let Some(made) = &made {
         // Whether or not anybody reads it: events come all the same.
         let _ = introduce(made, scheme, running.public_address(), &path, &mut io::stdout());

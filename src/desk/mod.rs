@@ -6,6 +6,7 @@ mod accept;
 mod catch_up;
 mod deliver;
 mod export;
+mod not_wanted;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use bytes::Bytes;
 pub use self::accept::{Accepted, Unreadable};
 pub use self::deliver::{Delivered, Note, Outcome, Round};
 pub use self::export::Line;
+pub use self::not_wanted::NotWanted;
 use crate::dispatch::{Dispatch, Route};
 use crate::inbox::{Archive, EventView, Filter, InboxError, Mended};
 use crate::intake::Intake;

@@ -103,6 +103,9 @@ pub enum NoInbox {
 /// Checked settings of a store, ready to be opened.
 #[async_trait::async_trait]
 pub trait Open: Send + Sync + std::fmt::Debug {
+    /// Which store it is, and where, for people. Nothing that is secret.
+    fn describe(&self) -> String;
+
     /// Whether events stay until they are delivered: there is an [`Archive`] then.
     fn keeps(&self) -> bool {
         true
@@ -113,6 +116,21 @@ pub trait Open: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// If it cannot be opened; the message says what to do. [`NoInbox`] if there is nothing to look at.
     async fn open(&self, purpose: Purpose) -> anyhow::Result<SharedInbox>;
+
+    /// Finds out whether [`Open::open`] would work to serve, beside a receiver that may be running, and leaves nothing
+    /// behind; says in a few words what it found.
+    ///
+    /// # Errors
+    /// What a start would end with.
+    async fn rehearse(&self) -> anyhow::Result<String>;
+}
+
+/// Whether an inbox that was opened to look at it can be written, for [`Open::rehearse`].
+async fn try_to_write(inbox: SharedInbox) -> anyhow::Result<String> {
+    let probed = inbox.probe().await;
+    inbox.close().await;
+    probed?;
+    Ok("can be written".to_owned())
 }
 
 /// Why the inbox could not do something. Always transient: the caller is to try again, or to have the

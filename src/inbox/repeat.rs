@@ -63,7 +63,7 @@ pub(super) enum Says {
     /// It is a refused body, and no event.
     Refused,
     /// Its body is kept, under the store's own number.
-    Kept { number: i64, format: Format, size: usize },
+    Kept { number: i64, format: Format, content_type: Option<String>, size: usize },
     /// Its body is gone.
     Remembered(Content),
 }
@@ -170,12 +170,13 @@ impl Newcomer {
 
     /// Whether what is there says the same.
     async fn says_the_same(&mut self, inbox: &impl Shelf, taken: &Taken) -> Result<bool, InboxError> {
-        match taken.says {
+        match &taken.says {
             Says::Refused => Ok(false),
-            Says::Remembered(theirs) => Ok(self.content().await?.agrees_with(&theirs)),
-            Says::Kept { number, format, size } => {
+            Says::Remembered(theirs) => Ok(self.content().await?.agrees_with(theirs)),
+            Says::Kept { number, format, content_type, size } => {
                 let _turn = turn(size.saturating_add(self.incoming.body.len())).await?;
-                let theirs = (format, inbox.body(number).await?);
+                let (format, content_type) = (*format, content_type.clone());
+                let theirs = Body { format, content_type, bytes: inbox.body(*number).await? };
                 find(&SAME, [theirs, body_of(&self.incoming)], decode::say_the_same).await
             }
         }
@@ -204,18 +205,18 @@ impl Newcomer {
 
     async fn names_its_state(&self) -> Result<bool, InboxError> {
         let _turn = turn(self.incoming.body.len()).await?;
-        find(&STATES, [body_of(&self.incoming)], |[(format, body)]| decode::names_its_state(*format, body)).await
+        find(&STATES, [body_of(&self.incoming)], |[body]| decode::names_its_state(body)).await
     }
 }
 
 /// What an event says.
 pub(super) async fn content_of(incoming: &Incoming) -> Result<Content, InboxError> {
     let _turn = turn(incoming.body.len()).await?;
-    find(&CONTENTS, [body_of(incoming)], |[(format, body)]| Content::of(*format, body)).await
+    find(&CONTENTS, [body_of(incoming)], |[body]| Content::of(body)).await
 }
 
 fn body_of(incoming: &Incoming) -> Body {
-    (incoming.envelope.format, incoming.body.clone())
+    Body { format: incoming.envelope.format, content_type: incoming.content_type.clone(), bytes: incoming.body.clone() }
 }
 
 /// Waits until `size` bytes may be looked into.
@@ -236,7 +237,7 @@ async fn find<T: Copy + Send + 'static, const N: usize>(
     bodies: [Body; N],
     ask: fn(&[Body; N]) -> T,
 ) -> Result<T, InboxError> {
-    if bodies.iter().map(|(_, body)| body.len()).sum::<usize>() < LARGE {
+    if bodies.iter().map(|body| body.bytes.len()).sum::<usize>() < LARGE {
         return Ok(ask(&bodies));
     }
     let found = spawn_blocking(move || lately.find(&bodies, ask)).await;
@@ -270,10 +271,11 @@ impl<T: Copy> Lately<T> {
 
 fn digest(bodies: &[Body]) -> [u8; 32] {
     let mut context = Context::new(&SHA256);
-    for (format, body) in bodies {
-        context.update(format.as_str().as_bytes());
-        context.update(&u64::try_from(body.len()).unwrap_or(u64::MAX).to_be_bytes());
-        context.update(body);
+    for Body { format, content_type, bytes } in bodies {
+        for part in [format.as_str().as_bytes(), content_type.as_deref().unwrap_or_default().as_bytes(), bytes] {
+            context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            context.update(part);
+        }
     }
     context.finish().as_ref().try_into().unwrap_or_default()
 }
@@ -354,7 +356,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_store_that_cannot_say_what_it_has_is_no_reason_to_take_a_message_for_a_repeated_one() {
-        let kept = || Some(taken(Says::Kept { number: 1, format: Format::Json, size: 1 }));
+        let kept = || Some(taken(Says::Kept { number: 1, format: Format::Json, content_type: None, size: 1 }));
         for found in [vec![], vec![kept()], vec![None, None, None, None, None, None, None, None]] {
             let shelf = Said { put: vec![false; 9].into(), known: found.into(), ..Said::default() };
 
@@ -366,7 +368,7 @@ mod tests {
     async fn a_huge_message_that_waits_too_long_for_its_turn_is_told_to_come_again_and_others_are_not() {
         let _another = HUGE_ONES.acquire().await.unwrap();
         let shelf = |size| {
-            let kept = Says::Kept { number: 1, format: Format::Json, size };
+            let kept = Says::Kept { number: 1, format: Format::Json, content_type: None, size };
             Said { put: vec![false].into(), known: vec![Some(taken(kept))].into(), ..Said::default() }
         };
         let (huge, large) = (shelf(HUGE), shelf(LARGE));
@@ -381,14 +383,17 @@ mod tests {
     #[test]
     fn what_was_found_out_about_a_body_is_not_found_out_again() {
         let lately = Lately::new();
-        let body = |text: &str| [(Format::Json, Bytes::copy_from_slice(text.as_bytes()))];
+        let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+        let body = |text: &str| [Body { format: Format::Json, content_type: None, bytes: bytes(text) }];
         let never = |_: &[Body; 1]| panic!("it is known");
         assert_eq!(lately.find(&body("one"), |_| 1), 1);
         assert_eq!(lately.find(&body("other"), |_| 2), 2);
         assert_eq!((lately.find(&body("one"), never), lately.find(&body("other"), never)), (1, 2));
 
-        let in_xml = [(Format::Txml, Bytes::from_static(b"one"))];
+        let in_xml = [Body { format: Format::Txml, content_type: None, bytes: bytes("one") }];
         assert_eq!(lately.find(&in_xml, |_| 3), 3);
+        let in_latin = [Body { content_type: Some("text/xml; charset=latin1".to_owned()), ..in_xml[0].clone() }];
+        assert_eq!(lately.find(&in_latin, |_| 6), 6);
 
         for number in 0..KEPT {
             lately.find(&body(&number.to_string()), |_| 4);

@@ -1,8 +1,9 @@
 //! The inbox as people see it: events with the state they are in.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
+use crate::event::rfc3339;
 use crate::model::Kind;
 
 /// How far something has come. For an event it is the state that needs the most attention of those its
@@ -61,6 +62,7 @@ pub struct EventView {
     /// The state that needs the most attention.
     pub state: State,
     /// When it was received.
+    #[serde(serialize_with = "in_utc")]
     pub received: Timestamp,
     /// Its kind; a refused body has none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,12 +109,16 @@ pub struct DeliveryView {
     /// Attempts that ended.
     pub attempts: u32,
     /// When it is tried next; absent if it is finished or waits for an earlier event of its order.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "in_utc_if_any")]
     pub due: Option<Timestamp>,
+    /// Whether an attempt goes on. Should its process have died, it seems to until a receiver is there again.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub being_delivered: bool,
     /// The id of the earlier event of its order or shipment that it waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<String>,
     /// When its state last changed.
+    #[serde(serialize_with = "in_utc")]
     pub changed: Timestamp,
     /// The attempts that failed, the latest last (the last 50 are kept).
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -126,11 +132,22 @@ pub struct FailureView {
     /// 1 for the first attempt.
     pub attempt: u32,
     /// When it ended.
+    #[serde(serialize_with = "in_utc")]
     pub at: Timestamp,
     /// How long it took.
     pub milliseconds: u64,
     /// Why it failed.
     pub reason: String,
+}
+
+/// Times with as many digits as any other: programs sort them as text.
+fn in_utc<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&rfc3339(*time))
+}
+
+#[expect(clippy::ref_option, reason = "serde hands out a reference to the field")]
+fn in_utc_if_any<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.map(rfc3339).serialize(serializer)
 }
 
 /// Which events to list.

@@ -69,6 +69,17 @@ fn what_is_secret_can_be_read_by_its_owner_only() {
 }
 
 #[tokio::test]
+async fn the_development_certificate_ends_in_ten_years() {
+    let receiver = started();
+
+    let line = receiver.logged("the certificate in use").await;
+
+    let expires: jiff::Timestamp = line["expires"].as_str().unwrap().parse().unwrap();
+    let days = expires.duration_since(jiff::Timestamp::now()).as_hours() / 24;
+    assert_eq!(days, 10 * 365 - 1, "{line}");
+}
+
+#[tokio::test]
 async fn the_line_to_try_it_works_as_printed() {
     let receiver = started();
     let introduction = introduction(&receiver).await;
@@ -169,6 +180,30 @@ fn check_says_what_a_first_start_would_make_and_makes_nothing() {
     assert!(checked.status.success(), "{said}");
     assert!(said.contains("development set-up"), "{said}");
     assert!(!receiver.path("certs").exists());
+}
+
+#[test]
+fn what_is_for_this_machine_is_told_where_others_can_reach_it() {
+    let receiver = started();
+
+    let here = receiver.run(&["check", "--strict"]);
+    let receiver = receiver.setting("SERVER__LISTEN", "0.0.0.0:0");
+    let everywhere = receiver.run(&["check", "--strict"]);
+
+    assert_eq!((here.status.code(), everywhere.status.code()), (Some(0), Some(1)), "{everywhere:?}");
+    let said = String::from_utf8(everywhere.stdout).unwrap();
+    assert!(said.contains("warning: ") && said.contains("tradecloud-webhook development CA"), "{said}");
+}
+
+#[tokio::test]
+async fn the_log_of_a_start_says_what_runs() {
+    let receiver = started();
+
+    let line = receiver.logged("listening").await;
+
+    let said = ["version", "inbox", "handlers"].map(|field| line[field].as_str().unwrap());
+    assert_eq!(said, [env!("CARGO_PKG_VERSION"), "sqlite, data/inbox.db", "files"]);
+    assert_eq!(line["waiting"], 0);
 }
 
 #[tokio::test]

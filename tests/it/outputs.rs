@@ -78,7 +78,7 @@ fn name<'a>(word: &'a str, ids: &mut Vec<&'a str>) -> String {
 
 /// A receiver with a dead letter, an event that nobody wanted, one that is done and a body that was refused.
 async fn filled() -> Receiver {
-    let receiver = Receiver::with(HANDLERS);
+    let receiver = Receiver::with(&format!("log.time_zone = \"UTC\"\n{HANDLERS}"));
     receiver.expects_error("rejected");
     let sender = receiver.sender();
     for message in [
@@ -166,6 +166,38 @@ async fn send_is_a_line_for_each_answer() {
     }
 
     assert_snapshot!(answers.join("\n\n").replace(&port, "<port>"));
+}
+
+#[tokio::test]
+async fn replay_is_a_line_for_each_entry() {
+    let receiver = Receiver::start();
+    let web = |number: u8, method: &str, content: &str, created: &str| {
+        serde_json::json!({"uuid": format!("00000000-0000-4000-8000-00000000000{number}"), "type": "web",
+            "token_id": "7a1c0f52-0d55-4a6e-9d0a-2f6f1c9a1b11", "method": method, "content": content,
+            "headers": {"content-type": ["application/json"]}, "created_at": created})
+    };
+    let order = order_event("4711").to_string();
+    let list = serde_json::json!({"data": [
+        web(5, "POST", "", "2026-03-01 10:00:05"),
+        web(4, "POST", "[]", "2026-03-01 10:00:04"),
+        web(3, "GET", "", "2026-03-01 10:00:03"),
+        web(2, "POST", &order, "2026-03-01 10:00:02"),
+        {"type": "email", "created_at": "2026-03-01 10:00:01"},
+    ], "total": 6, "current_page": 1, "is_last_page": false});
+    std::fs::write(receiver.path("page1.json"), serde_json::to_string_pretty(&list).unwrap()).unwrap();
+    let export = format!("{}\n{{\"id\":", serde_json::json!({"id": "1", "body": order}));
+    std::fs::write(receiver.path("events.jsonl"), export).unwrap();
+    std::fs::write(receiver.path("export.csv"), "uuid,type,method,content\n").unwrap();
+    let url = receiver.url("/webhooks/tradecloud");
+    let files = ["replay", "page1.json", "events.jsonl", "export.csv", "page1.json", "--url", &url, "--ca", "ca.pem"];
+    let basic = format!("{USERNAME}:{PASSWORD}");
+
+    let said: Vec<_> = [&["--dry-run"][..], &["--basic", &basic]]
+        .iter()
+        .map(|more| printed(&receiver, &[&files[..], more].concat()))
+        .collect();
+
+    assert_snapshot!(said.join("\n\n"));
 }
 
 /// The commands that a help text lists.

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use anyhow::{Context as _, bail};
+use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::{ChangeArgs, DeliverArgs, DiscardArgs, words};
@@ -14,6 +15,7 @@ use crate::shown::printable;
 /// Has events delivered, again or at once; returns whether each could be.
 pub(super) async fn deliver(
     desk: &Desk,
+    zone: &TimeZone,
     DeliverArgs { ids, change: args }: &DeliverArgs,
     out: &mut impl Write,
 ) -> anyhow::Result<bool> {
@@ -29,9 +31,9 @@ pub(super) async fn deliver(
     }
     let events = match handler {
         Some(handler) if ids.is_empty() && !args.all => {
-            desk.missed(&args.filter.to_filter(0), handler).await.context("cannot read the inbox")?
+            desk.missed(&args.filter.to_filter(0, zone)?, handler).await.context("cannot read the inbox")?
         }
-        _ => chosen(desk, ids, args, out, &mut all).await?,
+        _ => chosen(desk, zone, ids, args, out, &mut all).await?,
     };
     if events.is_empty() && ids.is_empty() && !args.json {
         let state = args.filter.state.unwrap_or(State::Dead).as_str();
@@ -66,6 +68,7 @@ pub(super) async fn deliver(
 /// Sets events aside; returns whether each could be.
 pub(super) async fn discard(
     desk: &Desk,
+    zone: &TimeZone,
     DiscardArgs { ids, change: args }: &DiscardArgs,
     out: &mut impl Write,
 ) -> anyhow::Result<bool> {
@@ -74,7 +77,7 @@ pub(super) async fn discard(
         return Err(WrongUsage(what.to_owned()).into());
     }
     let mut all = true;
-    for event in chosen(desk, ids, args, out, &mut all).await? {
+    for event in chosen(desk, zone, ids, args, out, &mut all).await? {
         let result = match desk.discard(&event).await? {
             0 => Err("nothing to discard: it is done, or was discarded before".to_owned()),
             _ => Ok("discarded".to_owned()),
@@ -87,16 +90,16 @@ pub(super) async fn discard(
 /// The events that the arguments name, the oldest first.
 async fn chosen(
     desk: &Desk,
+    zone: &TimeZone,
     ids: &[String],
     args: &ChangeArgs,
     out: &mut impl Write,
     all: &mut bool,
 ) -> anyhow::Result<Vec<EventView>> {
-    let matching = args.all.then(|| {
-        let mut filter = args.filter.to_filter(0);
+    let mut matching = if args.all { Some(args.filter.to_filter(0, zone)?) } else { None };
+    if let Some(filter) = &mut matching {
         filter.state.get_or_insert(State::Dead);
-        filter
-    });
+    }
     let chosen = desk.chosen(ids, matching.as_ref()).await.context("cannot read the inbox")?;
     for id in &chosen.missing {
         *all = report(args, id, Err("there is no such event in the inbox".to_owned()), out)?;

@@ -10,25 +10,29 @@ use anyhow::Context as _;
 use super::ExportArgs;
 use crate::desk::{Desk, Line};
 use crate::durable::{Folder, Part};
+use crate::inbox::Filter;
 
 /// For the owner only: it holds what the inbox holds.
 const MODE: u32 = 0o600;
 
 /// Writes every event that matches, the oldest first.
-pub(super) async fn run(desk: &Desk, args: &ExportArgs, out: &mut impl Write) -> anyhow::Result<()> {
-    let Some(path) = &args.output else { return write(desk, args, out).await };
+pub(super) async fn run(desk: &Desk, filter: &Filter, args: &ExportArgs, out: &mut impl Write) -> anyhow::Result<()> {
+    // By custom, `-` is standard output and no file of that name.
+    let Some(path) = args.output.as_deref().filter(|path| *path != Path::new("-")) else {
+        return write(desk, filter, out).await;
+    };
     let failed = || format!("cannot write {}", path.display());
     match path.metadata() {
         Ok(there) if !there.is_file() => {
             // A device or a pipe, which has nothing to be replaced.
             let file = OpenOptions::new().write(true).open(path).with_context(failed)?;
-            return write(desk, args, &mut BufWriter::new(file)).await;
+            return write(desk, filter, &mut BufWriter::new(file)).await;
         }
         Ok(_) if !args.force => return Err(is_there(path)),
         _ => {}
     }
     // By way of a link, it is the file behind that which is meant.
-    let target = path.canonicalize().unwrap_or_else(|_| path.clone());
+    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let folder_at = match target.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -36,7 +40,7 @@ pub(super) async fn run(desk: &Desk, args: &ExportArgs, out: &mut impl Write) ->
     let folder = Folder::open(folder_at).with_context(failed)?;
     let mut part = Part::create(folder_at, Some(MODE)).with_context(failed)?;
     let mut out = BufWriter::new(part.file().with_context(failed)?);
-    write(desk, args, &mut out).await.with_context(failed)?;
+    write(desk, filter, &mut out).await.with_context(failed)?;
     drop(out);
     part.sync().with_context(failed)?;
     if args.force {
@@ -56,8 +60,8 @@ fn is_there(path: &Path) -> anyhow::Error {
     anyhow::anyhow!("{} is there already. Name another file, or replace it with --force", path.display())
 }
 
-async fn write(desk: &Desk, args: &ExportArgs, out: &mut impl Write) -> anyhow::Result<()> {
-    for event in desk.every(&args.filter.to_filter(0)).await.context("cannot read the inbox")? {
+async fn write(desk: &Desk, filter: &Filter, out: &mut impl Write) -> anyhow::Result<()> {
+    for event in desk.every(filter).await.context("cannot read the inbox")? {
         Line::new(&event, &desk.body(&event).await?).write(out)?;
     }
     out.flush()?;

@@ -6,13 +6,17 @@ mod show;
 mod words;
 
 use std::io::Write;
+use std::path::Path;
 
 use clap::{ArgGroup, Args, Subcommand};
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
-use super::{ConfigArgs, Failure};
+use super::Failure;
 use crate::desk::Desk;
 use crate::inbox::{Filter, NoInbox, Purpose, State};
+use crate::listener::development;
 use crate::model::Kind;
 
 /// Arguments of `events`.
@@ -40,11 +44,9 @@ enum Command {
 #[derive(Debug, Args)]
 struct ListArgs {
     #[command(flatten)]
-    config: ConfigArgs,
-    #[command(flatten)]
     filter: FilterArgs,
     /// How many at the most
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 50, value_parser = count)]
     limit: usize,
     /// Write one JSON object per line
     #[arg(long)]
@@ -53,8 +55,6 @@ struct ListArgs {
 
 #[derive(Debug, Args)]
 struct ShowArgs {
-    #[command(flatten)]
-    config: ConfigArgs,
     /// The event's id
     id: String,
     /// Write the body as received, and nothing else
@@ -87,8 +87,6 @@ struct DiscardArgs {
 
 #[derive(Debug, Args)]
 struct ChangeArgs {
-    #[command(flatten)]
-    config: ConfigArgs,
     /// Every event that matches the filter: for `deliver`, the dead ones unless --state says otherwise;
     /// `discard` needs --state
     #[arg(long)]
@@ -102,8 +100,6 @@ struct ChangeArgs {
 
 #[derive(Debug, Args)]
 struct ExportArgs {
-    #[command(flatten)]
-    config: ConfigArgs,
     #[command(flatten)]
     filter: FilterArgs,
     /// Write to that file instead of standard output
@@ -130,12 +126,13 @@ struct FilterArgs {
     /// Of that order or shipment: its id, purchase order number or shipment number
     #[arg(long, value_name = "ID")]
     subject: Option<String>,
-    /// Received at that time or later: 2026-03-01, 2026-03-01T12:00:00Z or 2h for two hours ago
+    /// Received at that time or later: 2026-03-01 or '2026-03-01 12:00' by log.time_zone (without it, by the machine's
+    /// time zone), 2026-03-01T12:00:00Z, or 2h for two hours ago
     #[arg(long, value_name = "TIME", value_parser = time)]
-    since: Option<Timestamp>,
+    since: Option<Time>,
     /// Received before that time
     #[arg(long, value_name = "TIME", value_parser = time)]
-    until: Option<Timestamp>,
+    until: Option<Time>,
 }
 
 impl EventsArgs {
@@ -149,61 +146,57 @@ impl EventsArgs {
 ///
 /// # Errors
 /// The problems of the configuration, or why the inbox cannot be read or written.
-pub async fn run(args: &EventsArgs, out: &mut impl Write) -> Result<bool, Failure> {
+pub async fn run(args: &EventsArgs, config: Option<&Path>, out: &mut impl Write) -> Result<bool, Failure> {
+    let (desk, zone) = open(config).await?;
     match &args.command {
         Command::List(args) => {
-            let desk = open(&args.config).await?;
-            show::list(&desk, &args.filter.to_filter(args.limit), args.json, out).await?;
+            show::list(&desk, &zone, &args.filter.to_filter(args.limit, &zone)?, args.json, out).await?;
             Ok(true)
         }
         Command::Show(args) => {
-            let desk = open(&args.config).await?;
-            show::show(&desk, args, out).await?;
+            show::show(&desk, &zone, args, out).await?;
             Ok(true)
         }
         Command::Deliver(args) => {
-            let desk = open(&args.change.config).await?;
-            let done = change::deliver(&desk, args, out).await;
+            let done = change::deliver(&desk, &zone, args, out).await;
             desk.close().await;
             Ok(done?)
         }
         Command::Discard(args) => {
-            let desk = open(&args.change.config).await?;
-            let done = change::discard(&desk, args, out).await;
+            let done = change::discard(&desk, &zone, args, out).await;
             desk.close().await;
             Ok(done?)
         }
         Command::Export(args) => {
-            let desk = open(&args.config).await?;
-            export::run(&desk, args, out).await?;
+            export::run(&desk, &args.filter.to_filter(0, &zone)?, args, out).await?;
             Ok(true)
         }
     }
 }
 
-/// The inbox and what handlers there are. Nothing else of the configuration is asked for: a certificate
-/// that cannot be read must not keep anybody from the events.
-async fn open(args: &ConfigArgs) -> Result<Desk, Failure> {
-    let layers = super::layers(args).map_err(|problem| vec![problem])?;
+/// The inbox with the handlers that there are, and the time zone of whoever asks. Nothing else of the configuration is
+/// asked for: a certificate that cannot be read must not keep anybody from the events.
+async fn open(config: Option<&Path>) -> Result<(Desk, TimeZone), Failure> {
+    let layers = development::layers(config).map_err(|problem| vec![problem])?;
     let kept = layers.kept()?;
     let inbox = kept.inbox.store.open(Purpose::Tool).await?;
     let archive = inbox.archive().ok_or(NoInbox::KeepsNothing).map_err(anyhow::Error::from)?;
-    Ok(Desk::new(archive, kept.routes.into()))
+    Ok((Desk::new(archive, kept.routes.into()), kept.time_zone))
 }
 
 impl FilterArgs {
-    fn to_filter(&self, limit: usize) -> Filter {
-        Filter {
+    fn to_filter(&self, limit: usize, zone: &TimeZone) -> anyhow::Result<Filter> {
+        Ok(Filter {
             state: self.state,
             kind: self.kind,
             event: self.event.clone(),
             handler: self.handler.clone(),
             subject: self.subject.clone(),
-            since: self.since,
-            until: self.until,
+            since: self.since.map(|time| time.at(zone)).transpose()?,
+            until: self.until.map(|time| time.at(zone)).transpose()?,
             before: None,
             limit,
-        }
+        })
     }
 }
 
@@ -211,16 +204,61 @@ fn kind(text: &str) -> Result<Kind, String> {
     Kind::from_name(text).ok_or_else(|| format!("not one of {}", Kind::names("or")))
 }
 
-/// A point in time: an instant, a day (in the machine's time zone), or how long ago.
-fn time(text: &str) -> Result<Timestamp, String> {
-    if let Ok(instant) = text.parse::<Timestamp>() {
-        return Ok(instant);
+fn count(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| "a whole number such as 50".to_owned())
+}
+
+/// A time as somebody writes it.
+#[derive(Debug, Clone, Copy)]
+enum Time {
+    Instant(Timestamp),
+    /// By the clock on the wall.
+    Local(DateTime),
+}
+
+impl Time {
+    /// The instant in that zone. A time that its clock leaves out in spring is as much later as the clock goes forward;
+    /// of one that it has twice in autumn it is the first.
+    fn at(self, zone: &TimeZone) -> anyhow::Result<Timestamp> {
+        match self {
+            Self::Instant(instant) => Ok(instant),
+            Self::Local(local) => Ok(zone.to_timestamp(local)?),
+        }
+    }
+}
+
+/// A point in time: an instant, a day or a time of a day by the clock on the wall, or how long ago.
+fn time(text: &str) -> Result<Time, String> {
+    // A zone that is named beside it goes before that of the configuration.
+    let named = |_| text.parse::<Zoned>().map(|zoned| zoned.timestamp());
+    if let Ok(instant) = text.parse::<Timestamp>().or_else(named) {
+        return Ok(Time::Instant(instant));
     }
     if let Ok(ago) = humantime::parse_duration(text) {
-        return Timestamp::now().checked_sub(ago).map_err(|error| error.to_string());
+        return Timestamp::now().checked_sub(ago).map(Time::Instant).map_err(|error| error.to_string());
     }
-    let local = text
-        .parse::<jiff::civil::DateTime>()
-        .map_err(|_| "a time such as 2026-03-01, 2026-03-01T12:00:00Z or 2h (ago)".to_owned())?;
-    local.to_zoned(Zoned::now().time_zone().clone()).map(|zoned| zoned.timestamp()).map_err(|error| error.to_string())
+    let local = text.parse().map(Time::Local);
+    local.map_err(|_| "a time such as 2026-03-01, '2026-03-01 12:00', 2026-03-01T12:00:00Z or 2h (ago)".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_read_in_its_zone_also_where_the_clock_changes() {
+        let zone = TimeZone::get("Europe/Amsterdam").unwrap();
+        for (text, instant) in [
+            ("2026-03-29", "2026-03-28T23:00:00Z"),
+            ("2026-03-29 02:30", "2026-03-29T01:30:00Z"),
+            ("2026-10-25", "2026-10-24T22:00:00Z"),
+            ("2026-10-25 02:30", "2026-10-25T00:30:00Z"),
+            ("2026-10-25 02:30:00+01:00", "2026-10-25T01:30:00Z"),
+            ("2026-10-25T02:30:00[America/New_York]", "2026-10-25T06:30:00Z"),
+        ] {
+            let instant: Timestamp = instant.parse().unwrap();
+
+            assert_eq!(time(text).unwrap().at(&zone).unwrap(), instant, "{text}");
+        }
+    }
 }

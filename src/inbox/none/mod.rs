@@ -38,6 +38,10 @@ pub(super) fn read(_: &Section) -> Option<Box<dyn Open>> {
 
 #[async_trait::async_trait]
 impl Open for Settings {
+    fn describe(&self) -> String {
+        "none: events are kept nowhere".to_owned()
+    }
+
     fn keeps(&self) -> bool {
         false
     }
@@ -47,6 +51,10 @@ impl Open for Settings {
             Purpose::Serve => Ok(Arc::new(Memory::default())),
             Purpose::Tool => Err(NoInbox::KeepsNothing.into()),
         }
+    }
+
+    async fn rehearse(&self) -> anyhow::Result<String> {
+        Ok("keeps nothing (inbox.store = \"none\")".to_owned())
     }
 }
 

@@ -118,12 +118,13 @@ pub(super) async fn replace_refused(db: &ClientWrapper, event: i64, by: EventKey
 
 /// What has a key.
 pub(super) async fn taken(db: &ClientWrapper, key: EventKey) -> Result<Option<Taken>, Error> {
-    let statement = "SELECT id, number, format, octet_length(body) FROM events WHERE key = $1";
+    let statement = "SELECT id, number, format, octet_length(body), content_type FROM events WHERE key = $1";
     let row = db.query_opt(&db.prepare_cached(statement).await?, &[&key.0.as_slice()]).await?;
     Ok(row.map(|row| {
         let format = row.get::<_, Option<&str>>(2).and_then(Format::from_name);
         let size = usize::try_from(row.get::<_, i32>(3)).unwrap_or_default();
-        let says = format.map_or(Says::Refused, |format| Says::Kept { number: row.get(1), format, size });
+        let kept = |format| Says::Kept { number: row.get(1), format, content_type: row.get(4), size };
+        let says = format.map_or(Says::Refused, kept);
         Taken { id: row.get(0), says }
     }))
 }

@@ -6,7 +6,7 @@
 //! receiver's claims end with its lease, and `presence` says why it is a lease and no lock of a session.
 //! `changes` and `views` are what people do and look at (`archive`), `notes` are times that outlive a
 //! restart. `clock` and `mend` see to it that what waits does not wait for ever. `open` makes sure that
-//! the server is fit and the schema there in the right version.
+//! the server is fit and the schema there in the right version, `rehearsal` that it can be made so.
 //!
 //! Nothing here waits without end. Getting a connection, each statement and each lock has its time, on
 //! both sides of the connection; only a commit that waits for a standby is left to the server, since it
@@ -23,6 +23,7 @@ mod mend;
 mod notes;
 mod open;
 mod presence;
+mod rehearsal;
 mod row;
 #[cfg(test)]
 mod tests;
@@ -42,7 +43,7 @@ use super::refused::Space;
 use super::repeat::{self, Newest, Shelf, Taken};
 use super::{
     Archive, Claim, Due, EventKey, Finish, Inbox, InboxError, Incoming, Open, Purpose, Receipt, RefusedBody,
-    SharedInbox, Standing,
+    SharedInbox, Standing, try_to_write,
 };
 use crate::config::Section;
 use crate::event::Event;
@@ -82,9 +83,21 @@ pub(super) fn read(section: &Section) -> Option<Box<dyn Open>> {
 
 #[async_trait::async_trait]
 impl Open for Settings {
+    fn describe(&self) -> String {
+        format!("postgres, {}", self.database.place())
+    }
+
     async fn open(&self, purpose: Purpose) -> anyhow::Result<SharedInbox> {
         let space = Space::new(self.refused_space);
         Ok(Arc::new(Postgres::open(&self.database, purpose, space).await?))
+    }
+
+    async fn rehearse(&self) -> anyhow::Result<String> {
+        let pool = self.database.pool(1, open::SETUP);
+        match rehearsal::of(&pool, &self.database.place()).await? {
+            Some(what) => Ok(what),
+            None => try_to_write(self.open(Purpose::Tool).await?).await,
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::outgoing::postgres::{Failure, Pool, within};
 use crate::telemetry::events;
 
 /// The version of the schema this program works with.
-const VERSION: i32 = 3;
+pub(super) const VERSION: i32 = 3;
 
 /// What leads from each version to the next; the first starts from nothing.
 const MIGRATIONS: [&str; VERSION as usize] =
@@ -61,7 +61,7 @@ pub(super) async fn prepare(pool: &Pool, purpose: Purpose, place: &str) -> anyho
         bail!(NoInbox::NotYet { place: format!("PostgreSQL {place}") });
     }
     if version != VERSION {
-        within(MIGRATION, migrate(&db))
+        within(MIGRATION, migrate(&db, End::Commit))
             .await
             .map_err(|failure| hint(failure).context(format!("cannot prepare the inbox {place}")))?
             .with_context(|| format!("cannot prepare the inbox {place}"))?;
@@ -71,7 +71,7 @@ pub(super) async fn prepare(pool: &Pool, purpose: Purpose, place: &str) -> anyho
 }
 
 /// What an administrator can do about it.
-fn hint(failure: Failure) -> anyhow::Error {
+pub(super) fn hint(failure: Failure) -> anyhow::Error {
     /// The role may not do that.
     const INSUFFICIENT_PRIVILEGE: &str = "42501";
     let forbidden = failure.code() == Some(INSUFFICIENT_PRIVILEGE);
@@ -85,7 +85,7 @@ fn hint(failure: Failure) -> anyhow::Error {
 }
 
 /// Whether an inbox can be on this server.
-async fn judge(db: &ClientWrapper, purpose: Purpose) -> Result<anyhow::Result<()>, tokio_postgres::Error> {
+pub(super) async fn judge(db: &ClientWrapper, purpose: Purpose) -> Result<anyhow::Result<()>, tokio_postgres::Error> {
     let row = db
         .query_one(
             "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),
@@ -115,7 +115,7 @@ async fn judge(db: &ClientWrapper, purpose: Purpose) -> Result<anyhow::Result<()
 }
 
 /// The version of the schema that is there; 0 if there is none.
-async fn version(db: &ClientWrapper) -> Result<i32, tokio_postgres::Error> {
+pub(super) async fn version(db: &ClientWrapper) -> Result<i32, tokio_postgres::Error> {
     // Asked of the tables, not by `to_regclass`: that answers from a cache, and within a transaction it may
     // not have heard of what another receiver made while this one waited for it.
     let there = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n
@@ -127,9 +127,24 @@ async fn version(db: &ClientWrapper) -> Result<i32, tokio_postgres::Error> {
     Ok(db.query_one("SELECT version FROM version", &[]).await?.get(0))
 }
 
+/// How the transaction ends that changes the schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Commit,
+    /// It was to be found out whether it can be done.
+    Rollback,
+}
+
+/// That another program has to be used.
+pub(super) fn newer(found: i32) -> anyhow::Error {
+    anyhow::anyhow!(
+        "it was written by a newer version of this program (schema {found}, this one knows {VERSION}). Use that one"
+    )
+}
+
 /// Brings the schema to this program's version, in one transaction; one receiver after the other, if
 /// several start at once.
-async fn migrate(db: &ClientWrapper) -> Result<anyhow::Result<()>, tokio_postgres::Error> {
+pub(super) async fn migrate(db: &ClientWrapper, end: End) -> Result<anyhow::Result<()>, tokio_postgres::Error> {
     db.batch_execute(BEGIN).await?;
     // What is enough for every other statement is not enough for these, nor for who waits until another is through.
     db.batch_execute(
@@ -140,9 +155,12 @@ async fn migrate(db: &ClientWrapper) -> Result<anyhow::Result<()>, tokio_postgre
     let found = version(db).await?;
     if found > VERSION {
         db.batch_execute("ROLLBACK").await?;
-        return Ok(Err(anyhow::anyhow!(
-            "it was written by a newer version of this program (schema {found}, this one knows {VERSION}). Use that one"
-        )));
+        return Ok(Err(newer(found)));
+    }
+    if found > 0 && end == End::Rollback {
+        // A receiver has made it meanwhile. What is in it is not to be held up.
+        db.batch_execute("ROLLBACK").await?;
+        return Ok(Ok(()));
     }
     // Who waits for a table has all others wait behind him.
     db.batch_execute("SET LOCAL lock_timeout = '8s'").await?;
@@ -165,6 +183,6 @@ async fn migrate(db: &ClientWrapper) -> Result<anyhow::Result<()>, tokio_postgre
     } else {
         db.execute("UPDATE version SET version = $1", &[&VERSION]).await?;
     }
-    db.batch_execute("COMMIT").await?;
+    db.batch_execute(if end == End::Commit { "COMMIT" } else { "ROLLBACK" }).await?;
     Ok(Ok(()))
 }

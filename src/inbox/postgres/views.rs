@@ -158,7 +158,9 @@ async fn deliveries_of(db: &ClientWrapper, events: &[i64]) -> Result<HashMap<i64
                             CASE state WHEN 0 THEN
                                 (SELECT e.id FROM deliveries first JOIN events e ON e.number = first.event
                                  WHERE first.handler = d.handler AND first.lane = d.lane AND first.state = 0
-                                   AND first.event < d.event ORDER BY first.event LIMIT 1) END
+                                   AND first.event < d.event ORDER BY first.event LIMIT 1) END,
+                            state = 0 AND EXISTS (SELECT 1 FROM claims c WHERE c.handler = d.handler AND c.lane = d.lane
+                                                  AND c.begun = d.event)
                      FROM deliveries d WHERE event = ANY ($1) ORDER BY event, handler";
     let mut found: HashMap<i64, Vec<DeliveryView>> = HashMap::new();
     for row in db.query(statement, &[&events]).await? {
@@ -171,6 +173,7 @@ async fn deliveries_of(db: &ClientWrapper, events: &[i64]) -> Result<HashMap<i64
             due: row.get(4),
             changed: row.get(5),
             waits_for: row.get(6),
+            being_delivered: row.get(7),
             failures,
         });
     }

@@ -114,12 +114,14 @@ pub(super) fn newest(db: &Connection, lane: i64) -> rusqlite::Result<Option<Newe
 
 /// What has a key.
 pub(super) fn taken(db: &Connection, key: EventKey) -> rusqlite::Result<Option<Taken>> {
-    db.prepare_cached("SELECT id, number, format, length(body) FROM events WHERE key = ?1")?
+    db.prepare_cached("SELECT id, number, format, length(body), content_type FROM events WHERE key = ?1")?
         .query_row([key.0], |row| {
             let format = row.get::<_, Option<String>>(2)?.and_then(|format| Format::from_name(&format));
             let says = match format {
                 None => Says::Refused,
-                Some(format) => Says::Kept { number: row.get(1)?, format, size: row.get(3)? },
+                Some(format) => {
+                    Says::Kept { number: row.get(1)?, format, content_type: row.get(4)?, size: row.get(3)? }
+                }
             };
             Ok(Taken { id: row.get(0)?, says })
         })

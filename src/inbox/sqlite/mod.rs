@@ -3,7 +3,8 @@
 //! `writer` commits whatever is waiting in one transaction and one sync, and `checkpoint` moves the log into the
 //! database; `reader` reads beside them. `events`, `deliveries`, `attempts` and `notes` are the statements, `changes`
 //! and `views` what people do and look at (`archive`). `clock` and `mending` see to it that what waits does not wait
-//! for ever. `open` makes sure that the database is there in the right version, and `known` that it still is the same.
+//! for ever. `open` makes sure that the database is there in the right version (`rehearsal` that it
+//! can be made so), and `known` that it still is the same.
 
 mod archive;
 mod attempts;
@@ -17,6 +18,7 @@ mod mending;
 mod notes;
 mod open;
 mod reader;
+mod rehearsal;
 mod views;
 mod writer;
 
@@ -34,7 +36,7 @@ use super::refused::Space;
 use super::repeat::{self, Newest, Shelf, Taken};
 use super::{
     Archive, Claim, Due, EventKey, Finish, Inbox, InboxError, Incoming, Open, Purpose, Receipt, RefusedBody,
-    SharedInbox, Standing,
+    SharedInbox, Standing, try_to_write,
 };
 use crate::config::Section;
 use crate::event::Event;
@@ -60,14 +62,37 @@ pub(super) fn read(section: &Section) -> Option<Box<dyn Open>> {
         section.error("path", "is empty. Give the file of the inbox, such as \"data/inbox.db\"");
         return None;
     }
+    if path.as_os_str() == ":memory:" {
+        let what = "is in memory, and gone with the process. Give the file of the inbox, such as \"data/inbox.db\"; if \
+                    nothing is to be kept, set `store = \"none\"`";
+        section.error("path", what);
+        return None;
+    }
+    if path.is_dir() {
+        let file = path.join("inbox.db");
+        section.error("path", format!("is a folder. Give the file of the inbox, such as \"{}\"", file.display()));
+        return None;
+    }
     Some(Box::new(Settings { path, refused_space }))
 }
 
 #[async_trait::async_trait]
 impl Open for Settings {
+    fn describe(&self) -> String {
+        format!("sqlite, {}", self.path.display())
+    }
+
     async fn open(&self, purpose: Purpose) -> anyhow::Result<SharedInbox> {
         let (path, space) = (self.path.clone(), Space::new(self.refused_space));
         Ok(Arc::new(tokio::task::spawn_blocking(move || Sqlite::open(path, purpose, space)).await??))
+    }
+
+    async fn rehearse(&self) -> anyhow::Result<String> {
+        let path = self.path.clone();
+        match tokio::task::spawn_blocking(move || rehearsal::of(&path)).await?? {
+            Some(what) => Ok(what),
+            None => try_to_write(self.open(Purpose::Tool).await?).await,
+        }
     }
 }
 

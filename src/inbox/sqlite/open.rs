@@ -129,17 +129,23 @@ fn bound_log(log: &mut Wal, pages: c_int) -> rusqlite::Result<()> {
     }
 }
 
-fn migrate(db: &mut Connection) -> anyhow::Result<()> {
+/// Whether this program knows that version of the schema.
+pub(super) fn ensure_known(version: u32) -> anyhow::Result<()> {
+    ensure!(
+        version <= VERSION,
+        "it was written by a newer version of this program (schema {version}, this one knows {VERSION}). Use that one"
+    );
+    Ok(())
+}
+
+pub(super) fn migrate(db: &mut Connection) -> anyhow::Result<()> {
     // Nearly always there is nothing to do, and then nobody who only looks needs a turn to write.
     if db.pragma_query_value(None, "user_version", |row| row.get(0)).is_ok_and(|version: u32| version == VERSION) {
         return Ok(());
     }
     let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    ensure!(
-        version <= VERSION,
-        "it was written by a newer version of this program (schema {version}, this one knows {VERSION}). Use that one"
-    );
+    ensure_known(version)?;
     if (1..VERSION).contains(&version) {
         telemetry::events::inbox::upgraded(version, VERSION);
     }
@@ -176,7 +182,7 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn directory(path: &Path) -> PathBuf {
+pub(super) fn directory(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent.to_owned(),
         _ => PathBuf::from("."),

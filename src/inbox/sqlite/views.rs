@@ -139,7 +139,8 @@ fn deliveries_of(db: &Connection, event: i64) -> rusqlite::Result<Vec<DeliveryVi
                 CASE state WHEN 0 THEN
                     (SELECT e.id FROM deliveries first JOIN events e ON e.number = first.event
                      WHERE first.handler = d.handler AND first.lane = d.lane AND first.state = 0
-                       AND first.event < d.event ORDER BY first.event LIMIT 1) END
+                       AND first.event < d.event ORDER BY first.event LIMIT 1) END,
+                state = 0 AND begun IS NOT NULL
          FROM deliveries d WHERE event = ?1 ORDER BY handler",
     )?;
     let mut rows = statement.query([event])?;
@@ -153,6 +154,7 @@ fn deliveries_of(db: &Connection, event: i64) -> rusqlite::Result<Vec<DeliveryVi
             due: row.get::<_, Option<i64>>(3)?.map(timestamp),
             changed: timestamp(row.get(4)?),
             waits_for: row.get(5)?,
+            being_delivered: row.get(6)?,
             handler,
             failures,
         });

@@ -33,6 +33,17 @@ async fn an_export_is_for_its_owner_only() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dash_is_standard_output_and_no_file() {
+    let receiver = receiver_with_an_event().await;
+
+    let output = receiver.run(&["events", "export", "-o", "-"]);
+
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 1);
+    assert!(!receiver.path("-").exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_is_there_is_replaced_only_by_force() {
     let receiver = receiver_with_an_event().await;
     let file = receiver.path("export.jsonl");

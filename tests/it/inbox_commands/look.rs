@@ -4,6 +4,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::said;
+use crate::support::erp::{Answer, Erp};
 use crate::support::receiver::Receiver;
 use crate::support::sample;
 use crate::support::sender::{Message, message_id, order_event};
@@ -146,6 +147,48 @@ async fn what_keeps_an_event_from_being_delivered_is_shown(#[values(Sqlite, Post
             ]
         );
     }
+}
+
+/// A time that has passed would say that something is wrong.
+#[rstest]
+#[tokio::test]
+async fn what_is_being_delivered_or_paused_is_not_told_a_time_for_the_next_attempt(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let erp = Erp::start();
+    erp.answer_by(|_| Answer::hang());
+    let mut receiver = store.with(&format!(
+        "server.shutdown_grace = '1s'
+         handlers.busy = {{ type = 'http', url = '{0}', lanes = 1, events = ['OrderI*'] }}
+         handlers.off = {{ type = 'http', url = '{0}', paused = true }}",
+        erp.url("/")
+    ));
+    let (first, second) = (order_event("1"), order_event("2"));
+    receiver.sender().send(first.clone()).await;
+    erp.wait_for(1).await;
+    receiver.sender().send(second.clone()).await;
+
+    let shown = [&first, &second].map(|event| said(&receiver.run(&["events", "show", &message_id(event)])));
+    let json = [&first, &second].map(|event| receiver.events(&["show", "--json", &message_id(event)]).remove(0));
+    receiver.end().await;
+    let ended = said(&receiver.run(&["events", "show", &message_id(&first)]));
+
+    let line = |text: &str, name: &str| {
+        text.lines().find(|line| line.starts_with(&format!("handler {name}"))).unwrap().to_owned()
+    };
+    assert!(line(&shown[0], "busy").ends_with(", being delivered"), "{}", shown[0]);
+    assert!(line(&shown[1], "busy").contains(", due since 2"), "it waits for a lane: {}", shown[1]);
+    for shown in &shown {
+        let line = line(shown, "off");
+        assert!(
+            line.starts_with("handler off (paused): pending, 0 attempt(s), since ") && !line.contains(" at "),
+            "{line}"
+        );
+        assert!(!line.contains("due") && !line.contains("being delivered"), "{line}");
+    }
+    let being_delivered = json.map(|event| event["deliveries"][0]["beingDelivered"].clone());
+    assert_eq!(being_delivered, [Value::Bool(true), Value::Null]);
+    assert!(line(&ended, "busy").contains(", due since 2"), "nobody delivers it any more: {ended}");
 }
 
 #[rstest]

@@ -5,7 +5,9 @@ mod export;
 mod look;
 mod pending;
 mod play;
+mod time_zone;
 mod unread;
+mod unwanted;
 
 use std::process::Output;
 

@@ -69,6 +69,45 @@ fn a_wrong_password_is_lost() {
 }
 
 #[test]
+fn an_address_that_is_not_let_in_is_told_what_to_do() {
+    let receiver =
+        Receiver::with("[[endpoints]]\npath = \"/webhooks/tradecloud\"\nallow_from = [\"tradecloud-production\"]");
+
+    let (status, out) = play(&receiver, &["send", "--sample", "order"]);
+
+    assert_eq!(status, Some(1));
+    assert!(out.starts_with("lost        403") && out.contains("add the address of this machine"), "{out}");
+}
+
+#[tokio::test]
+async fn what_a_handler_was_done_with_before_is_repeated_too() {
+    let receiver = Receiver::with(
+        "[[endpoints]]\npath = \"/webhooks/tradecloud\"\nacknowledge = \"handled\"\n\
+         [handlers.disk]\ntype = \"file\"\ndirectory = \"events\"",
+    );
+    let event = sample("order-event.json");
+
+    let (_, first) = play(&receiver, &["send", &event]);
+    let (status, second) = play(&receiver, &["send", &event]);
+
+    assert_eq!(status, Some(0));
+    assert!(first.starts_with("delivered   200") && second.starts_with("repeated    200"), "{first}{second}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_password_file_of_windows_works_on_the_command_line() {
+    let receiver = Receiver::start();
+    let (url, target) = (receiver.url("/webhooks/tradecloud"), "--sample order --ca ca.pem");
+    std::fs::write(receiver.path("password"), format!("\u{feff}{PASSWORD}\r\n")).unwrap();
+    let program = env!("CARGO_BIN_EXE_tradecloud-webhook");
+
+    let output = receiver.shell(&format!("{program} send {target} --url {url} --basic \"{USERNAME}:$(cat password)\""));
+
+    assert!(output.status.success(), "{}", said(&output));
+}
+
+#[test]
 fn a_receiver_that_is_down_or_unknown_is_tried_again_by_tradecloud() {
     let mut receiver = Receiver::start();
     let url = receiver.url("/webhooks/tradecloud");
@@ -121,10 +160,12 @@ fn what_webhook_site_recorded_arrives_and_arrives_once() {
 
     let (first, out) = play(&receiver, &["replay", &export]);
     let events = receiver.inbox();
-    let (second, _) = play(&receiver, &["replay", &export]);
+    let (second, again) = play(&receiver, &["replay", &export]);
 
     assert_eq!((first, second), (Some(0), Some(0)), "{out}");
-    assert!(out.ends_with("3 sent: 3 delivered, 0 lost, 0 will retry; 1 without a body skipped\n"), "{out}");
+    assert!(out.ends_with("3 sent: 3 delivered, 0 lost, 0 will retry; 1 skipped\n"), "{out}");
+    assert_eq!(again.matches("repeated    202").count(), 3, "{again}");
+    assert!(again.ends_with("3 sent: 0 delivered, 3 repeated, 0 lost, 0 will retry; 1 skipped\n"), "{again}");
     let kinds: Vec<_> = events.iter().map(|event| event["kind"].clone()).collect();
     assert_eq!(kinds, ["order", "shipment", "order-documents"]);
     assert_eq!(receiver.inbox(), events, "the second time they were known");

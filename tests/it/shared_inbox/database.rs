@@ -29,6 +29,12 @@ fn does_not_start(url: &str) -> String {
     said
 }
 
+/// What `check --online` says of an inbox at `url`.
+fn tried(url: &str) -> String {
+    let output = Receiver::prepared("").inbox_at(url).run(&["check", "--online"]);
+    String::from_utf8(output.stdout).unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_is_down_is_answered_503_until_it_is_back_and_then_all_goes_on_by_itself() {
     let erp = Erp::start();
@@ -111,8 +117,10 @@ async fn what_is_acknowledged_survives_a_crash_of_a_database_that_is_set_to_be_c
 async fn a_server_that_does_not_sync_is_refused() {
     let server = Postgres::with(&[("fsync", "off")]);
 
-    let said = does_not_start(&server.url(&server.database()));
+    let url = server.url(&server.database());
+    let (before, said) = (tried(&url), does_not_start(&url));
 
+    assert!(before.contains("FAILS: inbox: ") && before.contains("fsync = off"), "{before}");
     assert!(said.contains("fsync = off"), "{said}");
 }
 
@@ -138,12 +146,42 @@ async fn a_role_that_may_make_nothing_is_told_what_it_needs_and_works_with_that(
     let database = server.database();
     server.sql("postgres", &format!("ALTER DATABASE {database} OWNER TO postgres"));
 
+    let before = tried(&server.url(&database));
     let said = does_not_start(&server.url(&database));
 
-    assert!(said.contains("CREATE SCHEMA tradecloud_inbox AUTHORIZATION"), "{said}");
+    let cure = "CREATE SCHEMA tradecloud_inbox AUTHORIZATION";
+    assert!(before.contains("FAILS: inbox: cannot prepare the inbox ") && before.contains(cure), "{before}");
+    assert!(said.contains(cure), "{said}");
     server.sql(&database, &format!("CREATE SCHEMA tradecloud_inbox AUTHORIZATION {ROLE}"));
+    let works = tried(&server.url(&database));
+    assert!(works.contains("works: inbox: is not there yet; `serve` makes it"), "{works}");
+    let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'tradecloud_inbox'";
+    assert_eq!(server.sql(&database, tables), "0", "it was only tried");
     let receiver = receiver_at(&server.url(&database), &erp);
     eventually("it is taken", async || receiver.sender().send(order_event("1")).await.is_delivered()).await;
+}
+
+/// What a start would come upon is told by `check --online` in the same words.
+#[rstest]
+#[case("ALTER TABLE tradecloud_inbox.deliveries OWNER TO postgres", "may not read and write deliveries")]
+#[case("UPDATE tradecloud_inbox.version SET version = 99", "schema 99, this one knows 3")]
+#[case(
+    "UPDATE tradecloud_inbox.version SET version = 2; ALTER TABLE tradecloud_inbox.events OWNER TO postgres",
+    "may not bring it to 3: events belong(s) to another one"
+)]
+#[tokio::test]
+async fn an_inbox_that_a_role_cannot_work_with_is_told_beforehand(#[case] change: &str, #[case] what: &str) {
+    let erp = Erp::start();
+    let server = Postgres::shared();
+    let database = server.database();
+    receiver_at(&server.url(&database), &erp).end().await;
+    let works = tried(&server.url(&database));
+    server.sql(&database, change);
+
+    let fails = tried(&server.url(&database));
+
+    assert!(works.contains("works: inbox: can be written"), "{works}");
+    assert!(fails.contains("FAILS: inbox: ") && fails.contains(what), "{fails}");
 }
 
 #[tokio::test]
@@ -156,8 +194,8 @@ async fn over_tls_the_server_must_be_the_one_that_its_certificate_says() {
     let wrong_name = does_not_start(&server.url_with("127.0.0.1", &database, &settings));
     let unknown = does_not_start(&server.url_with("localhost", &database, "sslmode=verify-full"));
 
-    assert!(wrong_name.contains("not valid for name"), "{wrong_name}");
-    assert!(unknown.contains("UnknownIssuer"), "{unknown}");
+    assert!(wrong_name.contains("is not for the name 127.0.0.1"), "{wrong_name}");
+    assert!(unknown.contains("issuer is unknown"), "{unknown}");
     let receiver = receiver_at(&server.url_with("localhost", &database, &settings), &erp);
     eventually("it is taken", async || receiver.sender().send(order_event("1")).await.is_delivered()).await;
     assert_eq!(unencrypted(server, &database), "0");
