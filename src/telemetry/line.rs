@@ -5,6 +5,8 @@
 
 use std::fmt::{self, Debug, Display};
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
@@ -20,9 +22,10 @@ pub(super) enum Form {
 }
 
 /// How all lines are written.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Lines {
     pub(super) form: Form,
+    pub(super) time_zone: TimeZone,
     /// For the journal of systemd, which has a time of its own for each line, and wants to know how urgent it is.
     pub(super) for_journal: bool,
     /// For a terminal.
@@ -68,16 +71,25 @@ where
 }
 
 impl Lines {
-    fn text(self, level: Level, to: &mut Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    /// The time, with as many digits in every line.
+    fn time(&self, to: &mut Writer<'_>) -> fmt::Result {
+        let local = Timestamp::now().to_zoned(self.time_zone.clone());
+        if local.offset().is_zero() {
+            return SystemTime.format_time(to);
+        }
+        write!(to, "{}", local.strftime("%FT%T.%6f%:z"))
+    }
+
+    fn text(&self, level: Level, to: &mut Writer<'_>, event: &Event<'_>) -> fmt::Result {
         match (self.for_journal, self.coloured) {
             (true, _) => write!(to, "{level}")?,
             (false, true) => {
                 to.write_str("\x1b[2m")?;
-                SystemTime.format_time(to)?;
+                self.time(to)?;
                 write!(to, "\x1b[0m {}{level:>5}\x1b[0m", colour(level))?;
             }
             (false, false) => {
-                SystemTime.format_time(to)?;
+                self.time(to)?;
                 write!(to, " {level:>5}")?;
             }
         }
@@ -86,11 +98,11 @@ impl Lines {
         fields.ended
     }
 
-    fn json(self, level: Level, to: &mut Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn json(&self, level: Level, to: &mut Writer<'_>, event: &Event<'_>) -> fmt::Result {
         to.write_char('{')?;
         if !self.for_journal {
             to.write_str("\"timestamp\":\"")?;
-            SystemTime.format_time(to)?;
+            self.time(to)?;
             to.write_str("\",")?;
         }
         write!(to, "\"level\":\"{level}\"")?;
@@ -230,6 +242,7 @@ mod tests {
     use std::io;
     use std::sync::{Arc, Mutex};
 
+    use jiff::tz::TimeZone;
     use serde_json::{Value, json};
     use tracing_subscriber::fmt::MakeWriter;
 
@@ -265,7 +278,7 @@ mod tests {
     }
 
     const fn lines(form: Form, for_journal: bool) -> Lines {
-        Lines { form, for_journal, coloured: false }
+        Lines { form, time_zone: TimeZone::UTC, for_journal, coloured: false }
     }
 
     fn one_of_each() {
@@ -298,6 +311,16 @@ mod tests {
             rest,
             " WARN not \"now\" id=a749 error=\"the store failed: error 5\" took_ms=3 share=0.5 good=true some=x type=t\n"
         );
+    }
+
+    #[test]
+    fn a_line_has_the_time_of_its_zone_with_all_digits() {
+        let time_zone = TimeZone::get("Asia/Kolkata").unwrap();
+        let line = written(Lines { time_zone, ..lines(Form::Text, false) }, one_of_each);
+
+        let (time, _) = line.split_once(' ').unwrap();
+        assert!(time.len() == "2026-11-26T09:16:00.985460+05:30".len() && time.ends_with("+05:30"), "{line}");
+        assert!(time.parse::<jiff::Timestamp>().is_ok(), "{line}");
     }
 
     #[test]

@@ -9,5 +9,5 @@ mod line;
 mod log;
 mod sparing;
 
-pub(crate) use log::{Settings, priority_of_errors, priority_of_warnings, whole_seconds};
+pub(crate) use log::{Settings, priority_of_errors, priority_of_warnings, read_time_zone, time_zone};
 pub(crate) use sparing::Sparing;

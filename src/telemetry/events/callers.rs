@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::telemetry::log::in_line;
+
 /// The stage whose lines these are, as filters by module name it (`log.level`).
 const TARGET: &str = "tradecloud_webhook::listener";
 
@@ -103,7 +105,7 @@ pub(crate) fn keys_not_renewed(issuer: &str, trouble: &str, since: Timestamp) {
         target: TARGET,
         issuer,
         trouble,
-        %since,
+        since = %in_line(since),
         "the keys of an issuer cannot be had; the ones known are used on"
     );
 }

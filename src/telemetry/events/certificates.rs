@@ -4,17 +4,19 @@ use std::fmt::Display;
 
 use jiff::Timestamp;
 
+use crate::telemetry::log::in_line;
+
 /// The stage whose lines these are, as filters by module name it (`log.level`).
 const TARGET: &str = "tradecloud_webhook::listener";
 
 /// The certificate in the files is in use.
 pub(crate) fn in_use(expires: Timestamp, days_left: Option<i64>) {
-    tracing::info!(target: TARGET, %expires, days_left, "the certificate in use");
+    tracing::info!(target: TARGET, expires = %in_line(expires), days_left, "the certificate in use");
 }
 
 /// The CA gave one.
 pub(crate) fn new_in_use(expires: Timestamp, days_left: i64) {
-    tracing::info!(target: TARGET, %expires, days_left, "a new certificate is in use");
+    tracing::info!(target: TARGET, expires = %in_line(expires), days_left, "a new certificate is in use");
 }
 
 /// The one there is has not all the names that it needs.
@@ -40,22 +42,22 @@ pub(crate) fn awaited_with_none() {
 
 /// The CA gave none, and there is none.
 pub(crate) fn none(error: &dyn Display, next: Timestamp) {
-    tracing::error!(target: TARGET, %next, "no certificate: {error:#}");
+    tracing::error!(target: TARGET, next = %in_line(next), "no certificate: {error:#}");
 }
 
 /// The CA gave none, but there is another one.
 pub(crate) fn none_but_another(error: &dyn Display, next: Timestamp) {
-    tracing::warn!(target: TARGET, %next, "no certificate from the CA yet, the one before it serves on: {error:#}");
+    tracing::warn!(target: TARGET, next = %in_line(next), "no certificate from the CA yet, the one before it serves on: {error:#}");
 }
 
 /// The CA gave no new one, and the old one ends soon.
 pub(crate) fn not_renewed_and_late(error: &dyn Display, next: Timestamp, days_left: i64) {
-    tracing::error!(target: TARGET, %next, days_left, "the certificate was not renewed: {error:#}");
+    tracing::error!(target: TARGET, next = %in_line(next), days_left, "the certificate was not renewed: {error:#}");
 }
 
 /// The CA gave no new one, and there is time.
 pub(crate) fn not_renewed(error: &dyn Display, next: Timestamp, days_left: i64) {
-    tracing::warn!(target: TARGET, %next, days_left, "the certificate was not renewed: {error:#}");
+    tracing::warn!(target: TARGET, next = %in_line(next), days_left, "the certificate was not renewed: {error:#}");
 }
 
 /// The CA gave one, which is in memory only.

@@ -6,6 +6,11 @@ use std::path::Path;
 /// The stage whose lines these are, as filters by module name it (`log.level`).
 const TARGET: &str = "tradecloud_webhook::reload";
 
+/// Where it was read at the start.
+pub(crate) fn read(file: &Path) {
+    tracing::info!(target: TARGET, file = %file.display(), "configuration read");
+}
+
 /// Something that `check` warns of.
 pub(crate) fn doubtful(problem: &dyn Display) {
     tracing::warn!(target: TARGET, "{problem}");
@@ -24,14 +29,26 @@ pub(crate) fn refused() {
     );
 }
 
-/// A new configuration is in place.
-pub(crate) fn reloaded(changed: &str) {
-    tracing::info!(target: TARGET, changed, "configuration reloaded");
+/// A new configuration is in place: these keys are new or different, those are gone.
+pub(crate) fn reloaded(changed: &[String], removed: &[String]) {
+    let listed = |keys: &[String]| (!keys.is_empty()).then(|| keys.join(", "));
+    let (changed, removed) = (listed(changed), listed(removed));
+    tracing::info!(target: TARGET, changed, removed, "configuration reloaded");
 }
 
 /// It says nothing new.
 pub(crate) fn unchanged() {
-    tracing::info!(target: TARGET, "configuration read again: nothing has changed that takes effect without a restart");
+    tracing::info!(target: TARGET, "configuration read again: nothing has changed");
+}
+
+/// It says nothing new, but the one before was refused.
+pub(crate) fn good_again() {
+    tracing::info!(target: TARGET, "configuration read again: it is good again, and as it was before");
+}
+
+/// Nothing of what has changed takes effect; each is said.
+pub(crate) fn waits_for_restart() {
+    tracing::info!(target: TARGET, "configuration read again: all that has changed takes a restart");
 }
 
 /// A key has changed that is read at the start only.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{About, about, milliseconds};
+use crate::telemetry::log::in_line;
 
 /// The stage whose lines these are, as filters by module name it (`log.level`).
 const TARGET: &str = "tradecloud_webhook::dispatch";
@@ -42,7 +43,7 @@ pub(crate) fn ends_the_process(event: About<'_>, handler: &str, reason: &str) {
 pub(crate) fn not_delivered(event: About<'_>, handler: &str, attempt: Attempt<'_>, next: Timestamp) {
     let Attempt { number: attempt, took, reason } = attempt;
     let took_ms = milliseconds(took);
-    about!(warn, event, handler, attempt, took_ms, reason, %next, "not delivered; it is tried again");
+    about!(warn, event, handler, attempt, took_ms, reason, next = %in_line(next), "not delivered; it is tried again");
 }
 
 /// An attempt failed, and there is no inbox.

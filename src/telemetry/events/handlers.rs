@@ -3,7 +3,6 @@
 use std::fmt::Display;
 use std::path::Path;
 
-#[cfg(feature = "nats")]
 use super::{About, about};
 
 /// The stage whose lines these are, as filters by module name it (`log.level`).
@@ -12,6 +11,11 @@ const TARGET: &str = "tradecloud_webhook::handlers";
 /// `exec`: the end of a time-out does not end the program.
 pub(crate) fn program_not_killed(error: &dyn Display) {
     tracing::warn!(target: TARGET, %error, "a program that took too long cannot be killed");
+}
+
+/// `exec`: what a program has said, which is nothing that everybody should read.
+pub(crate) fn program_said(event: About<'_>, handler: &str, stdout: Option<&str>, stderr: Option<&str>) {
+    about!(debug, event, handler, stdout, stderr, "what the program said");
 }
 
 /// `file`: nobody can say whether names are on the disk.

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use crate::telemetry::log::in_line;
+
 /// The stage whose lines these are, as filters by module name it (`log.level`).
 const TARGET: &str = "tradecloud_webhook::inbox";
 
@@ -160,8 +162,8 @@ pub(crate) fn database_clock_set_back(deliveries: u64) {
 pub(crate) fn database_clock_set_forward(earlier: Timestamp, later: Timestamp) {
     tracing::warn!(
         target: TARGET,
-        %earlier,
-        %later,
+        earlier = %in_line(earlier),
+        later = %in_line(later),
         "the database's clock was set forward: nothing is given up for that"
     );
 }
@@ -175,8 +177,8 @@ pub(crate) fn clock_set(set: &str, deliveries: usize) {
 pub(crate) fn clock_ahead(time: Timestamp, last_known: Timestamp) {
     tracing::warn!(
         target: TARGET,
-        %time,
-        %last_known,
+        time = %in_line(time),
+        last_known = %in_line(last_known),
         "the clock is more than a day ahead of the last time that the inbox knew; until it has stayed so for an hour, \
          no event is removed or forgotten, and none given up. If it is wrong, set it right"
     );
@@ -184,7 +186,7 @@ pub(crate) fn clock_ahead(time: Timestamp, last_known: Timestamp) {
 
 /// It has stayed there.
 pub(crate) fn clock_believed(time: Timestamp) {
-    tracing::warn!(target: TARGET, %time, "the clock has stayed ahead for an hour: it is believed from now on");
+    tracing::warn!(target: TARGET, time = %in_line(time), "the clock has stayed ahead for an hour: it is believed from now on");
 }
 
 /// What the time was is not safe yet.

@@ -8,9 +8,17 @@ use std::time::Duration;
 /// The stage whose lines these are, as filters by module name it (`log.level`).
 const TARGET: &str = "tradecloud_webhook::app";
 
-/// It takes events.
-pub(crate) fn listening(address: SocketAddr, admin: SocketAddr) {
-    tracing::info!(target: TARGET, %address, %admin, "listening");
+/// It takes events: which version, where they are kept, the handlers that they go to, and how many deliveries wait
+/// for these (or more, if not all were counted).
+pub(crate) fn listening(
+    (address, admin): (SocketAddr, SocketAddr),
+    inbox: &str,
+    handlers: &str,
+    waiting: Option<usize>,
+    or_more: bool,
+) {
+    let (version, or_more) = (env!("CARGO_PKG_VERSION"), or_more.then_some(true));
+    tracing::info!(target: TARGET, %address, %admin, version, inbox, handlers, waiting, or_more, "listening");
 }
 
 /// Credentials and orders go over the network as they are.

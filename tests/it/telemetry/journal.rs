@@ -181,3 +181,32 @@ fn what_keeps_it_from_starting_is_urgent_in_the_journal() {
     assert!(text.contains("nobody_knows_this"), "{text}");
     assert!(text.lines().all(|line| line.starts_with("<3>") || line.starts_with("<4>")), "{text}");
 }
+
+/// Of text, which people read. What programs read is in UTC, whatever the key says.
+#[rstest]
+#[case("text", "+14:00 ")]
+#[case("json", "Z\"")]
+fn the_times_of_a_log_as_text_are_those_of_the_time_zone(#[case] form: &str, #[case] zone: &str) {
+    let receiver = receiver();
+    receiver.configure(|text| {
+        let text = text.replace("log.format = \"text\"", &format!("log.format = \"{form}\""));
+        format!("log.time_zone = \"Pacific/Kiritimati\"\n{text}")
+    });
+    let (stderr, reading) = place("pipe", &receiver);
+    let mut command = receiver.command(&["serve"]);
+    command.stderr(stderr);
+
+    let lines = said(&receiver, command, reading);
+
+    for line in &lines {
+        let time = line.strip_prefix("{\"timestamp\":\"").unwrap_or(line);
+        let time = &time[..time.find([' ', '"']).unwrap()];
+        assert!(
+            time.parse::<jiff::Timestamp>().is_ok() && line.contains(&format!("{}{}", &time[..26], zone)),
+            "{line}"
+        );
+    }
+    let expires = lines.iter().find(|line| line.contains("the certificate in use")).unwrap();
+    let is_local = expires.contains("+14:00");
+    assert_eq!(is_local, form == "text", "{expires}");
+}
