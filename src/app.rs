@@ -21,7 +21,7 @@ use crate::listener::connections::certificates::Certificates;
 use crate::listener::requests::reception::Reception;
 use crate::listener::serve::{bind, serve};
 use crate::readiness::Readiness;
-use crate::reload::{Changes, Parts, ReloadError, Reloader, follow};
+use crate::reload::{BACKLOG_COUNTED, Changes, Parts, ReloadError, Reloader, follow};
 use crate::settings::Settings;
 use crate::signal::Hangups;
 use crate::telemetry::events;
@@ -98,6 +98,13 @@ impl Receiver {
         if let Some(archive) = &archive {
             clock.recall(&**archive).await.context("cannot read the inbox")?;
         }
+        // Only to be told: nothing depends on it.
+        let backlog = match &archive {
+            Some(archive) => archive.backlog(BACKLOG_COUNTED).await.ok(),
+            None => None,
+        };
+        let waiting = backlog.as_ref().map(|backlog| backlog.iter().map(|(_, count)| *count).sum::<usize>());
+        let or_more = backlog.is_some_and(|backlog| backlog.iter().any(|(_, count)| *count >= BACKLOG_COUNTED));
         let dispatch = Dispatch::new(Vec::new());
         let source = Source {
             inbox: Arc::clone(&inbox),
@@ -110,6 +117,10 @@ impl Receiver {
         let (staff, work) = Staff::new(source, stopped.clone());
         let (keep, keep_unwanted) = (settings.inbox.keep, settings.inbox.keep_unwanted);
         let upkeep = archive.map(|archive| Upkeep::new(archive, clock, dispatch.clone(), keep, keep_unwanted));
+
+        let own = self.own.iter().map(|(route, _)| &route.name);
+        let names: Vec<_> = settings.handlers.iter().map(|handler| &handler.route.name).chain(own).cloned().collect();
+        let store = settings.inbox.store.describe();
 
         let readiness = Arc::new(Readiness::default());
         let certificates = settings.server.tls.as_ref().map(Certificates::start);
@@ -147,7 +158,8 @@ impl Receiver {
             follower.spawn(follow(reloader.clone(), hangups, read));
         }
 
-        events::receiver::listening(public_address, admin_address);
+        let addresses = (public_address, admin_address);
+        events::receiver::listening(addresses, &store, &names.join(", "), waiting, or_more);
         Ok(Running {
             public: public_address,
             admin: admin_address,
@@ -196,8 +208,10 @@ impl Running {
     pub async fn run_until(mut self, end: impl Future<Output = ()>) -> anyhow::Result<()> {
         let broken = tokio::select! {
             () = end => None,
-            Some(worker) = self.workers.join_next(), if !self.workers.is_empty() => Some(format!("a worker ended: {worker:?}")),
-            Some(server) = self.serving.join_next() => Some(format!("a server ended: {server:?}")),
+            Some(worker) = self.workers.join_next(), if !self.workers.is_empty() => {
+                Some(ended("a worker", worker.map_err(Into::into)))
+            }
+            Some(server) = self.serving.join_next() => Some(ended("a server", server.map_err(Into::into).flatten())),
         };
         if let Some(what) = &broken {
             events::receiver::broken(what);
@@ -241,5 +255,13 @@ impl Running {
         self.following.abort_all();
         self.reception.tell_rest();
         events::receiver::drained();
+    }
+}
+
+/// How something ended by itself that never should.
+fn ended(what: &str, how: std::io::Result<()>) -> String {
+    match how {
+        Ok(()) => format!("{what} ended"),
+        Err(error) => format!("{what} ended: {error}"),
     }
 }

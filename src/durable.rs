@@ -97,6 +97,22 @@ pub(crate) fn make_folder(path: &Path, mode: Option<u32>) -> io::Result<()> {
     folder.sync().map(drop)
 }
 
+/// The folder, or the nearest one above it that is there.
+pub(crate) fn nearest(folder: &Path) -> &Path {
+    let there = folder.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
+    if there.as_os_str().is_empty() { Path::new(".") } else { there }
+}
+
+/// Whether a file could be put into a folder, which may have to be made first: goes the whole way in the [`nearest`] one
+/// that is there, with a file of another name. Leaves nothing behind.
+pub(crate) fn rehearse(folder: &Path) -> io::Result<()> {
+    let there = nearest(folder);
+    let name = Part::name_in(there);
+    let written = write(&name, None, b"{}");
+    let _ = fs::remove_file(&name);
+    written
+}
+
 /// A file under a name that nobody looks for, `.<uuid>.part`. Removed when dropped, unless it got its own name.
 pub(crate) struct Part {
     path: PathBuf,

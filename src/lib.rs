@@ -118,5 +118,6 @@ mod telemetry;
 // What several stages need:
 mod budget;
 mod durable;
+mod pem;
 mod readiness;
 mod shown;

@@ -19,6 +19,9 @@ use crate::handlers::Fault;
 /// Pause that the answers of the repeated kind ask for, in seconds.
 const RETRY_AFTER_SECONDS: &str = "10";
 
+/// What a caller is told whose address is not in the endpoint's `allow_from`, whoever it is.
+pub(crate) const NOT_FROM_HERE: &str = "calls from this address are not allowed; see allow_from";
+
 /// What a caller is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {

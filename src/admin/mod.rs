@@ -14,6 +14,8 @@ use crate::inbox::SharedInbox;
 use crate::listener::connections::certificates::Certificates;
 use crate::readiness::Readiness;
 use crate::respond;
+use crate::shown;
+use crate::telemetry::time_zone;
 
 /// How long the inbox may take to prove that it can write.
 const PROBE: Duration = Duration::from_secs(3);
@@ -51,6 +53,7 @@ async fn ready(Condition { readiness, inbox, certificates }: Condition) -> Respo
     }
     let mut notes = Vec::new();
     if let Some(at) = readiness.refused() {
+        let at = shown::time(at, &time_zone());
         notes.push(format!("the configuration of {at} was refused (see the log); the one before it serves on"));
     }
     // No obstacle: to give one, the CA has to get through to this machine.

@@ -61,6 +61,24 @@ impl AddressList {
         self
     }
 
+    /// What is in it, for people: Tradecloud's addresses by their names, and the other networks.
+    pub(crate) fn describe(&self) -> Vec<String> {
+        let (mut described, mut others) = (Vec::new(), self.0.clone());
+        for (name, addresses) in TRADECLOUD {
+            let named: Vec<_> =
+                addresses.iter().filter_map(|text| text.parse::<IpAddr>().ok()).map(IpNet::from).collect();
+            if named.iter().all(|network| others.contains(network)) {
+                others.retain(|network| !named.contains(network));
+                described.push((*name).to_owned());
+            }
+        }
+        described.extend(others.iter().map(|network| {
+            let is_address = network.prefix_len() == network.max_prefix_len();
+            if is_address { network.addr().to_string() } else { network.to_string() }
+        }));
+        described
+    }
+
     /// Whether `address` is in one of the networks. An IPv4 address that arrives at an IPv6 socket
     /// (`::ffff:10.0.0.1`) counts as what it is.
     pub fn contains(&self, address: IpAddr) -> bool {

@@ -72,6 +72,10 @@ impl Credential for Basic {
         r#"Basic realm="tradecloud-webhook", charset="UTF-8""#
     }
 
+    fn describe(&self) -> String {
+        format!("basic, user {}", self.username)
+    }
+
     fn accepts(&self, authorization: &Authorization<'_>) -> bool {
         self.ask(authorization, Kept::recognises)
     }

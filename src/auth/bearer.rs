@@ -27,6 +27,10 @@ impl Credential for Bearer {
         r#"Bearer realm="tradecloud-webhook""#
     }
 
+    fn describe(&self) -> String {
+        "bearer".to_owned()
+    }
+
     fn accepts(&self, authorization: &Authorization<'_>) -> bool {
         authorization.of_scheme("Bearer").is_some_and(|token| self.0.recognises(token.as_bytes()))
     }

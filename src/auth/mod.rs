@@ -56,6 +56,9 @@ pub trait Credential: Send + Sync + std::fmt::Debug {
         Ok(())
     }
 
+    /// Its kind, and what it goes by, for people. Nothing that is secret.
+    fn describe(&self) -> String;
+
     /// The name of the user that it is for. No name is a secret.
     fn user(&self) -> Option<&str> {
         None

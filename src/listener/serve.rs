@@ -29,17 +29,32 @@ const MOST_HEADERS: usize = 100;
 /// although a busy machine is late.
 const ON_TIME: f64 = 0.95;
 
+/// Why nobody listens at an address, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {error}{}", hint(.error))]
+pub(crate) struct NotBound {
+    address: SocketAddr,
+    error: io::Error,
+}
+
+impl NotBound {
+    /// Whether somebody listens there already.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.error.kind() == ErrorKind::AddrInUse
+    }
+}
+
 /// Listens at that address.
-///
-/// # Errors
-/// If that cannot be: why, and what to do.
-pub(crate) fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let socket = if address.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
-    // On Windows this would let two programs share the port.
-    #[cfg(unix)]
-    socket.set_reuseaddr(true)?;
-    socket.bind(address).map_err(|error| anyhow::anyhow!("cannot listen on {address}: {error}{}", hint(&error)))?;
-    Ok(socket.listen(LISTEN_BACKLOG)?)
+pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener, NotBound> {
+    let listen = || {
+        let socket = if address.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
+        // On Windows this would let two programs share the port.
+        #[cfg(unix)]
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(LISTEN_BACKLOG)
+    };
+    listen().map_err(|error| NotBound { address, error })
 }
 
 fn hint(error: &io::Error) -> &'static str {

@@ -50,7 +50,7 @@ impl Server {
         let tls = if section.is_text("tls") {
             read_tls_off(&section, listen).map(|()| None)
         } else {
-            section.table("tls").and_then(tls::Settings::read).map(Some)
+            section.table("tls").and_then(|table| tls::Settings::read(table, listen)).map(Some)
         };
         let proxies = Proxies::read(&section);
         let limits = section.table("limits").and_then(Limits::read);

@@ -218,9 +218,11 @@ fn every_mistake_in_a_route_is_named_with_its_key() {
         ("companies = []", "my.erp.companies", "is empty"),
         ("timeout = 5", "my.erp.timeout", "with its unit"),
         ("paused = 'perhaps'", "my.erp.paused", "true or false"),
+        ("lanes = 0", "my.erp.lanes", "1 or more"),
+        ("max_per_second = 0", "my.erp.max_per_second", "from 0.001"),
         ("event = ['Order*']", "my.erp.event", "Did you mean `events`?"),
         ("type = 'file'", "my.erp.type", "is unknown"),
-        ("kinds = [", "my.erp", "is no TOML: TOML parse error at line 1"),
+        ("kinds = [", "my.erp", "is no TOML: line 1"),
     ] {
         let Err(problems) = Route::from_toml("my.erp", text) else { panic!("accepted: {text}") };
 

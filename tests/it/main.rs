@@ -29,7 +29,8 @@ mod oauth; // access tokens, good and forged, and an issuer that is away
 mod secrets; // passwords and tokens are shown and kept nowhere else
 
 // What an event says.
-mod decode; // bodies become envelopes, whatever their encoding
+mod decode; // bodies become envelopes, as JSON and as tXML
+mod encodings; // tXML in the encodings that XML allows
 mod malformed; // what is not well-formed is refused, with the place of the fault
 mod model; // messages as types
 mod render; // JSON as tXML, written for the tests alone

@@ -323,3 +323,26 @@ async fn an_inbox_of_a_later_version_is_left_alone_with_a_sentence(#[values(Sqli
     assert!(said.contains("schema 99") && said.contains("Use that one"), "{said}");
     assert_eq!(erp.received().len(), 0);
 }
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn looking_whether_it_would_start_upgrades_nothing(#[values(Sqlite, InPostgres)] store: Store) {
+    let erp = Erp::start();
+    let receiver = left_behind(store, &erp, None);
+    let version = || match store {
+        Sqlite => {
+            let db = rusqlite::Connection::open(receiver.path("data/inbox.db")).unwrap();
+            db.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0)).unwrap().to_string()
+        }
+        InPostgres => {
+            let database = receiver.inbox_url().unwrap().rsplit_once('/').unwrap().1.split('?').next().unwrap();
+            Postgres::shared().sql(database, "SELECT version FROM tradecloud_inbox.version")
+        }
+    };
+
+    let output = receiver.run(&["check", "--online"]);
+
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("works: inbox: has version 1 of the schema; `serve` brings it to 3"), "{said}");
+    assert_eq!(version(), "1");
+}

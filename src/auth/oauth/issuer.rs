@@ -140,10 +140,19 @@ impl Issuer {
         }
     }
 
-    /// Asks and keeps nothing; how many keys there are.
+    /// Asks and keeps nothing; how many keys there are, and whether they could be kept.
     pub(super) async fn probe(&self) -> Result<String, String> {
         let published = self.source.ask().await?;
-        Ok(format!("{} publishes {} key(s) of use", self.source.document, published.keys.ids().len()))
+        let file = self.file.clone();
+        let kept = tokio::task::spawn_blocking(move || stored::rehearse(&file)).await;
+        let unkept = match kept.unwrap_or_else(|panic| Err(std::io::Error::other(panic))) {
+            Ok(()) => String::new(),
+            Err(error) => format!(
+                "; they cannot be kept for a restart while it is away: {}: {error}",
+                self.file.parent().unwrap_or(&self.file).display()
+            ),
+        };
+        Ok(format!("{} publishes {} key(s) of use{unkept}", self.source.document, published.keys.ids().len()))
     }
 
     async fn ask(self: &Arc<Self>, occasion: Occasion) -> Result<(), NotLearnt> {

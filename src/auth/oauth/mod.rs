@@ -144,6 +144,11 @@ impl Credential for OAuth {
         r#"Bearer realm="tradecloud-webhook""#
     }
 
+    fn describe(&self) -> String {
+        let clients = self.wanted.clients.as_ref().map(|clients| format!(", clients {}", clients.join(", ")));
+        format!("oauth, issuer {}{}", self.issuer.name(), clients.unwrap_or_default())
+    }
+
     fn accepts(&self, _: &Authorization<'_>) -> bool {
         false
     }

@@ -55,3 +55,11 @@ pub(super) fn save(path: &Path, stored: &Stored) -> io::Result<()> {
     durable::make_folder(path.parent().unwrap_or(Path::new("")), Some(0o700))?;
     durable::write(path, None, &serde_json::to_vec(stored)?)
 }
+
+/// Whether the file could be written; leaves nothing behind.
+///
+/// # Errors
+/// Why it could not.
+pub(super) fn rehearse(path: &Path) -> io::Result<()> {
+    durable::rehearse(path.parent().unwrap_or(Path::new("")))
+}

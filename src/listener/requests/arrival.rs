@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::endpoints::Endpoint;
 use crate::intake::Origin;
-use crate::respond::{Refusal, Why};
+use crate::respond::{NOT_FROM_HERE, Refusal, Why};
 
 /// Of a method, whoever invented it, so much is shown.
 const LONGEST_METHOD: usize = 20;
@@ -23,9 +23,7 @@ pub(super) fn aim(
 ) -> Result<Arc<Endpoint>, Refusal> {
     match endpoint {
         None => Err(Refusal::new(Why::NoSuchPath, no_such_path(method))),
-        Some(endpoint) if !endpoint.gate.allows(address) => {
-            Err(Refusal::new(Why::Address, "calls from this address are not allowed; see allow_from"))
-        }
+        Some(endpoint) if !endpoint.gate.allows(address) => Err(Refusal::new(Why::Address, NOT_FROM_HERE)),
         Some(_) if !brings_events(method) => Err(Refusal::new(Why::Method, not_taken(method))),
         Some(endpoint) => Ok(Arc::clone(endpoint)),
     }

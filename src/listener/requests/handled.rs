@@ -21,10 +21,10 @@ pub(super) async fn handled(reception: &Reception, watch: Watch, taken: Taken) -
     match settled.await {
         Ok(Settled::Done) => Answer::Handled { id: taken.id, repeated },
         Ok(Settled::Rejected(rejection)) => {
-            let refusal = Refusal::new(Why::Rejected(rejection.status), rejection.reason);
+            let refusal = Refusal::new(Why::Rejected(rejection.status), in_short(&rejection.reason));
             Answer::Refused(Refusal { id: Some(taken.id), ..refusal })
         }
-        Ok(Settled::Unavailable(why)) => Answer::ComeAgain(ComeAgain::Handler(why.fault, why.reason)),
+        Ok(Settled::Unavailable(why)) => Answer::ComeAgain(ComeAgain::Handler(why.fault, in_short(&why.reason))),
         Err(error) => {
             if !error.is_told() {
                 events::intake::fate_unknown(taken.about(), &error);
@@ -32,4 +32,9 @@ pub(super) async fn handled(reception: &Reception, watch: Watch, taken: Taken) -
             Answer::ComeAgain(ComeAgain::Store)
         }
     }
+}
+
+/// A reason without what stands below its first line: the stack trace of a program is nobody's business but ours.
+fn in_short(reason: &str) -> String {
+    reason.lines().next().unwrap_or_default().trim_end_matches(':').to_owned()
 }

@@ -105,6 +105,10 @@ impl Credential for PanickingCredential {
         "Panic"
     }
 
+    fn describe(&self) -> String {
+        "panics".to_owned()
+    }
+
     fn accepts(&self, _: &Authorization<'_>) -> bool {
         panic!("on purpose")
     }
@@ -145,8 +149,16 @@ struct Slow {
 
 #[async_trait::async_trait]
 impl Open for OddStore {
+    fn describe(&self) -> String {
+        "odd".to_owned()
+    }
+
     async fn open(&self, _: Purpose) -> anyhow::Result<SharedInbox> {
         Ok(Arc::new(self.clone()))
+    }
+
+    async fn rehearse(&self) -> anyhow::Result<String> {
+        Ok("odd".to_owned())
     }
 }
 
@@ -309,6 +321,10 @@ struct SlowCredential(AtomicBool);
 impl Credential for SlowCredential {
     fn challenge(&self) -> &'static str {
         "Slow"
+    }
+
+    fn describe(&self) -> String {
+        "slow".to_owned()
     }
 
     fn accepts(&self, _: &Authorization<'_>) -> bool {

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::examples::Erp;
+use crate::configuration::OF_THE_TESTS;
 use crate::support::eventually;
 use crate::support::pages::{Page, file, page, pages, root};
 use crate::support::receiver::Receiver;
@@ -13,7 +14,7 @@ use crate::support::sender::{Message, Sender};
 use crate::support::server::free_port;
 
 /// The pages that a test of this file walks through.
-const WALKED: [&str; 9] = [
+const WALKED: [&str; 10] = [
     "README.md",
     "docs/alarms.md",
     "docs/configure.md",
@@ -22,6 +23,7 @@ const WALKED: [&str; 9] = [
     "docs/events.md",
     "docs/handlers/README.md",
     "docs/handlers/exec.md",
+    "docs/replay.md",
     "docs/trouble.md",
 ];
 
@@ -217,6 +219,33 @@ async fn a_sample_finds_its_way_from_outside() {
     walk.has_typed_all();
 }
 
+#[tokio::test]
+async fn a_sample_finds_its_way_through_the_good_start_once_its_machine_is_let_in() {
+    let receiver = Receiver::prepared("");
+    let start = page("docs/configure.md").blocks("toml").remove(0);
+    receiver.configure(|_| start.replace("0.0.0.0:8443", "127.0.0.1:0"));
+    assert!(receiver.run(&["secret"]).status.success());
+    let mut receiver = receiver.setting("LOG__FORMAT", "json").setting("ADMIN__LISTEN", "127.0.0.1:0");
+    receiver.restart();
+    let (url, program) = (receiver.url("/webhooks/tradecloud"), env!("CARGO_BIN_EXE_tradecloud-webhook"));
+    let send = || {
+        let basic = "\"tradecloud:$(cat certs/portal-password)\"";
+        let output = receiver.shell(&format!("{program} send --sample order --url {url} --ca ca.pem --basic {basic}"));
+        String::from_utf8(output.stdout).unwrap()
+    };
+
+    let before = send();
+    receiver.configure(|text| text.replace("\"tradecloud-acceptance\"]", "\"tradecloud-acceptance\", \"127.0.0.1\"]"));
+    assert!(receiver.hang_up().await.contains("configuration reloaded"));
+    let let_in = send();
+    receiver.configure(|text| text.replace(", \"127.0.0.1\"]", "]"));
+    assert!(receiver.hang_up().await.contains("configuration reloaded"));
+
+    assert!(before.starts_with("lost        403") && before.contains("to `allow_from` of the endpoint"), "{before}");
+    assert!(let_in.starts_with("delivered   202"), "{let_in}");
+    assert!(send().starts_with("lost        403"));
+}
+
 #[test]
 fn the_good_start_passes_the_check() {
     let receiver = Receiver::prepared("");
@@ -228,7 +257,8 @@ fn the_good_start_passes_the_check() {
     let said = walk.types("check");
 
     assert_eq!(said.matches("The configuration is valid.").count(), 2, "{said}");
-    assert!(!said.contains("warning"), "{said}");
+    let mut warnings = said.lines().filter(|line| line.starts_with("warning: "));
+    assert!(warnings.all(|line| line.contains(OF_THE_TESTS)), "{said}");
     walk.has_typed_all();
 }
 
@@ -358,10 +388,21 @@ async fn what_fails_is_found_and_mended_as_the_page_says() {
     walk.types("deliver ID --handler erp");
     walk.types("--state unwanted");
     walk.all_are("done", &["discarded"]).await;
+    walk.has_typed_all();
+}
 
-    // Recordings.
+#[tokio::test]
+async fn recordings_are_sent_as_the_page_says() {
+    let mut walk = Walk::of_first_run("docs/replay.md");
+    walk.knows_what_the_readme_has_set();
+    let shown = walk.page.block("text");
+    let without_time = |line: &str| line.split(" ms").last().unwrap().to_owned();
+
     let said = walk.types("--dry-run");
-    assert!(said.contains("0 lost"), "{said}");
+
+    let sent = said.lines().skip_while(|line| !line.starts_with("delivered"));
+    assert!(said.starts_with("would send"), "{said}");
+    assert_eq!(sent.map(without_time).collect::<Vec<_>>(), shown.lines().map(without_time).collect::<Vec<_>>());
     walk.has_typed_all();
 }
 

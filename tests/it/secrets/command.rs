@@ -94,3 +94,31 @@ fn wrong_usage_ends_with_2() {
     }
     assert!(!receiver.path("certs").exists());
 }
+
+/// A command that is printed between backquotes.
+fn printed_command<'a>(said: &'a str, begins: &str) -> &'a str {
+    let commands = said.split('`').skip(1).step_by(2);
+    commands.into_iter().find(|command| command.starts_with(begins)).unwrap_or_else(|| panic!("no {begins}: {said}"))
+}
+
+#[test]
+fn commands_that_are_printed_work_whatever_the_name_of_the_file() {
+    for file in ["my secrets/it's one", "$(reboot)/a;b"] {
+        let receiver = Receiver::prepared("");
+        let (said, secret) = made(&receiver, &[file, "--name", "new"], file);
+        let text = std::fs::read_to_string(receiver.path("config/receiver.toml")).unwrap();
+        crate::support::receiver::write_private(
+            &receiver.path("config/receiver.toml"),
+            &format!("{text}\n{}", toml(&said)),
+        );
+        std::fs::set_permissions(receiver.path(file), std::fs::Permissions::from_mode(0o644)).unwrap();
+
+        let shown = receiver.shell(printed_command(&said, "cat"));
+        let open = String::from_utf8(receiver.run(&["check"]).stdout).unwrap();
+        let closed = receiver.shell(printed_command(&open, "chmod"));
+
+        assert_eq!(String::from_utf8(shown.stdout).unwrap().trim_end(), secret, "{said}");
+        assert!(closed.status.success(), "{open}{closed:?}");
+        assert!(!String::from_utf8(receiver.run(&["check"]).stdout).unwrap().contains("open to every user"), "{open}");
+    }
+}

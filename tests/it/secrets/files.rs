@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use crate::configuration::OF_THE_TESTS;
 use crate::support::receiver::{Receiver, write_private};
 use crate::support::sender::order_event;
 
@@ -54,6 +55,7 @@ fn warnings(receiver: &Receiver) -> Vec<(String, String)> {
         .unwrap()
         .iter()
         .map(|problem| (text(&problem["key"]), text(&problem["what"])))
+        .filter(|(_, what)| !what.starts_with(OF_THE_TESTS))
         .collect()
 }
 
@@ -172,5 +174,19 @@ fn a_secret_that_ends_in_what_nobody_sees_is_a_warning() {
         assert_eq!(warnings.len(), 1, "{odd:?}: {warnings:?}");
         assert_eq!(warnings[0].0, "auth.file.password_file");
         assert!(warnings[0].1.contains("begins or ends with a blank"), "{warnings:?}");
+    }
+}
+
+#[test]
+fn a_secret_with_something_in_a_second_line_is_a_warning() {
+    for lines in ["secret\n# made by me\n", "secret\r\nsecret"] {
+        let receiver = prepared();
+        write_private(&receiver.path("portal"), lines);
+
+        let warnings = warnings(&receiver);
+
+        assert_eq!(warnings.len(), 1, "{lines:?}: {warnings:?}");
+        assert_eq!(warnings[0].0, "auth.file.password_file");
+        assert!(warnings[0].1.contains("more than one line"), "{warnings:?}");
     }
 }

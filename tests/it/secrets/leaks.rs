@@ -19,7 +19,7 @@ use crate::support::sender::{Message, Sender, order_event};
 
 /// The secrets of this test that are no tokens of an issuer. Those of the configuration, and those that come
 /// with requests.
-const SECRETS: [&str; 17] = [
+const SECRETS: [&str; 19] = [
     PASSWORD,
     TOKEN,
     super::PASSWORD,
@@ -32,6 +32,8 @@ const SECRETS: [&str; 17] = [
     "in-the-query-of-a-caller",
     "basic-password-for-the-erp",
     "bearer-token-for-the-erp",
+    "key-in-a-header-for-the-erp",
+    "key-in-a-file-for-the-erp",
     "secret-of-our-client",
     "access-token-for-the-erp",
     "in-the-query-for-the-erp",
@@ -69,6 +71,7 @@ auth = {{ type = "basic", username = "us", password = "basic-password-for-the-er
 type = "http"
 url = "{}"
 auth = {{ type = "bearer", token = "bearer-token-for-the-erp" }}
+headers = {{ X-Api-Key = "key-in-a-header-for-the-erp", X-Other-Key_file = "key" }}
 [handlers.oauth]
 type = "http"
 url = "{}"
@@ -145,7 +148,7 @@ fn files(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
             if name != "config" && name != "certs" {
                 files(&path, found);
             }
-        } else if name != "portal" {
+        } else if name != "portal" && name != "key" {
             found.push((path.display().to_string(), std::fs::read(&path).unwrap()));
         }
     }
@@ -175,6 +178,7 @@ async fn no_secret_is_shown_or_kept_anywhere() {
         .setting("ADMIN__LISTEN", "127.0.0.1:0");
     receiver.expects_error("the handler is down");
     write_private(&receiver.path("portal"), "callers-password-in-a-file\n");
+    write_private(&receiver.path("key"), "key-in-a-file-for-the-erp\n");
     receiver.restart();
     receiver.logged("the keys of an issuer are known").await;
     let (good, forged) = (issuer.token(&key, "ES256"), issuer.token(&Key::p256("key"), "ES256"));

@@ -96,6 +96,21 @@ async fn a_password_that_was_presented_is_wiped_once_it_is_checked() {
     .await;
 }
 
+#[tokio::test]
+async fn the_password_of_a_private_key_is_wiped_once_the_key_is_read() {
+    let mut receiver = Receiver::prepared("server.tls.private_key_password_file = \"password\"");
+    let fixture = |name: &str| {
+        std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pem").join(name))
+    };
+    std::fs::write(receiver.path("certs/fullchain.pem"), fixture("certificate.pem").unwrap()).unwrap();
+    write_private(&receiver.path("certs/privkey.pem"), &fixture("encrypted-long.pem").unwrap());
+    write_private(&receiver.path("password"), &long("end-of-the-key-password\n"));
+
+    receiver.restart();
+
+    eventually("it is wiped", async || copies(&receiver, &["xxxxend-of-the-key-password".to_owned()]) == [0]).await;
+}
+
 /// What is given back to the allocator is often overwritten by chance. Of so many, some would be seen.
 #[tokio::test]
 async fn of_many_secrets_none_is_left_by_chance() {

@@ -16,6 +16,9 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use axum::response::Response;
 use axum_server::tls_rustls::RustlsConfig;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::server::WebPkiClientVerifier;
 use tokio::sync::{oneshot, watch};
 
 /// What the ERP does with one request.
@@ -158,11 +161,29 @@ impl Erp {
 
     /// Starts one that speaks TLS, with a certificate that nobody knows; returns that too, as PEM.
     pub fn start_with_tls() -> (Self, String) {
+        Self::start_with_tls_for(None)
+    }
+
+    /// The same for clients only that have a certificate of the authority whose own is this one, in PEM.
+    pub fn start_with_tls_for_clients_of(authority: &str) -> (Self, String) {
+        Self::start_with_tls_for(Some(authority))
+    }
+
+    fn start_with_tls_for(clients: Option<&str>) -> (Self, String) {
         let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
         let (certificate, key) = (made.cert.der().clone(), made.signing_key.serialize_der().try_into().unwrap());
-        let provider = rustls::crypto::aws_lc_rs::default_provider().into();
-        let tls = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        let mut tls = tls.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider));
+        let tls = tls.with_safe_default_protocol_versions().unwrap();
+        let tls = if let Some(authority) = clients {
+            let mut trusted = rustls::RootCertStore::empty();
+            trusted.add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap()).unwrap();
+            let clients = WebPkiClientVerifier::builder_with_provider(trusted.into(), provider).build().unwrap();
+            tls.with_client_cert_verifier(clients)
+        } else {
+            tls.with_no_client_auth()
+        };
+        let mut tls = tls.with_single_cert(vec![certificate], key).unwrap();
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let tls = RustlsConfig::from_config(Arc::new(tls));
         (Self::start_on(TcpListener::bind("127.0.0.1:0").unwrap(), Some(tls)), made.cert.pem())

@@ -223,6 +223,7 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
 
     /// Asks the admin address; the status and the text.
     pub async fn admin(&self, path: &str) -> (u16, String) {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let url = format!("http://127.0.0.1:{}{path}", self.process().admin);
         let answer = reqwest::get(url).await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
