@@ -93,7 +93,8 @@ async fn curl_gets_the_answer_over_http_1_and_http_2() {
 /// The room for bodies is taken by another sender's.
 #[test]
 fn a_body_for_which_there_is_no_room_is_told_so() {
-    let receiver = Receiver::with("server.limits = { body = \"8 MiB\", bodies_in_memory = \"8 MiB\" }");
+    let receiver =
+        Receiver::with("server.limits = { body = \"8 MiB\", bodies_in_memory = \"8 MiB\", body_idle = \"10m\" }");
     let large = event_of(8 << 20);
     let mut first = receiver.connect();
     first.write_head(&[&raw::content_length(&large)]);

@@ -60,7 +60,8 @@ async fn every_failure_is_shown_with_its_reason_and_when_the_next_attempt_is(#[v
 #[tokio::test]
 async fn an_erp_that_hangs_or_is_down_gets_everything_when_it_is_back(#[values(Sqlite, Postgres)] store: Store) {
     let mut erp = Erp::start();
-    erp.answer([Answer::hang(), Answer::hang()]);
+    // Until it is stopped, however long this takes to come to that.
+    erp.answer_by(|_| Answer::hang());
     let receiver = receiver_with(store, &erp, "timeout = '200ms'");
     receiver.expects_error("the handler is down");
     let events: Vec<_> = (0..10).map(|number| order_event(&(number % 2).to_string())).collect();
@@ -70,6 +71,7 @@ async fn an_erp_that_hangs_or_is_down_gets_everything_when_it_is_back(#[values(S
     erp.stop();
     let refused = |event: &Value| event["deliveries"][0]["failures"].as_array().is_some_and(|all| all.len() > 2);
     receiver.inbox_until(|events| events.iter().any(refused)).await;
+    erp.answer_by(|_| Answer::status(200));
     erp.restart();
 
     receiver.inbox_until(|events| events.iter().all(|event| event["state"] == "done")).await;
