@@ -87,7 +87,7 @@ const SLIPS: [(&str, &str, (usize, usize)); 65] = [
     ("lanes = 1 keep = '1d'", "Begin a new line", (1, 9)),
     ("auth.a = { lanes = 1 keep = '1d' }", "without a comma between two of its keys", (1, 20)),
     ("kinds = [\"order\",\nlanes = 1", "is a list that is not closed. Add `]`", (1, 9)),
-    ("schlüssel = 1", "any other is put in quotes", (1, 4)),
+    ("schlüssel = 1", "any other is put in quotes", (1, 5)),
     ("listen\u{a0}= 'x'", "U+00A0", (1, 7)),
     ("lanes = 1\rkeep = '1d'", "a carriage return alone", (1, 11)),
     ("\0l\0a\0n\0e\0s\0 \0=\0 \x001\0", "UTF-16", (1, 1)),

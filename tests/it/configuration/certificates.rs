@@ -202,6 +202,7 @@ async fn an_encrypted_key_is_read_with_its_password_and_its_file_is_watched() {
     receiver.restart();
     let served = receiver.connect().certificate();
     receiver.expects_error("`server.tls.private_key_password_file` is not the password of certs/privkey.pem");
+    receiver.expects_error("is refused as a whole");
 
     receiver.replace("password", "wacht-nog-even");
     receiver.logged("is not the password of certs/privkey.pem").await;

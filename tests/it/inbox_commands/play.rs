@@ -206,5 +206,5 @@ async fn replaying_what_is_refused_again_fails_but_goes_on() {
     let (status, out) = play(&receiver, &["replay", "export.jsonl"]);
 
     assert_eq!(status, Some(1));
-    assert!(out.contains("lost        400") && out.contains("delivered   202"), "{out}");
+    assert!(out.contains("lost        400") && out.contains("repeated    202"), "{out}");
 }

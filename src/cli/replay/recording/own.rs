@@ -104,7 +104,8 @@ fn in_order(mut lines: Vec<(Option<i64>, Entry)>) -> Vec<Entry> {
 /// # Errors
 /// If it cannot be sent: why, and what to do.
 pub(super) fn read(line: &[u8]) -> Result<Recorded, String> {
-    let event: Event = serde_json::from_slice(line).map_err(|error| match error.classify() {
+    // With its end, a text that was cut off would be one with a line break in it.
+    let event: Event = serde_json::from_slice(line.trim_ascii_end()).map_err(|error| match error.classify() {
         Category::Eof => "the JSON ends too early: the file was cut off, export it again".to_owned(),
         Category::Data => "is no event of this receiver's export: was it changed? Export it again".to_owned(),
         Category::Syntax | Category::Io => "is no JSON: was it changed? Export it again".to_owned(),
