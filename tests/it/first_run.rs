@@ -190,7 +190,8 @@ fn what_is_for_this_machine_is_told_where_others_can_reach_it() {
     let receiver = receiver.setting("SERVER__LISTEN", "0.0.0.0:0");
     let everywhere = receiver.run(&["check", "--strict"]);
 
-    assert_eq!((here.status.code(), everywhere.status.code()), (Some(0), Some(1)), "{everywhere:?}");
+    // That a set-up without a file listens there is an error besides.
+    assert_eq!((here.status.code(), everywhere.status.code()), (Some(0), Some(78)), "{everywhere:?}");
     let said = String::from_utf8(everywhere.stdout).unwrap();
     assert!(said.contains("warning: ") && said.contains("tradecloud-webhook development CA"), "{said}");
 }
