@@ -12,7 +12,6 @@ use uuid::Uuid;
 use crate::decode::{self, DecodeError};
 use crate::model::instant::{instant, is_rfc_3339};
 use crate::model::{Envelope, Kind, Message};
-#[cfg(feature = "nats")]
 use crate::telemetry::events::About;
 
 /// One event as a handler sees it.
@@ -64,7 +63,6 @@ pub struct Attributes<'a> {
 }
 
 impl Event {
-    #[cfg(feature = "nats")]
     /// What a line of the log is about.
     pub(crate) fn about(&self) -> About<'_> {
         let Envelope { number, event_name, .. } = &self.envelope;

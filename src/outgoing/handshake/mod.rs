@@ -19,6 +19,7 @@ pub(crate) enum TrustedBy {
     /// `ca_file` of a table in the configuration.
     CaFile,
     /// `sslrootcert` in the URL of a database.
+    #[cfg_attr(not(any(test, feature = "postgres")), expect(dead_code, reason = "only a database has one"))]
     SslRootCert,
     /// `--ca` of a command that tries a receiver; whether it was given.
     CommandLine(bool),
@@ -68,6 +69,7 @@ pub(crate) fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item
 }
 
 /// What a library said of a connection that could not be made, with what to do where that is known.
+#[cfg(any(test, feature = "amqp", feature = "nats"))]
 pub(crate) fn said(error: &(dyn Error + 'static)) -> String {
     failure(error).map_or_else(|| shown::line(&error.to_string()), |tls| in_words(tls, TrustedBy::CaFile))
 }
