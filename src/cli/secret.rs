@@ -12,7 +12,7 @@ use argon2::password_hash::phc::PasswordHash;
 use aws_lc_rs::{digest, rand};
 use clap::{Args, ValueEnum};
 
-use crate::config::private;
+use crate::config::{not_meant, private};
 use crate::listener::development;
 use crate::shown::word;
 
@@ -51,6 +51,9 @@ enum Digest {
 pub fn run(args: &SecretArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     let (kind, key) = if args.bearer { ("bearer", "token") } else { ("basic", "password") };
     let file = args.file.clone().unwrap_or_else(|| PathBuf::from(format!("certs/{}-{key}", args.name)));
+    if let Some(what) = not_meant(&file.to_string_lossy()) {
+        anyhow::bail!("{} {what}. Write the path in full", file.display());
+    }
     let secret = private::random_text::<32>()?;
     let digest = args.digest.map(|kind| digest_of(kind, secret.as_bytes())).transpose()?;
     write(&file, &secret)?;

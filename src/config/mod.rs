@@ -22,4 +22,4 @@ pub use layers::{DEFAULT_FILE, Layers};
 pub use marks::Marks;
 pub use problems::{Problem, Problems, Severity};
 pub use section::Section;
-pub(crate) use section::content_of;
+pub(crate) use section::{content_of, not_meant};

@@ -1,5 +1,6 @@
 //! The instant behind whatever a sender writes for one.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use jiff::tz::TimeZone;
@@ -12,6 +13,7 @@ const EPOCH: Range<i64> = 946_684_800..4_102_444_800;
 /// Java's with the name of a zone, and the seconds or milliseconds since 1970. Without any zone it is UTC, as
 /// Tradecloud's own times are. `None` if it is no time, or only a day.
 pub(crate) fn instant(text: &str) -> Option<Timestamp> {
+    let text = &*without_the_finest(text);
     if let Ok(instant) = text.parse() {
         return Some(instant);
     }
@@ -23,6 +25,16 @@ pub(crate) fn instant(text: &str) -> Option<Timestamp> {
         Ok(local) if !is_day => local.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp()),
         _ => since_epoch(text),
     }
+}
+
+/// The text with nine digits of a second at the most. More are allowed, but finer is no time here.
+fn without_the_finest(text: &str) -> Cow<'_, str> {
+    let begin = text.find(['.', ',']).map_or(text.len(), |at| at + 1);
+    let digits = text[begin..].bytes().take_while(u8::is_ascii_digit).count();
+    if digits <= 9 {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(format!("{}{}", &text[..begin + 9], &text[begin + digits..]))
 }
 
 /// The instant of so many seconds or milliseconds, which may have a fraction.
@@ -66,6 +78,7 @@ mod tests {
             "2026-11-21T03:08:35.067+01:00",
             "2026-11-21T03:08:35.067+01:00[Europe/Amsterdam]",
             "2026-11-21T03:08:35.067[Europe/Amsterdam]",
+            "2026-11-21T02:08:35.06700000000000001Z",
             "2026-11-21 02:08:35,067z",
             "2026-11-21t03:08:35.067+0100",
             "20261121T020835.067Z",

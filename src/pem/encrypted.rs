@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::{NoKey, PrivateKey, foreign};
 
 /// The key in `der`, which came from the file at `path`.
-pub(super) fn open(der: &[u8], password: &SecretString, path: &Path) -> Result<PrivateKey, NoKey> {
+pub(super) fn open(der: &[u8], password: Option<&SecretString>, path: &Path) -> Result<PrivateKey, NoKey> {
     let unknown = || {
         let what = foreign::reencrypt("is encrypted in a way that is not read", path);
         NoKey::None(format!("{} {what}", path.display()))
@@ -19,6 +19,8 @@ pub(super) fn open(der: &[u8], password: &SecretString, path: &Path) -> Result<P
     // PBES1 has the keys of long ago, of 56 bits and the like.
     let info = EncryptedPrivateKeyInfo::try_from(der).map_err(|_| unknown())?;
     let EncryptionScheme::Pbes2(_) = info.encryption_algorithm else { return Err(unknown()) };
+    // A password is asked for only where it helps.
+    let Some(password) = password else { return Err(NoKey::Locked(foreign::locked(path))) };
     let document = info.decrypt(password.expose_secret()).map_err(|error| match error {
         pkcs8::Error::EncryptedPrivateKey(error) if !is_of_password(error) => unknown(),
         _ => NoKey::WrongPassword,

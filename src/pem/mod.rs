@@ -104,10 +104,7 @@ fn private_key_in(content: &[u8], path: &Path, password: Option<&SecretString>) 
     let damaged = || none(format!("holds a private key that is damaged, from line {} on. Get it anew", block.line));
     let der = block.decode().ok_or_else(damaged)?;
     let key = match block.label {
-        "ENCRYPTED PRIVATE KEY" => {
-            let Some(password) = password else { return Err(NoKey::Locked(foreign::locked(path))) };
-            return encrypted::open(&der, password, path).map(|key| (key, true));
-        }
+        "ENCRYPTED PRIVATE KEY" => return encrypted::open(&der, password, path).map(|key| (key, true)),
         "PRIVATE KEY" => PrivatePkcs8KeyDer::from(der.to_vec()).into(),
         "RSA PRIVATE KEY" => PrivatePkcs1KeyDer::from(der.to_vec()).into(),
         "EC PRIVATE KEY" => PrivateSec1KeyDer::from(der.to_vec()).into(),

@@ -135,6 +135,8 @@ fn what_cannot_be_read_is_named_with_the_command_that_converts_it() {
     }
     let pbes1 = said(fixture!("encrypted-pbes1.pem"), Some("wachtwoord"));
     converts(pbes1, "is encrypted in a way that is not read", "`openssl pkcs8 -topk8 -v2 aes-256-cbc");
+    let locked = said(fixture!("encrypted-pbes1.pem"), None);
+    converts(locked, "is encrypted in a way that is not read", "`openssl pkcs8 -topk8 -v2 aes-256-cbc");
 }
 
 #[test]

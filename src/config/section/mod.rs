@@ -19,6 +19,7 @@ mod placeholder;
 mod presence;
 mod secret;
 
+pub(crate) use path::not_meant;
 pub(crate) use secret::content_of;
 
 use super::marks::MarkedFile;

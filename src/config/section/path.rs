@@ -30,10 +30,15 @@ impl Section {
     /// Notes a warning at `key` if `program` can hardly be meant as it stands. No error: a program that cannot be started
     /// is one that may come yet.
     pub fn warn_of_odd_program(&self, key: &str, program: &str) {
-        if let Some(what) = mistaken(program).or_else(|| odd(program)) {
+        if let Some(what) = not_meant(program) {
             self.warning(key, format!("names a program by a path that {what}"));
         }
     }
+}
+
+/// Why a path can hardly be meant as it stands, to be read after what it is for; for paths of arguments.
+pub(crate) fn not_meant(text: &str) -> Option<String> {
+    mistaken(text).or_else(|| odd(text))
 }
 
 /// Where a path leads to.

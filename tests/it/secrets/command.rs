@@ -48,6 +48,18 @@ fn an_existing_file_is_left_alone() {
     assert_eq!(std::fs::read_to_string(receiver.path("certs/portal-password")).unwrap().trim_end(), before);
 }
 
+#[test]
+fn a_path_that_only_a_shell_would_replace_makes_no_folder_of_that_name() {
+    let receiver = Receiver::bare();
+
+    let output = receiver.run(&["secret", "~/portal-password"]);
+
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("~/portal-password begins with `~`") && said.contains("in full"), "{said}");
+    assert!(!receiver.path("~").exists());
+}
+
 #[tokio::test]
 async fn what_it_says_to_write_into_the_configuration_works() {
     let cases: [(&[&str], &str); 6] = [
