@@ -23,14 +23,14 @@ mod views;
 mod writer;
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use super::refused::Space;
 use super::repeat::{self, Newest, Shelf, Taken};
@@ -84,16 +84,31 @@ impl Open for Settings {
 
     async fn open(&self, purpose: Purpose) -> anyhow::Result<SharedInbox> {
         let (path, space) = (self.path.clone(), Space::new(self.refused_space));
-        Ok(Arc::new(tokio::task::spawn_blocking(move || Sqlite::open(path, purpose, space)).await??))
+        let open = move || Sqlite::open(path.clone(), purpose, space).map_err(|error| named(error, &path));
+        Ok(Arc::new(tokio::task::spawn_blocking(open).await??))
     }
 
     async fn rehearse(&self) -> anyhow::Result<String> {
         let path = self.path.clone();
-        match tokio::task::spawn_blocking(move || rehearsal::of(&path)).await?? {
+        let rehearse = move || rehearsal::of(&path).map_err(|error| named(error, &path));
+        match tokio::task::spawn_blocking(rehearse).await?? {
             Some(what) => Ok(what),
             None => try_to_write(self.open(Purpose::Tool).await?).await,
         }
     }
+}
+
+/// Why an inbox cannot be opened; in other words than the driver's, if it is none.
+fn named(error: anyhow::Error, path: &Path) -> anyhow::Error {
+    let code = error.chain().find_map(|cause| cause.downcast_ref::<rusqlite::Error>()?.sqlite_error_code());
+    if code != Some(ErrorCode::NotADatabase) {
+        return error;
+    }
+    anyhow::anyhow!(
+        "{} is no inbox: it is some other file, or it is damaged. Give another inbox.path; if it was the inbox, put a \
+         backup in its place",
+        path.display()
+    )
 }
 
 /// The open database.

@@ -116,6 +116,23 @@ fn an_inbox_is_a_file_and_nothing_else_that_sqlite_knows() {
 }
 
 #[test]
+fn a_file_that_is_no_inbox_is_left_alone_and_named_as_such() {
+    let receiver = Receiver::prepared("inbox.path = \"orders.csv\"");
+    let table = "order;line;quantity\n".repeat(1000);
+    std::fs::write(receiver.path("orders.csv"), &table).unwrap();
+
+    let checked = receiver.run(&["check", "--online"]);
+    let served = receiver.run(&["serve"]);
+
+    assert_eq!((checked.status.code(), served.status.code()), (Some(1), Some(1)));
+    for said in [checked.stdout, served.stderr] {
+        let said = String::from_utf8(said).unwrap();
+        assert!(said.contains("orders.csv is no inbox") && !said.contains("Error code"), "{said}");
+    }
+    assert_eq!(std::fs::read_to_string(receiver.path("orders.csv")).unwrap(), table);
+}
+
+#[test]
 fn a_path_from_the_environment_is_read_the_same_way() {
     let receiver = Receiver::prepared("").setting("INBOX__PATH", "\"data/inbox.db\"");
 
