@@ -4,7 +4,9 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::{Claim, EventView, Filter, Inbox, InboxError, Incoming, Mended, Receipt, State};
+use super::{
+    Action, ActionView, Claim, Count, EventView, Filter, Inbox, InboxError, Incoming, Mended, Receipt, State, Unread,
+};
 
 /// What has been kept for long enough.
 #[derive(Debug, Clone, Copy)]
@@ -39,38 +41,84 @@ pub struct Swept {
     pub complete: bool,
 }
 
+/// How many events one change by people is about at the most: nobody else can write meanwhile.
+pub(crate) const AT_ONCE: usize = 500;
+
+/// What a step of a look at the checksums has found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Events that were looked at.
+    pub events: usize,
+    /// Those of them that came before checksums were kept, and have none yet.
+    pub without: usize,
+    /// The sequences of those that are damaged, each with what is wrong.
+    pub damaged: Vec<(i64, String)>,
+    /// The last one that was looked at; `None` if there are no more.
+    pub last: Option<i64>,
+}
+
 /// Whether [`Archive::deliver`] is about a delivery by the handler `name` that is in `state`.
-pub(super) fn is_asked_for(name: &str, state: State, handler: Option<&str>, only: Option<State>) -> bool {
-    handler.map_or(state != State::Done, |handler| handler == name) && only.is_none_or(|only| only == state)
+pub(super) fn is_asked_for(name: &str, state: State, handler: Option<&str>, only: &[State]) -> bool {
+    let wanted = handler.map_or(state != State::Done, |handler| handler == name);
+    wanted && (only.is_empty() || only.contains(&state))
 }
 
 /// An inbox in which events stay until they are delivered, and longer.
 #[async_trait::async_trait]
 pub trait Archive: Inbox {
-    // What people ask and do.
+    // What people ask. It is read apart from the work, and takes two seconds at the most: then it is
+    // [`InboxError::TooLong`].
 
     /// Events that match, the newest first, without their bodies.
     async fn list(&self, filter: &Filter) -> Result<Vec<EventView>, InboxError>;
 
+    /// The sequences of events that match, the newest first.
+    async fn sequences(&self, filter: &Filter) -> Result<Vec<i64>, InboxError>;
+
+    /// How many events match (whatever the limit), counted up to `most`.
+    async fn count(&self, filter: &Filter, most: usize) -> Result<Count, InboxError>;
+
+    /// The events of these sequences that there are, the highest first.
+    async fn views(&self, sequences: &[i64]) -> Result<Vec<EventView>, InboxError>;
+
     /// One event in full, by its id.
     async fn show(&self, id: &str) -> Result<Option<EventView>, InboxError>;
 
-    /// The body of an event, by the store's own number.
+    /// What people did to the event or refused body of that id, in the order they did, whether or not it is still there.
+    async fn actions(&self, id: &str) -> Result<Vec<ActionView>, InboxError>;
+
+    /// The body of an event, by its sequence.
     async fn body(&self, event: i64) -> Result<Bytes, InboxError>;
 
-    /// Has an event delivered: to `handler`, whatever became of it there, or to each handler whose delivery
+    /// How far the references are read of what came before those were kept; `None` if all of it is.
+    async fn unread(&self) -> Result<Option<Unread>, InboxError>;
+
+    // What people do. Each takes [`AT_ONCE`] events at the most and is one transaction, with the action in it; every
+    // event is looked at again there. Nothing is kept of an action that has changed nothing.
+
+    /// Has events delivered: to `handler`, whatever became of them there, or to each handler whose delivery
     /// is not done. One that waits for its next attempt is due at once; one that waits for an earlier event
-    /// of its order or shipment, or is due, is left as it is. With `only`, none but those that are in that
-    /// state at this moment. Returns how many deliveries were changed.
-    async fn deliver(&self, event: i64, handler: Option<&str>, only: Option<State>) -> Result<usize, InboxError>;
+    /// of its order or shipment, or is due, is left as it is. With `only`, none but those that are in one of those
+    /// states at this moment. Returns how many deliveries were changed of each event.
+    async fn deliver(
+        &self,
+        events: &[i64],
+        handler: Option<&str>,
+        only: &[State],
+        action: &Action,
+    ) -> Result<Vec<usize>, InboxError>;
 
     /// Makes an event of a refused body that can be decoded after all. It is off the list of refused ones once
     /// the event is there, and not before.
-    async fn accept(&self, event: i64, incoming: Incoming) -> Result<Receipt, InboxError>;
+    async fn accept(&self, event: i64, incoming: Incoming, action: &Action) -> Result<Receipt, InboxError>;
 
-    /// Sets an event aside: what is dead, pending or refused of it is discarded. Returns how many
-    /// deliveries (or bodies) that are.
-    async fn discard(&self, event: i64) -> Result<usize, InboxError>;
+    /// Sets events aside: what is dead, pending or refused of them is discarded. With `only`, nothing but what is in one
+    /// of those states at this moment. Returns how many deliveries (or bodies) that are of each event.
+    async fn discard(&self, events: &[i64], only: &[State], action: &Action) -> Result<Vec<usize>, InboxError>;
+
+    /// Erases the body of an event, what was answered and why it failed; what waits of it is discarded. It is still
+    /// recognised when it comes again. Returns whether there was something to erase.
+    async fn erase(&self, event: i64, action: &Action) -> Result<bool, InboxError>;
 
     // Handlers that are down, or gone.
 
@@ -98,6 +146,14 @@ pub trait Archive: Inbox {
     /// Looks for lanes whose first pending delivery can never become due, which no way through this program
     /// leads to, and makes it due. Returns which they were.
     async fn mend(&self) -> Result<Vec<Mended>, InboxError>;
+
+    /// Reads some of the events, the newest first, whose references nobody has looked for, and notes them; with those,
+    /// the checksum of what has none. To be called until it returns that there were none left.
+    async fn read_on(&self) -> Result<usize, InboxError>;
+
+    /// Compares some events after that sequence with their checksums. To be called until it says that it is complete.
+    /// Not bound to two seconds.
+    async fn verify(&self, after: i64) -> Result<Verified, InboxError>;
 
     /// Notes a time under a name, to be known after a restart and to other receivers on this inbox.
     async fn note(&self, name: &str, at: Timestamp) -> Result<(), InboxError>;

@@ -1,6 +1,9 @@
 //! A delivery on its way: claimed, tried, ended.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::{EventKey, State};
 use crate::model::Format;
@@ -83,6 +86,57 @@ pub enum Finish {
         /// The status the handler's back end gave, if it speaks HTTP.
         status: Option<u16>,
     },
+}
+
+/// An attempt that was made, as it is kept for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// When it began.
+    pub begun: Timestamp,
+    /// How long it took.
+    pub took: Duration,
+    /// What became of it.
+    pub ending: Ending,
+    /// The status of the back end's answer, if it speaks HTTP and has answered.
+    pub status: Option<u16>,
+    /// The beginning of what the back end said, 1 KiB at the most; none if it said nothing, or if answers are not kept.
+    pub answer: Option<String>,
+}
+
+/// What became of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ending {
+    /// The handler is done with the event.
+    Done,
+    /// The handler refused it for good.
+    Rejected,
+    /// Nobody was there, or it was out of order.
+    Unreachable,
+    /// It was not through in time.
+    Late,
+    /// The fault was on our own side.
+    Fault,
+}
+
+impl Ending {
+    const ALL: [Self; 5] = [Self::Done, Self::Rejected, Self::Unreachable, Self::Late, Self::Fault];
+
+    /// The name in answers and in the inbox.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Rejected => "rejected",
+            Self::Unreachable => "unreachable",
+            Self::Late => "late",
+            Self::Fault => "fault",
+        }
+    }
+
+    /// The one of that name, if there is one.
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|ending| ending.as_str() == name)
+    }
 }
 
 /// How far an event has come with one handler.

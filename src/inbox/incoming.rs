@@ -8,6 +8,25 @@ use jiff::Timestamp;
 use super::key::{EventKey, lane};
 use crate::model::Envelope;
 
+/// What is known of how something came, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrival {
+    /// `webhook`, `get`, `poll`, `missed`, `fetch` or `backfill`.
+    pub origin: &'static str,
+    /// The address it came from.
+    pub address: Option<String>,
+    /// The credential that let it in.
+    pub credential: Option<String>,
+    /// What it will be answered with once it is stored, as far as that is known by then.
+    pub answer: Option<u16>,
+}
+
+impl Default for Arrival {
+    fn default() -> Self {
+        Self { origin: "webhook", address: None, credential: None, answer: None }
+    }
+}
+
 /// An event to be stored.
 #[derive(Debug, Clone)]
 pub struct Incoming {
@@ -27,6 +46,8 @@ pub struct Incoming {
     pub body: Bytes,
     /// The names of the handlers that want it: each of them gets a delivery of it.
     pub handlers: Arc<[String]>,
+    /// How it came.
+    pub arrival: Arrival,
 }
 
 impl Incoming {
@@ -39,7 +60,14 @@ impl Incoming {
         body: Bytes,
     ) -> Self {
         let (key, id) = EventKey::of_event(envelope.message_id.as_deref(), &body);
-        Self { key, id, envelope, received, path, content_type, body, handlers: Arc::default() }
+        let (handlers, arrival) = (Arc::default(), Arrival::default());
+        Self { key, id, envelope, received, path, content_type, body, handlers, arrival }
+    }
+
+    /// That came that way.
+    #[must_use]
+    pub fn by(self, arrival: Arrival) -> Self {
+        Self { arrival, ..self }
     }
 
     /// For these handlers.
@@ -95,6 +123,8 @@ pub struct RefusedBody {
     pub status: u16,
     /// The body as received, or its beginning if it was too large.
     pub body: Bytes,
+    /// How it came.
+    pub arrival: Arrival,
 }
 
 impl RefusedBody {

@@ -4,11 +4,12 @@
 //! line in [`STORES`]. Every write returns only when it is durable. That a message is new is found out in the same
 //! transaction that stores it; what is to be done if it is not is in `repeat`.
 //!
-//! `incoming` is what comes in, `claim` what is worked on, `view` what people see, and `key` what a message is
+//! `incoming` is what comes in, `claim` what is worked on, `view` what people see, `action` what they do, and `key` what a message is
 //! recognised by and the lane that it goes in. `retention` keeps an inbox in order, by the clock as far as `trusted`
 //! believes it. `stored` and `refused` are what the stores do alike; `left_out` stands in for one that a build was made
 //! without, and `tests` has each of them beside a model.
 
+mod action;
 mod archive;
 mod claim;
 mod incoming;
@@ -35,13 +36,16 @@ use std::time::Duration;
 #[cfg(not(feature = "postgres"))]
 use left_out as postgres;
 
-pub use archive::{Archive, Overdue, Swept};
-pub use claim::{Claim, Due, Finish, Mended, Standing};
-pub use incoming::{Incoming, Receipt, RefusedBody};
+pub use action::{Action, ActionView, Deed};
+pub(crate) use archive::AT_ONCE;
+pub use archive::{Archive, Overdue, Swept, Verified};
+pub use claim::{Attempt, Claim, Due, Ending, Finish, Mended, Standing};
+pub use incoming::{Arrival, Incoming, Receipt, RefusedBody};
 pub use key::EventKey;
-pub use view::{DeliveryView, EventView, Filter, State};
+pub use view::{AttemptView, Count, DeliveryView, EventView, Filter, State, Unread};
 
 use crate::config::Section;
+use crate::model::Reference;
 
 /// An inbox as the rest of the program holds it.
 pub type SharedInbox = Arc<dyn Inbox>;
@@ -60,24 +64,30 @@ pub struct Settings {
     pub keep: Duration,
     /// How long an event stays that no handler wanted.
     pub keep_unwanted: Duration,
+    /// How long it is known who did what to events.
+    pub keep_actions: Duration,
+    /// Whether it is kept what back ends said.
+    pub keep_answers: bool,
 }
 
 impl Settings {
     /// Reads and checks the section.
     pub(crate) fn read(section: Section) -> Option<Self> {
         let (keep, keep_unwanted) = (section.duration("keep"), section.duration("keep_unwanted"));
+        let (keep_actions, keep_answers) = (section.duration("keep_actions"), section.boolean("keep_answers"));
         // Without a store nobody knows which keys belong here.
         let read = section.choice("store", STORES)?;
         let store = read(&section);
-        // What the defaults say for one store is not asked for by every other one.
+        // Deed the defaults say for one store is not asked for by every other one.
         section.ignore("path");
         section.ignore("refused_space");
         section.finish();
-        Some(Self { store: store?, keep: keep?, keep_unwanted: keep_unwanted? })
+        let (keep_actions, keep_answers) = (keep_actions?, keep_answers?);
+        Some(Self { store: store?, keep: keep?, keep_unwanted: keep_unwanted?, keep_actions, keep_answers })
     }
 }
 
-/// What an inbox is opened for.
+/// Deed an inbox is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// To receive and deliver: one process at a time, where the store cannot share the work.
@@ -121,7 +131,7 @@ pub trait Open: Send + Sync + std::fmt::Debug {
     /// behind; says in a few words what it found.
     ///
     /// # Errors
-    /// What a start would end with.
+    /// Deed a start would end with.
     async fn rehearse(&self) -> anyhow::Result<String>;
 }
 
@@ -146,6 +156,9 @@ pub enum InboxError {
     /// Whether a large message has come before is not found out now: others are looked at.
     #[error("too many large messages are compared with what is there")]
     Busy,
+    /// Deed was asked takes longer than questions may.
+    #[error("looking took longer than two seconds and was ended, so that no delivery has to wait. Ask for less: with --since, --until, --number or --state")]
+    TooLong,
     /// The inbox is closed.
     #[error("the inbox is closed")]
     Closed,
@@ -160,7 +173,7 @@ impl InboxError {
 
 /// A store of events. Every method may fail with [`InboxError`], which is always transient.
 ///
-/// What there is besides, where events stay until they are delivered, is in [`Archive`]. Where they do not, it is the
+/// Deed there is besides, where events stay until they are delivered, is in [`Archive`]. Where they do not, it is the
 /// sender's repetition that gets an event through after a failed attempt, and nothing may be acknowledged before
 /// handlers are done.
 #[async_trait::async_trait]
@@ -174,6 +187,16 @@ pub trait Inbox: Send + Sync {
     /// Keeps a refused body; returns the id it is kept under, or nothing if this inbox keeps none. Durable
     /// on return.
     async fn refuse(&self, refused: RefusedBody) -> Result<Option<String>, InboxError>;
+
+    /// Notes the references that were found in a refused body: not before it is kept, as that must not depend on it.
+    async fn refer(&self, _id: &str, _references: Vec<Reference>) -> Result<(), InboxError> {
+        Ok(())
+    }
+
+    /// Notes what an event was answered with, if that is not what [`Arrival::answer`] says. It need not be durable.
+    async fn answered(&self, _key: EventKey, _status: u16) -> Result<(), InboxError> {
+        Ok(())
+    }
 
     /// How far an event has come with each handler that wants it: with none, if none does. An event that is
     /// not there is an error: that nothing is known of it must not be taken for "nobody wanted it".
@@ -198,15 +221,16 @@ pub trait Inbox: Send + Sync {
         Ok(true)
     }
 
-    /// Notes how an attempt ended, and lets the next event of the same order or shipment be claimed.
-    async fn finish(&self, claim: &Claim, finish: Finish, took: Duration) -> Result<(), InboxError>;
+    /// Notes how an attempt ended, and lets the next event of the same order or shipment be claimed. Without an
+    /// `attempt`, none was made: it is given up.
+    async fn finish(&self, claim: &Claim, finish: Finish, attempt: Option<Attempt>) -> Result<(), InboxError>;
 
     /// Gives a claim back without an attempt having ended.
     async fn release(&self, claim: &Claim);
 
     // Who has it open.
 
-    /// What it can do besides, if events stay until they are delivered.
+    /// Deed it can do besides, if events stay until they are delivered.
     fn archive(self: Arc<Self>) -> Option<Arc<dyn Archive>>;
 
     /// Whether events can be stored now: writes, durably.

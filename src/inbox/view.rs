@@ -1,10 +1,16 @@
 //! The inbox as people see it: events with the state they are in.
 
-use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use std::time::Duration;
 
+use jiff::Timestamp;
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
+use uuid::Uuid;
+
+use super::action::ActionView;
+use super::claim::Ending;
 use crate::event::rfc3339;
-use crate::model::Kind;
+use crate::model::{Kind, Reference};
 
 /// How far something has come. For an event it is the state that needs the most attention of those its
 /// deliveries are in.
@@ -55,8 +61,11 @@ impl State {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EventView {
-    /// The store's own number; later events have higher ones.
-    pub number: i64,
+    /// Its key in the form of a UUID: what a repeated message is recognised by.
+    pub key: Uuid,
+    /// The store's own number; later events have higher ones. In JSON it also goes by the name it had before.
+    #[serde(flatten, serialize_with = "by_both_names")]
+    pub sequence: i64,
     /// Its id.
     pub id: String,
     /// The state that needs the most attention.
@@ -94,8 +103,41 @@ pub struct EventView {
     /// How often a refused body has come that is equal to the byte.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub copies: Option<u32>,
+    /// How it came: `webhook`, `get`, `poll`, `missed`, `fetch` or `backfill`.
+    pub origin: String,
+    /// The address it came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// The credential that let it in, by its name in the configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+    /// The status it was answered with, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<u16>,
+    /// How often the same message came again,
+    pub repeats: u32,
+    /// and when it did last.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "in_utc_if_any")]
+    pub repeated: Option<Timestamp>,
+    /// When its body and what was said about it were erased.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "in_utc_if_any")]
+    pub erased: Option<Timestamp>,
+    /// Every reference in it by which somebody may look for it. None: it has not been read for them yet.
+    pub references: Option<Vec<Reference>>,
     /// One for each handler that wanted it.
     pub deliveries: Vec<DeliveryView>,
+    /// Every attempt at it that is kept, in the order they were made.
+    pub attempts: Vec<AttemptView>,
+    /// What people did to it, in the order they did.
+    pub actions: Vec<ActionView>,
+}
+
+impl EventView {
+    /// Whether it names that reference, spelled exactly so.
+    pub fn names(&self, reference: &str) -> bool {
+        let named = self.references.iter().flatten().any(|one| one.value == reference);
+        named || [&self.subject, &self.document_number].into_iter().flatten().any(|one| one == reference)
+    }
 }
 
 /// How far an event has come with one handler.
@@ -106,8 +148,10 @@ pub struct DeliveryView {
     pub handler: String,
     /// Pending, done, dead or discarded.
     pub state: State,
-    /// Attempts that ended.
+    /// Attempts that ended, since somebody has begun the delivery anew if anybody has.
     pub attempts: u32,
+    /// 1, and one more each time that somebody has begun the delivery anew.
+    pub round: u32,
     /// When it is tried next; absent if it is finished or waits for an earlier event of its order.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "in_utc_if_any")]
     pub due: Option<Timestamp>,
@@ -120,9 +164,40 @@ pub struct DeliveryView {
     /// When its state last changed.
     #[serde(serialize_with = "in_utc")]
     pub changed: Timestamp,
-    /// The attempts that failed, the latest last (the last 50 are kept).
+    /// Why it is dead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The attempts of those at the event that failed here, as they were told before there were others.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<FailureView>,
+}
+
+/// An attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AttemptView {
+    /// The handler's name.
+    pub handler: String,
+    /// Which of the times that the delivery was begun it belongs to, from 1.
+    pub round: u32,
+    /// 1 for the first attempt of a round.
+    pub attempt: u32,
+    /// When it began.
+    #[serde(serialize_with = "in_utc")]
+    pub begun: Timestamp,
+    /// How long it took.
+    pub milliseconds: u64,
+    /// What became of it. None: it failed before that was kept.
+    pub outcome: Option<Ending>,
+    /// The status of the back end's answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The beginning of what the back end said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// An attempt that failed.
@@ -140,8 +215,52 @@ pub struct FailureView {
     pub reason: String,
 }
 
+impl FailureView {
+    /// Those of one handler among the attempts at an event.
+    pub(super) fn of(attempts: &[AttemptView], handler: &str) -> Vec<Self> {
+        let failed = attempts.iter().filter(|attempt| attempt.handler == handler);
+        let view = |attempt: &AttemptView| {
+            let took = Duration::from_millis(attempt.milliseconds);
+            Some(Self {
+                attempt: attempt.attempt,
+                at: attempt.begun.saturating_add(took).unwrap_or(attempt.begun),
+                milliseconds: attempt.milliseconds,
+                reason: attempt.reason.clone()?,
+            })
+        };
+        failed.filter_map(view).collect()
+    }
+}
+
+/// How many there are, counted up to a bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Count {
+    /// So many.
+    Exactly(usize),
+    /// More than that.
+    MoreThan(usize),
+}
+
+/// How far the references of events that came before those were kept have been read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unread {
+    /// What came after that time has been read; this is when the newest came that has not been.
+    #[serde(serialize_with = "in_utc")]
+    pub newest: Timestamp,
+    /// How many have not been, counted up to a bound.
+    pub events: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out a reference to the field")]
+fn by_both_names<S: Serializer>(sequence: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(2))?;
+    map.serialize_entry("sequence", sequence)?;
+    map.serialize_entry("number", sequence)?;
+    map.end()
+}
+
 /// Times with as many digits as any other: programs sort them as text.
-fn in_utc<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn in_utc<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&rfc3339(*time))
 }
 
@@ -153,21 +272,23 @@ fn in_utc_if_any<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Resu
 /// Which events to list.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// In that state only; with `handler`, those whose delivery by that handler is.
-    pub state: Option<State>,
+    /// In one of these states only, if there are any: a delivery of the event is; with `handler`, that by the handler.
+    pub states: Vec<State>,
     /// Of that kind only.
     pub kind: Option<Kind>,
     /// With an event name that matches this pattern (`*` and `?`).
     pub event: Option<String>,
     /// With a delivery by that handler.
     pub handler: Option<String>,
-    /// With that order or shipment id, purchase order or shipment number.
-    pub subject: Option<String>,
+    /// That names this reference, however it is spelled.
+    pub number: Option<String>,
+    /// That came that way.
+    pub origin: Option<String>,
     /// Received at that time or later.
     pub since: Option<Timestamp>,
     /// Received before that time.
     pub until: Option<Timestamp>,
-    /// With a number below that one: where the page before ended.
+    /// With a sequence below that one: where the page before ended.
     pub before: Option<i64>,
     /// So many at the most.
     pub limit: usize,

@@ -24,6 +24,7 @@ mod order;
 mod parts;
 mod party;
 mod price;
+pub(crate) mod references;
 mod shipment;
 mod status;
 
@@ -39,6 +40,7 @@ pub use order::{BuyerOrder, Order, SupplierOrder};
 pub use parts::{Document, EventDates, Indicators, OrderTerms, Property, Status, UpdateMeta};
 pub use party::{Contact, Destination, Location, Party};
 pub use price::{ChargeLine, Money, Price, Prices};
+pub use references::Reference;
 pub use shipment::{
     BuyerShipment, Departure, LoadCarrier, Shipment, ShipmentDestination, ShipmentIdentifiers, ShipmentItem,
     ShipmentLine, ShipmentLocations, ShipmentMeta, ShipmentSupplierLine, SupplierErpMeta, SupplierShipment,

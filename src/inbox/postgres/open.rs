@@ -12,11 +12,11 @@ use crate::outgoing::postgres::{Failure, Pool, within};
 use crate::telemetry::events;
 
 /// The version of the schema this program works with.
-pub(super) const VERSION: i32 = 3;
+pub(super) const VERSION: i32 = 4;
 
 /// What leads from each version to the next; the first starts from nothing.
 const MIGRATIONS: [&str; VERSION as usize] =
-    [include_str!("schema.sql"), include_str!("schema2.sql"), include_str!("schema3.sql")];
+    [include_str!("schema.sql"), include_str!("schema2.sql"), include_str!("schema3.sql"), include_str!("schema4.sql")];
 
 /// How long it may take to bring an inbox to this program's version: an index over very many events takes its time.
 const MIGRATION: Duration = Duration::from_secs(6 * 3600);

@@ -16,13 +16,14 @@ use crate::inbox::{NoInbox, Purpose};
 use crate::telemetry;
 
 /// The version of the schema this program works with.
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 4;
 
 /// What leads from each version to the next; the first starts from an empty file.
 const MIGRATIONS: [fn(&Connection) -> rusqlite::Result<()>; VERSION as usize] = [
     |db| db.execute_batch(include_str!("schema.sql")),
     |db| db.execute_batch(include_str!("schema2.sql")),
     events::note_newest_of_all,
+    |db| db.execute_batch(include_str!("schema4.sql")),
 ];
 
 /// How long a receiver waits for another process (the `events` command, a backup) that is writing.
