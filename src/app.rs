@@ -112,11 +112,12 @@ impl Receiver {
             dispatch: dispatch.clone(),
             clock: clock.clone(),
             alone: Alone::default(),
+            keep_answers: settings.inbox.keep_answers,
         };
         let (stop, stopped) = watch::channel(false);
         let (staff, work) = Staff::new(source, stopped.clone());
-        let (keep, keep_unwanted) = (settings.inbox.keep, settings.inbox.keep_unwanted);
-        let upkeep = archive.map(|archive| Upkeep::new(archive, clock, dispatch.clone(), keep, keep_unwanted));
+        let kept = settings.inbox.kept;
+        let upkeep = archive.map(|archive| Upkeep::new(archive, clock, dispatch.clone(), kept));
 
         let own = self.own.iter().map(|(route, _)| &route.name);
         let names: Vec<_> = settings.handlers.iter().map(|handler| &handler.route.name).chain(own).cloned().collect();

@@ -16,10 +16,10 @@ use super::schedule::chance;
 use super::worker::{Job, PAUSE, Source};
 use crate::budget::Share;
 use crate::decode;
-use crate::event::Event;
-use crate::handlers::{Outcome, Unavailability};
-use crate::inbox::{Archive, Claim, Finish, InboxError};
-use crate::telemetry::events::{self, delivery::Attempt};
+use crate::event::{Answer, Answers, Event};
+use crate::handlers::{Fault, Outcome, Unavailability};
+use crate::inbox::{Archive, Attempt, Claim, Ending, Finish, InboxError};
+use crate::telemetry::events::{self, delivery};
 
 /// What a handler may take beyond its time-out to clean up behind itself.
 const GRACE: Duration = Duration::from_secs(5);
@@ -33,6 +33,21 @@ static BEYOND: Semaphore = Semaphore::const_new(1);
 /// Whether it is to be tried alone: perhaps it was this event that ended the process.
 pub(super) const fn is_suspect(claim: &Claim) -> bool {
     claim.ends > 0 && claim.ends < MOST_ENDS
+}
+
+/// What is kept of an attempt.
+fn made(begun: Timestamp, took: Duration, outcome: &Outcome, said: Option<Answer>) -> Attempt {
+    let Answer { status, text } = said.unwrap_or_default();
+    let (ending, of_outcome) = match outcome {
+        Outcome::Done => (Ending::Done, None),
+        Outcome::Rejected(rejection) => (Ending::Rejected, rejection.status),
+        Outcome::Unavailable(why) => match why.fault {
+            Fault::Unreachable => (Ending::Unreachable, None),
+            Fault::Late => (Ending::Late, None),
+            Fault::Ours => (Ending::Fault, None),
+        },
+    };
+    Attempt { begun, took, ending, status: status.or(of_outcome), answer: text }
 }
 
 /// Attempts at one job.
@@ -102,7 +117,8 @@ impl Attempts {
 
     /// Calls the handler and notes how it ended.
     async fn deliver(&self, claim: &Claim, event: Event, is_try: bool) {
-        let (started, time) = (Instant::now(), Timestamp::now());
+        let event = Event { answers: self.answers(), ..event };
+        let (started, time, said) = (Instant::now(), Timestamp::now(), event.answers.clone());
         let outcome = self.hand_on(event).await;
         let took = started.elapsed();
         // Should the clock be set meanwhile, what has passed since then is not what the clock says.
@@ -113,13 +129,19 @@ impl Attempts {
         if let Some(archive) = &self.source.archive {
             self.judge(archive, claim.lane, &outcome, is_try).await;
         }
-        self.note(claim, &finish, took).await;
+        let attempt = made(time, took, &outcome, said.take());
+        self.note(claim, &finish, Some(attempt)).await;
         self.source.dispatch.announce(claim.key, &outcome);
     }
 
+    /// Where a handler is to note what its back end said.
+    fn answers(&self) -> Answers {
+        if self.source.keep_answers { Answers::default() } else { Answers::unwanted() }
+    }
+
     /// Notes how it ended. Not noting it would mean doing it again; as long as we live, we try.
-    async fn note(&self, claim: &Claim, finish: &Finish, took: Duration) {
-        while let Err(error) = self.source.inbox.finish(claim, finish.clone(), took).await {
+    async fn note(&self, claim: &Claim, finish: &Finish, attempt: Option<Attempt>) {
+        while let Err(error) = self.source.inbox.finish(claim, finish.clone(), attempt.clone()).await {
             if !error.is_told() {
                 events::delivery::end_not_noted(claim.about(), &claim.handler, &error);
             }
@@ -163,7 +185,7 @@ impl Attempts {
     fn again(&self, claim: &Claim, since: Timestamp, why: &Unavailability, took: Duration) -> Finish {
         let attempt = claim.attempts + 1;
         let (event, handler, reason) = (claim.about(), &self.job.route.name, why.reason.clone());
-        let failed = Attempt { number: attempt, took, reason: &reason };
+        let failed = delivery::Attempt { number: attempt, took, reason: &reason };
         if self.source.archive.is_none() {
             events::delivery::not_delivered_nor_kept(event, handler, failed);
             return Finish::Retry { at: Timestamp::now(), reason };
@@ -191,14 +213,14 @@ impl Attempts {
     pub(super) async fn give_up(&self, claim: &Claim) {
         events::delivery::given_up(claim.about(), &claim.handler, claim.attempts, "the handler is down");
         let reason = format!("given up after {} attempts: the handler is down", claim.attempts);
-        self.note(claim, &Finish::Dead { reason, status: None }, Duration::ZERO).await;
+        self.note(claim, &Finish::Dead { reason, status: None }, None).await;
     }
 
     /// Gives up an event that ends the process each time.
     async fn bury(&self, claim: &Claim) {
         let reason = format!("the process ended during each of the last {} attempts", claim.ends);
         events::delivery::ends_the_process(claim.about(), &claim.handler, &reason);
-        self.note(claim, &Finish::Dead { reason, status: None }, Duration::ZERO).await;
+        self.note(claim, &Finish::Dead { reason, status: None }, None).await;
     }
 
     /// Notes what an attempt says about the handler.

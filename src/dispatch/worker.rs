@@ -59,6 +59,8 @@ pub(crate) struct Source {
     pub(crate) dispatch: Dispatch,
     pub(crate) alone: Alone,
     pub(crate) clock: TrustedClock,
+    /// Whether it is kept what back ends said.
+    pub(crate) keep_answers: bool,
 }
 
 /// The worker of one handler name, for as long as the process lives. Its job may change under way, or be

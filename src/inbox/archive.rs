@@ -155,6 +155,10 @@ pub trait Archive: Inbox {
     /// Not bound to two seconds.
     async fn verify(&self, after: i64) -> Result<Verified, InboxError>;
 
+    /// Removes some of what people did before that time; returns of how many events it is not known any more. To be
+    /// called until there are none.
+    async fn forget_actions(&self, before: Timestamp) -> Result<usize, InboxError>;
+
     /// Notes a time under a name, to be known after a restart and to other receivers on this inbox.
     async fn note(&self, name: &str, at: Timestamp) -> Result<(), InboxError>;
 

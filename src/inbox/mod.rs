@@ -16,6 +16,7 @@ mod incoming;
 mod key;
 #[cfg(not(feature = "postgres"))]
 mod left_out;
+mod kept;
 pub mod none;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -42,6 +43,7 @@ pub use archive::{Archive, Overdue, Swept, Verified};
 pub use claim::{Attempt, Claim, Due, Ending, Finish, Mended, Standing};
 pub use incoming::{Arrival, Incoming, Receipt, RefusedBody};
 pub use key::EventKey;
+pub use retention::Kept;
 pub use view::{AttemptView, Count, DeliveryView, EventView, Filter, State, Unread};
 
 use crate::config::Section;
@@ -60,12 +62,8 @@ pub const STORES: &[(&str, Read)] = &[("sqlite", sqlite::read), ("postgres", pos
 pub struct Settings {
     /// How to open the store.
     pub store: Box<dyn Open>,
-    /// How long a finished event stays.
-    pub keep: Duration,
-    /// How long an event stays that no handler wanted.
-    pub keep_unwanted: Duration,
-    /// How long it is known who did what to events.
-    pub keep_actions: Duration,
+    /// How long what is kept.
+    pub kept: Kept,
     /// Whether it is kept what back ends said.
     pub keep_answers: bool,
 }
@@ -73,8 +71,9 @@ pub struct Settings {
 impl Settings {
     /// Reads and checks the section.
     pub(crate) fn read(section: Section) -> Option<Self> {
-        let (keep, keep_unwanted) = (section.duration("keep"), section.duration("keep_unwanted"));
-        let (keep_actions, keep_answers) = (section.duration("keep_actions"), section.boolean("keep_answers"));
+        let [keep, keep_unwanted, keep_actions] =
+            ["keep", "keep_unwanted", "keep_actions"].map(|key| section.duration(key));
+        let keep_answers = section.boolean("keep_answers");
         // Without a store nobody knows which keys belong here.
         let read = section.choice("store", STORES)?;
         let store = read(&section);
@@ -82,8 +81,8 @@ impl Settings {
         section.ignore("path");
         section.ignore("refused_space");
         section.finish();
-        let (keep_actions, keep_answers) = (keep_actions?, keep_answers?);
-        Some(Self { store: store?, keep: keep?, keep_unwanted: keep_unwanted?, keep_actions, keep_answers })
+        let kept = Kept { finished: keep?, unwanted: keep_unwanted?, actions: keep_actions? };
+        Some(Self { store: store?, kept, keep_answers: keep_answers? })
     }
 }
 

@@ -18,6 +18,8 @@ const PAUSE: Duration = Duration::from_secs(60);
 const SWEEP_PAUSE: Duration = Duration::from_secs(3600);
 /// Pause between two steps of clearing it.
 const STEP_PAUSE: Duration = Duration::from_millis(100);
+/// Pause between two steps of reading old events: they are nobody's hurry, and deliveries go first.
+const READING_PAUSE: Duration = Duration::from_millis(25);
 /// How long ahead it is said what goes, and how often.
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -40,27 +42,65 @@ pub(crate) struct Upkeep {
     inbox: Arc<dyn Archive>,
     clock: TrustedClock,
     workers: Box<dyn Workers>,
-    keep: Duration,
-    keep_unwanted: Duration,
+    kept: Kept,
+}
+
+/// How long what is kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Kept {
+    /// What is done.
+    pub finished: Duration,
+    /// What nobody wanted.
+    pub unwanted: Duration,
+    /// Who did what.
+    pub actions: Duration,
 }
 
 impl Upkeep {
-    /// For what is done and what nobody wanted to be kept for so long.
+    /// For an inbox in which that is kept for so long.
     pub(crate) fn new(
         inbox: Arc<dyn Archive>,
         clock: TrustedClock,
         workers: impl Workers + 'static,
-        keep: Duration,
-        keep_unwanted: Duration,
+        kept: Kept,
     ) -> Self {
-        Self { inbox, clock, workers: Box::new(workers), keep, keep_unwanted }
+        Self { inbox, clock, workers: Box::new(workers), kept }
     }
 
     /// Works until it is dropped.
     pub(crate) async fn run(self) {
+        let rounds = async {
+            loop {
+                self.round(Timestamp::now(), Instant::now()).await;
+                sleep(PAUSE).await;
+            }
+        };
+        tokio::join!(rounds, self.read());
+    }
+
+    /// Reads what came before its references were kept, a little at a time, so that people find it by them.
+    async fn read(&self) {
+        let mut told = match self.inbox.unread().await {
+            Ok(Some(unread)) => {
+                events::inbox::reading_old_events(unread.events, unread.newest);
+                true
+            }
+            _ => false,
+        };
         loop {
-            self.round(Timestamp::now(), Instant::now()).await;
-            sleep(PAUSE).await;
+            match self.inbox.read_on().await {
+                Ok(0) => {
+                    if std::mem::take(&mut told) {
+                        events::inbox::old_events_read();
+                    }
+                    sleep(PAUSE).await;
+                }
+                Ok(_) => sleep(READING_PAUSE).await,
+                Err(error) => {
+                    tracing::debug!(%error, "cannot read old events for their references; trying again later");
+                    sleep(PAUSE).await;
+                }
+            }
         }
     }
 
@@ -120,12 +160,12 @@ impl Upkeep {
     async fn sweep(&self, now: Timestamp) -> Result<(), InboxError> {
         let before = |keep: Duration| now.saturating_sub(keep).unwrap_or(Timestamp::MIN);
         // Without any handler, all events would go in the end, and somebody counts on getting them later.
-        let unwanted = self.workers.are_there().then(|| before(self.keep_unwanted));
+        let unwanted = self.workers.are_there().then(|| before(self.kept.unwanted));
         let day = SignedDuration::try_from(DAY).unwrap_or_default();
         let after = |time: Timestamp| time.saturating_add(day).unwrap_or(Timestamp::MAX);
-        let soon = after(before(self.keep_unwanted));
+        let soon = after(before(self.kept.unwanted));
         // Events are stamped up to a day ahead to keep their order (see `store` of each inbox).
-        let overdue = Overdue { finished: before(self.keep), unwanted, soon, possible: after(now) };
+        let overdue = Overdue { finished: before(self.kept.finished), unwanted, soon, possible: after(now) };
         let (mut removed, mut next) = (0, 0);
         loop {
             let swept = self.inbox.sweep(overdue).await?;
@@ -138,6 +178,10 @@ impl Upkeep {
         }
         if removed > 0 {
             events::inbox::removed(removed);
+        }
+        let forgotten = before(self.kept.actions);
+        while self.inbox.forget_actions(forgotten).await? > 0 {
+            sleep(STEP_PAUSE).await;
         }
         if next > 0 && self.passed_since(SAID, now).await?.is_none_or(|passed| passed >= DAY) {
             self.inbox.note(SAID, now).await?;

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use super::{Finish, State};
 use crate::model::{Envelope, Format, Kind};
 
-/// Failures that are kept of each delivery.
-pub(super) const FAILURES_KEPT: i64 = 50;
+/// Attempts that are kept of each time that a delivery was begun.
+pub(super) const ATTEMPTS_KEPT: u32 = 50;
 
 /// Events that one step of a sweep looks at.
 pub(super) const SWEEP_STEP: i64 = 500;

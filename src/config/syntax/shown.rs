@@ -40,6 +40,8 @@ const SHOWN: [&str; 57] = [
     "header_read",
     "issuer",
     "keep",
+    "keep_actions",
+    "keep_answers",
     "keep_unwanted",
     "kinds",
     "lanes",

@@ -66,6 +66,11 @@ pub(crate) struct Content {
 }
 
 impl Content {
+    /// As it was kept of a body that is gone: what [`Self::exact`] and [`Self::alike`] said.
+    pub(crate) const fn kept(format: Format, exact: [u8; 32], alike: [u8; 32]) -> Self {
+        Self { format, exact, alike }
+    }
+
     /// Of a body that was taken as an event.
     pub(crate) fn of(body: &Body) -> Self {
         let read = body.json().ok().and_then(|json| {

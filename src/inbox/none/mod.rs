@@ -13,13 +13,12 @@
 mod events;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::repeat::{self, Newest, Says, Shelf};
 use super::{
-    Archive, Claim, Due, EventKey, Finish, Inbox, InboxError, Incoming, NoInbox, Open, Purpose, Receipt, RefusedBody,
+    Archive, Attempt, Claim, Due, EventKey, Finish, Inbox, InboxError, Incoming, NoInbox, Open, Purpose, Receipt, RefusedBody,
     SharedInbox, Standing, State,
 };
 use crate::config::Section;
@@ -95,7 +94,7 @@ impl Inbox for Memory {
         })
     }
 
-    async fn finish(&self, claim: &Claim, finish: Finish, _: Duration) -> Result<(), InboxError> {
+    async fn finish(&self, claim: &Claim, finish: Finish, _: Option<Attempt>) -> Result<(), InboxError> {
         self.events().end(claim, |delivery| {
             delivery.attempts += 1;
             (delivery.step, delivery.reason, delivery.status) = match finish {
@@ -219,7 +218,7 @@ mod tests {
         let claim = inbox.claim("erp", 1).await.unwrap().claims.remove(0);
         assert_eq!(inbox.load(&claim).await.unwrap().body.len(), 6);
 
-        inbox.finish(&claim, Finish::Done, std::time::Duration::ZERO).await.unwrap();
+        inbox.finish(&claim, Finish::Done, None).await.unwrap();
 
         assert!(inbox.load(&claim).await.unwrap().body.is_empty());
     }

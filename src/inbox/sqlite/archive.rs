@@ -5,40 +5,85 @@ use std::sync::PoisonError;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use rusqlite::Connection;
 
-use super::{Sqlite, changes, deliveries, events, mending, notes, place, views};
+use super::{
+    Sqlite, actions, changes, deliveries, erasing, events, listed, mending, notes, place, reading, search, sweep, views,
+};
 use crate::inbox::repeat::{self, Newest, Shelf, Taken};
 use crate::inbox::{
-    Archive, Claim, EventKey, EventView, Filter, InboxError, Incoming, Mended, Overdue, Purpose, Receipt, State, Swept,
+    Action, ActionView, Archive, Claim, Count, EventKey, EventView, Filter, InboxError, Incoming, Mended, Overdue,
+    Purpose, Receipt, State, Swept, Unread, Verified,
 };
 
 #[async_trait::async_trait]
 impl Archive for Sqlite {
     async fn list(&self, filter: &Filter) -> Result<Vec<EventView>, InboxError> {
         let filter = filter.clone();
-        self.read(move |db| views::list(db, &filter)).await
+        self.ask(move |db| views::views(db, &search::sequences(db, &filter)?)).await
+    }
+
+    async fn sequences(&self, filter: &Filter) -> Result<Vec<i64>, InboxError> {
+        let filter = filter.clone();
+        self.ask(move |db| search::sequences(db, &filter)).await
+    }
+
+    async fn count(&self, filter: &Filter, most: usize) -> Result<Count, InboxError> {
+        let filter = Filter { before: None, ..filter.clone() };
+        self.ask(move |db| search::count(db, &filter, most)).await
+    }
+
+    async fn views(&self, sequences: &[i64]) -> Result<Vec<EventView>, InboxError> {
+        let mut sequences = sequences.to_vec();
+        sequences.sort_unstable_by(|one, other| other.cmp(one));
+        self.ask(move |db| views::views(db, &sequences)).await
     }
 
     async fn show(&self, id: &str) -> Result<Option<EventView>, InboxError> {
         let key = EventKey::of_id(id);
-        self.read(move |db| views::show(db, key)).await
+        self.ask(move |db| views::show(db, key)).await
+    }
+
+    async fn actions(&self, id: &str) -> Result<Vec<ActionView>, InboxError> {
+        let key = EventKey::of_id(id);
+        self.ask(move |db| actions::on(db, key)).await
     }
 
     async fn body(&self, event: i64) -> Result<Bytes, InboxError> {
-        self.read(move |db| events::body(db, event)).await
+        self.ask(move |db| events::body(db, event)).await
     }
 
-    async fn deliver(&self, event: i64, handler: Option<&str>, only: Option<State>) -> Result<usize, InboxError> {
-        let handler = handler.map(str::to_owned);
-        self.writer.run(0, move |db| changes::deliver(db, event, handler.as_deref(), only, Timestamp::now())).await
+    async fn unread(&self) -> Result<Option<Unread>, InboxError> {
+        self.ask(reading::unread).await
     }
 
-    async fn accept(&self, event: i64, incoming: Incoming) -> Result<Receipt, InboxError> {
-        repeat::store(&Accepting { inbox: self, refused: event }, incoming).await
+    async fn deliver(
+        &self,
+        events: &[i64],
+        handler: Option<&str>,
+        only: &[State],
+        action: &Action,
+    ) -> Result<Vec<usize>, InboxError> {
+        let (events, handler, only) = (events.to_vec(), handler.map(str::to_owned), only.to_vec());
+        let action = action.clone();
+        let deliver = move |db: &Connection| {
+            changes::deliver(db, &events, handler.as_deref(), &only, &action, Timestamp::now())
+        };
+        self.writer.run(0, deliver).await
     }
 
-    async fn discard(&self, event: i64) -> Result<usize, InboxError> {
-        self.writer.run(0, move |db| changes::discard(db, event, Timestamp::now())).await
+    async fn accept(&self, event: i64, incoming: Incoming, action: &Action) -> Result<Receipt, InboxError> {
+        repeat::store(&Accepting { inbox: self, refused: event, action }, incoming).await
+    }
+
+    async fn discard(&self, events: &[i64], only: &[State], action: &Action) -> Result<Vec<usize>, InboxError> {
+        let (events, only, action) = (events.to_vec(), only.to_vec(), action.clone());
+        self.writer.run(0, move |db| changes::discard(db, &events, &only, &action, Timestamp::now())).await
+    }
+
+    async fn erase(&self, event: i64, action: &Action) -> Result<bool, InboxError> {
+        let action = action.clone();
+        self.writer.run(0, move |db| erasing::erase(db, event, &action, Timestamp::now())).await
     }
 
     async fn claim_one(&self, handler: &str, except: &[i64], until: Timestamp) -> Result<Option<Claim>, InboxError> {
@@ -67,7 +112,7 @@ impl Archive for Sqlite {
 
     async fn sweep(&self, overdue: Overdue) -> Result<Swept, InboxError> {
         let from = *self.swept_to.lock().unwrap_or_else(PoisonError::into_inner);
-        let (swept, to) = self.writer.run(0, move |db| events::sweep(db, from, overdue)).await?;
+        let (swept, to) = self.writer.run(0, move |db| sweep::sweep(db, from, overdue)).await?;
         *self.swept_to.lock().unwrap_or_else(PoisonError::into_inner) = to;
         Ok(swept)
     }
@@ -89,6 +134,27 @@ impl Archive for Sqlite {
         }
     }
 
+    async fn read_on(&self) -> Result<usize, InboxError> {
+        let found = self.readers.background.run(reading::next).await?;
+        let read = found.len();
+        if read > 0 {
+            // What a power cut takes of it is read once more.
+            let note = move |db: &Connection| {
+                found.iter().try_for_each(|one| listed::refer(db, one.key, &one.references, Some(one.checksum)))
+            };
+            self.writer.jot(note).await?;
+        }
+        Ok(read)
+    }
+
+    async fn verify(&self, after: i64) -> Result<Verified, InboxError> {
+        self.readers.background.run(move |db| reading::verify(db, after)).await
+    }
+
+    async fn forget_actions(&self, before: Timestamp) -> Result<usize, InboxError> {
+        self.writer.run(0, move |db| sweep::forget_actions(db, before)).await
+    }
+
     async fn note(&self, name: &str, at: Timestamp) -> Result<(), InboxError> {
         let name = name.to_owned();
         self.writer.run(0, move |db| notes::write(db, &name, at)).await
@@ -104,12 +170,14 @@ impl Archive for Sqlite {
 struct Accepting<'a> {
     inbox: &'a Sqlite,
     refused: i64,
+    action: &'a Action,
 }
 
 impl Shelf for Accepting<'_> {
     async fn put(&self, incoming: Incoming) -> Result<bool, InboxError> {
-        let (weight, refused) = (incoming.body.len(), self.refused);
-        self.inbox.writer.run(weight, move |db| events::accept(db, refused, &incoming, Timestamp::now())).await
+        let (weight, refused, action) = (incoming.body.len(), self.refused, self.action.clone());
+        let accept = move |db: &Connection| events::accept(db, refused, &incoming, &action, Timestamp::now());
+        self.inbox.writer.run(weight, accept).await
     }
 
     async fn taken(&self, key: EventKey) -> Result<Option<Taken>, InboxError> {
@@ -125,7 +193,10 @@ impl Shelf for Accepting<'_> {
     }
 
     async fn again(&self, incoming: Incoming) -> Result<(), InboxError> {
-        let refused = self.refused;
-        self.inbox.writer.run(0, move |db| events::remove_refused(db, refused, incoming.key)).await
+        let (refused, action) = (self.refused, self.action.clone());
+        let remove = move |db: &Connection| {
+            events::remove_refused(db, refused, incoming.key, &action, Timestamp::now())
+        };
+        self.inbox.writer.run(0, remove).await
     }
 }

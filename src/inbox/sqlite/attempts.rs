@@ -1,4 +1,4 @@
-//! Statements on attempts that go on: which the process may not survive.
+//! Statements on attempts: those that go on, which the process may not survive, and those that have ended.
 //!
 //! A note that one begins need not outlive a power cut, since that is nobody's attempt's doing. So it costs
 //! no sync.
@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::micros;
-use crate::inbox::Claim;
+use crate::inbox::stored::ATTEMPTS_KEPT;
+use crate::inbox::{Attempt, Claim};
 
 /// Notes that an attempt begins, if it is to be noted; returns whether it is still its turn. Only the first of a lane
 /// has a time when it is due.
@@ -37,4 +38,33 @@ pub(super) fn take_all_back(db: &Connection) -> rusqlite::Result<()> {
 /// Counts what the last process has left begun as attempts that it did not survive.
 pub(super) fn count_ends(db: &Connection) -> rusqlite::Result<()> {
     db.execute("UPDATE deliveries SET ends = ends + (state = 0), begun = NULL WHERE begun IS NOT NULL", []).map(drop)
+}
+
+/// Keeps an attempt that has ended, if its event is there. What was kept of earlier rounds is never removed for it.
+pub(super) fn keep(db: &Connection, claim: &Claim, attempt: &Attempt, reason: Option<&str>) -> rusqlite::Result<()> {
+    let number = claim.attempts + 1;
+    db.prepare_cached(
+        "INSERT INTO attempts (event, handler, round, attempt, begun, took, ending, status, answer, reason)
+         SELECT number, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 FROM events WHERE number = ?1 AND key = ?11",
+    )?
+    .execute(params![
+        claim.event,
+        claim.handler,
+        claim.round,
+        number,
+        micros(attempt.begun),
+        i64::try_from(attempt.took.as_millis()).unwrap_or(i64::MAX),
+        attempt.ending.as_str(),
+        attempt.status,
+        attempt.answer,
+        reason,
+        claim.key.0,
+    ])?;
+    if number > ATTEMPTS_KEPT {
+        db.prepare_cached(
+            "DELETE FROM attempts WHERE event = ?1 AND handler = ?2 AND round = ?3 AND attempt <= ?4",
+        )?
+        .execute(params![claim.event, claim.handler, claim.round, number - ATTEMPTS_KEPT])?;
+    }
+    Ok(())
 }

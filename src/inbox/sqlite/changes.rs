@@ -3,26 +3,71 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{deliveries, micros};
+use super::{actions, deliveries, listed, micros};
 use crate::inbox::archive::is_asked_for;
 use crate::inbox::key::lane;
-use crate::inbox::stored::state;
-use crate::inbox::{EventKey, State};
+use crate::inbox::stored::{number, state};
+use crate::inbox::{Action, EventKey, State};
 use crate::model::Kind;
 
-/// Has an event delivered; see [`crate::inbox::Archive::deliver`].
+/// Has events delivered; see [`crate::inbox::Archive::deliver`].
 pub(super) fn deliver(
+    db: &Connection,
+    events: &[i64],
+    handler: Option<&str>,
+    only: &[State],
+    action: &Action,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<usize>> {
+    change(db, events, action, now, |event| deliver_one(db, event, handler, only, now))
+}
+
+/// Sets aside what of events is not done; see [`crate::inbox::Archive::discard`].
+pub(super) fn discard(
+    db: &Connection,
+    events: &[i64],
+    only: &[State],
+    action: &Action,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<usize>> {
+    change(db, events, action, now, |event| discard_one(db, event, only, now))
+}
+
+/// Changes events and notes who did, if something was changed.
+fn change(
+    db: &Connection,
+    events: &[i64],
+    action: &Action,
+    now: Timestamp,
+    mut one: impl FnMut(i64) -> rusqlite::Result<usize>,
+) -> rusqlite::Result<Vec<usize>> {
+    let mut changed = Vec::with_capacity(events.len());
+    for event in events {
+        let count = one(*event)?;
+        if count > 0 {
+            let (key, id): ([u8; 16], String) = db
+                .prepare_cached("SELECT key, id FROM events WHERE number = ?1")?
+                .query_row([event], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            actions::note_on(db, action, EventKey(key), &id, None, now)?;
+        }
+        changed.push(count);
+    }
+    actions::note(db, action, changed.iter().filter(|count| **count > 0).count(), now)?;
+    Ok(changed)
+}
+
+fn deliver_one(
     db: &Connection,
     event: i64,
     handler: Option<&str>,
-    only: Option<State>,
+    only: &[State],
     now: Timestamp,
 ) -> rusqlite::Result<usize> {
     let mut deliveries: Vec<(String, i64, State)> = db
-        .prepare("SELECT handler, lane, state FROM deliveries WHERE event = ?1")?
+        .prepare_cached("SELECT handler, lane, state FROM deliveries WHERE event = ?1")?
         .query_map([event], |row| Ok((row.get(0)?, row.get(1)?, state(row.get(2)?))))?
         .collect::<rusqlite::Result<_>>()?;
-    if let (Some(handler), None) = (handler, only)
+    if let (Some(handler), []) = (handler, only)
         && !deliveries.iter().any(|(name, ..)| name == handler)
         && let Some(lane) = lane_of(db, event)?
     {
@@ -48,25 +93,25 @@ pub(super) fn deliver(
 
 /// Makes a delivery that waits for its next attempt due at once. Only the first of a lane has a due time.
 fn hurry(db: &Connection, event: i64, handler: &str, now: Timestamp) -> rusqlite::Result<usize> {
-    db.execute(
-        "UPDATE deliveries SET due = ?3 WHERE event = ?1 AND handler = ?2 AND due > ?3",
-        params![event, handler, micros(now)],
-    )
+    db.prepare_cached("UPDATE deliveries SET due = ?3 WHERE event = ?1 AND handler = ?2 AND due > ?3")?
+        .execute(params![event, handler, micros(now)])
 }
 
 /// Begins a delivery anew. It takes its place in its lane by the order received.
 fn again(db: &Connection, event: i64, handler: &str, lane: i64, now: Timestamp) -> rusqlite::Result<usize> {
-    let changed = db.execute(
-        "UPDATE deliveries SET state = 0, attempts = 0, begun = NULL, ends = 0, round = round + 1, since = ?3,
-                changed = ?3, due = NULL, status = NULL
-         WHERE event = ?1 AND handler = ?2",
-        params![event, handler, micros(now)],
-    )?;
+    let changed = db
+        .prepare_cached(
+            "UPDATE deliveries SET state = 0, attempts = 0, begun = NULL, ends = 0, round = round + 1, since = ?3,
+                    changed = ?3, due = NULL, status = NULL, reason = NULL
+             WHERE event = ?1 AND handler = ?2",
+        )?
+        .execute(params![event, handler, micros(now)])?;
     // A later one that was the first waits for this one from now on.
-    db.execute(
-        "UPDATE deliveries SET due = NULL WHERE handler = ?1 AND lane = ?2 AND state = 0 AND event > ?3",
-        params![handler, lane, event],
-    )?;
+    db.prepare_cached(
+        "UPDATE deliveries SET due = NULL WHERE handler = ?1 AND lane = ?2 AND state = 0 AND event > ?3
+         AND due IS NOT NULL",
+    )?
+    .execute(params![handler, lane, event])?;
     deliveries::advance(db, handler, lane, now)?;
     Ok(changed)
 }
@@ -81,22 +126,32 @@ fn lane_of(db: &Connection, event: i64) -> rusqlite::Result<Option<i64>> {
     Ok(found.and_then(|(kind, subject, key)| Some(lane(Kind::from_name(&kind)?, subject.as_deref(), EventKey(key)))))
 }
 
-/// Sets aside what of an event is not done.
-pub(super) fn discard(db: &Connection, event: i64, now: Timestamp) -> rusqlite::Result<usize> {
-    let lanes: Vec<(String, i64)> = db
-        .prepare(
-            "UPDATE deliveries SET state = 3, due = NULL, begun = NULL, changed = ?2
-             WHERE event = ?1 AND state IN (0, 2) RETURNING handler, lane",
-        )?
-        .query_map(params![event, micros(now)], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<rusqlite::Result<_>>()?;
+fn discard_one(db: &Connection, event: i64, only: &[State], now: Timestamp) -> rusqlite::Result<usize> {
+    let open = [State::Pending, State::Dead].into_iter().filter(|state| only.is_empty() || only.contains(state));
+    let mut lanes: Vec<(String, i64)> = Vec::new();
+    for number in open.filter_map(number) {
+        let mut statement = db.prepare_cached(
+            "UPDATE deliveries SET state = 3, due = NULL, begun = NULL, changed = ?2, reason = NULL
+             WHERE event = ?1 AND state = ?3 RETURNING handler, lane",
+        )?;
+        let found = statement.query_map(params![event, micros(now), number], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        for one in found {
+            lanes.push(one?);
+        }
+    }
     for (handler, lane) in &lanes {
         deliveries::advance(db, handler, *lane, now)?;
     }
-    let bodies =
-        db.execute("UPDATE events SET discarded = 1 WHERE number = ?1 AND kind IS NULL AND NOT discarded", [event])?;
+    let mut bodies = 0;
+    if only.is_empty() || only.contains(&State::Refused) {
+        bodies = db
+            .prepare_cached("UPDATE events SET discarded = 1 WHERE number = ?1 AND kind IS NULL AND NOT discarded")?
+            .execute([event])?;
+    }
     if bodies > 0 {
-        db.execute("INSERT OR REPLACE INTO decided (event, at) VALUES (?1, ?2)", params![event, micros(now)])?;
+        db.prepare_cached("INSERT OR REPLACE INTO decided (event, at) VALUES (?1, ?2)")?
+            .execute(params![event, micros(now)])?;
+        listed::set_aside(db, event, true)?;
     }
     Ok(lanes.len() + bodies)
 }

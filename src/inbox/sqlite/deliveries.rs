@@ -5,14 +5,13 @@
 //! time. Whatever makes another one the first moves the due time on to that.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{micros, timestamp};
-use crate::inbox::stored::{Ended, FAILURES_KEPT, HURRIED, state};
-use crate::inbox::{Claim, Due, EventKey, Finish, Standing};
+use super::{attempts, micros, timestamp};
+use crate::inbox::stored::{Ended, HURRIED, state};
+use crate::inbox::{Attempt, Claim, Due, EventKey, Finish, Standing};
 use crate::model::Format;
 
 /// Adds a delivery to the end of its lane.
@@ -72,22 +71,26 @@ pub(super) fn due(
     Ok(due)
 }
 
-/// Notes how an attempt ended.
+/// Notes how an attempt ended, or that none is made any more.
 pub(super) fn finish(
     db: &Connection,
     claim: &Claim,
     finish: &Finish,
-    took: Duration,
+    attempt: Option<&Attempt>,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    let attempt = claim.attempts + 1;
     let Ended { state, again, status, reason } = Ended::by(finish);
+    // Whatever has become of the delivery meanwhile: it was made.
+    if let Some(attempt) = attempt {
+        attempts::keep(db, claim, attempt, reason)?;
+    }
     // Somebody may have discarded it meanwhile; then that stands. Or the inbox is another file by now,
     // where the number is another event's. And an earlier event may be to be delivered again; then
     // this one waits for that.
     let standing = db
         .prepare_cached(
             "UPDATE deliveries SET state = ?3, status = ?5, attempts = ?6, changed = ?7, begun = NULL, ends = 0,
+                    reason = ?10,
                     due = CASE WHEN EXISTS (SELECT 1 FROM deliveries WHERE handler = ?2 AND lane = ?8 AND state = 0
                                             AND event < ?1) THEN NULL ELSE ?4 END
              WHERE event = ?1 AND handler = ?2 AND state = 0
@@ -99,42 +102,15 @@ pub(super) fn finish(
             state,
             again.map(micros),
             status,
-            attempt,
+            claim.attempts + u32::from(attempt.is_some()),
             micros(now),
             claim.lane,
-            claim.key.0
+            claim.key.0,
+            reason.filter(|_| again.is_none()),
         ])?;
-    if standing == 0 {
-        return Ok(());
-    }
-    if let Some(reason) = reason {
-        note_failure(db, claim, reason, took, now)?;
-    }
-    if again.is_none() {
+    if standing > 0 && again.is_none() {
         advance(db, &claim.handler, claim.lane, now)?;
     }
-    Ok(())
-}
-
-fn note_failure(db: &Connection, claim: &Claim, reason: &str, took: Duration, now: Timestamp) -> rusqlite::Result<()> {
-    db.prepare_cached(
-        "INSERT OR REPLACE INTO failures (event, handler, attempt, at, took, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?
-    .execute(params![
-        claim.event,
-        claim.handler,
-        claim.attempts + 1,
-        micros(now),
-        i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
-        reason
-    ])?;
-    // By time, not by attempt: those count from 1 again when an event is delivered again.
-    db.prepare_cached(
-        "DELETE FROM failures WHERE event = ?1 AND handler = ?2
-           AND at < (SELECT at FROM failures WHERE event = ?1 AND handler = ?2
-                     ORDER BY at DESC LIMIT 1 OFFSET ?3)",
-    )?
-    .execute(params![claim.event, claim.handler, FAILURES_KEPT - 1])?;
     Ok(())
 }
 
@@ -154,9 +130,7 @@ pub(super) fn advance(db: &Connection, handler: &str, lane: i64, now: Timestamp)
 /// How far an event has come with each handler; `None` if there is no such event.
 pub(super) fn standing(db: &Connection, key: EventKey) -> rusqlite::Result<Option<Vec<Standing>>> {
     let mut statement = db.prepare_cached(
-        "SELECT d.handler, d.state, d.status,
-                (SELECT reason FROM failures f WHERE f.event = d.event AND f.handler = d.handler
-                 ORDER BY f.at DESC LIMIT 1)
+        "SELECT d.handler, d.state, d.status, d.reason
          FROM events e LEFT JOIN deliveries d ON d.event = e.number WHERE e.key = ?1",
     )?;
     let mut rows = statement.query([key.0])?;

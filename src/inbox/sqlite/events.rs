@@ -1,4 +1,4 @@
-//! Statements on events: storing, refusing, loading, removing.
+//! Statements on events: storing, refusing, accepting, loading.
 
 use std::io::Write as _;
 
@@ -6,13 +6,15 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, named_params, params};
 
-use super::{deliveries, micros, timestamp};
+use super::{actions, deliveries, listed, micros, timestamp};
+use crate::decode::Content;
 use crate::event::Event;
+use crate::inbox::kept::Record;
 use crate::inbox::key::lane;
 use crate::inbox::refused::Space;
 use crate::inbox::repeat::{Newest, Says, Taken};
-use crate::inbox::stored::{SWEEP_STEP, envelope};
-use crate::inbox::{Claim, EventKey, Incoming, Overdue, RefusedBody, Swept};
+use crate::inbox::stored::envelope;
+use crate::inbox::{Action, Claim, EventKey, Incoming, RefusedBody};
 use crate::model::{Format, Kind};
 
 /// Bodies from this size on are written in place instead of through copies.
@@ -23,6 +25,7 @@ const LARGE: usize = 64 << 10;
 /// more than a day ahead of the clock, whatever that was before.
 pub(super) fn store(db: &Connection, incoming: &Incoming) -> rusqlite::Result<bool> {
     let envelope = &incoming.envelope;
+    let companies = envelope.companies.join("\n");
     let stored = db
         .prepare_cached(
             "INSERT INTO events (key, id, received, path, content_type, kind, format, event_name, message_id,
@@ -32,31 +35,48 @@ pub(super) fn store(db: &Connection, incoming: &Incoming) -> rusqlite::Result<bo
                          :received + 86400000000),
                      :path, :content_type, :kind, :format, :event_name, :message_id,
                      :subject, :document, :company, :companies, :created, coalesce(:body, zeroblob(:size)))
-             ON CONFLICT (key) DO NOTHING",
+             ON CONFLICT (key) DO NOTHING RETURNING number, received",
         )?
-        .execute(named_params! {
-            ":key": incoming.key.0,
-            ":id": incoming.id,
-            ":received": micros(incoming.received),
-            ":path": incoming.path,
-            ":content_type": incoming.content_type,
-            ":kind": envelope.kind.as_str(),
-            ":format": envelope.format.as_str(),
-            ":event_name": envelope.event_name,
-            ":message_id": envelope.message_id,
-            ":subject": envelope.subject,
-            ":document": envelope.number,
-            ":company": envelope.company_id,
-            ":companies": envelope.companies.join("\n"),
-            ":created": envelope.created,
-            ":body": small(&incoming.body),
-            ":size": incoming.body.len(),
-        })?;
-    if stored == 0 {
-        return Ok(false);
-    }
-    let number = db.last_insert_rowid();
+        .query_row(
+            named_params! {
+                ":key": incoming.key.0,
+                ":id": incoming.id,
+                ":received": micros(incoming.received),
+                ":path": incoming.path,
+                ":content_type": incoming.content_type,
+                ":kind": envelope.kind.as_str(),
+                ":format": envelope.format.as_str(),
+                ":event_name": envelope.event_name,
+                ":message_id": envelope.message_id,
+                ":subject": envelope.subject,
+                ":document": envelope.number,
+                ":company": envelope.company_id,
+                ":companies": companies,
+                ":created": envelope.created,
+                ":body": small(&incoming.body),
+                ":size": incoming.body.len(),
+            },
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()?;
+    let Some((number, received)) = stored else { return Ok(false) };
     write_large(db, number, &incoming.body)?;
+    let record = Record {
+        key: &incoming.key.0,
+        id: &incoming.id,
+        content_type: incoming.content_type.as_deref(),
+        kind: Some(envelope.kind.as_str()),
+        format: Some(envelope.format.as_str()),
+        event_name: envelope.event_name.as_deref(),
+        message_id: envelope.message_id.as_deref(),
+        subject: envelope.subject.as_deref(),
+        document: envelope.number.as_deref(),
+        company: envelope.company_id.as_deref(),
+        companies: Some(&companies),
+        created: envelope.created.as_deref(),
+        body: &incoming.body,
+    };
+    listed::add_event(db, number, received, incoming, record.checksum())?;
     let lane = incoming.lane();
     note_newest(db, lane, number, incoming.is_unnamed())?;
     for handler in &*incoming.handlers {
@@ -114,18 +134,22 @@ pub(super) fn newest(db: &Connection, lane: i64) -> rusqlite::Result<Option<Newe
 
 /// What has a key.
 pub(super) fn taken(db: &Connection, key: EventKey) -> rusqlite::Result<Option<Taken>> {
-    db.prepare_cached("SELECT id, number, format, length(body), content_type FROM events WHERE key = ?1")?
-        .query_row([key.0], |row| {
-            let format = row.get::<_, Option<String>>(2)?.and_then(|format| Format::from_name(&format));
-            let says = match format {
-                None => Says::Refused,
-                Some(format) => {
-                    Says::Kept { number: row.get(1)?, format, content_type: row.get(4)?, size: row.get(3)? }
-                }
-            };
-            Ok(Taken { id: row.get(0)?, says })
-        })
-        .optional()
+    db.prepare_cached(
+        "SELECT id, number, format, length(body), content_type, exact, alike
+         FROM events LEFT JOIN erased ON event = number WHERE key = ?1",
+    )?
+    .query_row([key.0], |row| {
+        let format = row.get::<_, Option<String>>(2)?.and_then(|format| Format::from_name(&format));
+        let says = match (format, row.get(5)?, row.get(6)?) {
+            (None, ..) => Says::Refused,
+            (Some(format), Some(exact), Some(alike)) => Says::Remembered(Content::kept(format, exact, alike)),
+            (Some(format), ..) => {
+                Says::Kept { number: row.get(1)?, format, content_type: row.get(4)?, size: row.get(3)? }
+            }
+        };
+        Ok(Taken { id: row.get(0)?, says })
+    })
+    .optional()
 }
 
 /// Keeps a refused body; returns its id. One that was there already is counted, and if somebody had set it
@@ -144,28 +168,51 @@ pub(super) fn refuse(
         db.prepare_cached("UPDATE refused SET copies = copies + 1 WHERE event = ?1")?.execute([number])?;
         db.prepare_cached("UPDATE events SET discarded = 0 WHERE number = ?1 AND discarded")?.execute([number])?;
         db.prepare_cached("DELETE FROM decided WHERE event = ?1")?.execute([number])?;
+        listed::set_aside(db, number, false)?;
+        listed::came_again(db, key, refused.received)?;
         return Ok(id);
     }
     let used: i64 = db.prepare_cached("SELECT bytes FROM refused_total")?.query_row([], |row| row.get(0))?;
     let refused = space.fit(refused, used.unsigned_abs());
-    db.prepare_cached(
-        "INSERT INTO events (key, id, received, path, content_type, reason, status, body)
-         VALUES (?1, ?2, min(max(?3, coalesce((SELECT received + 1 FROM events ORDER BY number DESC LIMIT 1), 0)), ?3 + 86400000000),
-                 ?4, ?5, ?6, ?7, coalesce(?8, zeroblob(?9)))",
-    )?
-    .execute(params![
-        key.0,
-        id,
-        micros(refused.received),
-        refused.path,
-        refused.content_type,
-        refused.reason,
-        refused.status,
-        small(&refused.body),
-        refused.body.len(),
-    ])?;
-    let number = db.last_insert_rowid();
+    let (number, received) = db
+        .prepare_cached(
+            "INSERT INTO events (key, id, received, path, content_type, reason, status, body)
+             VALUES (?1, ?2,
+                     min(max(?3, coalesce((SELECT received + 1 FROM events ORDER BY number DESC LIMIT 1), 0)),
+                         ?3 + 86400000000),
+                     ?4, ?5, ?6, ?7, coalesce(?8, zeroblob(?9))) RETURNING number, received",
+        )?
+        .query_row(
+            params![
+                key.0,
+                id,
+                micros(refused.received),
+                refused.path,
+                refused.content_type,
+                refused.reason,
+                refused.status,
+                small(&refused.body),
+                refused.body.len(),
+            ],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
     write_large(db, number, &refused.body)?;
+    let record = Record {
+        key: &key.0,
+        id: &id,
+        content_type: refused.content_type.as_deref(),
+        kind: None,
+        format: None,
+        event_name: None,
+        message_id: None,
+        subject: None,
+        document: None,
+        company: None,
+        companies: None,
+        created: None,
+        body: &refused.body,
+    };
+    listed::add_refused(db, number, received, &refused, record.checksum())?;
     db.prepare_cached("INSERT INTO refused (event, size) VALUES (?1, ?2)")?
         .execute(params![number, refused.body.len()])?;
     Ok(id)
@@ -173,7 +220,13 @@ pub(super) fn refuse(
 
 /// Stores a refused body as the event that it is after all, and takes it off the list of refused ones; unless
 /// something has its key. All times count from now on.
-pub(super) fn accept(db: &Connection, number: i64, incoming: &Incoming, now: Timestamp) -> rusqlite::Result<bool> {
+pub(super) fn accept(
+    db: &Connection,
+    number: i64,
+    incoming: &Incoming,
+    action: &Action,
+    now: Timestamp,
+) -> rusqlite::Result<bool> {
     let stored = store(db, incoming)?;
     if stored {
         let event: i64 =
@@ -184,23 +237,37 @@ pub(super) fn accept(db: &Connection, number: i64, incoming: &Incoming, now: Tim
              WHERE event = ?1",
             params![event, micros(now)],
         )?;
-        remove_refused(db, number, incoming.key)?;
+        remove_refused(db, number, incoming.key, action, now)?;
     }
     Ok(stored)
 }
 
-/// Takes a body off the list of refused ones, if the event that it is has that key and is there.
-pub(super) fn remove_refused(db: &Connection, number: i64, key: EventKey) -> rusqlite::Result<()> {
-    let there = "EXISTS (SELECT 1 FROM events e WHERE e.key = ?2 AND e.kind IS NOT NULL)";
-    let removed = db.execute(
-        &format!("DELETE FROM events WHERE number = ?1 AND kind IS NULL AND {there}"),
-        params![number, key.0],
-    )?;
-    if removed > 0 {
-        db.execute("DELETE FROM refused WHERE event = ?1", [number])?;
-        db.execute("DELETE FROM decided WHERE event = ?1", [number])?;
+/// Takes a body off the list of refused ones, if the event that it is has that key and is there. Who has said so is
+/// known by either id.
+pub(super) fn remove_refused(
+    db: &Connection,
+    number: i64,
+    by: EventKey,
+    action: &Action,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let event: Option<String> = db
+        .query_row("SELECT id FROM events WHERE key = ?1 AND kind IS NOT NULL", [by.0], |row| row.get(0))
+        .optional()?;
+    let Some(event) = event else { return Ok(()) };
+    let removed: Option<([u8; 16], String)> = db
+        .query_row("DELETE FROM events WHERE number = ?1 AND kind IS NULL RETURNING key, id", [number], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    let Some((key, id)) = removed else { return Ok(()) };
+    for table in ["refused", "decided", "erased"] {
+        db.execute(&format!("DELETE FROM {table} WHERE event = ?1"), [number])?;
     }
-    Ok(())
+    listed::forget(db, number)?;
+    actions::note(db, action, 1, now)?;
+    actions::note_on(db, action, EventKey(key), &id, Some(&event), now)?;
+    actions::note_on(db, action, by, &event, None, now)
 }
 
 /// The event of a claim. By its key too: the inbox may be another file than it was claimed from.
@@ -226,60 +293,6 @@ pub(super) fn load(db: &Connection, claim: &Claim) -> rusqlite::Result<Event> {
 /// The body of an event.
 pub(super) fn body(db: &Connection, number: i64) -> rusqlite::Result<Bytes> {
     db.query_row("SELECT body FROM events WHERE number = ?1", [number], |row| row.get::<_, Vec<u8>>(0)).map(Bytes::from)
-}
-
-/// What no handler wanted, among the events.
-const UNWANTED: &str = "kind IS NOT NULL AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = number)";
-
-/// Since when an event is kept that has no deliveries to say so.
-const KEPT_SINCE: &str = "coalesce((SELECT at FROM decided WHERE event = number), received)";
-
-/// Removes events from `from` on that have been kept for long enough; returns how far it came.
-pub(super) fn sweep(db: &Connection, from: i64, overdue: Overdue) -> rusqlite::Result<(Swept, i64)> {
-    let last: Option<(i64, i64)> = db
-        .prepare_cached(
-            "SELECT number, received FROM (SELECT number, received FROM events WHERE number > ?1
-                                           ORDER BY number LIMIT ?2) ORDER BY number DESC LIMIT 1",
-        )?
-        .query_row(params![from, SWEEP_STEP], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let Some((to, received)) = last else { return Ok((Swept { complete: true, ..Swept::default() }, 0)) };
-    let removed = db
-        .prepare_cached(&format!(
-            "DELETE FROM events WHERE number > ?1 AND number <= ?2 AND CASE
-                 WHEN {UNWANTED} THEN {KEPT_SINCE} < ?4
-                 WHEN kind IS NULL THEN discarded AND {KEPT_SINCE} < ?3
-                 ELSE received < ?3 AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = number
-                                                    AND (d.state IN (0, 2) OR d.changed >= ?3)) END"
-        ))?
-        .execute(params![from, to, micros(overdue.finished), overdue.unwanted.map(micros)])?;
-    if removed > 0 {
-        for table in ["deliveries", "failures", "refused", "decided"] {
-            db.execute(
-                &format!(
-                    "DELETE FROM {table} WHERE event > ?1 AND event <= ?2
-                     AND NOT EXISTS (SELECT 1 FROM events e WHERE e.number = event)"
-                ),
-                params![from, to],
-            )?;
-        }
-        db.execute(
-            "DELETE FROM unnamed WHERE newest > ?1 AND newest <= ?2
-             AND NOT EXISTS (SELECT 1 FROM events e WHERE e.number = newest)",
-            params![from, to],
-        )?;
-    }
-    let soon = match overdue.unwanted {
-        None => 0,
-        Some(_) => db
-            .prepare_cached(&format!(
-                "SELECT count(*) FROM events WHERE number > ?1 AND number <= ?2 AND {UNWANTED} AND {KEPT_SINCE} < ?3"
-            ))?
-            .query_row(params![from, to, micros(overdue.soon)], |row| row.get(0))?,
-    };
-    // Nobody looks at all of a large inbox to find nothing.
-    let complete = overdue.ends_at(timestamp(received));
-    Ok((Swept { removed, soon, complete }, if complete { 0 } else { to }))
 }
 
 fn small(body: &Bytes) -> Option<&[u8]> {

@@ -6,19 +6,26 @@
 //! for ever. `open` makes sure that the database is there in the right version (`rehearsal` that it
 //! can be made so), and `known` that it still is the same.
 
+mod actions;
 mod archive;
 mod attempts;
 mod changes;
 mod checkpoint;
 mod clock;
 mod deliveries;
+mod erasing;
 mod events;
 mod known;
+mod listed;
 mod mending;
 mod notes;
 mod open;
+mod people;
 mod reader;
+mod reading;
 mod rehearsal;
+mod search;
+mod sweep;
 mod views;
 mod writer;
 
@@ -26,7 +33,6 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -35,15 +41,16 @@ use rusqlite::{Connection, ErrorCode};
 use super::refused::Space;
 use super::repeat::{self, Newest, Shelf, Taken};
 use super::{
-    Archive, Claim, Due, EventKey, Finish, Inbox, InboxError, Incoming, Open, Purpose, Receipt, RefusedBody,
+    Archive, Attempt, Claim, Due, EventKey, Finish, Inbox, InboxError, Incoming, Open, Purpose, Receipt, RefusedBody,
     SharedInbox, Standing, try_to_write,
 };
 use crate::config::Section;
 use crate::event::Event;
+use crate::model::Reference;
 use crate::telemetry;
 use clock::Clock;
 use known::Known;
-use reader::Reader;
+use reader::Readers;
 use writer::Writer;
 
 /// Checked settings: where the database is.
@@ -115,7 +122,7 @@ fn named(error: anyhow::Error, path: &Path) -> anyhow::Error {
 struct Sqlite {
     known: Arc<Known>,
     writer: Writer,
-    reader: Reader,
+    readers: Readers,
     /// Lanes, by handler, that somebody works on, and whether an attempt was noted as begun. Kept here, not in
     /// the database: they end with the process. Lanes and not events: an attempt that was discarded meanwhile
     /// still goes on.
@@ -133,12 +140,12 @@ struct Sqlite {
 impl Sqlite {
     fn open(path: PathBuf, purpose: Purpose, refused_space: Space) -> anyhow::Result<Self> {
         let known = Arc::new(Known::open(path, purpose)?);
-        let reader = Reader::new(Arc::clone(&known));
-        let writer = Writer::start(Arc::clone(&known), reader.clone())?;
+        let readers = Readers::new(&known);
+        let writer = Writer::start(Arc::clone(&known), readers.clone())?;
         Ok(Self {
             known,
             writer,
-            reader,
+            readers,
             claimed: Mutex::default(),
             swept_to: Mutex::new(0),
             mended_to: Mutex::default(),
@@ -153,7 +160,20 @@ impl Sqlite {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, InboxError> {
-        let read = self.reader.run(work).await;
+        let read = self.readers.work.run(work).await;
+        self.look_for_it(read).await
+    }
+
+    /// The same for people: only for so long.
+    async fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, InboxError> {
+        let read = self.readers.people.ask(work).await;
+        self.look_for_it(read).await
+    }
+
+    async fn look_for_it<T>(&self, read: Result<T, InboxError>) -> Result<T, InboxError> {
         if matches!(read, Err(InboxError::Gone(_))) {
             self.writer.run(0, |_| Ok(())).await?;
         }
@@ -185,6 +205,15 @@ impl Inbox for Sqlite {
         let weight = refused.body.len();
         let (space, key) = (Arc::clone(&self.refused_space), refused.key());
         self.writer.run(weight, move |db| events::refuse(db, key, refused, &space)).await.map(Some)
+    }
+
+    async fn refer(&self, id: &str, references: Vec<Reference>) -> Result<(), InboxError> {
+        let key = EventKey::of_id(id);
+        self.writer.jot(move |db| listed::refer(db, key, &references, None)).await
+    }
+
+    async fn answered(&self, key: EventKey, status: u16) -> Result<(), InboxError> {
+        self.writer.jot(move |db| listed::answered(db, key, status)).await
     }
 
     async fn standing(&self, key: EventKey) -> Result<Vec<Standing>, InboxError> {
@@ -221,9 +250,12 @@ impl Inbox for Sqlite {
         self.writer.jot(move |db| attempts::begin(db, &claim, at)).await
     }
 
-    async fn finish(&self, claim: &Claim, finish: Finish, took: Duration) -> Result<(), InboxError> {
+    async fn finish(&self, claim: &Claim, finish: Finish, attempt: Option<Attempt>) -> Result<(), InboxError> {
         let finished = claim.clone();
-        self.writer.run(0, move |db| deliveries::finish(db, &finished, &finish, took, Timestamp::now())).await?;
+        let note = move |db: &Connection| {
+            deliveries::finish(db, &finished, &finish, attempt.as_ref(), Timestamp::now())
+        };
+        self.writer.run(0, note).await?;
         self.claimed().remove(&place(claim));
         Ok(())
     }
@@ -277,18 +309,22 @@ impl Shelf for Sqlite {
     }
 
     async fn taken(&self, key: EventKey) -> Result<Option<Taken>, InboxError> {
-        self.reader.run(move |db| events::taken(db, key)).await
+        self.readers.work.run(move |db| events::taken(db, key)).await
     }
 
     async fn body(&self, number: i64) -> Result<Bytes, InboxError> {
-        Archive::body(self, number).await
+        self.read(move |db| events::body(db, number)).await
     }
 
     async fn newest(&self, lane: i64) -> Result<Option<Newest>, InboxError> {
-        self.reader.run(move |db| events::newest(db, lane)).await
+        self.readers.work.run(move |db| events::newest(db, lane)).await
     }
 
-    async fn again(&self, _: Incoming) -> Result<(), InboxError> {
+    async fn again(&self, incoming: Incoming) -> Result<(), InboxError> {
+        // It is there, whether or not that is counted.
+        if let Err(error) = self.writer.jot(move |db| listed::came_again(db, incoming.key, incoming.received)).await {
+            tracing::debug!(%error, id = incoming.id, "cannot count that an event came again");
+        }
         Ok(())
     }
 }

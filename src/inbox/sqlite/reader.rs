@@ -1,13 +1,19 @@
 //! Reading, beside the writer: never waits for it, never makes it wait.
 
+use std::ffi::c_int;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use super::known::Known;
 use super::open;
+use super::people::People;
 use super::writer::failed;
 use crate::inbox::InboxError;
+
+/// Steps of SQLite's machine between two looks at the clock: some microseconds.
+const STEPS: c_int = 1000;
 
 /// A connection that only reads, used by one at a time.
 #[derive(Clone)]
@@ -39,21 +45,66 @@ impl Reader {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, InboxError> {
+        self.run_until(None, work).await
+    }
+
+    /// The same, ended at that moment if it is not through by then.
+    pub(super) async fn run_until<T: Send + 'static>(
+        &self,
+        end: Option<Instant>,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, InboxError> {
         let shared = Arc::clone(&self.0);
-        tokio::task::spawn_blocking(move || shared.read(work)).await.map_err(failed)?
+        tokio::task::spawn_blocking(move || shared.read(end, work)).await.map_err(failed)?
+    }
+}
+
+/// The readers of an inbox: for its work, for what is done in the background, and for people.
+#[derive(Clone)]
+pub(super) struct Readers {
+    pub(super) work: Reader,
+    pub(super) background: Reader,
+    pub(super) people: People,
+}
+
+impl Readers {
+    /// Of the inbox; none is open yet.
+    pub(super) fn new(known: &Arc<Known>) -> Self {
+        let reader = || Reader::new(Arc::clone(known));
+        Self { work: reader(), background: reader(), people: People::new(known) }
+    }
+
+    /// Closes all connections, each once nobody reads on it. Those who read next open them anew.
+    pub(super) fn close(&self) -> Vec<Closed<'_>> {
+        let mut closed = vec![self.work.close(), self.background.close()];
+        closed.extend(self.people.close());
+        closed
     }
 }
 
 impl Shared {
-    fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, InboxError> {
+    fn read<T>(
+        &self,
+        end: Option<Instant>,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, InboxError> {
         let mut connection = self.lock();
         self.known.here()?;
         // Taken out while it is used: one that failed is not put back.
-        let db = match connection.take() {
+        let mut db = match connection.take() {
             Some(db) => db,
             None => self.connect()?,
         };
-        let result = work(&db).map_err(failed)?;
+        if let Some(end) = end {
+            db.progress_handler(STEPS, Some(move || Instant::now() >= end)).map_err(failed)?;
+        }
+        let result = work(&db);
+        if let Err(error) = &result
+            && error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted)
+        {
+            return Err(InboxError::TooLong);
+        }
+        let result = result.map_err(failed)?;
         *connection = Some(db);
         Ok(result)
     }

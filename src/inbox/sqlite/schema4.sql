@@ -24,7 +24,7 @@ SELECT number,
             WHEN discarded THEN 8 ELSE 16 END,
        coalesce(kind, ''), coalesce(event_name, ''), received / 3600000000, 'webhook', status
 FROM events;
-CREATE INDEX listed_class ON listed (states, kind, event_name, event);
+CREATE INDEX listed_class ON listed (states, kind, event_name, origin, event);
 CREATE INDEX listed_hour ON listed (hour, event);
 CREATE INDEX listed_unread ON listed (event) WHERE refs IS NULL;
 

@@ -1,120 +1,47 @@
-//! Queries for people: events with the state they are in.
+//! Events as people see them, with the state they are in.
 
-use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, Row};
+use uuid::Uuid;
 
-use super::{micros, timestamp};
-use crate::inbox::stored::{number, state};
+use super::{actions, timestamp};
+use crate::inbox::kept::refs_of;
+use crate::inbox::stored::state;
 use crate::inbox::view::FailureView;
-use crate::inbox::{DeliveryView, EventKey, EventView, Filter, State};
+use crate::inbox::{AttemptView, DeliveryView, Ending, EventKey, EventView, State};
 use crate::model::Kind;
 
-const COLUMNS: &str = "number, id, received, kind, event_name, subject, document, company, path, content_type,
-                       length(body), reason, status, discarded,
-                       CASE WHEN kind IS NULL THEN (SELECT copies FROM refused WHERE event = number) END";
+const EVENT: &str = "SELECT number, id, received, e.kind, e.event_name, subject, document, company, path, content_type,
+                            length(body), reason, status, discarded,
+                            CASE WHEN e.kind IS NULL THEN (SELECT copies FROM refused WHERE event = number) END,
+                            key, l.origin, l.address, l.credential, l.answer, l.repeats, l.repeated, l.refs,
+                            (SELECT at FROM erased WHERE erased.event = number)
+                     FROM events e JOIN listed l ON l.event = e.number";
 
-/// Events that match, the newest first.
-pub(super) fn list(db: &Connection, filter: &Filter) -> rusqlite::Result<Vec<EventView>> {
-    let (condition, values) = condition(filter);
-    let mut events = Vec::new();
-    let Some((sql, of_candidates)) = candidates(filter) else {
-        let sql =
-            format!("SELECT {COLUMNS} FROM events e WHERE {condition} ORDER BY number DESC LIMIT {}", filter.limit);
-        let mut statement = db.prepare(&sql)?;
-        let mut rows = statement.query(params_from_iter(values))?;
-        while let Some(row) = rows.next()? {
-            events.push(event(db, row)?);
-        }
-        return Ok(events);
-    };
-    let mut statement = db.prepare(&sql)?;
-    let mut matching = db.prepare(&format!("SELECT {COLUMNS} FROM events e WHERE {condition} AND number = ?"))?;
-    let mut numbers = statement.query(params_from_iter(of_candidates))?;
-    while let Some(candidate) = numbers.next()?
-        && events.len() < filter.limit
-    {
-        let number: i64 = candidate.get(0)?;
-        let with_number = values.iter().cloned().chain([number.into()]);
-        events.extend(matching.query_row(params_from_iter(with_number), |row| event(db, row)).optional()?);
+/// The events of these sequences that there are, in that order.
+pub(super) fn views(db: &Connection, sequences: &[i64]) -> rusqlite::Result<Vec<EventView>> {
+    let mut statement = db.prepare_cached(&format!("{EVENT} WHERE number = ?1"))?;
+    let mut found = Vec::with_capacity(sequences.len());
+    for sequence in sequences {
+        found.extend(statement.query_row([sequence], |row| event(db, row)).optional()?);
     }
-    Ok(events)
-}
-
-/// What deliveries say of the filter: a statement that gives the numbers of the events with a delivery in
-/// that state, by that handler, the highest first. Going through the deliveries reads a fiftieth of what
-/// going through the events does.
-fn candidates(filter: &Filter) -> Option<(String, Vec<Value>)> {
-    let (mut conditions, mut values) = (vec!["event < ?".to_owned()], vec![filter.before.unwrap_or(i64::MAX).into()]);
-    if let Some(number) = filter.state.and_then(number) {
-        // A literal: by it the index of dead ones is found.
-        conditions.push(format!("state = {number}"));
-    }
-    if let Some(handler) = &filter.handler {
-        conditions.push("handler = ?".to_owned());
-        values.push(handler.clone().into());
-    }
-    if conditions.len() == 1 {
-        return None;
-    }
-    // The index of dead ones is in the right order; through another one, all would have to be sorted.
-    let index = if filter.state == Some(State::Dead) { "" } else { "NOT INDEXED" };
-    let mut sql = format!("SELECT DISTINCT event FROM deliveries {index} WHERE {}", conditions.join(" AND "));
-    if filter.state == Some(State::Discarded) && filter.handler.is_none() {
-        // Refused bodies that were set aside.
-        sql += " UNION SELECT number FROM events WHERE kind IS NULL AND discarded";
-    }
-    Some((sql + " ORDER BY 1 DESC", values))
+    Ok(found)
 }
 
 /// One event.
 pub(super) fn show(db: &Connection, key: EventKey) -> rusqlite::Result<Option<EventView>> {
-    db.query_row(&format!("SELECT {COLUMNS} FROM events WHERE key = ?1"), [key.0], |row| event(db, row)).optional()
-}
-
-/// The rest of the filter, with the values for its parameters.
-fn condition(filter: &Filter) -> (String, Vec<Value>) {
-    const HAS: &str = "EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.number";
-    let mut conditions = vec!["TRUE".to_owned()];
-    let mut values = Vec::new();
-    let mut add = |condition: &str, value: Option<Value>| {
-        conditions.push(condition.to_owned());
-        values.extend(value);
-    };
-    match filter.state {
-        Some(State::Refused) => add("kind IS NULL AND NOT discarded", None),
-        Some(State::Unwanted) => add(&format!("kind IS NOT NULL AND NOT {HAS})"), None),
-        // Done with one handler is not done yet, unless it is that handler that was asked for.
-        Some(State::Done) if filter.handler.is_none() => add(&format!("NOT {HAS} AND d.state != 1)"), None),
-        _ => {}
-    }
-    if let Some(kind) = filter.kind {
-        add("kind = ?", Some(kind.as_str().to_owned().into()));
-    }
-    if let Some(pattern) = &filter.event {
-        add("coalesce(event_name, 'Changed') GLOB ?", Some(pattern.clone().into()));
-    }
-    if let Some(subject) = &filter.subject {
-        add("? IN (subject, document)", Some(subject.clone().into()));
-    }
-    if let Some(since) = filter.since {
-        add("received >= ?", Some(micros(since).into()));
-    }
-    if let Some(until) = filter.until {
-        add("received < ?", Some(micros(until).into()));
-    }
-    if let Some(before) = filter.before {
-        add("number < ?", Some(before.into()));
-    }
-    (conditions.join(" AND "), values)
+    db.prepare_cached(&format!("{EVENT} WHERE key = ?1"))?.query_row([key.0], |row| event(db, row)).optional()
 }
 
 fn event(db: &Connection, row: &Row<'_>) -> rusqlite::Result<EventView> {
-    let number = row.get(0)?;
+    let sequence = row.get(0)?;
+    let key: [u8; 16] = row.get(15)?;
     let kind: Option<String> = row.get(3)?;
-    let deliveries = deliveries_of(db, number)?;
+    let attempts = attempts_at(db, sequence)?;
+    let deliveries = deliveries_of(db, sequence, &attempts)?;
     let state = State::of(kind.is_some(), row.get(13)?, &deliveries);
     Ok(EventView {
-        number,
+        key: Uuid::from_bytes(key),
+        sequence,
         id: row.get(1)?,
         state,
         received: timestamp(row.get(2)?),
@@ -129,49 +56,65 @@ fn event(db: &Connection, row: &Row<'_>) -> rusqlite::Result<EventView> {
         reason: row.get(11)?,
         status: row.get(12)?,
         copies: row.get(14)?,
+        origin: row.get(16)?,
+        address: row.get(17)?,
+        credential: row.get(18)?,
+        answer: row.get(19)?,
+        repeats: row.get(20)?,
+        repeated: row.get::<_, Option<i64>>(21)?.map(timestamp),
+        references: row.get::<_, Option<String>>(22)?.as_deref().map(refs_of),
+        erased: row.get::<_, Option<i64>>(23)?.map(timestamp),
         deliveries,
+        attempts,
+        actions: actions::on(db, EventKey(key))?,
     })
 }
 
-fn deliveries_of(db: &Connection, event: i64) -> rusqlite::Result<Vec<DeliveryView>> {
-    let mut statement = db.prepare_cached(
+fn deliveries_of(db: &Connection, event: i64, attempts: &[AttemptView]) -> rusqlite::Result<Vec<DeliveryView>> {
+    db.prepare_cached(
         "SELECT handler, state, attempts, due, changed,
                 CASE state WHEN 0 THEN
                     (SELECT e.id FROM deliveries first JOIN events e ON e.number = first.event
                      WHERE first.handler = d.handler AND first.lane = d.lane AND first.state = 0
                        AND first.event < d.event ORDER BY first.event LIMIT 1) END,
-                state = 0 AND begun IS NOT NULL
+                state = 0 AND begun IS NOT NULL, round, reason
          FROM deliveries d WHERE event = ?1 ORDER BY handler",
-    )?;
-    let mut rows = statement.query([event])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
+    )?
+    .query_map([event], |row| {
         let handler: String = row.get(0)?;
-        let failures = failures_of(db, event, &handler)?;
-        found.push(DeliveryView {
+        Ok(DeliveryView {
             state: state(row.get(1)?),
             attempts: row.get(2)?,
+            round: row.get(7)?,
             due: row.get::<_, Option<i64>>(3)?.map(timestamp),
             changed: timestamp(row.get(4)?),
             waits_for: row.get(5)?,
             being_delivered: row.get(6)?,
+            reason: row.get(8)?,
+            failures: FailureView::of(attempts, &handler),
             handler,
-            failures,
-        });
-    }
-    Ok(found)
+        })
+    })?
+    .collect()
 }
 
-fn failures_of(db: &Connection, event: i64, handler: &str) -> rusqlite::Result<Vec<FailureView>> {
+/// In the order they were made.
+fn attempts_at(db: &Connection, event: i64) -> rusqlite::Result<Vec<AttemptView>> {
     db.prepare_cached(
-        "SELECT attempt, at, took, reason FROM failures WHERE event = ?1 AND handler = ?2 ORDER BY at, attempt",
+        "SELECT handler, round, attempt, begun, took, ending, status, answer, reason FROM attempts
+         WHERE event = ?1 ORDER BY number",
     )?
-    .query_map(params![event, handler], |row| {
-        Ok(FailureView {
-            attempt: row.get(0)?,
-            at: timestamp(row.get(1)?),
-            milliseconds: row.get::<_, i64>(2)?.unsigned_abs(),
-            reason: row.get(3)?,
+    .query_map([event], |row| {
+        Ok(AttemptView {
+            handler: row.get(0)?,
+            round: row.get(1)?,
+            attempt: row.get(2)?,
+            begun: timestamp(row.get(3)?),
+            milliseconds: row.get::<_, i64>(4)?.unsigned_abs(),
+            outcome: row.get::<_, Option<String>>(5)?.as_deref().and_then(Ending::from_name),
+            status: row.get(6)?,
+            answer: row.get(7)?,
+            reason: row.get(8)?,
         })
     })?
     .collect()

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::checkpoint::{self, Checkpoints};
 use super::known::Known;
 use super::open;
-use super::reader::Reader;
+use super::reader::Readers;
 use crate::inbox::{InboxError, Purpose};
 use crate::telemetry::events;
 
@@ -55,7 +55,7 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the writer and the checkpointer.
-    pub(super) fn start(known: Arc<Known>, reader: Reader) -> anyhow::Result<Self> {
+    pub(super) fn start(known: Arc<Known>, readers: Readers) -> anyhow::Result<Self> {
         let (sender, jobs) = mpsc::channel(QUEUE);
         let checkpoints = Arc::new(Checkpoints::default());
         let checkpointer = {
@@ -67,7 +67,7 @@ impl Writer {
             last_failure: None,
             told: None,
             known,
-            reader,
+            readers,
             checkpoints,
             checkpointer: checkpointer.thread().clone(),
         };
@@ -136,7 +136,7 @@ struct Work {
     /// What the log was last told about a failure, and when.
     told: Option<(String, Instant)>,
     known: Arc<Known>,
-    reader: Reader,
+    readers: Readers,
     checkpoints: Arc<Checkpoints>,
     checkpointer: Thread,
 }
@@ -280,7 +280,7 @@ impl Work {
     /// Closes everything, the lock included: the volume may be about to be taken off. The log may have stayed
     /// behind, or be gone: what is only there goes over to the database first.
     fn leave(&mut self, why: &InboxError) -> Result<(), InboxError> {
-        drop(self.reader.close());
+        drop(self.readers.close());
         if let Some(database) = &self.database {
             match checkpoint::empty_log(&database.connection, Duration::ZERO) {
                 Ok(false) => {}
@@ -300,7 +300,7 @@ impl Work {
             thread::sleep(REOPEN_PAUSE.saturating_sub(failure.elapsed()));
         }
         // Nobody else has it open from here on, so that SQLite learns anew from the log what is in it.
-        let (moving, _reading) = (self.checkpoints.close(), self.reader.close());
+        let (moving, _reading) = (self.checkpoints.close(), self.readers.close());
         let path = self.known.path();
         self.known.find()?;
         let connection = open::connect(path, self.known.purpose()).map_err(failed)?;

@@ -205,6 +205,22 @@ pub(crate) fn refused_fill_space(used: u64, space: u64) {
     );
 }
 
+/// There are events of an earlier version that nobody has read for their references yet.
+pub(crate) fn reading_old_events(events: usize, newest: Timestamp) {
+    tracing::info!(
+        target: TARGET,
+        events,
+        newest = %in_line(newest),
+        "events of an earlier version are read for the numbers in them, the newest first, while the receiver works; \
+         until then they are not found by those"
+    );
+}
+
+/// All of them have been read.
+pub(crate) fn old_events_read() {
+    tracing::info!(target: TARGET, "every event is found by the numbers in it");
+}
+
 /// Events were removed.
 pub(crate) fn removed(removed: usize) {
     tracing::info!(target: TARGET, removed, "events removed after their time (inbox.keep, inbox.keep_unwanted)");

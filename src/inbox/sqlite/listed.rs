@@ -1,0 +1,141 @@
+//! Statements on what is listed of an event apart from its body: how it came, which references are in it, how often it
+//! came again. The triggers of the schema keep the states of its deliveries in there.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::micros;
+use crate::inbox::kept::{folds, refs_json, refs_of};
+use crate::inbox::{Arrival, EventKey, Incoming, RefusedBody};
+use crate::model::Reference;
+
+/// The bit of a refused body among the states.
+pub(super) const REFUSED: i64 = 16;
+
+/// That bit once somebody has set it aside, and of a delivery that somebody has.
+const DISCARDED: i64 = 8;
+
+/// Microseconds of an hour.
+pub(super) const HOUR: i64 = 3_600_000_000;
+
+/// Lists an event that was just stored, before its deliveries.
+pub(super) fn add_event(
+    db: &Connection,
+    number: i64,
+    received: i64,
+    incoming: &Incoming,
+    checksum: i64,
+) -> rusqlite::Result<()> {
+    let envelope = &incoming.envelope;
+    let name = envelope.event_name.as_deref().unwrap_or_default();
+    let states = i64::from(!incoming.handlers.is_empty());
+    let refs = Some(&*incoming.references);
+    add(db, number, states, (envelope.kind.as_str(), name), received, &incoming.arrival, checksum, refs)
+}
+
+/// Lists a refused body that was just kept. Nobody has read it yet.
+pub(super) fn add_refused(
+    db: &Connection,
+    number: i64,
+    received: i64,
+    refused: &RefusedBody,
+    checksum: i64,
+) -> rusqlite::Result<()> {
+    let arrival = Arrival { answer: Some(refused.status), ..refused.arrival.clone() };
+    add(db, number, REFUSED, ("", ""), received, &arrival, checksum, None)
+}
+
+#[expect(clippy::too_many_arguments, reason = "one for each part of the row")]
+fn add(
+    db: &Connection,
+    number: i64,
+    states: i64,
+    (kind, name): (&str, &str),
+    received: i64,
+    arrival: &Arrival,
+    checksum: i64,
+    references: Option<&[Reference]>,
+) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "INSERT INTO listed (event, states, kind, event_name, hour, origin, address, credential, answer, checksum, refs)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?
+    .execute(params![
+        number,
+        states,
+        kind,
+        name,
+        received.div_euclid(HOUR),
+        arrival.origin,
+        arrival.address,
+        arrival.credential,
+        arrival.answer,
+        checksum,
+        references.map(refs_json),
+    ])?;
+    look_up(db, number, references.unwrap_or_default())
+}
+
+/// Has an event found by its references.
+fn look_up(db: &Connection, number: i64, references: &[Reference]) -> rusqlite::Result<()> {
+    let mut statement = db.prepare_cached("INSERT OR IGNORE INTO refs (folded, event) VALUES (?1, ?2)")?;
+    for folded in folds(references) {
+        statement.execute(params![folded, number])?;
+    }
+    Ok(())
+}
+
+/// Notes the references in an event that nobody had looked for before, if it still is there; and its checksum, if it
+/// has none.
+pub(super) fn refer(
+    db: &Connection,
+    key: EventKey,
+    references: &[Reference],
+    checksum: Option<i64>,
+) -> rusqlite::Result<()> {
+    let number: Option<i64> = db
+        .prepare_cached(
+            "UPDATE listed SET refs = ?2, checksum = coalesce(checksum, ?3)
+             WHERE event = (SELECT number FROM events WHERE key = ?1) AND refs IS NULL RETURNING event",
+        )?
+        .query_row(params![key.0, refs_json(references), checksum], |row| row.get(0))
+        .optional()?;
+    number.map_or(Ok(()), |number| look_up(db, number, references))
+}
+
+/// An event is not found by its references any more: it is about to be removed.
+pub(super) fn forget(db: &Connection, number: i64) -> rusqlite::Result<()> {
+    let refs: Option<Option<String>> = db
+        .prepare_cached("DELETE FROM listed WHERE event = ?1 RETURNING refs")?
+        .query_row([number], |row| row.get(0))
+        .optional()?;
+    let mut statement = db.prepare_cached("DELETE FROM refs WHERE folded = ?1 AND event = ?2")?;
+    for folded in folds(&refs.flatten().as_deref().map(refs_of).unwrap_or_default()) {
+        statement.execute(params![folded, number])?;
+    }
+    Ok(())
+}
+
+/// Counts that an event came again.
+pub(super) fn came_again(db: &Connection, key: EventKey, now: Timestamp) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE listed SET repeats = repeats + 1, repeated = ?2
+         WHERE event = (SELECT number FROM events WHERE key = ?1)",
+    )?
+    .execute(params![key.0, micros(now)])
+    .map(drop)
+}
+
+/// Notes what an event was answered with.
+pub(super) fn answered(db: &Connection, key: EventKey, status: u16) -> rusqlite::Result<()> {
+    db.prepare_cached("UPDATE listed SET answer = ?2 WHERE event = (SELECT number FROM events WHERE key = ?1)")?
+        .execute(params![key.0, status])
+        .map(drop)
+}
+
+/// Notes whether a refused body is set aside.
+pub(super) fn set_aside(db: &Connection, number: i64, aside: bool) -> rusqlite::Result<()> {
+    db.prepare_cached("UPDATE listed SET states = ?2 WHERE event = ?1")?
+        .execute(params![number, if aside { DISCARDED } else { REFUSED }])
+        .map(drop)
+}
