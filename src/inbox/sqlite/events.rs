@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, named_params, params};
 
 use super::{deliveries, micros, timestamp};
-use crate::event::Event;
+use crate::event::{Answers, Event};
 use crate::inbox::key::lane;
 use crate::inbox::refused::Space;
 use crate::inbox::repeat::{Newest, Says, Taken};
@@ -219,6 +219,7 @@ pub(super) fn load(db: &Connection, claim: &Claim) -> rusqlite::Result<Event> {
             round: claim.round,
             content_type: row.get(11)?,
             body: Bytes::from(row.get::<_, Vec<u8>>(12)?),
+            answers: Answers::default(),
         })
     })
 }

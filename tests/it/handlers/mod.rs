@@ -23,7 +23,7 @@ mod times;
 
 use std::time::Duration;
 
-use tradecloud_webhook::event::Event;
+use tradecloud_webhook::event::{Answers, Event};
 use tradecloud_webhook::handlers::{Fault, Outcome, SharedHandler, Unavailability, from_toml};
 use tradecloud_webhook::model::{Envelope, Format, Kind};
 
@@ -53,6 +53,7 @@ fn event(id: &str) -> Event {
         round: 1,
         content_type: Some("application/json; charset=utf-8".to_owned()),
         body: BODY.into(),
+        answers: Answers::default(),
     }
 }
 
