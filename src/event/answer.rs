@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 const LONGEST: usize = 1024;
 
 /// Of so much that was said, all is known that is kept: the last letter may end behind the last byte.
-const ENOUGH: usize = LONGEST + 3;
+pub(crate) const ENOUGH: usize = LONGEST + 3;
 
 /// What a back end said.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

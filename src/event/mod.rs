@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+pub(crate) use self::answer::ENOUGH;
 pub use self::answer::{Answer, Answers};
 
 use crate::decode::{self, DecodeError};
