@@ -2,6 +2,7 @@
 //! program, a directory. What only one of them can do stands in its own file.
 
 mod amqp;
+mod answers;
 mod back_ends;
 mod dying;
 mod exec;
