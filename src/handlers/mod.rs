@@ -231,7 +231,7 @@ impl Outcome {
 /// called again for the same event after [`Outcome::Unavailable`], and may be called again after
 /// [`Outcome::Done`] if the receiver was killed before it could note that down: make it idempotent
 /// on [`Event::id`]. A panic counts as unavailable. The future is dropped when the handler's time-out
-/// has passed.
+/// has passed. What the back end says besides, it hands to [`Event::answered`].
 pub trait Handler: Send + Sync + 'static {
     /// Hands `event` on and says what became of it.
     fn deliver(&self, event: &Event) -> impl Future<Output = Outcome> + Send;

@@ -128,6 +128,7 @@ pub(super) mod tests {
             round: 1,
             content_type: None,
             body: bytes::Bytes::new(),
+            answers: crate::event::Answers::default(),
         }
     }
 

@@ -119,7 +119,10 @@ impl Exchange {
             .with_app_id("tradecloud-webhook".into());
         let (place, exchange) = (&self.settings.place, self.exchange());
         match connection.publish(&self.settings.exchange, &key, json, properties).await {
-            Ok(Confirmation::Ack(None)) => Outcome::Done,
+            Ok(Confirmation::Ack(None)) => {
+                event.answered(None, "confirmed");
+                Outcome::Done
+            }
             Ok(Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_))) => {
                 refused(format!("{place}: {exchange} has no queue for the routing key {key}. Bind one"))
             }

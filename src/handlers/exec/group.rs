@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use process_wrap::tokio::{ChildWrapper, CommandWrap};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::ChildStdin;
+use tokio::process::{ChildStdin, ChildStdout};
 
 use super::heard::Heard;
 use crate::telemetry::events;
@@ -24,6 +24,16 @@ pub(super) struct Words {
     pub(super) output: Heard,
     /// On standard error.
     pub(super) error: Heard,
+}
+
+impl Words {
+    /// What the program answers to whoever asks later: that is what standard output is for, if it is used.
+    pub(super) fn answer(&self) -> &[u8] {
+        match self.output.beginning() {
+            [] => self.error.beginning(),
+            said => said,
+        }
+    }
 }
 
 /// A program and all it started. Dropped before the program has ended, because the time is up or the
@@ -53,7 +63,8 @@ impl Group {
         let Some(child) = &mut self.child else { return Err(io::ErrorKind::NotFound.into()) };
         let (stdin, stdout, stderr) = (child.stdin().take(), child.stdout().take(), child.stderr().take());
         let Words { output, error } = words;
-        let mut pipes = pin!(async { tokio::join!(feed(stdin, input), listen(stdout, output), listen(stderr, error)) });
+        let mut pipes =
+            pin!(async { tokio::join!(feed(stdin, input), listen_on(stdout, output), listen(stderr, error)) });
         let mut time_is_up = pin!(tokio::time::sleep(timeout));
         let mut open = true;
         let status = loop {
@@ -87,12 +98,33 @@ impl Drop for Group {
     }
 }
 
+/// Standard output of a program. Dropped before its end, because something that the program has left in the background
+/// still holds it open, it is read on by nobody in particular: whoever writes there would be killed by that otherwise
+/// (SIGPIPE).
+struct Output(Option<ChildStdout>);
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        let Some(mut pipe) = self.0.take() else { return };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await });
+        }
+    }
+}
+
 /// Writes the event. A program that does not want to read it closes the pipe, which is fine.
 async fn feed(stdin: Option<ChildStdin>, input: &Bytes) {
     if let Some(mut stdin) = stdin {
         let _ = stdin.write_all(input).await;
         let _ = stdin.shutdown().await;
     }
+}
+
+/// Reads to the end, and has somebody read on if that is not waited for.
+async fn listen_on(pipe: Option<ChildStdout>, heard: &mut Heard) {
+    let mut output = Output(pipe);
+    listen(output.0.as_mut(), heard).await;
+    output.0 = None;
 }
 
 /// Reads to the end.

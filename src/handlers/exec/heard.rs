@@ -51,6 +51,11 @@ impl Heard {
         whole.map(|lines| format!("…\n{lines}")).or_else(line)
     }
 
+    /// Its beginning, without white space at the end; empty if it was silent.
+    pub(super) fn beginning(&self) -> &[u8] {
+        self.beginning.trim_ascii_end()
+    }
+
     /// All that is kept of it; nothing if it was silent.
     pub(super) fn all(&self) -> Option<String> {
         let (beginning, end) = (String::from_utf8_lossy(&self.beginning), Vec::from(self.end.clone()));
@@ -82,6 +87,7 @@ mod tests {
 
         assert_eq!(heard.first_line().unwrap(), "no such item");
         assert_eq!(heard.last_lines().unwrap(), "no such item\nat line 5");
+        assert_eq!(heard.beginning(), b"no such item\r\nat line 5");
         assert_eq!(heard.all().unwrap(), "no such item\r\nat line 5");
     }
 
@@ -89,6 +95,7 @@ mod tests {
     fn who_says_nothing_has_said_nothing() {
         for silent in [heard(&[]), heard(&[b" \n\r\n"])] {
             assert_eq!((silent.first_line(), silent.last_lines(), silent.all()), (None, None, None));
+            assert!(silent.beginning().is_empty());
         }
     }
 

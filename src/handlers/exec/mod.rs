@@ -78,13 +78,14 @@ impl Handler for Program {
             Ok(json) => json,
             Err(outcome) => return outcome,
         };
-        let mut group = match self.start() {
+        let mut group = match self.start(event.wants_answer()) {
             Ok(group) => group,
             Err(error) => return self.not_started(error).await,
         };
         let mut words = Words::default();
         // Buffers of what the program says would otherwise be part of every attempt, of whatever handler.
         let ended = Box::pin(group.converse(&json, &mut words, self.settings.timeout)).await;
+        event.answered(None, words.answer());
         let said = (words.output.all(), words.error.all());
         if said != (None, None) {
             events::handlers::program_said(event.about(), &self.name, said.0.as_deref(), said.1.as_deref());
@@ -107,16 +108,16 @@ impl Handler for Program {
 }
 
 impl Program {
-    fn start(&self) -> io::Result<Group> {
+    fn start(&self, wants_answer: bool) -> io::Result<Group> {
         Group::start(CommandWrap::with_new(&self.settings.program, |command| {
             command.args(&self.settings.arguments);
             // The program has no business with the receiver's own secrets.
             for (name, _) in std::env::vars_os().filter(|(name, _)| Layers::is_variable(name)) {
                 command.env_remove(name);
             }
-            // What it says there is for people who watch. Else nobody reads it: what it leaves running in the
-            // background may write there for longer than we listen.
-            let output = if tracing::enabled!(tracing::Level::DEBUG) { Stdio::piped() } else { Stdio::null() };
+            // What it says there is for people who ask later, or watch. Else nobody has to read it.
+            let is_heard = wants_answer || tracing::enabled!(tracing::Level::DEBUG);
+            let output = if is_heard { Stdio::piped() } else { Stdio::null() };
             command.stdin(Stdio::piped()).stdout(output).stderr(Stdio::piped());
         }))
     }

@@ -74,7 +74,10 @@ impl Handler for Files {
         let (directory, event) = (Arc::clone(&self.0), event.clone());
         let written = tokio::task::spawn_blocking(move || match event.cloud_event() {
             Ok(json) => match directory.write(&event, &json) {
-                Ok(()) => Outcome::Done,
+                Ok(()) => {
+                    event.answered(None, name::file_name(&event));
+                    Outcome::Done
+                }
                 Err(why) => Outcome::Unavailable(why),
             },
             Err(error) => Outcome::rejected(format!("the body cannot be passed on: {error}")),

@@ -1,9 +1,16 @@
-//! From what the ERP answered to an outcome.
+//! From what the ERP answered to an outcome, and to what is kept of it.
+
+use std::time::Duration;
 
 use reqwest::Response;
 
+use crate::event::{ENOUGH, Event};
 use crate::handlers::{Fault, Outcome, Rejection, Unavailability};
 use crate::outgoing::{beginning, retry_after, say};
+
+/// How long the words of an ERP that has taken the event are waited for. They come with the status, or are not worth
+/// the wait. Shorter than what the dispatcher grants beyond the time-out, so that it calls no such event late.
+const WORDS: Duration = Duration::from_secs(1);
 
 /// Which answers refuse an event for good.
 #[derive(Debug)]
@@ -26,9 +33,14 @@ impl Refusals {
 }
 
 /// 2xx is done, `reject_on` is rejected, everything else is worth another try.
-pub(super) async fn judge(response: Response, refusals: &Refusals) -> Outcome {
+pub(super) async fn judge(event: &Event, mut response: Response, refusals: &Refusals) -> Outcome {
     let status = response.status();
+    // Already here, because the attempt may be cut off while the body comes.
+    event.answered(Some(status.as_u16()), "");
     if status.is_success() {
+        if event.wants_answer() {
+            event.answered(Some(status.as_u16()), words(&mut response).await);
+        }
         // Read on only to keep the connection. Were this waited for, a dawdling body could turn an
         // event that the ERP has taken into one that is sent again.
         tokio::spawn(beginning(response));
@@ -36,6 +48,7 @@ pub(super) async fn judge(response: Response, refusals: &Refusals) -> Outcome {
     }
     let pause = retry_after(response.headers());
     let (reason, beginning) = say(response).await;
+    event.answered(Some(status.as_u16()), &beginning.body);
     let (reason, rejected) = if !refusals.reject_on.contains(&status.as_u16()) {
         (reason, false)
     } else if let Some(text) = refusals.passing(&beginning.body) {
@@ -56,6 +69,20 @@ pub(super) async fn judge(response: Response, refusals: &Refusals) -> Outcome {
     let why = Unavailability::new(Fault::Unreachable, reason).pause(pause);
     // Whatever else it answers, it is there, and may take other events.
     Outcome::Unavailable(if concerns_all(status.as_u16()) { why } else { why.of_one() })
+}
+
+/// What there is of the body before the time is up, as much of it as is kept. However it ends, the event is taken.
+async fn words(response: &mut Response) -> Vec<u8> {
+    let mut words = Vec::new();
+    let read = async {
+        while words.len() < ENOUGH
+            && let Ok(Some(chunk)) = response.chunk().await
+        {
+            words.extend_from_slice(&chunk[..chunk.len().min(ENOUGH - words.len())]);
+        }
+    };
+    let _ = tokio::time::timeout(WORDS, read).await;
+    words
 }
 
 /// Whether a status says that nobody is there to take any event.

@@ -65,7 +65,7 @@ impl Handler for Erp {
         request.headers_mut().insert(CONTENT_TYPE, message.content_type);
         *request.body_mut() = Some(message.body.into());
         match self.send(request).await {
-            Ok(response) => answer::judge(response, &self.refusals).await,
+            Ok(response) => answer::judge(event, response, &self.refusals).await,
             Err(failure) => Outcome::Unavailable(failure.into()),
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::future_producer::Delivery;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _, PurgeConfig};
 use rdkafka::types::RDKafkaErrorCode as Code;
 use secrecy::ExposeSecret as _;
@@ -121,8 +122,9 @@ impl Handler for Topic {
             Err(error) => Ok(Err(error)),
         };
         match report {
-            Ok(Ok(_)) => {
+            Ok(Ok(Delivery { partition, offset, .. })) => {
                 self.connection.works();
+                event.answered(None, format!("partition {partition}, offset {offset}"));
                 Outcome::Done
             }
             Ok(Err(error)) => {

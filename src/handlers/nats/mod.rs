@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::publish::PublishAck;
 use bytes::Bytes;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -115,7 +116,11 @@ impl Stream {
             .message_id(delivery_id(event, &self.name))
             // Another stream that takes the same subject must not acknowledge in its place.
             .expected_stream(&settings.stream);
-        match connection.publish(subject.clone(), message).await {
+        let published = connection.publish(subject.clone(), message).await;
+        if let Ok(ack) = &published {
+            event.answered(None, in_words(ack));
+        }
+        match published {
             Ok(ack) if ack.stream == settings.stream => {
                 if ack.duplicate && event.attempt == 1 {
                     self.warn_of_duplicate(event);
@@ -173,6 +178,11 @@ impl Stream {
     fn place(&self) -> String {
         place(&self.settings)
     }
+}
+
+/// What a stream has acknowledged. The sequence of a duplicate is that of the message which is there.
+fn in_words(PublishAck { stream, sequence, duplicate, .. }: &PublishAck) -> String {
+    format!("stream {stream}, sequence {sequence}{}", if *duplicate { ", duplicate" } else { "" })
 }
 
 /// Host and port of every server, for reasons.

@@ -72,8 +72,16 @@ impl Handler for Rows {
             return Outcome::rejected("the body cannot be passed on: it is no UTF-8");
         };
         match timeout(self.settings.timeout, self.insert(event, data)).await {
-            Ok(Ok(())) => Outcome::Done,
-            Ok(Err(failure)) => self.judge(&failure),
+            Ok(Ok(rows)) => {
+                event.answered(None, what_became_of_it(rows));
+                Outcome::Done
+            }
+            Ok(Err(failure)) => {
+                if let Failure::Refused { .. } = failure {
+                    event.answered(None, failure.to_string());
+                }
+                self.judge(&failure)
+            }
             Err(_) => Outcome::Unavailable(self.late()),
         }
     }
@@ -89,7 +97,8 @@ impl Handler for Rows {
 }
 
 impl Rows {
-    async fn insert(&self, event: &Event, data: &str) -> Result<(), Failure> {
+    /// Returns how many rows it has made.
+    async fn insert(&self, event: &Event, data: &str) -> Result<u64, Failure> {
         let attributes = event.attributes();
         let (time, received) = (time(event), rfc3339(event.received));
         let attempt = i64::from(event.attempt);
@@ -118,7 +127,7 @@ impl Rows {
             // A refusal is an answer too.
             result @ (Ok(_) | Err(Failure::Refused { .. })) => {
                 connection.give_back();
-                result.map(drop)
+                result
             }
             Err(failure) => Err(failure),
         }
@@ -180,6 +189,14 @@ impl Rows {
     fn late(&self) -> Unavailability {
         let limit = humantime::format_duration(self.settings.timeout);
         Unavailability::new(Fault::Late, format!("{}: no answer within {limit}", self.place))
+    }
+}
+
+/// What the database says of the row, in words: it only counts.
+fn what_became_of_it(rows: u64) -> &'static str {
+    match rows {
+        0 => "was there already, or a trigger has left it out",
+        _ => "inserted",
     }
 }
 

@@ -22,7 +22,7 @@ use super::{
     SharedInbox, Standing, State,
 };
 use crate::config::Section;
-use crate::event::Event;
+use crate::event::{Answers, Event};
 use events::{Events, Step, forgotten};
 
 /// There is nothing to set.
@@ -91,6 +91,7 @@ impl Inbox for Memory {
             round: claim.round,
             content_type: known.incoming.content_type.clone(),
             body: known.incoming.body.clone(),
+            answers: Answers::default(),
         })
     }
 

@@ -10,7 +10,7 @@ use tokio_postgres::{Error, Row, Statement};
 use super::batch;
 use super::clock::{Clock, Reading};
 use super::held::Owned;
-use crate::event::Event;
+use crate::event::{Answers, Event};
 use crate::inbox::stored::{HURRIED, envelope, state};
 use crate::inbox::{Claim, Due, EventKey, Standing};
 use crate::model::Format;
@@ -154,6 +154,7 @@ pub(super) async fn load(db: &ClientWrapper, claim: &Claim, token: i64) -> Resul
         round: claim.round,
         content_type: row.get(11),
         body: bytes::Bytes::from(row.get::<_, Vec<u8>>(12)),
+        answers: Answers::default(),
     }))
 }
 

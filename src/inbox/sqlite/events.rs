@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, named_params, params};
 
 use super::{actions, deliveries, listed, micros, timestamp};
 use crate::decode::Content;
-use crate::event::Event;
+use crate::event::{Answers, Event};
 use crate::inbox::kept::Record;
 use crate::inbox::key::lane;
 use crate::inbox::refused::Space;
@@ -286,6 +286,7 @@ pub(super) fn load(db: &Connection, claim: &Claim) -> rusqlite::Result<Event> {
             round: claim.round,
             content_type: row.get(11)?,
             body: Bytes::from(row.get::<_, Vec<u8>>(12)?),
+            answers: Answers::default(),
         })
     })
 }

@@ -12,7 +12,7 @@ use crate::support::erp::{Answer, Erp};
 use crate::support::proxy::Proxy;
 
 /// An ERP that answers every request with these bytes, and closes the connection.
-async fn erp_that_says(answer: String) -> String {
+pub(super) async fn erp_that_says(answer: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     tokio::spawn(async move {

@@ -2,6 +2,7 @@
 //! program, a directory. What only one of them can do stands in its own file.
 
 mod amqp;
+mod answers;
 mod back_ends;
 mod dying;
 mod exec;
@@ -23,7 +24,7 @@ mod times;
 
 use std::time::Duration;
 
-use tradecloud_webhook::event::Event;
+use tradecloud_webhook::event::{Answers, Event};
 use tradecloud_webhook::handlers::{Fault, Outcome, SharedHandler, Unavailability, from_toml};
 use tradecloud_webhook::model::{Envelope, Format, Kind};
 
@@ -53,6 +54,7 @@ fn event(id: &str) -> Event {
         round: 1,
         content_type: Some("application/json; charset=utf-8".to_owned()),
         body: BODY.into(),
+        answers: Answers::default(),
     }
 }
 

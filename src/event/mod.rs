@@ -1,4 +1,7 @@
-//! An event on its way to a handler: the envelope, the body as received, and the CloudEvents form.
+//! An event on its way to a handler: the envelope, the body as received, and the CloudEvents form. `answer` is what
+//! comes back.
+
+mod answer;
 
 use std::borrow::Cow;
 
@@ -8,6 +11,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
+
+pub(crate) use self::answer::ENOUGH;
+pub use self::answer::{Answer, Answers};
 
 use crate::decode::{self, DecodeError};
 use crate::model::instant::{instant, is_rfc_3339};
@@ -34,6 +40,8 @@ pub struct Event {
     pub content_type: Option<String>,
     /// The body as received.
     pub body: Bytes,
+    /// What the back end says to this attempt; see [`Event::answered`].
+    pub answers: Answers,
 }
 
 /// The attributes of the CloudEvents form (CloudEvents 1.0, §3), in the order they are written.
@@ -91,7 +99,34 @@ impl Event {
         let body = body.into();
         let envelope = decode::envelope(None, &body)?;
         let id = id(envelope.message_id.as_deref(), &body);
-        Ok(Self { id, envelope, received: Timestamp::now(), attempt: 1, round: 1, content_type: None, body })
+        let (received, answers) = (Timestamp::now(), Answers::default());
+        Ok(Self { id, envelope, received, attempt: 1, round: 1, content_type: None, body, answers })
+    }
+
+    /// Notes what the back end has said to this attempt, good or bad: its status, if it speaks HTTP, and its words, of
+    /// which the first 1024 bytes are kept with the attempt. The outcome does not depend on it.
+    ///
+    /// For a handler to call once the back end has answered, before it returns. It counts even if the attempt is cut
+    /// off by its time-out afterwards. The last call counts, and an empty text is none:
+    ///
+    /// ```
+    /// use tradecloud_webhook::event::Event;
+    ///
+    /// let event = Event::from_body(r#"{"eventName": "OrderIssuedByBuyer", "orderEvent": {"orderId": "a334"}}"#)?;
+    ///
+    /// event.answered(Some(201), "booked as 4900000002");
+    ///
+    /// let answer = event.answers.take();
+    /// assert_eq!(answer.and_then(|answer| answer.text).as_deref(), Some("booked as 4900000002"));
+    /// # Ok::<(), tradecloud_webhook::decode::DecodeError>(())
+    /// ```
+    pub fn answered(&self, status: Option<u16>, text: impl AsRef<[u8]>) {
+        self.answers.put(status, text.as_ref());
+    }
+
+    /// Whether anybody keeps what the back end says. If not, a handler need not wait for more than it has to know.
+    pub fn wants_answer(&self) -> bool {
+        self.answers.are_wanted()
     }
 
     /// The attributes of the CloudEvents form.
