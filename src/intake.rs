@@ -4,13 +4,17 @@
 //! it came, how long its bringer waits and what he is answered is known there; what became of it is told here, to
 //! the log, once for all of them.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::task::spawn_blocking;
 
 use crate::decode::{self, DecodeError};
 use crate::dispatch::Dispatch;
-use crate::inbox::{Archive, EventKey, EventView, InboxError, Incoming, Receipt, RefusedBody, SharedInbox};
+use crate::inbox::{
+    Action, Archive, Arrival, EventKey, EventView, Inbox, InboxError, Incoming, Receipt, RefusedBody, SharedInbox,
+};
 use crate::model::Envelope;
 use crate::telemetry::events::intake::Refused;
 use crate::telemetry::events::{self, About};
@@ -39,6 +43,10 @@ pub(crate) struct Origin {
     pub(crate) from: String,
     /// and by what he was known, if he had to show that.
     pub(crate) credential: Option<String>,
+    /// The address that it came from.
+    pub(crate) address: Option<IpAddr>,
+    /// What its bringer is answered once it is stored, if that is known before.
+    pub(crate) answer: Option<u16>,
 }
 
 impl Origin {
@@ -49,8 +57,16 @@ impl Origin {
             path: refused.path.clone(),
             content_type: refused.content_type.clone(),
             from: "the inbox".to_owned(),
-            credential: None,
+            credential: refused.credential.clone(),
+            address: refused.address.as_deref().and_then(|address| address.parse().ok()),
+            answer: refused.status,
         }
+    }
+
+    /// What is kept of it for people.
+    fn arrival(&self) -> Arrival {
+        let (address, credential) = (self.address.map(|address| address.to_string()), self.credential.clone());
+        Arrival { address, credential, answer: self.answer, ..Arrival::default() }
     }
 
     /// What the log is told of a body of that origin that is refused for that reason, and kept under that id.
@@ -75,6 +91,7 @@ impl Origin {
             reason: reason.to_owned(),
             status,
             body,
+            arrival: self.arrival(),
         }
     }
 }
@@ -147,7 +164,8 @@ impl Intake {
         let handlers: Vec<_> = wanted.collect();
         let (path, content_type) = (origin.path.clone(), origin.content_type.clone());
         let incoming = Incoming::new(envelope, origin.received, path, content_type, body.clone());
-        Ok(Arrived { incoming: incoming.wanted_by(handlers), origin })
+        let incoming = incoming.by(origin.arrival()).wanted_by(handlers);
+        Ok(Arrived { incoming, origin })
     }
 
     /// Stores an event and has it delivered. What fails here has the event come again.
@@ -172,9 +190,10 @@ impl Intake {
         archive: &dyn Archive,
         refused: i64,
         arrived: Arrived<'_>,
+        action: &Action,
     ) -> Result<Taken, IntakeError> {
         let told = Told::of(&arrived);
-        let receipt = archive.accept(refused, arrived.incoming).await.map_err(IntakeError::Store)?;
+        let receipt = archive.accept(refused, arrived.incoming, action).await.map_err(IntakeError::Store)?;
         Ok(self.taken(receipt, told))
     }
 
@@ -190,7 +209,7 @@ impl Intake {
         let kept = self.inbox.refuse(origin.refused(body.clone(), reason, status)).await;
         let id = kept.as_ref().ok().and_then(Option::as_deref);
         // Not before it is safe, and its answer does not depend on it.
-        let known = known(origin, &body).await;
+        let known = known(&*self.inbox, origin, id, &body).await;
         let refused = origin.told(id, known.as_ref(), reason, body.len());
         match &kept {
             Ok(Some(_)) => events::intake::refused(&refused),
@@ -259,15 +278,24 @@ fn say(taken: &Taken, unwanted: bool, unnamed: bool, origin: &Origin) {
     }
 }
 
-/// What event a refused body is, if it is one: for the log, in which somebody looks for it. Of a large one that is not
-/// worth its time.
-pub(crate) async fn known(origin: &Origin, body: &Bytes) -> Option<Envelope> {
+/// What event a refused body is, if it is one: for the log, in which somebody looks for it. What it names is noted in the
+/// inbox, if it is kept there under an id. Of a large one that is not worth its time: it is read for that later.
+pub(crate) async fn known(inbox: &dyn Inbox, origin: &Origin, id: Option<&str>, body: &Bytes) -> Option<Envelope> {
     if body.len() >= LARGE {
         return None;
     }
     let (content_type, body) = (origin.content_type.clone(), body.clone());
+    let read = move || {
+        (decode::envelope(content_type.as_deref(), &body).ok(), decode::references(content_type.as_deref(), &body))
+    };
     // Apart, so that nothing comes of it if that fails, however it does.
-    spawn_blocking(move || decode::envelope(content_type.as_deref(), &body)).await.ok()?.ok()
+    let (envelope, references) = spawn_blocking(read).await.ok()?;
+    if let Some(id) = id
+        && let Err(error) = inbox.refer(id, references).await
+    {
+        tracing::debug!(%error, id, "cannot note what a refused body names; it is read for that later");
+    }
+    envelope
 }
 
 async fn decoded(content_type: Option<String>, body: Bytes) -> Result<Envelope, IntakeError> {
@@ -327,6 +355,8 @@ mod tests {
             content_type: None,
             from: "a test".to_owned(),
             credential: None,
+            address: None,
+            answer: None,
         }
     }
 

@@ -22,6 +22,9 @@ const RETRY_AFTER_SECONDS: &str = "10";
 /// What a caller is told whose address is not in the endpoint's `allow_from`, whoever it is.
 pub(crate) const NOT_FROM_HERE: &str = "calls from this address are not allowed; see allow_from";
 
+/// What a caller is told whose event is durable.
+pub(crate) const STORED: StatusCode = StatusCode::ACCEPTED;
+
 /// What a caller is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
@@ -134,7 +137,7 @@ impl Answer {
     /// The status code of this answer.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Stored { .. } => StatusCode::ACCEPTED,
+            Self::Stored { .. } => STORED,
             Self::Handled { .. } => StatusCode::OK,
             Self::Denied { .. } => StatusCode::UNAUTHORIZED,
             Self::Refused(refusal) => refusal.status(),

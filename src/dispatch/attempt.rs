@@ -19,7 +19,7 @@ use crate::decode;
 use crate::event::{Answer, Answers, Event};
 use crate::handlers::{Fault, Outcome, Unavailability};
 use crate::inbox::{Archive, Attempt, Claim, Ending, Finish, InboxError};
-use crate::telemetry::events::{self, delivery};
+use crate::telemetry::events;
 
 /// What a handler may take beyond its time-out to clean up behind itself.
 const GRACE: Duration = Duration::from_secs(5);
@@ -185,7 +185,7 @@ impl Attempts {
     fn again(&self, claim: &Claim, since: Timestamp, why: &Unavailability, took: Duration) -> Finish {
         let attempt = claim.attempts + 1;
         let (event, handler, reason) = (claim.about(), &self.job.route.name, why.reason.clone());
-        let failed = delivery::Attempt { number: attempt, took, reason: &reason };
+        let failed = events::delivery::Attempt { number: attempt, took, reason: &reason };
         if self.source.archive.is_none() {
             events::delivery::not_delivered_nor_kept(event, handler, failed);
             return Finish::Retry { at: Timestamp::now(), reason };

@@ -32,7 +32,6 @@ pub(crate) mod trusted;
 pub mod view;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 #[cfg(not(feature = "postgres"))]
 use left_out as postgres;

@@ -9,7 +9,7 @@ use super::surroundings::{Surroundings, header_of, is_key};
 use crate::shown::printable;
 
 /// The keys whose values are nobody's secret. A new key that is not among them is not shown: the message says the same.
-const SHOWN: [&str; 57] = [
+const SHOWN: [&str; 59] = [
     "acknowledge",
     "allow_from",
     "answer_within",

@@ -50,6 +50,8 @@ impl Arrival {
             content_type: content_type.map(str::to_owned),
             from: address.to_string(),
             credential: Some(credential.to_owned()),
+            address: Some(address),
+            answer: None,
         };
         Self { origin, address, brings_event }
     }

@@ -21,10 +21,10 @@ use super::lingering::{Linger, begun, lingering};
 use super::overload::Place;
 use super::reception::Reception;
 use crate::auth::{Denied, Gate, Verified};
-use crate::inbox::InboxError;
+use crate::inbox::{EventKey, InboxError};
 use crate::intake::IntakeError;
 use crate::listener::connections::lease::Lease;
-use crate::respond::{Answer, ComeAgain, Refusal, Why};
+use crate::respond::{Answer, ComeAgain, Refusal, STORED, Why};
 use crate::telemetry::events;
 
 /// How long the beginning of a body is waited for that was asked for before the answer.
@@ -164,13 +164,14 @@ fn in_time(within: Duration, work: impl Future<Output = Answer> + Send + 'static
 
 /// Has a body taken in as an event, and waits for the handlers if the endpoint says so.
 async fn take(
-    reception: &Reception,
+    reception: &Arc<Reception>,
     acknowledge: Acknowledge,
-    arrival: Arrival,
+    mut arrival: Arrival,
     body: Received,
     due: Instant,
 ) -> Answer {
     let Received { bytes, share } = body;
+    arrival.origin.answer = (acknowledge == Acknowledge::Stored).then_some(STORED.as_u16());
     let event = match reception.intake.read(&arrival.origin, &bytes).await {
         Ok(event) => event,
         Err(IntakeError::NoEvent(error)) => {
@@ -190,10 +191,28 @@ async fn take(
     };
     // Once the body is on disk, its memory is free for the next one while handlers work.
     let _share = Some(share).filter(|_| !taken.kept);
-    match watch {
-        None => Answer::Stored { id: taken.id, repeated: taken.repeated },
+    let (key, repeated) = (taken.key, taken.repeated);
+    let answer = match watch {
+        None => Answer::Stored { id: taken.id, repeated },
         Some(watch) => handled(reception, watch, taken).await,
+    };
+    note(reception, key, &answer, repeated, due);
+    answer
+}
+
+/// Has the inbox note what an event is answered with, if it does not know that from the beginning. Nobody waits for it.
+fn note(reception: &Arc<Reception>, key: EventKey, answer: &Answer, repeated: bool, due: Instant) {
+    let late = Answer::ComeAgain(ComeAgain::Late);
+    let given = if Instant::now() < due { answer } else { &late };
+    if given.status() == STORED && !repeated {
+        return;
     }
+    let (inbox, status) = (Arc::clone(&reception.inbox), given.status().as_u16());
+    tokio::spawn(async move {
+        if let Err(error) = inbox.answered(key, status).await {
+            tracing::debug!(%error, status, "cannot note what an event was answered with");
+        }
+    });
 }
 
 /// A body that did not come whole.
