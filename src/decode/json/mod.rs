@@ -2,6 +2,7 @@
 //!
 //! One read covers the whole body and proves it. On its way it keeps the few fields that the envelope
 //! is made of, as slices of the body ([`RawValue`]). Where a key occurs twice, the last one wins.
+//! `faults` words what is wrong.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,7 +10,6 @@ use std::fmt;
 use memchr::memchr2;
 use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::DecodeError;
@@ -17,6 +17,11 @@ use super::found::{self, EVENTS, Found, Slot};
 use super::position;
 use crate::model::kinds::{BARE_ORDER, EVENT, EVENT_NAME, Meaning, meaning};
 use crate::model::{Envelope, Format, Kind};
+
+mod faults;
+
+pub(crate) use faults::malformed;
+pub(super) use faults::refused;
 
 /// Objects and lists inside each other. Tradecloud's events stay below 20; without a limit a body of
 /// nothing but `[` would take its own size again to check.
@@ -270,56 +275,4 @@ pub(super) fn end_of_text(bytes: &[u8], start: usize) -> usize {
         at += 2;
     }
     bytes.len()
-}
-
-/// An error of serde_json about a text that is not at hand.
-pub(crate) fn malformed(error: &serde_json::Error) -> DecodeError {
-    DecodeError::Malformed { line: error.line(), column: error.column().max(1), what: describe(error) }
-}
-
-/// An error of serde_json about `text`, at a field if `path` is not empty.
-pub(super) fn refused(text: &[u8], path: &str, error: &serde_json::Error) -> DecodeError {
-    let what = match path {
-        "" | "." => describe(error),
-        path => format!("{path}: {}", describe(error)),
-    };
-    if error.classify() == Category::Eof {
-        return position::fault(text, text.trim_ascii_end().len(), what);
-    }
-    // serde_json counts columns in bytes, up to and including the one at fault.
-    let line_start = match error.line() {
-        0 | 1 => 0,
-        line => text.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(line - 2).map_or(0, |(at, _)| at + 1),
-    };
-    position::fault(text, (line_start + error.column()).saturating_sub(1), what)
-}
-
-/// What is wrong, in words that never repeat the body. Only errors of the category "data" could.
-fn describe(error: &serde_json::Error) -> String {
-    let whole = error.to_string();
-    let text = whole.rsplit_once(" at line ").map_or(whole.as_str(), |(text, _)| text);
-    match error.classify() {
-        Category::Data => match text.rsplit_once(", expected ").map(|(_, expected)| expected) {
-            Some("a string") => "expected a text".to_owned(),
-            Some("a boolean") => "expected true or false".to_owned(),
-            Some("i64") => "expected a whole number".to_owned(),
-            Some("a sequence") => "expected a list".to_owned(),
-            Some(expected @ ("a number" | "a date-time" | "an object")) => format!("expected {expected}"),
-            Some(expected) if expected.starts_with("struct ") => "expected an object".to_owned(),
-            _ if text.starts_with("duplicate field") => "a field of this object occurs twice".to_owned(),
-            _ => "not what Tradecloud documents for this field".to_owned(),
-        },
-        Category::Eof => text.replace("EOF while parsing", "the body ends inside"),
-        Category::Syntax | Category::Io => match text {
-            "expected ident" => "expected true, false or null".to_owned(),
-            "trailing characters" => "there is more after the end of the object".to_owned(),
-            "trailing comma" => "a comma that nothing follows".to_owned(),
-            "key must be a string" => "expected the name of a field in double quotes".to_owned(),
-            "expected value" => "expected a value".to_owned(),
-            _ if text.starts_with("control character") => {
-                "a control character in a string; write it escaped".to_owned()
-            }
-            other => other.to_owned(),
-        },
-    }
 }
