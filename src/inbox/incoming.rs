@@ -6,7 +6,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::key::{EventKey, lane};
-use crate::model::Envelope;
+use crate::model::{Envelope, Reference};
 
 /// An event to be stored.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ pub struct Incoming {
     pub content_type: Option<String>,
     /// The body as received.
     pub body: Bytes,
+    /// What people look for it by.
+    pub references: Vec<Reference>,
     /// The names of the handlers that want it: each of them gets a delivery of it.
     pub handlers: Arc<[String]>,
 }
@@ -39,7 +41,13 @@ impl Incoming {
         body: Bytes,
     ) -> Self {
         let (key, id) = EventKey::of_event(envelope.message_id.as_deref(), &body);
-        Self { key, id, envelope, received, path, content_type, body, handlers: Arc::default() }
+        Self { key, id, envelope, received, path, content_type, body, references: Vec::new(), handlers: Arc::default() }
+    }
+
+    /// With what people look for it by.
+    #[must_use]
+    pub fn naming(self, references: Vec<Reference>) -> Self {
+        Self { references, ..self }
     }
 
     /// For these handlers.
