@@ -10,7 +10,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::task::spawn_blocking;
 
-use crate::decode::{self, DecodeError};
+use crate::decode::{self, DecodeError, Decoded};
 use crate::dispatch::Dispatch;
 use crate::inbox::{
     Action, Archive, Arrival, EventKey, EventView, Inbox, InboxError, Incoming, Receipt, RefusedBody, SharedInbox,
@@ -158,13 +158,13 @@ impl Intake {
     /// Reads a body. Who wants the event is asked here and never again: what is reloaded from now on is for those
     /// that come then.
     pub(crate) async fn read<'o>(&self, origin: &'o Origin, body: &Bytes) -> Result<Arrived<'o>, IntakeError> {
-        let envelope = decoded(origin.content_type.clone(), body.clone()).await?;
+        let Decoded { envelope, references } = decoded(origin.content_type.clone(), body.clone()).await?;
         let routes = self.dispatch.routes();
         let wanted = routes.iter().filter(|route| route.wants(&envelope)).map(|route| route.name.clone());
         let handlers: Vec<_> = wanted.collect();
         let (path, content_type) = (origin.path.clone(), origin.content_type.clone());
         let incoming = Incoming::new(envelope, origin.received, path, content_type, body.clone());
-        let incoming = incoming.by(origin.arrival()).wanted_by(handlers);
+        let incoming = incoming.naming(references).by(origin.arrival()).wanted_by(handlers);
         Ok(Arrived { incoming, origin })
     }
 
@@ -298,9 +298,9 @@ pub(crate) async fn known(inbox: &dyn Inbox, origin: &Origin, id: Option<&str>, 
     envelope
 }
 
-async fn decoded(content_type: Option<String>, body: Bytes) -> Result<Envelope, IntakeError> {
+async fn decoded(content_type: Option<String>, body: Bytes) -> Result<Decoded, IntakeError> {
     let is_large = body.len() >= LARGE;
-    let decode = move || decode::envelope(content_type.as_deref(), &body);
+    let decode = move || decode::event(content_type.as_deref(), &body);
     let decoded = if is_large {
         spawn_blocking(decode).await.map_err(|error| IntakeError::Unforeseen(error.to_string()))?
     } else {
@@ -319,7 +319,7 @@ mod tests {
     use crate::dispatch::Route;
     use crate::inbox::tests::place::open;
     use crate::inbox::{Purpose, State};
-    use crate::model::Kind;
+    use crate::model::{Kind, Reference, What};
 
     const ORDER: &[u8] = br#"{"eventName":"OrderIssuedByBuyer","orderEvent":{"orderId":"o"},"meta":{"messageId":"m"}}"#;
 
@@ -373,6 +373,17 @@ mod tests {
         assert_eq!((taken.id.as_str(), taken.repeated, taken.kept), ("m", false, true));
         assert_eq!(place.handlers().await, ["erp"]);
         assert!(work.has_changed().unwrap());
+    }
+
+    #[tokio::test]
+    async fn an_event_comes_in_with_what_people_look_for_it_by() {
+        let place = Place::new([Route::all("erp")]).await;
+        let origin = origin();
+
+        let event = place.intake.read(&origin, &Bytes::from_static(ORDER)).await.unwrap();
+
+        let order = Reference { what: What::OrderId, value: "o".to_owned() };
+        assert_eq!(event.incoming.references, [order]);
     }
 
     #[tokio::test]

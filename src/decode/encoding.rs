@@ -83,6 +83,21 @@ pub(super) fn text<'a>(format: Format, content_type: Option<&str>, body: &'a [u8
     Ok(Text::Made { text, _turn: turn })
 }
 
+/// The text of a body as far as it can be read: what is not well-formed in its encoding stands for nothing in it.
+pub(super) fn readable<'a>(format: Format, content_type: Option<&str>, body: &'a [u8]) -> Text<'a> {
+    let as_utf_8 = Written { encoding: UTF_8, said_by: SaidBy::Nobody, mark: 0 };
+    let written = Written::of(format, content_type, body).unwrap_or(as_utf_8);
+    let bytes = &body[written.mark..];
+    if written.is_utf_8()
+        && let Ok(text) = std::str::from_utf8(bytes)
+    {
+        return Text::AsItCame(text);
+    }
+    let turn = (bytes.len() > LARGE).then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner));
+    let (text, _) = written.encoding.decode_without_bom_handling(bytes);
+    Text::Made { text: text.into_owned(), _turn: turn }
+}
+
 /// The JSON of a body without byte order mark and white space around it; not looked at again if it came as UTF-8.
 pub(super) fn json<'a>(content_type: Option<&str>, body: &'a [u8]) -> Result<Cow<'a, [u8]>, DecodeError> {
     let written = Written::of(Format::Json, content_type, body)?;

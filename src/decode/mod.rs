@@ -3,15 +3,16 @@
 //! `encoding` makes text of the bytes. Of JSON and of tXML, a file or folder has two functions: one that proves the
 //! whole text well-formed and reads its envelope in one pass without building a tree, and one that makes the JSON a
 //! handler gets. The first runs before an answer is given, the second when the event is delivered. `found` is what both
-//! look for, by the table in `model/kinds.rs`, and `position` says where in a body a fault is. `message`
-//! reads the whole body as types, and `content` tells whether two bodies say the same.
+//! look for, by the table in `model/kinds.rs`, `named` are the references they find on their way, and `position` says
+//! where in a body a fault is. `message` reads the whole body as types, and `content` tells whether two bodies say the
+//! same.
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 
 use self::encoding::Written;
-use crate::model::{Envelope, Format};
+use crate::model::{Envelope, Format, Reference};
 
 /// Why a body is no Tradecloud event. The text says where and what, and never repeats the body.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,10 +41,19 @@ mod content;
 mod encoding;
 mod found;
 mod message;
+mod named;
 mod position;
 mod txml;
 
 pub(crate) use content::{Body, Content, say_the_same};
+
+/// What is known of an event once its body has been read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Decoded {
+    pub(crate) envelope: Envelope,
+    /// What people look for it by, each once, in the order in which it stands in the body.
+    pub(crate) references: Vec<Reference>,
+}
 
 /// Reads what routing needs to know of a body, and proves all of it well-formed.
 ///
@@ -52,7 +62,7 @@ pub(crate) use content::{Body, Content, say_the_same};
 /// else of the charset of the media type, else of its declaration (RFC 7303); a charset over what is UTF-8 by all its
 /// bytes is not believed unless the declaration agrees. JSON is UTF-8, or UTF-16 that shows.
 ///
-/// Beside the body it takes a small constant amount of memory, whatever the body holds. If it is not UTF-8, it takes
+/// Beside the body it takes a small bounded amount of memory, whatever the body holds. If it is not UTF-8, it takes
 /// its text as well, up to three times as long; of those above 256 KiB one at a time, for which the others wait.
 ///
 /// # Errors
@@ -72,11 +82,30 @@ pub(crate) use content::{Body, Content, say_the_same};
 /// # Ok::<(), tradecloud_webhook::decode::DecodeError>(())
 /// ```
 pub fn envelope(content_type: Option<&str>, body: &Bytes) -> Result<Envelope, DecodeError> {
+    event(content_type, body).map(|decoded| decoded.envelope)
+}
+
+/// The same with the references by which people look for the event.
+///
+/// # Errors
+/// As [`envelope`].
+pub(crate) fn event(content_type: Option<&str>, body: &Bytes) -> Result<Decoded, DecodeError> {
     let format = format(content_type, body)?;
     let text = encoding::text(format, content_type, body)?;
     match format {
-        Format::Json => json::envelope(&text),
-        Format::Txml => txml::envelope(&text),
+        Format::Json => json::event(&text),
+        Format::Txml => txml::event(&text),
+    }
+}
+
+/// The references in a body, as far as it can be read: also in one that is refused, because somebody looks for just
+/// that. What stands before a fault counts, and so does what stands at the top of a body that is no event.
+pub(crate) fn references(content_type: Option<&str>, body: &Bytes) -> Vec<Reference> {
+    let Ok(format) = format(content_type, body) else { return Vec::new() };
+    let text = encoding::readable(format, content_type, body);
+    match format {
+        Format::Json => json::references(&text),
+        Format::Txml => txml::references(&text),
     }
 }
 

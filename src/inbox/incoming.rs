@@ -6,7 +6,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::key::{EventKey, lane};
-use crate::model::Envelope;
+use crate::model::{Envelope, Reference};
 
 /// What is known of how something came, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub struct Incoming {
     pub content_type: Option<String>,
     /// The body as received.
     pub body: Bytes,
+    /// What people look for it by.
+    pub references: Vec<Reference>,
     /// The names of the handlers that want it: each of them gets a delivery of it.
     pub handlers: Arc<[String]>,
     /// How it came.
@@ -60,14 +62,20 @@ impl Incoming {
         body: Bytes,
     ) -> Self {
         let (key, id) = EventKey::of_event(envelope.message_id.as_deref(), &body);
-        let (handlers, arrival) = (Arc::default(), Arrival::default());
-        Self { key, id, envelope, received, path, content_type, body, handlers, arrival }
+        let (references, handlers, arrival) = (Vec::new(), Arc::default(), Arrival::default());
+        Self { key, id, envelope, received, path, content_type, body, references, handlers, arrival }
     }
 
     /// That came that way.
     #[must_use]
     pub fn by(self, arrival: Arrival) -> Self {
         Self { arrival, ..self }
+    }
+
+    /// With what people look for it by.
+    #[must_use]
+    pub fn naming(self, references: Vec<Reference>) -> Self {
+        Self { references, ..self }
     }
 
     /// For these handlers.

@@ -5,7 +5,7 @@ use serde_json::json;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::model::Reference;
-use crate::model::references::{What, folded};
+use crate::model::{What, folded};
 
 /// References as a store keeps them: a list of pairs, what and value.
 pub(super) fn refs_json(references: &[Reference]) -> String {

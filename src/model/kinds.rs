@@ -1,8 +1,9 @@
 //! The kinds of event, in one table: what each is called, the fields that bring it, and where its ids are. The
 //! decoders of both encodings, the lanes, the filters and the texts of errors are made from it.
 //!
-//! A new kind is a row here (and in [`EVENT`], if its ids are where nobody has looked yet), a type and a field in
-//! `message.rs`, a sample in `cli/samples`, and its pages. The tests below and those of `send` name what is missing.
+//! A new kind is a row here (and in [`EVENT`], if its ids are where nobody has looked yet; so with what people look for
+//! it by, in `references.rs`), a type and a field in `message.rs`, a sample in `cli/samples`, and its pages. The tests
+//! below and those of `send` name what is missing.
 
 use serde::{Deserialize, Serialize};
 

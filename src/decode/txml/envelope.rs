@@ -1,29 +1,33 @@
-//! The envelope of a tXML body, in one pass that remembers nothing but the texts it looks for.
+//! The envelope and the references of a tXML body, in one pass that remembers nothing but the texts it looks for.
 
 use super::attributes::is_nil;
 use super::chars::local;
 use super::pieces::Piece;
 use super::scan::{Scanner, Tag, Token};
-use crate::decode::DecodeError;
 use crate::decode::found::{self, EVENTS, Found, Slot};
+use crate::decode::named::{Named, Naming};
+use crate::decode::{DecodeError, Decoded};
 use crate::model::kinds::{BARE_ORDER, EVENT, EVENT_NAME, Meaning, meaning};
-use crate::model::{Envelope, Format};
+use crate::model::{Format, Reference};
 
-/// Reads the envelope of the text of a tXML body.
-pub(in crate::decode) fn envelope(text: &str) -> Result<Envelope, DecodeError> {
-    let mut scanner = Scanner::new(text)?;
+/// Reads the envelope and the references of the text of a tXML body.
+pub(in crate::decode) fn event(text: &str) -> Result<Decoded, DecodeError> {
     let mut finder = Finder::default();
-    while let Some(token) = scanner.next()? {
-        match token {
-            Token::Start(tag) => finder.start(&tag),
-            Token::Piece(piece) => finder.piece(&piece),
-            Token::End => finder.end(),
-        }
-    }
+    finder.read(Scanner::new(text)?)?;
+    let references = finder.named.into_references();
     let [top, events @ ..] = finder.found;
     let event = EVENTS.iter().zip(events).zip(finder.is_event).find(|(_, is_event)| *is_event);
     let event = event.map(|(((_, kind), found), _)| (*kind, found));
-    found::envelope(Format::Txml, top, event, finder.is_bare_order)
+    let envelope = found::envelope(Format::Txml, top, event, finder.is_bare_order)?;
+    Ok(Decoded { envelope, references })
+}
+
+/// The references in a text that should be tXML, as far as it is.
+pub(in crate::decode) fn references(text: &str) -> Vec<Reference> {
+    let mut finder = Finder::default();
+    // What is no XML ends it, as the end of the text does.
+    let _ = finder.read(Scanner::of_any(text));
+    finder.named.into_references()
 }
 
 /// What an element is to the envelope.
@@ -44,32 +48,48 @@ struct Finder {
     found: [Found; 1 + EVENTS.len()],
     is_event: [bool; EVENTS.len()],
     is_bare_order: bool,
-    /// The open elements.
-    places: Vec<Place>,
+    /// The references.
+    named: Named,
+    /// The open elements: what each is to the envelope, and to the references.
+    places: Vec<(Place, Option<Naming>)>,
     /// Which of `found` the open elements belong to.
     within: usize,
-    /// The text of the open element, if it is one of the envelope.
+    /// The text of the open element, if it is one of the envelope or a reference.
     text: String,
 }
 
 impl Finder {
+    fn read(&mut self, mut scanner: Scanner<'_>) -> Result<(), DecodeError> {
+        while let Some(token) = scanner.next()? {
+            match token {
+                Token::Start(tag) => self.start(&tag),
+                Token::Piece(piece) => self.piece(&piece),
+                Token::End => self.end(),
+            }
+        }
+        Ok(())
+    }
+
     fn start(&mut self, tag: &Tag<'_>) {
         let name = local(tag.name);
-        let place = match self.places.last_mut() {
-            None => Place::Root,
-            Some(Place::Root) => self.at_top(name, tag),
-            Some(outer @ Place::Text(_)) => {
+        let (outer, outer_naming) = match self.places.last_mut() {
+            None => return self.places.push((Place::Root, Some(Naming::Body))),
+            Some(text) if is_text(*text) => {
                 // A text with an element in it is no text.
-                *outer = Place::Elsewhere;
-                Place::Elsewhere
+                *text = NOTHING;
+                return self.places.push(NOTHING);
             }
-            Some(outer) => inside(*outer, name),
+            Some(outer) => *outer,
         };
+        let place = if matches!(outer, Place::Root) { self.at_top(name, tag) } else { inside(outer, name) };
+        let naming = outer_naming.and_then(|outer| outer.field(Format::Txml, name.as_bytes()));
         if let Place::Text(slot) = place {
-            self.text.clear();
             self.found[self.within][slot] = None;
         }
-        self.places.push(place);
+        if is_text((place, naming)) {
+            self.text.clear();
+        }
+        self.places.push((place, naming));
     }
 
     fn at_top(&mut self, name: &str, tag: &Tag<'_>) -> Place {
@@ -89,19 +109,31 @@ impl Finder {
     }
 
     fn piece(&mut self, piece: &Piece<'_>) {
-        let Some(place @ Place::Text(_)) = self.places.last_mut() else { return };
+        let Some(place) = self.places.last_mut().filter(|place| is_text(**place)) else { return };
         if self.text.len() + piece.len() > found::LONGEST {
-            *place = Place::Elsewhere;
+            *place = NOTHING;
         } else {
             piece.append_to(&mut self.text);
         }
     }
 
     fn end(&mut self) {
-        if let Some(Place::Text(slot)) = self.places.pop() {
+        let Some((place, naming)) = self.places.pop() else { return };
+        if let Some(Naming::Reference(what)) = naming {
+            self.named.add(what, &self.text);
+        }
+        if let Place::Text(slot) = place {
             self.found[self.within][slot] = Some(std::mem::take(&mut self.text)).filter(|text| found::usable(text));
         }
     }
+}
+
+/// An element that nothing is looked for in.
+const NOTHING: (Place, Option<Naming>) = (Place::Elsewhere, None);
+
+/// Whether the text of an element is looked for.
+const fn is_text((place, naming): (Place, Option<Naming>)) -> bool {
+    matches!(place, Place::Text(_)) || matches!(naming, Some(Naming::Reference(_)))
 }
 
 /// What an element is inside another.

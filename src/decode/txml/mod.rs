@@ -17,4 +17,4 @@ mod tree;
 
 pub(super) use attributes::declared_encoding;
 pub(super) use emit::{LARGE, to_json};
-pub(super) use envelope::envelope;
+pub(super) use envelope::{event, references};

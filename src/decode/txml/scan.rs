@@ -59,9 +59,15 @@ impl<'a> Scanner<'a> {
             // quick-xml would skip this second byte order mark and count offsets from behind it.
             return Err(fault(text.as_bytes(), 0, "text outside the root element"));
         }
+        Ok(Self::of_any(text))
+    }
+
+    /// Of a text that may have characters in it that XML forbids: it is as good as it can be read.
+    pub(super) fn of_any(text: &'a str) -> Self {
+        let text = text.trim_start_matches('\u{FEFF}');
         let mut reader = Reader::from_str(text);
         reader.config_mut().check_comments = true;
-        Ok(Self { text, reader, depth: 0, has_root: false, ends_empty: false, attribute_names: Vec::new() })
+        Self { text, reader, depth: 0, has_root: false, ends_empty: false, attribute_names: Vec::new() }
     }
 
     /// The whole text.

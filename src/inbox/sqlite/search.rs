@@ -15,7 +15,7 @@ use super::micros;
 use crate::inbox::stored::number;
 use crate::inbox::{Count, Filter, State};
 use crate::model::names::CHANGED;
-use crate::model::references::folded;
+use crate::model::folded;
 
 /// What one way through the inbox goes by, and what is asked of each event on it. `l` is its row in `listed`.
 struct Way {

@@ -2,37 +2,51 @@
 //!
 //! One read covers the whole body and proves it. On its way it keeps the few fields that the envelope
 //! is made of, as slices of the body ([`RawValue`]). Where a key occurs twice, the last one wins.
+//!
+//! `walk` goes over the bytes before: it refuses what is nested too deep, and finds the references. `faults` words what
+//! is wrong.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use memchr::memchr2;
 use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use super::DecodeError;
 use super::found::{self, EVENTS, Found, Slot};
-use super::position;
+use super::named::Named;
+use super::{DecodeError, Decoded, position};
 use crate::model::kinds::{BARE_ORDER, EVENT, EVENT_NAME, Meaning, meaning};
-use crate::model::{Envelope, Format, Kind};
+use crate::model::{Format, Kind, Reference};
 
-/// Objects and lists inside each other. Tradecloud's events stay below 20; without a limit a body of
-/// nothing but `[` would take its own size again to check.
-const DEEPEST: usize = 128;
+mod faults;
+mod walk;
 
-/// Reads the envelope of the text of a JSON body.
-pub(super) fn envelope(text: &str) -> Result<Envelope, DecodeError> {
-    let top = Top::read(text)?;
+pub(crate) use faults::malformed;
+pub(super) use faults::refused;
+pub(super) use walk::end_of_text;
+
+/// Reads the envelope and the references of the text of a JSON body.
+pub(super) fn event(text: &str) -> Result<Decoded, DecodeError> {
+    let mut named = Named::default();
+    let top = Top::read(text, &mut named)?;
     let bare = top.is_bare_order();
     let event = EVENTS.into_iter().zip(top.events).find_map(|((_, kind), event)| Some((kind, event?)));
-    found::envelope(Format::Json, top.found, event, bare)
+    let envelope = found::envelope(Format::Json, top.found, event, bare)?;
+    Ok(Decoded { envelope, references: named.into_references() })
+}
+
+/// The references in a text that should be JSON, as far as it is.
+pub(super) fn references(text: &str) -> Vec<Reference> {
+    let mut named = Named::default();
+    // What is nested too deep ends it, as the end of the text does.
+    let _ = walk::walk(text, &mut named);
+    named.into_references()
 }
 
 /// What kind of event the text of a JSON body is, and whether it is a bare order.
 pub(super) fn kind(text: &str) -> Result<(Kind, bool), DecodeError> {
-    let top = Top::read(text)?;
+    let top = Top::read(text, &mut Named::default())?;
     let event = EVENTS.into_iter().zip(&top.events).find(|(_, event)| event.is_some());
     let (kind, bare) = event.map_or((Kind::Order, true), |((_, kind), _)| (kind, false));
     if bare && !top.is_bare_order() {
@@ -76,8 +90,8 @@ struct Top {
 }
 
 impl Top {
-    fn read(text: &str) -> Result<Self, DecodeError> {
-        check_depth(text)?;
+    fn read(text: &str, named: &mut Named) -> Result<Self, DecodeError> {
+        walk::walk(text, named)?;
         let refuse = |error| refused(text.as_bytes(), "", &error);
         let what = match text.bytes().find(|byte| !byte.is_ascii_whitespace()) {
             None => return Err(position::fault(b"", 0, "the body is empty: expected a JSON object")),
@@ -236,90 +250,5 @@ impl<'de, F: FnMut(&str, &'de str)> Visitor<'de> for Fields<F> {
 
     fn visit_unit<E>(self) -> Result<bool, E> {
         Ok(false)
-    }
-}
-
-/// Refuses what is nested too deep, before the parser has to remember how deep it is.
-fn check_depth(text: &str) -> Result<(), DecodeError> {
-    let bytes = text.as_bytes();
-    let (mut depth, mut at) = (0_usize, 0);
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'"' => at = end_of_text(bytes, at),
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > DEEPEST {
-            let what = format!("objects and lists are nested deeper than {DEEPEST} levels");
-            return Err(position::fault(bytes, at, what));
-        }
-        at += 1;
-    }
-    Ok(())
-}
-
-/// Where the text ends that begins at `start`: at its closing quote, or at the end of everything.
-pub(super) fn end_of_text(bytes: &[u8], start: usize) -> usize {
-    let mut at = start + 1;
-    while let Some(found) = bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
-        at += found;
-        if bytes[at] == b'"' {
-            return at;
-        }
-        at += 2;
-    }
-    bytes.len()
-}
-
-/// An error of serde_json about a text that is not at hand.
-pub(crate) fn malformed(error: &serde_json::Error) -> DecodeError {
-    DecodeError::Malformed { line: error.line(), column: error.column().max(1), what: describe(error) }
-}
-
-/// An error of serde_json about `text`, at a field if `path` is not empty.
-pub(super) fn refused(text: &[u8], path: &str, error: &serde_json::Error) -> DecodeError {
-    let what = match path {
-        "" | "." => describe(error),
-        path => format!("{path}: {}", describe(error)),
-    };
-    if error.classify() == Category::Eof {
-        return position::fault(text, text.trim_ascii_end().len(), what);
-    }
-    // serde_json counts columns in bytes, up to and including the one at fault.
-    let line_start = match error.line() {
-        0 | 1 => 0,
-        line => text.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(line - 2).map_or(0, |(at, _)| at + 1),
-    };
-    position::fault(text, (line_start + error.column()).saturating_sub(1), what)
-}
-
-/// What is wrong, in words that never repeat the body. Only errors of the category "data" could.
-fn describe(error: &serde_json::Error) -> String {
-    let whole = error.to_string();
-    let text = whole.rsplit_once(" at line ").map_or(whole.as_str(), |(text, _)| text);
-    match error.classify() {
-        Category::Data => match text.rsplit_once(", expected ").map(|(_, expected)| expected) {
-            Some("a string") => "expected a text".to_owned(),
-            Some("a boolean") => "expected true or false".to_owned(),
-            Some("i64") => "expected a whole number".to_owned(),
-            Some("a sequence") => "expected a list".to_owned(),
-            Some(expected @ ("a number" | "a date-time" | "an object")) => format!("expected {expected}"),
-            Some(expected) if expected.starts_with("struct ") => "expected an object".to_owned(),
-            _ if text.starts_with("duplicate field") => "a field of this object occurs twice".to_owned(),
-            _ => "not what Tradecloud documents for this field".to_owned(),
-        },
-        Category::Eof => text.replace("EOF while parsing", "the body ends inside"),
-        Category::Syntax | Category::Io => match text {
-            "expected ident" => "expected true, false or null".to_owned(),
-            "trailing characters" => "there is more after the end of the object".to_owned(),
-            "trailing comma" => "a comma that nothing follows".to_owned(),
-            "key must be a string" => "expected the name of a field in double quotes".to_owned(),
-            "expected value" => "expected a value".to_owned(),
-            _ if text.starts_with("control character") => {
-                "a control character in a string; write it escaped".to_owned()
-            }
-            other => other.to_owned(),
-        },
     }
 }

@@ -1,0 +1,83 @@
+//! The references that both decoders find in a body while they read it, by the table in `model/references.rs`.
+
+use std::collections::HashMap;
+
+use super::found::{self, EVENTS};
+use crate::model::references::{Field, Holds, LONGEST, MOST, NAMED};
+use crate::model::spelling::tells;
+use crate::model::{Format, Kind, Reference, What};
+
+/// What a value or an element is to whoever looks for references.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Naming {
+    /// The body.
+    Body,
+    /// It has references inside, in these fields. Its `id` is that of an event of this kind.
+    Part(&'static [Field], Kind),
+    /// It is a reference.
+    Reference(What),
+}
+
+impl Naming {
+    /// What the field of that name is in this one; none if there is no reference in it.
+    pub(super) fn field(self, format: Format, name: &[u8]) -> Option<Self> {
+        let (fields, kind) = match self {
+            Self::Body => match EVENTS.iter().find(|(event, _)| event.as_bytes() == name) {
+                Some((_, kind)) => return Some(Self::Part(NAMED, *kind)),
+                None => (NAMED, Kind::Order),
+            },
+            Self::Part(fields, kind) => (fields, kind),
+            Self::Reference(_) => return None,
+        };
+        let spelt = |field: &Field| match format {
+            Format::Json => field.json,
+            Format::Txml => field.element,
+        };
+        let field = fields.iter().find(|field| spelt(field).as_bytes() == name)?;
+        Some(match field.holds {
+            Holds::Reference(what) => Self::Reference(what),
+            Holds::Id => Self::Reference(What::id_of(kind)),
+            Holds::Part(fields) => Self::Part(fields, kind),
+        })
+    }
+}
+
+/// The different references found so far. The lines of an event mostly name the same ones again, which takes no memory.
+#[derive(Debug, Default)]
+pub(super) struct Named {
+    /// Of each kind of reference, its values, and as which one each was found.
+    values: [HashMap<String, usize>; What::ALL.len()],
+    count: usize,
+}
+
+impl Named {
+    /// Takes a text for a reference, unless it cannot be one.
+    pub(super) fn add(&mut self, what: What, text: &str) {
+        if !found::usable(text) {
+            return;
+        }
+        let value = text.trim();
+        // A placeholder such as a dash would be found by everything. A character NUL cannot be stored everywhere.
+        if value.len() > LONGEST || !value.contains(tells) || value.contains('\0') {
+            return;
+        }
+        let values = &mut self.values[what as usize];
+        if self.count < MOST && !values.contains_key(value) {
+            values.insert(value.to_owned(), self.count);
+            self.count += 1;
+        }
+    }
+
+    /// The references in the order in which they were found.
+    pub(super) fn into_references(self) -> Vec<Reference> {
+        let mut found = Vec::with_capacity(self.count);
+        for (what, values) in What::ALL.into_iter().zip(self.values) {
+            found.extend(values.into_iter().map(|(value, place)| (place, Reference { what, value })));
+        }
+        found.sort_unstable_by_key(|(place, _)| *place);
+        found.into_iter().map(|(_, reference)| reference).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;
