@@ -99,7 +99,8 @@ pub trait Archive: Inbox {
     /// Has events delivered: to `handler`, whatever became of them there, or to each handler whose delivery
     /// is not done. One that waits for its next attempt is due at once; one that waits for an earlier event
     /// of its order or shipment, or is due, is left as it is. With `only`, none but those that are in one of those
-    /// states at this moment. Returns how many deliveries were changed of each event.
+    /// states at this moment. Of an event that was erased there is nothing to deliver. Returns how many deliveries were
+    /// changed of each event.
     async fn deliver(
         &self,
         events: &[i64],

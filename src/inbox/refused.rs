@@ -54,7 +54,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::{BEGINNING, Space};
-    use crate::inbox::RefusedBody;
+    use crate::inbox::{Arrival, RefusedBody};
 
     fn body_of(size: usize) -> RefusedBody {
         RefusedBody {
@@ -64,6 +64,7 @@ mod tests {
             reason: "no JSON".to_owned(),
             status: 400,
             body: Bytes::from(vec![b'x'; size]),
+            arrival: Arrival::default(),
         }
     }
 

@@ -63,6 +63,10 @@ fn deliver_one(
     only: &[State],
     now: Timestamp,
 ) -> rusqlite::Result<usize> {
+    if db.prepare_cached("SELECT 1 FROM erased WHERE event = ?1")?.exists([event])? {
+        // There is nothing left to deliver.
+        return Ok(0);
+    }
     let mut deliveries: Vec<(String, i64, State)> = db
         .prepare_cached("SELECT handler, lane, state FROM deliveries WHERE event = ?1")?
         .query_map([event], |row| Ok((row.get(0)?, row.get(1)?, state(row.get(2)?))))?

@@ -86,7 +86,7 @@ async fn an_attempt_that_ended_or_was_broken_off_is_not_counted() {
 
     inbox.begin(&ended).await.unwrap();
     let retry = Finish::Retry { at: Timestamp::now(), reason: "later".to_owned() };
-    inbox.finish(&ended, retry, Duration::ZERO).await.unwrap();
+    inbox.finish(&ended, retry, None).await.unwrap();
     drop(inbox);
     let inbox = serve(&folder).await;
     assert_eq!(claim(&inbox).await.ends, 0, "it was survived");
@@ -116,7 +116,7 @@ async fn somebody_who_looks_counts_nothing() {
     let tool = open("sqlite", &settings(&folder), Purpose::Tool).await;
 
     assert_eq!(claim(&tool).await.ends, 0);
-    inbox.finish(&begun, Finish::Done, Duration::ZERO).await.unwrap();
+    inbox.finish(&begun, Finish::Done, None).await.unwrap();
     assert!(tool.claim("erp", 1).await.unwrap().claims.is_empty());
 }
 

@@ -8,9 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::place::{InPostgres, InSqlite, Place};
 use crate::dispatch::{Dispatch, Route};
-use crate::inbox::retention::Upkeep;
+use super::action;
+use crate::inbox::retention::{self, Upkeep};
 use crate::inbox::trusted::TrustedClock;
-use crate::inbox::{Archive, Finish, Incoming, RefusedBody};
+use crate::inbox::{Archive, Arrival, Deed, Finish, Incoming, RefusedBody};
 use crate::model::{Envelope, Format, Kind};
 
 const DAYS: u64 = 86_400;
@@ -26,7 +27,12 @@ struct Kept {
 
 fn upkeep(inbox: &Arc<dyn Archive>, handlers: &[&str], keep: Duration) -> Upkeep {
     let dispatch = Dispatch::new(handlers.iter().map(|name| Route::all(*name)).collect());
-    Upkeep::new(Arc::clone(inbox), TrustedClock::default(), dispatch, keep, Duration::from_secs(90 * DAYS))
+    let kept = retention::Kept {
+        finished: keep,
+        unwanted: Duration::from_secs(90 * DAYS),
+        actions: Duration::from_secs(400 * DAYS),
+    };
+    Upkeep::new(Arc::clone(inbox), TrustedClock::default(), dispatch, kept)
 }
 
 impl Kept {
@@ -74,7 +80,7 @@ impl Kept {
 
     async fn end(&self, handler: &str, finish: Finish) {
         for claim in self.inbox.claim(handler, 10).await.unwrap().claims {
-            self.inbox.finish(&claim, finish.clone(), Duration::ZERO).await.unwrap();
+            self.inbox.finish(&claim, finish.clone(), None).await.unwrap();
         }
     }
 
@@ -92,7 +98,7 @@ impl Kept {
     }
 
     async fn number(&self, id: &str) -> i64 {
-        self.inbox.show(id).await.unwrap().unwrap().number
+        self.inbox.show(id).await.unwrap().unwrap().sequence
     }
 
     async fn has(&self, id: &str) -> bool {
@@ -153,7 +159,7 @@ in_each_store!(without_any_handler_nothing_is_unwanted, &[], kept => {
 in_each_store!(a_refused_body_that_becomes_an_event_is_kept_from_then_on, &["erp"], kept => {
     let refused = kept.refuse(400).await;
     let (number, event) = (kept.number(&refused).await, kept.event("accepted", 400));
-    kept.inbox.accept(number, event).await.unwrap();
+    kept.inbox.accept(number, event, &action(Deed::Accept)).await.unwrap();
 
     kept.after_days(89).await;
     assert!(!kept.has(&refused).await && kept.has("accepted").await);
@@ -164,7 +170,7 @@ in_each_store!(a_refused_body_that_becomes_an_event_is_kept_from_then_on, &["erp
 in_each_store!(a_refused_body_that_is_set_aside_is_kept_from_then_on, &["erp"], kept => {
     let refused = kept.refuse(400).await;
     let number = kept.number(&refused).await;
-    assert_eq!(kept.inbox.discard(number).await.unwrap(), 1);
+    assert_eq!(kept.inbox.discard(&[number], &[], &action(Deed::Discard)).await.unwrap(), [1]);
 
     kept.after_days(29).await;
     assert!(kept.has(&refused).await, "it may have been a mistake");
@@ -278,13 +284,13 @@ in_each_store!(equal_refused_bodies_are_one_with_a_count_until_somebody_makes_an
     let shown = kept.inbox.show(&first).await.unwrap().unwrap();
     assert_eq!((shown.copies, shown.received < kept.time), (Some(5), true), "{shown:?}");
 
-    kept.inbox.discard(shown.number).await.unwrap();
+    kept.inbox.discard(&[shown.sequence], &[], &action(Deed::Discard)).await.unwrap();
     kept.refuse(0).await;
     let again = kept.inbox.show(&first).await.unwrap().unwrap();
     assert_eq!((again.copies, again.state), (Some(6), crate::inbox::State::Refused), "somebody is to look once more");
 
     let event = kept.event("accepted", 0);
-    kept.inbox.accept(again.number, event).await.unwrap();
+    kept.inbox.accept(again.sequence, event, &action(Deed::Accept)).await.unwrap();
     assert_eq!(kept.refuse(0).await, first);
     kept.after_days(4000).await;
     assert_eq!(kept.inbox.show(&first).await.unwrap().unwrap().copies, Some(1));

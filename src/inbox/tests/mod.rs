@@ -12,7 +12,10 @@ use proptest::prelude::*;
 use model::{BODIES, Both};
 use place::{InPostgres, InSqlite, Place};
 
-use super::State;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{Action, Deed, State};
 
 /// One thing that happens. Numbers choose among what is there.
 #[derive(Debug, Clone)]
@@ -55,6 +58,18 @@ enum Step {
     },
     Discard {
         event: usize,
+        only: Option<State>,
+    },
+    /// Somebody has everything delivered, or set aside, that is in that state.
+    DeliverAll {
+        only: State,
+    },
+    DiscardAll {
+        only: State,
+    },
+    /// Somebody has the body of an event removed.
+    Erase {
+        event: usize,
     },
     Hurry {
         event: usize,
@@ -86,6 +101,11 @@ enum How {
     Dead,
 }
 
+/// The states that somebody may do something about.
+fn open() -> impl Strategy<Value = State> {
+    prop::sample::select(vec![State::Pending, State::Dead])
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let how =
         prop_oneof![3 => Just(How::Done), 1 => Just(How::RetryNow), 2 => Just(How::RetryLater), 2 => Just(How::Dead)];
@@ -102,7 +122,10 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<usize>().prop_map(|claim| Step::Release { claim }),
         3 => (any::<usize>(), prop::option::of(0..2_usize), only)
             .prop_map(|(event, handler, only)| Step::Deliver { event, handler, only }),
-        2 => any::<usize>().prop_map(|event| Step::Discard { event }),
+        2 => (any::<usize>(), prop::option::weighted(0.3, open())).prop_map(|(event, only)| Step::Discard { event, only }),
+        1 => open().prop_map(|only| Step::DeliverAll { only }),
+        1 => open().prop_map(|only| Step::DiscardAll { only }),
+        1 => any::<usize>().prop_map(|event| Step::Erase { event }),
         1 => any::<usize>().prop_map(|event| Step::Hurry { event }),
         3 => (0..BODIES).prop_map(|body| Step::Refuse { body }),
         1 => (0..BODIES).prop_map(|body| Step::DiscardRefused { body }),
@@ -114,6 +137,21 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step(), 1..80)
+}
+
+/// Something that somebody does.
+pub(super) fn action(what: Deed) -> Action {
+    Action {
+        id: Uuid::new_v4(),
+        at: Timestamp::now(),
+        who: "anna".to_owned(),
+        via: "cli",
+        address: Some("10.1.2.3".to_owned()),
+        what,
+        handler: None,
+        filter: None,
+        reason: Some("because".to_owned()),
+    }
 }
 
 fn cases(cases: u32) -> ProptestConfig {
@@ -152,7 +190,7 @@ fn end_an_attempt_at_an_event_that_is_gone(place: impl Place + 'static) {
     let steps = [
         Step::Store { order: None },
         Step::Claim { handler: 0, most: 1 },
-        Step::Discard { event: 0 },
+        Step::Discard { event: 0, only: None },
         Step::Sweep { unwanted: true },
         Step::Store { order: None },
         Step::Finish { claim: 0, how: How::Done },
@@ -224,6 +262,36 @@ fn refuse_decide_and_sweep(place: impl Place + 'static) {
         both.compare_lists();
     }
     both.finish_all();
+}
+
+/// What came again after it was erased is the same event still, and nothing is delivered of it.
+fn erase_and_repeat(place: impl Place + 'static) {
+    let mut both = Both::new(place);
+    let steps = [
+        Step::Store { order: Some(0) },
+        Step::Store { order: Some(0) },
+        Step::Claim { handler: 0, most: 1 },
+        Step::Finish { claim: 0, how: How::Dead },
+        Step::Erase { event: 0 },
+        Step::StoreAgain { event: 0 },
+        Step::Deliver { event: 0, handler: None, only: None },
+        Step::Deliver { event: 0, handler: Some(1), only: None },
+        Step::Erase { event: 0 },
+        Step::Claim { handler: 0, most: 1 },
+        Step::Refuse { body: 0 },
+    ];
+    for step in &steps {
+        both.apply(step);
+        both.compare();
+        both.compare_lists();
+    }
+    both.finish_all();
+}
+
+#[test]
+fn what_is_erased_is_known_again_and_never_delivered() {
+    erase_and_repeat(InSqlite::new());
+    erase_and_repeat(InPostgres::new());
 }
 
 #[test]

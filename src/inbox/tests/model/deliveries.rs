@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Both, Delivery, HANDLERS, NEW};
-use crate::inbox::tests::How;
-use crate::inbox::{Finish, State};
+use crate::inbox::tests::{How, action};
+use crate::inbox::{Attempt, Deed, Ending, Finish, State};
 
 impl Both {
     /// The events that could be claimed for `handler`: of each lane where nobody works, the first that
@@ -43,6 +43,7 @@ impl Both {
             assert_eq!(Some(claim.attempts), deliveries[handler].map(|delivery| delivery.attempts), "{claim:?}");
             let loaded = self.runtime.block_on(self.inbox.load(&claim)).unwrap();
             assert_eq!((&loaded.body, loaded.attempt), (&self.stored[event].body, claim.attempts + 1));
+            assert!(!self.kept[event].erased, "there is nothing to deliver");
             self.claims.push((lane, handler, claim));
         }
     }
@@ -57,7 +58,18 @@ impl Both {
             How::RetryLater => Finish::Retry { at: later, reason: "later".to_owned() },
             How::Dead => Finish::Dead { reason: "dead".to_owned(), status: Some(422) },
         };
-        self.runtime.block_on(self.inbox.finish(&claim, finish, Duration::from_millis(1))).unwrap();
+        let ending = match how {
+            How::Done => Ending::Done,
+            How::RetryNow | How::RetryLater => Ending::Unreachable,
+            How::Dead => Ending::Rejected,
+        };
+        let answer = Some("said".to_owned());
+        let attempt =
+            Attempt { begun: Timestamp::now(), took: Duration::from_millis(1), ending, status: Some(200), answer };
+        self.runtime.block_on(self.inbox.finish(&claim, finish, Some(attempt))).unwrap();
+        if self.events[event].is_some() {
+            self.kept[event].attempts.push((handler, claim.attempts + 1, ending));
+        }
         let is_first = self.first(lane, handler) == Some(event);
         let Some((_, deliveries)) = &mut self.events[event] else { return };
         let Some(delivery) = &mut deliveries[handler] else { return };
@@ -79,11 +91,30 @@ impl Both {
         self.live().find(|(_, (of, all))| *of == lane && is_pending(all)).map(|(event, _)| event)
     }
 
-    pub(super) fn deliver(&mut self, event: usize, handler: Option<usize>, only: Option<State>) {
-        let Some((lane, before)) = self.events[event] else { return };
-        let number = self.number(event);
+    /// The events that have a delivery in that state, the newest first.
+    pub(super) fn all_in(&self, state: State) -> Vec<usize> {
+        let is_in = |all: &[Option<Delivery>; 2]| all.iter().flatten().any(|one| one.state == state);
+        let mut all: Vec<_> = self.live().filter(|(_, (_, all))| is_in(all)).map(|(event, _)| event).collect();
+        all.reverse();
+        all
+    }
+
+    pub(super) fn deliver(&mut self, events: &[usize], handler: Option<usize>, only: Option<State>) {
+        let events: Vec<_> = events.iter().copied().filter(|event| self.events[*event].is_some()).collect();
+        let sequences: Vec<_> = events.iter().map(|event| self.sequence(*event)).collect();
         let name = handler.map(|index| HANDLERS[index]);
-        let count = self.runtime.block_on(self.inbox.deliver(number, name, only)).unwrap();
+        let only_these: Vec<_> = only.into_iter().collect();
+        let action = action(Deed::Deliver);
+        let deliver = self.inbox.deliver(&sequences, name, &only_these, &action);
+        let counts = self.runtime.block_on(deliver).unwrap();
+        let expected: Vec<_> = events.iter().map(|event| self.delivered(*event, handler, only)).collect();
+        assert_eq!(counts, expected);
+        self.note(&events, &counts, Deed::Deliver);
+    }
+
+    /// What the model makes of it: how many deliveries were changed.
+    fn delivered(&mut self, event: usize, handler: Option<usize>, only: Option<State>) -> usize {
+        let Some((lane, before)) = self.events[event].filter(|_| !self.kept[event].erased) else { return 0 };
         let mut expected = 0;
         for (index, delivery) in before.iter().enumerate() {
             let state = delivery.map(|delivery| delivery.state);
@@ -113,20 +144,52 @@ impl Both {
                 }
             }
         }
-        assert_eq!(count, expected);
+        expected
     }
 
-    pub(super) fn discard(&mut self, event: usize) {
-        let Some((_, before)) = self.events[event] else { return };
-        let number = self.number(event);
-        let count = self.runtime.block_on(self.inbox.discard(number)).unwrap();
-        let open = |delivery: &Delivery| matches!(delivery.state, State::Pending | State::Dead);
-        assert_eq!(count, before.iter().flatten().filter(|delivery| open(delivery)).count());
+    pub(super) fn discard(&mut self, events: &[usize], only: Option<State>) {
+        let events: Vec<_> = events.iter().copied().filter(|event| self.events[*event].is_some()).collect();
+        let sequences: Vec<_> = events.iter().map(|event| self.sequence(*event)).collect();
+        let only_these: Vec<_> = only.into_iter().collect();
+        let action = action(Deed::Discard);
+        let counts = self.runtime.block_on(self.inbox.discard(&sequences, &only_these, &action)).unwrap();
+        let expected: Vec<_> = events.iter().map(|event| self.discarded(*event, only)).collect();
+        assert_eq!(counts, expected);
+        self.note(&events, &counts, Deed::Discard);
+    }
+
+    fn discarded(&mut self, event: usize, only: Option<State>) -> usize {
+        let open = |delivery: &Delivery| {
+            matches!(delivery.state, State::Pending | State::Dead) && only.is_none_or(|only| only == delivery.state)
+        };
+        let mut expected = 0;
         if let Some((_, deliveries)) = &mut self.events[event] {
             for delivery in deliveries.iter_mut().flatten().filter(|delivery| open(delivery)) {
                 delivery.state = State::Discarded;
                 delivery.later = false;
+                expected += 1;
             }
+        }
+        expected
+    }
+
+    pub(super) fn erase(&mut self, event: usize) {
+        if self.events[event].is_none() {
+            return;
+        }
+        let sequence = self.sequence(event);
+        let erased = self.runtime.block_on(self.inbox.erase(sequence, &action(Deed::Erase))).unwrap();
+        assert_eq!(erased, !self.kept[event].erased);
+        if erased {
+            self.discarded(event, None);
+            self.kept[event].erased = true;
+            self.kept[event].deeds.push(Deed::Erase);
+        }
+    }
+
+    fn note(&mut self, events: &[usize], counts: &[usize], deed: Deed) {
+        for (event, _) in events.iter().zip(counts).filter(|(_, count)| **count > 0) {
+            self.kept[*event].deeds.push(deed);
         }
     }
 }

@@ -6,10 +6,13 @@ mod shown;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::action;
 use super::place::Place;
 use super::{How, Step};
-use crate::inbox::{Archive, Claim, Incoming, Overdue, Receipt, RefusedBody, State};
-use crate::model::{Envelope, Format, Kind};
+use crate::inbox::{
+    Archive, Arrival, Claim, Deed, Ending, Incoming, Overdue, Receipt, RefusedBody, State,
+};
+use crate::model::{Envelope, Format, Kind, Reference, What};
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
@@ -29,6 +32,16 @@ struct Delivery {
 
 const NEW: Delivery = Delivery { state: State::Pending, attempts: 0, later: false };
 
+/// What else the model knows of an event, whether it is there or was swept.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Kept {
+    /// By handler, the number in its round, and how it ended.
+    attempts: Vec<(usize, u32, Ending)>,
+    repeats: u32,
+    deeds: Vec<Deed>,
+    erased: bool,
+}
+
 /// An event of the model: its lane, and a delivery per handler that is to have it. `None` once it was swept.
 type Event = Option<(usize, [Option<Delivery>; 2])>;
 
@@ -46,8 +59,11 @@ pub(super) struct Both {
     inbox: Arc<dyn Archive>,
     stored: Vec<Incoming>,
     events: Vec<Event>,
+    kept: Vec<Kept>,
     /// By the numbers of the bodies.
     refused: BTreeMap<usize, Refused>,
+    /// What was done to each of the refused bodies, also to those that are gone.
+    deeds_on_refused: BTreeMap<usize, Vec<Deed>>,
     /// The ids of events and refused bodies, in the order they were stored.
     order: Vec<String>,
     /// What is worked on, with the index of its event.
@@ -63,7 +79,9 @@ impl Both {
             place: Box::new(place),
             stored: Vec::new(),
             events: Vec::new(),
+            kept: Vec::new(),
             refused: BTreeMap::new(),
+            deeds_on_refused: BTreeMap::new(),
             order: Vec::new(),
             claims: Vec::new(),
         }
@@ -95,11 +113,23 @@ impl Both {
             }
             Step::Deliver { event, handler, only } => {
                 let Some(event) = pick(event, self.events.len()) else { return };
-                self.deliver(event, handler, only);
+                self.deliver(&[event], handler, only);
             }
-            Step::Discard { event } => {
+            Step::Discard { event, only } => {
                 let Some(event) = pick(event, self.events.len()) else { return };
-                self.discard(event);
+                self.discard(&[event], only);
+            }
+            Step::DeliverAll { only } => {
+                let all = self.all_in(only);
+                self.deliver(&all, None, Some(only));
+            }
+            Step::DiscardAll { only } => {
+                let all = self.all_in(only);
+                self.discard(&all, Some(only));
+            }
+            Step::Erase { event } => {
+                let Some(event) = pick(event, self.events.len()) else { return };
+                self.erase(event);
             }
             Step::Hurry { event } => {
                 let Some(event) = pick(event, self.events.len()) else { return };
@@ -152,6 +182,7 @@ impl Both {
         }
         let receipt = self.runtime.block_on(self.inbox.store(again.wanted_by(HANDLERS))).unwrap();
         assert_eq!((receipt.repeated, receipt.id), (true, id));
+        self.kept[event].repeats += 1;
     }
 
     /// Another message that has the `messageId` of one that is there: it is an event of its own.
@@ -185,7 +216,9 @@ impl Both {
         let same = same.map(|(stored, _)| stored.id.clone());
         let receipt = self.runtime.block_on(self.inbox.store(incoming.clone().wanted_by(HANDLERS))).unwrap();
         assert_eq!(receipt.repeated.then(|| receipt.id.clone()), same, "{receipt:?}");
-        if !receipt.repeated {
+        if let Some(same) = self.stored.iter().position(|stored| receipt.repeated && stored.id == receipt.id) {
+            self.kept[same].repeats += 1;
+        } else {
             assert_eq!(receipt.beside, base.map(|_| incoming.id.clone()), "{receipt:?}");
             self.add(incoming, &receipt, order);
         }
@@ -195,6 +228,7 @@ impl Both {
         assert!(self.stored.iter().all(|stored| stored.key != receipt.key), "{receipt:?}");
         self.stored.push(Incoming { key: receipt.key, id: receipt.id.clone(), ..incoming });
         self.events.push(Some((lane, [Some(NEW); 2])));
+        self.kept.push(Kept::default());
         self.order.push(receipt.id.clone());
     }
 
@@ -211,9 +245,12 @@ impl Both {
 
     fn discard_refused(&mut self, body: usize) {
         let Some(known) = self.refused.get_mut(&body) else { return };
-        let number = self.runtime.block_on(self.inbox.show(&refused_id(body))).unwrap().unwrap().number;
-        let count = self.runtime.block_on(self.inbox.discard(number)).unwrap();
-        assert_eq!(count, usize::from(!known.discarded));
+        let sequence = self.runtime.block_on(self.inbox.show(&refused_id(body))).unwrap().unwrap().sequence;
+        let count = self.runtime.block_on(self.inbox.discard(&[sequence], &[], &action(Deed::Discard))).unwrap();
+        assert_eq!(count, [usize::from(!known.discarded)]);
+        if !known.discarded {
+            self.deeds_on_refused.entry(body).or_default().push(Deed::Discard);
+        }
         known.discarded = true;
     }
 
@@ -224,14 +261,18 @@ impl Both {
         if !self.refused.contains_key(&body) || before.is_some_and(|before| self.events[before].is_none()) {
             return; // Its id is to be had once only here.
         }
-        let number = self.runtime.block_on(self.inbox.show(&refused_id(body))).unwrap().unwrap().number;
-        let accepting = self.inbox.accept(number, incoming.clone().wanted_by(HANDLERS));
+        let sequence = self.runtime.block_on(self.inbox.show(&refused_id(body))).unwrap().unwrap().sequence;
+        let action = action(Deed::Accept);
+        let accepting = self.inbox.accept(sequence, incoming.clone().wanted_by(HANDLERS), &action);
         let receipt = self.runtime.block_on(accepting).unwrap();
+        self.deeds_on_refused.entry(body).or_default().push(Deed::Accept);
         assert_eq!(receipt, Receipt { repeated: before.is_some(), ..Receipt::stored(&incoming) });
         self.forget_refused(body);
         if before.is_none() {
             self.add(incoming, &receipt, body);
         }
+        let event = before.unwrap_or(self.kept.len() - 1);
+        self.kept[event].deeds.push(Deed::Accept);
     }
 
     fn forget_refused(&mut self, body: usize) {
@@ -266,8 +307,8 @@ impl Both {
         }
     }
 
-    fn number(&self, event: usize) -> i64 {
-        self.runtime.block_on(self.inbox.show(&self.stored[event].id)).unwrap().unwrap().number
+    fn sequence(&self, event: usize) -> i64 {
+        self.runtime.block_on(self.inbox.show(&self.stored[event].id)).unwrap().unwrap().sequence
     }
 
     /// Whatever is pending is delivered in the end, if the handlers are willing.
@@ -305,7 +346,13 @@ fn refused(body: usize) -> RefusedBody {
         reason: "no JSON".to_owned(),
         status: 400,
         body: Bytes::from(format!("refused {body}")),
+        arrival: Arrival::default(),
     }
+}
+
+/// The purchase order number of an order.
+fn number_of(order: usize) -> String {
+    format!("PO-00{order}")
 }
 
 fn refused_id(body: usize) -> String {
@@ -320,11 +367,13 @@ fn incoming(kind: Kind, message_id: Option<String>, order: Option<usize>, body: 
         event_name: None,
         message_id,
         subject: order.map(|order| format!("order-{order}")),
-        number: None,
+        number: order.map(number_of),
         company_id: None,
         companies: Vec::new(),
         created: None,
     };
+    let references = order.map(|order| Reference { what: What::PurchaseOrder, value: number_of(order) });
     let body = order.map_or_else(|| body.to_owned(), |order| format!("{body} of {order}"));
-    Incoming::new(envelope, Timestamp::now(), "/".to_owned(), None, Bytes::from(body))
+    let incoming = Incoming::new(envelope, Timestamp::now(), "/".to_owned(), None, Bytes::from(body));
+    incoming.naming(references.into_iter().collect())
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{BODIES, Both, Delivery, HANDLERS, Refused, refused_id};
-use crate::inbox::{EventView, Filter, State};
+use super::{BODIES, Both, Delivery, HANDLERS, Refused, number_of, refused_id};
+use crate::inbox::{Count, EventView, Filter, State};
+use crate::model::Kind;
 
 impl Both {
     fn show(&self, id: &str) -> Option<EventView> {
@@ -21,8 +22,15 @@ impl Both {
             let shown = shown.unwrap();
             assert_eq!(shown.deliveries.len(), deliveries.iter().flatten().count(), "{shown:?}");
             assert_eq!(shown.state == State::Unwanted, deliveries == [None, None], "{shown:?}");
+            let attempts = shown.attempts.iter().map(|one| (handler_of(&one.handler), one.attempt, one.outcome.unwrap()));
+            let kept = &self.kept[index];
+            assert_eq!(attempts.collect::<Vec<_>>(), kept.attempts, "{index}");
+            let said = shown.attempts.iter().all(|one| one.answer.is_some() || kept.erased);
+            assert!(said && (!kept.erased || shown.size == 0), "{shown:?}");
+            let deeds: Vec<_> = shown.actions.iter().map(|action| action.what).collect();
+            assert_eq!((shown.repeats, deeds, shown.erased.is_some()), (kept.repeats, kept.deeds.clone(), kept.erased));
             for delivery in shown.deliveries {
-                let handler = HANDLERS.iter().position(|name| *name == delivery.handler).unwrap();
+                let handler = handler_of(&delivery.handler);
                 let expected = deliveries[handler].unwrap();
                 assert_eq!((delivery.state, delivery.attempts), (expected.state, expected.attempts), "{index}");
                 let first = self.first(lane, handler).unwrap_or(index);
@@ -35,6 +43,9 @@ impl Both {
             let shown = self.show(&refused_id(body)).map(|shown| (shown.copies, shown.state, shown.deliveries.len()));
             let state = |known: &Refused| if known.discarded { State::Discarded } else { State::Refused };
             assert_eq!(shown, self.refused.get(&body).map(|known| (Some(known.copies), state(known), 0)), "{body}");
+            let deeds = self.runtime.block_on(self.inbox.actions(&refused_id(body))).unwrap();
+            let deeds: Vec<_> = deeds.into_iter().map(|action| action.what).collect();
+            assert_eq!(deeds, self.deeds_on_refused.get(&body).cloned().unwrap_or_default(), "whether it is there or not");
         }
     }
 
@@ -44,7 +55,8 @@ impl Both {
         for state in states.into_iter().map(Some).chain([None]) {
             for handler in [None, Some(0), Some(1)] {
                 let name = handler.map(|index: usize| HANDLERS[index].to_owned());
-                let filter = Filter { state, handler: name, limit: 1000, ..Filter::default() };
+                let states: Vec<_> = state.into_iter().collect();
+                let filter = Filter { states, handler: name, limit: 1000, ..Filter::default() };
                 let listed = self.runtime.block_on(self.inbox.list(&filter)).unwrap();
                 let events = self.live().filter(|(_, (_, deliveries))| is_listed(deliveries, state, handler));
                 let refused = self.refused.iter().filter(|(_, known)| match state {
@@ -58,11 +70,61 @@ impl Both {
                     .chain(refused.map(|(body, _)| refused_id(*body)))
                     .collect();
                 let expected: Vec<_> = self.order.iter().rev().filter(|id| ids.contains(*id)).cloned().collect();
+                let sequences: Vec<_> = listed.iter().map(|event| event.sequence).collect();
                 let listed: Vec<_> = listed.into_iter().map(|event| event.id).collect();
                 assert_eq!(listed, expected, "{state:?} {handler:?}");
+                self.compare_pages(&filter, &sequences);
+            }
+        }
+        self.compare_finds();
+    }
+
+    /// In pages of two it is the same, and it is counted, up to a bound.
+    fn compare_pages(&self, filter: &Filter, expected: &[i64]) {
+        let (mut paged, mut page) = (Vec::new(), Filter { limit: 2, ..filter.clone() });
+        loop {
+            let some = self.runtime.block_on(self.inbox.sequences(&page)).unwrap();
+            let Some(last) = some.last() else { break };
+            page.before = Some(*last);
+            paged.extend(some);
+        }
+        assert_eq!(paged, expected, "{filter:?}");
+        let count = |most| self.runtime.block_on(self.inbox.count(filter, most)).unwrap();
+        assert_eq!(count(expected.len()), Count::Exactly(expected.len()), "{filter:?}");
+        if !expected.is_empty() {
+            assert_eq!(count(expected.len() - 1), Count::MoreThan(expected.len() - 1), "{filter:?}");
+        }
+    }
+
+    /// What names an order is found by any spelling of its number, whatever else is asked.
+    fn compare_finds(&self) {
+        for order in 0..3 {
+            let spelled = format!("po 00{order}");
+            for (kind, state) in [(None, None), (Some(Kind::Order), None), (None, Some(State::Done))] {
+                let filter = Filter {
+                    number: Some(spelled.clone()),
+                    kind,
+                    states: state.into_iter().collect(),
+                    limit: 1000,
+                    ..Filter::default()
+                };
+                let found = self.runtime.block_on(self.inbox.sequences(&filter)).unwrap();
+                let expected = self.live().filter(|(event, (_, deliveries))| {
+                    let stored = &self.stored[*event];
+                    stored.references.iter().any(|one| one.value == number_of(order))
+                        && kind.is_none_or(|kind| stored.envelope.kind == kind)
+                        && is_listed(deliveries, state, None)
+                });
+                let mut expected: Vec<_> = expected.map(|(event, _)| self.sequence(event)).collect();
+                expected.reverse();
+                assert_eq!(found, expected, "{filter:?}");
             }
         }
     }
+}
+
+fn handler_of(name: &str) -> usize {
+    HANDLERS.iter().position(|handler| *handler == name).unwrap()
 }
 
 /// Whether an event with these deliveries is listed for a state and a handler.
