@@ -93,6 +93,7 @@ impl Kept {
             reason: "no JSON".to_owned(),
             status: 400,
             body: Bytes::from_static(b"no JSON"),
+            arrival: Arrival::default(),
         };
         self.inbox.refuse(refused).await.unwrap().unwrap()
     }
