@@ -1,4 +1,4 @@
-//! Who sits at the command line, for what is kept of the things he does. It is no proof: whoever may run the command may
+//! Who sits at the command line, for what is kept of what he does. It is no proof: whoever may run the command may
 //! also write the inbox.
 
 use std::env;

@@ -24,8 +24,8 @@ pub(super) struct FilterArgs {
     /// With a delivery by that handler (deliver: by that handler only, whether or not it wanted the event)
     #[arg(long, value_name = "NAME")]
     pub(super) handler: Option<String>,
-    /// That names this: a purchase order, shipment, order id, legacy id, sales order, invoice, tracking, container, bill
-    /// of lading or trace id. To look, in any spelling; deliver and discard want that of the event
+    /// That names this: a purchase order, shipment, order id, legacy id, sales order, invoice, tracking, container,
+    /// bill of lading or trace id. To look, in any spelling; deliver and discard want that of the event
     #[arg(long, value_name = "NUMBER", visible_alias = "subject")]
     number: Option<String>,
     /// That came that way

@@ -70,8 +70,8 @@ fn head(delivery: &DeliveryView, configured: Configured, zone: &TimeZone) -> Str
     )
 }
 
-/// What is to become of a delivery, as the end of its line. Nobody tries at a time that has passed, or while the handler
-/// is paused or not there.
+/// What is to become of a delivery, as the end of its line. Nobody tries at a time that has passed, or while the
+/// handler is paused or not there.
 fn what_is_next(delivery: &DeliveryView, configured: Configured, zone: &TimeZone) -> String {
     match (delivery.due, &delivery.waits_for) {
         _ if delivery.being_delivered => ", being delivered".to_owned(),

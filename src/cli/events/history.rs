@@ -1,4 +1,4 @@
-//! What people did to an event: who, when, with what, from where, and why. It is known for longer than the event itself.
+//! What people did to an event: who, when, with what, from where, and why. That is known for longer than the event.
 
 use std::io::Write;
 
