@@ -183,8 +183,8 @@ impl Intake {
         }
     }
 
-    /// Stores an event in the place of the refused body that it was until now, in the `archive` of the inbox. What
-    /// fails is told to whoever asked for it.
+    /// Stores an event in the place of the refused body that it was until now, in the `archive` of the inbox, by that
+    /// action of somebody. What fails is told to whoever asked for it.
     pub(crate) async fn accept(
         &self,
         archive: &dyn Archive,
@@ -314,11 +314,12 @@ mod tests {
     use std::sync::Arc;
 
     use tempfile::TempDir;
+    use uuid::Uuid;
 
     use super::*;
     use crate::dispatch::Route;
     use crate::inbox::tests::place::open;
-    use crate::inbox::{Purpose, State};
+    use crate::inbox::{Deed, Purpose, State};
     use crate::model::{Kind, Reference, What};
 
     const ORDER: &[u8] = br#"{"eventName":"OrderIssuedByBuyer","orderEvent":{"orderId":"o"},"meta":{"messageId":"m"}}"#;
@@ -410,7 +411,7 @@ mod tests {
         let shown = place.inbox.show(&id).await.unwrap().unwrap();
         let said = (shown.state, shown.reason.as_deref(), shown.status);
         assert_eq!(said, (State::Refused, Some("it is none"), Some(400)));
-        assert_eq!(place.inbox.body(shown.number).await.unwrap(), body);
+        assert_eq!(place.inbox.body(shown.sequence).await.unwrap(), body);
     }
 
     #[tokio::test]
@@ -422,7 +423,18 @@ mod tests {
 
         let origin = Origin::accepted(&refused);
         let event = place.intake.read(&origin, &body).await.unwrap();
-        let taken = place.intake.accept(&*place.inbox, refused.number, event).await.unwrap();
+        let action = Action {
+            id: Uuid::new_v4(),
+            at: Timestamp::now(),
+            who: "anna".to_owned(),
+            via: "cli",
+            address: None,
+            what: Deed::Accept,
+            handler: None,
+            filter: None,
+            reason: None,
+        };
+        let taken = place.intake.accept(&*place.inbox, refused.sequence, event, &action).await.unwrap();
 
         assert_eq!((taken.id.as_str(), taken.repeated), ("m", false));
         assert_eq!(place.handlers().await, ["erp"]);

@@ -1,6 +1,6 @@
 //! The command line: one file or folder per command. Results go to standard output (`output`), logs to standard
 //! error. `sender` is what `send` and `replay` share, `online` what `check` tries, and `found` what it says of a valid
-//! configuration.
+//! configuration; `person` is who sits at it.
 
 #![expect(clippy::print_stderr, reason = "this is where errors are for people")]
 
@@ -9,6 +9,7 @@ pub mod events;
 mod found;
 mod online;
 mod output;
+mod person;
 pub mod replay;
 pub mod secret;
 pub mod send;
@@ -53,7 +54,7 @@ enum Command {
     Check(check::CheckArgs),
     Send(send::SendArgs),
     Replay(replay::ReplayArgs),
-    /// Look at the inbox, deliver again, set aside, write out
+    /// Look at the inbox, deliver again, set aside, erase, write out
     Events(events::EventsArgs),
     Secret(secret::SecretArgs),
 }

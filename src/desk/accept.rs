@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-use super::Desk;
+use super::{Desk, Errand};
 use crate::decode::DecodeError;
-use crate::inbox::{EventView, InboxError};
+use crate::inbox::{Deed, EventView, InboxError};
 use crate::intake::{IntakeError, Origin, Taken};
 
 /// It is an event now.
@@ -26,9 +26,13 @@ impl Desk {
     ///
     /// # Errors
     /// The outer one if the inbox cannot be read or written; the inner one if the body still is no event.
-    pub async fn accept(&self, refused: &EventView) -> Result<Result<Accepted, Unreadable>, InboxError> {
-        let body = self.inbox.body(refused.number).await?;
-        match self.take(refused, &body).await {
+    pub async fn accept(
+        &self,
+        refused: &EventView,
+        errand: &Errand,
+    ) -> Result<Result<Accepted, Unreadable>, InboxError> {
+        let body = self.inbox.body(refused.sequence).await?;
+        match self.take(refused, &body, errand).await {
             Ok(Taken { id, repeated, beside, .. }) => Ok(Ok(Accepted { id, repeated, beside })),
             Err(IntakeError::NoEvent(error)) => Ok(Err(error)),
             Err(IntakeError::Store(error)) => Err(error),
@@ -36,9 +40,9 @@ impl Desk {
         }
     }
 
-    async fn take(&self, refused: &EventView, body: &Bytes) -> Result<Taken, IntakeError> {
+    async fn take(&self, refused: &EventView, body: &Bytes, errand: &Errand) -> Result<Taken, IntakeError> {
         let origin = Origin::accepted(refused);
         let event = self.intake.read(&origin, body).await?;
-        self.intake.accept(&*self.inbox, refused.number, event).await
+        self.intake.accept(&*self.inbox, refused.sequence, event, &errand.action(Deed::Accept)).await
     }
 }

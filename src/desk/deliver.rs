@@ -1,20 +1,36 @@
 //! Has events delivered, again or at once, and tells of each what is due now and what keeps the rest.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
+
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::accept::{Accepted, Unreadable};
-use super::{Configured, Desk};
-use crate::inbox::{DeliveryView, EventView, InboxError, State};
+use super::plan::Scope;
+use super::{Configured, Desk, Errand, Plan};
+use crate::inbox::{AT_ONCE, Deed, DeliveryView, EventView, InboxError, State};
 
-/// Events that somebody has delivered, one after the other, the oldest first.
+/// Events that somebody has delivered, one batch after the other, the oldest first.
 pub struct Round<'d> {
     desk: &'d Desk,
-    /// To that handler, instead of to each that has not got it.
-    handler: Option<&'d str>,
-    /// Only the deliveries in that state.
-    only: Option<State>,
-    /// The events before that are due, or follow one that is.
-    on_their_way: HashSet<String>,
+    plan: &'d Plan,
+    errand: &'d Errand,
+    /// How many of the plan were read,
+    begun: usize,
+    /// and those of them whose turn has not come.
+    waiting: VecDeque<EventView>,
+    /// The ids of events before that are due, or follow one that is: only their digests, as they may be very many.
+    on_their_way: HashSet<u64>,
+}
+
+/// What is to be done with an event when its turn comes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Turn {
+    /// It is a refused body, to be read as an event.
+    Accept,
+    /// It is to be delivered; with states, only what is in one of them.
+    Deliver(Vec<State>),
+    /// Nothing, and why.
+    Leave(Note),
 }
 
 /// What became of one of them.
@@ -58,6 +74,8 @@ pub enum Note {
     Gone,
     /// It is in that state by now: a receiver, or somebody else, was quicker.
     IsBy(State),
+    /// Its body was erased.
+    Erased,
     /// There is nothing to deliver: each handler that wanted it, if any, is done.
     Nothing,
 }
@@ -80,37 +98,100 @@ impl Outcome {
     }
 }
 
+impl Delivered {
+    /// Nothing was done about it.
+    fn left(note: Note) -> Self {
+        let done = matches!(note, Note::IsBy(_));
+        Self { notes: vec![note], done, ..Self::default() }
+    }
+}
+
 impl Desk {
-    /// Begins to have events delivered: to `handler`, whatever became of them there, or to each that is not done with
-    /// them; with `only`, none but what is in that state at that moment.
-    pub fn round<'d>(&'d self, handler: Option<&'d str>, only: Option<State>) -> Round<'d> {
-        Round { desk: self, handler, only, on_their_way: HashSet::new() }
+    /// Begins to have the events of a plan delivered: to the handler that the errand is for, whatever became of them
+    /// there, or to each that is not done with them.
+    pub fn round<'d>(&'d self, plan: &'d Plan, errand: &'d Errand) -> Round<'d> {
+        let (waiting, on_their_way) = (VecDeque::new(), HashSet::new());
+        Round { desk: self, plan, errand, begun: 0, waiting, on_their_way }
     }
 }
 
 impl Round<'_> {
-    /// Has the next event delivered; a refused body that can be read by now becomes one.
+    /// Has the next events delivered; a refused body that can be read by now becomes one. Returns the id of each with
+    /// what became of it; `None` if there are no more.
     ///
     /// # Errors
-    /// If the inbox cannot be read or written. Those before it are on their way all the same.
-    pub async fn deliver(&mut self, event: &EventView) -> Result<Outcome, InboxError> {
-        let outcome = if event.kind.is_none() {
-            Outcome::Accepted(self.desk.accept(event).await?)
-        } else {
-            let changed = self.desk.inbox.deliver(event.number, self.handler, self.only).await?;
-            Outcome::Delivered(self.delivered(changed, self.desk.show(&event.id).await?.as_ref()))
-        };
-        if outcome.is_done() {
-            self.on_their_way.insert(event.id.clone());
+    /// If the inbox cannot be read or written. Those before are on their way all the same.
+    pub async fn next(&mut self) -> Result<Option<Vec<(String, Outcome)>>, InboxError> {
+        while self.waiting.is_empty() {
+            let left = &self.plan.sequences[self.begun..];
+            if left.is_empty() {
+                return Ok(None);
+            }
+            let batch = &left[..left.len().min(AT_ONCE)];
+            self.begun += batch.len();
+            self.waiting = self.desk.views(batch).await?.into();
         }
-        Ok(outcome)
+        let Some(event) = self.waiting.pop_front() else { return Ok(None) };
+        let outcome = match self.turn(&event) {
+            Turn::Deliver(only) => {
+                let alike = |next: &&EventView| matches!(self.turn(next), Turn::Deliver(states) if states == only);
+                let alike = self.waiting.iter().take_while(alike).count();
+                let events: Vec<_> = std::iter::once(event).chain(self.waiting.drain(..alike)).collect();
+                return self.deliver(&events, &only).await.map(Some);
+            }
+            Turn::Accept => Outcome::Accepted(self.desk.accept(&event, self.errand).await?),
+            Turn::Leave(note) => Outcome::Delivered(Delivered::left(note)),
+        };
+        if let Outcome::Accepted(Ok(accepted)) = &outcome {
+            self.on_their_way.insert(digest(&accepted.id));
+        }
+        Ok(Some(vec![(event.id, outcome)]))
+    }
+
+    /// What is to be done with an event, as it is.
+    fn turn(&self, event: &EventView) -> Turn {
+        let handler = self.errand.handler();
+        if event.erased.is_some() {
+            return Turn::Leave(Note::Erased);
+        }
+        match &self.plan.scope {
+            // The inbox looks again at what an event is, but not at a body that is none.
+            Scope::States(states) if event.kind.is_none() && !states.contains(&event.state) => {
+                Turn::Leave(Note::IsBy(event.state))
+            }
+            Scope::Any | Scope::States(_) if event.kind.is_none() => Turn::Accept,
+            Scope::Any | Scope::States(_) => Turn::Deliver(self.plan.only().to_vec()),
+            Scope::Missed => match event.deliveries.iter().find(|delivery| Some(&*delivery.handler) == handler) {
+                None => Turn::Deliver(Vec::new()),
+                Some(delivery) if delivery.state == State::Dead => Turn::Deliver(vec![State::Dead]),
+                Some(delivery) => Turn::Leave(Note::IsBy(delivery.state)),
+            },
+        }
+    }
+
+    /// Has these delivered, in one step.
+    async fn deliver(&mut self, events: &[EventView], only: &[State]) -> Result<Vec<(String, Outcome)>, InboxError> {
+        let sequences: Vec<_> = events.iter().map(|event| event.sequence).collect();
+        let action = self.errand.action(Deed::Deliver);
+        let changed = self.desk.inbox.deliver(&sequences, self.errand.handler(), only, &action).await?;
+        let after = self.desk.views(&sequences).await?;
+        let mut outcomes = Vec::with_capacity(events.len());
+        for (event, changed) in events.iter().zip(changed) {
+            let after = after.iter().find(|after| after.sequence == event.sequence);
+            let delivered = self.delivered(changed, after, only);
+            if delivered.done {
+                self.on_their_way.insert(digest(&event.id));
+            }
+            outcomes.push((event.id.clone(), Outcome::Delivered(delivered)));
+        }
+        Ok(outcomes)
     }
 
     /// What to say of an event, now that `changed` of its deliveries were changed.
-    fn delivered(&self, changed: usize, event: Option<&EventView>) -> Delivered {
+    fn delivered(&self, changed: usize, event: Option<&EventView>, only: &[State]) -> Delivered {
         let deliveries = event.map(|event| &*event.deliveries).unwrap_or_default();
         let pending = deliveries.iter().filter(|delivery| {
-            delivery.state == State::Pending && self.handler.is_none_or(|handler| handler == delivery.handler)
+            delivery.state == State::Pending && self.errand.handler().is_none_or(|handler| handler == delivery.handler)
         });
         let (mut notes, mut kept, mut free, mut paused) = (Vec::new(), false, false, false);
         if changed > 0 {
@@ -132,7 +213,7 @@ impl Round<'_> {
         }
         let mut done = changed > 0 || !kept;
         if notes.is_empty() {
-            let note = self.nothing(event);
+            let note = nothing(event, only);
             done = matches!(note, Note::IsBy(_));
             notes.push(note);
         }
@@ -147,18 +228,23 @@ impl Round<'_> {
             Configured::No => Some(Note::NoHandler(handler.clone())),
             Configured::Paused => Some(Note::Paused(handler.clone())),
             Configured::Yes => {
-                let first = delivery.waits_for.as_ref().filter(|first| !self.on_their_way.contains(*first))?;
+                let first = delivery.waits_for.as_ref().filter(|first| !self.on_their_way.contains(&digest(first)))?;
                 Some(Note::WaitsFor(handler.clone(), first.clone()))
             }
         }
     }
+}
 
-    /// Nothing was changed, and nothing is pending.
-    fn nothing(&self, event: Option<&EventView>) -> Note {
-        match (event, self.only) {
-            (None, _) => Note::Gone,
-            (Some(event), Some(State::Pending | State::Dead | State::Discarded)) => Note::IsBy(event.state),
-            _ => Note::Nothing,
-        }
+/// Nothing was changed, and nothing is pending.
+fn nothing(event: Option<&EventView>, only: &[State]) -> Note {
+    let passes = |state: &State| matches!(state, State::Pending | State::Dead | State::Discarded);
+    match event {
+        None => Note::Gone,
+        Some(event) if only.iter().any(passes) => Note::IsBy(event.state),
+        Some(_) => Note::Nothing,
     }
+}
+
+fn digest(id: &str) -> u64 {
+    xxh3_64(id.as_bytes())
 }

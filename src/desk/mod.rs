@@ -1,12 +1,19 @@
-//! What a person asks of the inbox and does about its events: find, show, deliver, catch up, accept, discard,
-//! export. It returns values and words nothing, so that the command line, and whatever else shows events, say the
-//! same of them.
+//! What a person asks of the inbox and does about its events: find, show, export; deliver, catch up, accept, discard,
+//! erase. It returns values and words nothing, so that the command line, and whatever else shows events, say the same
+//! of them.
+//!
+//! Whoever acts brings an [`Errand`]: who he is, and why. What he does it to is a [`Plan`], which can be looked at
+//! before, and goes to the inbox in batches, so that nobody who delivers waits long for somebody who decides.
 
 mod accept;
 mod catch_up;
 mod deliver;
+mod errand;
 mod export;
+mod find;
 mod not_wanted;
+mod plan;
+mod set_aside;
 
 use std::sync::Arc;
 
@@ -14,14 +21,15 @@ use bytes::Bytes;
 
 pub use self::accept::{Accepted, Unreadable};
 pub use self::deliver::{Delivered, Note, Outcome, Round};
+pub use self::errand::{Errand, LONGEST_REASON, Person, reason};
 pub use self::export::Line;
+pub use self::find::{COUNTED, Pages};
 pub use self::not_wanted::NotWanted;
+pub use self::plan::{Named, Plan};
+pub use self::set_aside::{Erased, SetAside};
 use crate::dispatch::{Dispatch, Route};
 use crate::inbox::{Archive, EventView, Filter, InboxError, Mended};
 use crate::intake::Intake;
-
-/// Events that are read from the inbox at once.
-const PAGE: usize = 500;
 
 /// An inbox, with the handlers that there are for its events.
 pub struct Desk {
@@ -39,15 +47,6 @@ pub enum Configured {
     Paused,
     /// There is.
     Yes,
-}
-
-/// The events that somebody named.
-#[derive(Debug, Default)]
-pub struct Chosen {
-    /// Those that there are, the oldest first.
-    pub events: Vec<EventView>,
-    /// The ids that there are no events of.
-    pub missing: Vec<String>,
 }
 
 impl Desk {
@@ -75,73 +74,12 @@ impl Desk {
         Ok(!self.inbox.list(&filter).await?.is_empty())
     }
 
-    /// Events that match, the newest first, without their bodies: no more than the filter's limit.
-    ///
-    /// # Errors
-    /// If the inbox cannot be read.
-    pub async fn list(&self, filter: &Filter) -> Result<Vec<EventView>, InboxError> {
-        self.inbox.list(filter).await
-    }
-
-    /// Every event that matches, the oldest first.
-    ///
-    /// # Errors
-    /// If the inbox cannot be read.
-    pub async fn every(&self, filter: &Filter) -> Result<Vec<EventView>, InboxError> {
-        let mut filter = Filter { limit: PAGE, ..filter.clone() };
-        let mut events = Vec::new();
-        loop {
-            let page = self.inbox.list(&filter).await?;
-            let Some(last) = page.last() else { break };
-            filter.before = Some(last.number);
-            events.extend(page);
-        }
-        events.reverse();
-        Ok(events)
-    }
-
-    /// The events of those ids, and those that match the filter, if one is given.
-    ///
-    /// # Errors
-    /// If the inbox cannot be read.
-    pub async fn chosen(&self, ids: &[String], matching: Option<&Filter>) -> Result<Chosen, InboxError> {
-        let mut chosen = Chosen::default();
-        if let Some(filter) = matching {
-            chosen.events = self.every(filter).await?;
-        }
-        for id in ids {
-            match self.inbox.show(id).await? {
-                Some(event) => chosen.events.push(event),
-                None => chosen.missing.push(id.clone()),
-            }
-        }
-        chosen.events.sort_by_key(|event| event.number);
-        Ok(chosen)
-    }
-
-    /// One event in full, by its id, if it is there.
-    ///
-    /// # Errors
-    /// If the inbox cannot be read.
-    pub async fn show(&self, id: &str) -> Result<Option<EventView>, InboxError> {
-        self.inbox.show(id).await
-    }
-
     /// The body of an event as it was received.
     ///
     /// # Errors
     /// If the inbox cannot be read.
     pub async fn body(&self, event: &EventView) -> Result<Bytes, InboxError> {
-        self.inbox.body(event.number).await
-    }
-
-    /// Sets an event aside: what is pending, dead or refused of it is not delivered. Returns how many deliveries (or
-    /// bodies) that are.
-    ///
-    /// # Errors
-    /// If the inbox cannot be written; nothing is set aside then.
-    pub async fn discard(&self, event: &EventView) -> Result<usize, InboxError> {
-        self.inbox.discard(event.number).await
+        self.inbox.body(event.sequence).await
     }
 
     /// Sets right what waits for nothing (see [`Archive::mend`]). Returns which they were.

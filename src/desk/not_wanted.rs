@@ -19,18 +19,18 @@ pub struct NotWanted {
 
 impl Desk {
     /// The handlers of the configuration as it is that an event has not gone to. For a refused body, which is none,
-    /// that says nothing.
+    /// and for an event that was erased, that says nothing.
     ///
     /// # Errors
     /// If the inbox cannot be read.
     pub async fn not_wanted(&self, event: &EventView) -> Result<Vec<NotWanted>, InboxError> {
         let has_it = |name: &str| event.deliveries.iter().any(|delivery| delivery.handler == name);
         let without: Vec<_> = self.routes.iter().filter(|route| !has_it(&route.name)).collect();
-        if event.kind.is_none() || without.is_empty() {
+        if event.kind.is_none() || event.erased.is_some() || without.is_empty() {
             return Ok(Vec::new());
         }
         // What it is about is in its body.
-        let body = self.inbox.body(event.number).await?;
+        let body = self.inbox.body(event.sequence).await?;
         let Ok(envelope) = decode::envelope(event.content_type.as_deref(), &body) else { return Ok(Vec::new()) };
         let why = |route: &Route| NotWanted { handler: route.name.clone(), filter: route.left_out_by(&envelope) };
         Ok(without.into_iter().map(why).collect())

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use super::ExportArgs;
 use crate::desk::{Desk, Line};
 use crate::durable::{Folder, Part};
-use crate::inbox::Filter;
+use crate::inbox::{AT_ONCE, Filter};
 
 /// For the owner only: it holds what the inbox holds.
 const MODE: u32 = 0o600;
@@ -60,9 +60,14 @@ fn is_there(path: &Path) -> anyhow::Error {
     anyhow::anyhow!("{} is there already. Name another file, or replace it with --force", path.display())
 }
 
+/// Which they are is found before, so that one that comes meanwhile moves no other; of the events themselves only some
+/// are held at a time.
 async fn write(desk: &Desk, filter: &Filter, out: &mut impl Write) -> anyhow::Result<()> {
-    for event in desk.every(filter).await.context("cannot read the inbox")? {
-        Line::new(&event, &desk.body(&event).await?).write(out)?;
+    let cannot_read = "cannot read the inbox";
+    for page in desk.sequences(filter).await.context(cannot_read)?.chunks(AT_ONCE) {
+        for event in desk.views(page).await.context(cannot_read)? {
+            Line::new(&event, &desk.body(&event).await.context(cannot_read)?).write(out)?;
+        }
     }
     out.flush()?;
     Ok(())

@@ -1,7 +1,14 @@
 //! `events`: works on the inbox, beside a receiver that may be running.
 
+mod ask;
 mod change;
+mod erase;
 mod export;
+mod filter;
+mod handlers;
+mod history;
+mod list;
+mod order;
 mod show;
 mod words;
 
@@ -9,15 +16,13 @@ use std::io::Write;
 use std::path::Path;
 
 use clap::{ArgGroup, Args, Subcommand};
-use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
 
+use self::filter::FilterArgs;
 use super::Failure;
-use crate::desk::Desk;
-use crate::inbox::{Filter, NoInbox, Purpose, State};
+use crate::desk::{Desk, LONGEST_REASON};
+use crate::inbox::{NoInbox, Purpose};
 use crate::listener::development;
-use crate::model::Kind;
 
 /// Arguments of `events`.
 #[derive(Debug, Args)]
@@ -30,13 +35,17 @@ pub struct EventsArgs {
 enum Command {
     /// List events, the newest first
     List(ListArgs),
-    /// Show one event in full, with its attempts
+    /// Show one event in full: how it came, what it names, its attempts, and what people did to it
     Show(ShowArgs),
+    /// Show everything that names an order, shipment or other number, the oldest first, with what back ends said
+    Order(OrderArgs),
     /// Deliver events: again what is dead or discarded, at once what waits for its next attempt, and refused bodies
     /// that can be read now. With --handler and no ids: all that the handler wants and has not got
     Deliver(DeliverArgs),
     /// Set events aside: what is pending, dead or refused of them is not delivered
     Discard(DiscardArgs),
+    /// Erase an event: its body and what was said about it. That it was there, and who did what to it, stays
+    Erase(EraseArgs),
     /// Write events out as JSON lines, the oldest first; `replay` reads them
     Export(ExportArgs),
 }
@@ -62,6 +71,15 @@ struct ShowArgs {
     body: bool,
     /// Write one JSON object
     #[arg(long, conflicts_with = "body")]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct OrderArgs {
+    /// The number, in any spelling
+    number: String,
+    /// Write one JSON object per line
+    #[arg(long)]
     json: bool,
 }
 
@@ -93,9 +111,24 @@ struct ChangeArgs {
     all: bool,
     #[command(flatten)]
     filter: FilterArgs,
+    /// Do it without a question. Where there is no terminal to ask at, nothing but single ids is done without it
+    #[arg(long)]
+    yes: bool,
+    /// Why, for those who ask later; `discard` wants it
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    reason: Option<String>,
     /// Write one JSON object per line
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Args)]
+struct EraseArgs {
+    /// The event's id
+    id: String,
+    /// Why, for those who ask later
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    reason: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -110,35 +143,10 @@ struct ExportArgs {
     force: bool,
 }
 
-#[derive(Debug, Clone, Args)]
-struct FilterArgs {
-    /// In that state
-    #[arg(long)]
-    state: Option<State>,
-    #[arg(long, value_parser = kind, help = format!("Of that kind: {}", Kind::names("or")))]
-    kind: Option<Kind>,
-    /// With an event name like this, for example 'Order*BySupplier'
-    #[arg(long, value_name = "PATTERN")]
-    event: Option<String>,
-    /// With a delivery by that handler (deliver: by that handler only, whether or not it wanted the event)
-    #[arg(long, value_name = "NAME")]
-    handler: Option<String>,
-    /// Of that order or shipment: its id, purchase order number or shipment number
-    #[arg(long, value_name = "ID")]
-    subject: Option<String>,
-    /// Received at that time or later: 2026-03-01 or '2026-03-01 12:00' by log.time_zone (without it, by the machine's
-    /// time zone), 2026-03-01T12:00:00Z, or 2h for two hours ago
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    since: Option<Time>,
-    /// Received before that time
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    until: Option<Time>,
-}
-
 impl EventsArgs {
     /// Whether the command leaves the inbox as it is.
     pub(super) fn only_look(&self) -> bool {
-        matches!(self.command, Command::List(_) | Command::Show(_) | Command::Export(_))
+        matches!(self.command, Command::List(_) | Command::Show(_) | Command::Order(_) | Command::Export(_))
     }
 }
 
@@ -150,11 +158,15 @@ pub async fn run(args: &EventsArgs, config: Option<&Path>, out: &mut impl Write)
     let (desk, zone) = open(config).await?;
     match &args.command {
         Command::List(args) => {
-            show::list(&desk, &zone, &args.filter.to_filter(args.limit, &zone)?, args.json, out).await?;
+            list::run(&desk, &zone, &args.filter.to_filter(args.limit, &zone)?, args.json, out).await?;
             Ok(true)
         }
         Command::Show(args) => {
-            show::show(&desk, &zone, args, out).await?;
+            show::run(&desk, &zone, args, out).await?;
+            Ok(true)
+        }
+        Command::Order(args) => {
+            order::run(&desk, &zone, args, out).await?;
             Ok(true)
         }
         Command::Deliver(args) => {
@@ -164,6 +176,11 @@ pub async fn run(args: &EventsArgs, config: Option<&Path>, out: &mut impl Write)
         }
         Command::Discard(args) => {
             let done = change::discard(&desk, &zone, args, out).await;
+            desk.close().await;
+            Ok(done?)
+        }
+        Command::Erase(args) => {
+            let done = erase::run(&desk, args, out).await;
             desk.close().await;
             Ok(done?)
         }
@@ -184,81 +201,10 @@ async fn open(config: Option<&Path>) -> Result<(Desk, TimeZone), Failure> {
     Ok((Desk::new(archive, kept.routes.into()), kept.time_zone))
 }
 
-impl FilterArgs {
-    fn to_filter(&self, limit: usize, zone: &TimeZone) -> anyhow::Result<Filter> {
-        Ok(Filter {
-            state: self.state,
-            kind: self.kind,
-            event: self.event.clone(),
-            handler: self.handler.clone(),
-            subject: self.subject.clone(),
-            since: self.since.map(|time| time.at(zone)).transpose()?,
-            until: self.until.map(|time| time.at(zone)).transpose()?,
-            before: None,
-            limit,
-        })
-    }
-}
-
-fn kind(text: &str) -> Result<Kind, String> {
-    Kind::from_name(text).ok_or_else(|| format!("not one of {}", Kind::names("or")))
-}
-
 fn count(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| "a whole number such as 50".to_owned())
 }
 
-/// A time as somebody writes it.
-#[derive(Debug, Clone, Copy)]
-enum Time {
-    Instant(Timestamp),
-    /// By the clock on the wall.
-    Local(DateTime),
-}
-
-impl Time {
-    /// The instant in that zone. A time that its clock leaves out in spring is as much later as the clock goes forward;
-    /// of one that it has twice in autumn it is the first.
-    fn at(self, zone: &TimeZone) -> anyhow::Result<Timestamp> {
-        match self {
-            Self::Instant(instant) => Ok(instant),
-            Self::Local(local) => Ok(zone.to_timestamp(local)?),
-        }
-    }
-}
-
-/// A point in time: an instant, a day or a time of a day by the clock on the wall, or how long ago.
-fn time(text: &str) -> Result<Time, String> {
-    // A zone that is named beside it goes before that of the configuration.
-    let named = |_| text.parse::<Zoned>().map(|zoned| zoned.timestamp());
-    if let Ok(instant) = text.parse::<Timestamp>().or_else(named) {
-        return Ok(Time::Instant(instant));
-    }
-    if let Ok(ago) = humantime::parse_duration(text) {
-        return Timestamp::now().checked_sub(ago).map(Time::Instant).map_err(|error| error.to_string());
-    }
-    let local = text.parse().map(Time::Local);
-    local.map_err(|_| "a time such as 2026-03-01, '2026-03-01 12:00', 2026-03-01T12:00:00Z or 2h (ago)".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_is_read_in_its_zone_also_where_the_clock_changes() {
-        let zone = TimeZone::get("Europe/Amsterdam").unwrap();
-        for (text, instant) in [
-            ("2026-03-29", "2026-03-28T23:00:00Z"),
-            ("2026-03-29 02:30", "2026-03-29T01:30:00Z"),
-            ("2026-10-25", "2026-10-24T22:00:00Z"),
-            ("2026-10-25 02:30", "2026-10-25T00:30:00Z"),
-            ("2026-10-25 02:30:00+01:00", "2026-10-25T01:30:00Z"),
-            ("2026-10-25T02:30:00[America/New_York]", "2026-10-25T06:30:00Z"),
-        ] {
-            let instant: Timestamp = instant.parse().unwrap();
-
-            assert_eq!(time(text).unwrap().at(&zone).unwrap(), instant, "{text}");
-        }
-    }
+fn reason(text: &str) -> Result<String, String> {
+    crate::desk::reason(text).ok_or_else(|| format!("a reason has 1 to {LONGEST_REASON} characters"))
 }

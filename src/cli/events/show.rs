@@ -1,66 +1,34 @@
-//! `events list` and `events show`.
+//! `events show`: all that is known of an event.
 
 use std::io::Write;
 
 use anyhow::bail;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
+use super::list::name;
+use super::words::with_commas;
+use super::{ShowArgs, handlers, history};
 use crate::desk::{Configured, Desk, NotWanted};
-use crate::inbox::{DeliveryView, EventView, Filter};
-use crate::model::names::CHANGED;
+use crate::inbox::EventView;
+use crate::model::Reference;
 use crate::shown::{printable, time};
-
-use super::ShowArgs;
-
-/// Lists events, one per line.
-pub(super) async fn list(
-    desk: &Desk,
-    zone: &TimeZone,
-    filter: &Filter,
-    json: bool,
-    out: &mut impl Write,
-) -> anyhow::Result<()> {
-    let events = desk.list(filter).await?;
-    if json {
-        for event in &events {
-            writeln!(out, "{}", serde_json::to_string(event)?)?;
-        }
-        return Ok(());
-    }
-    if events.is_empty() {
-        match &filter.handler {
-            Some(handler) if desk.configured(handler) == Configured::No && !desk.had_any(handler).await? => writeln!(
-                out,
-                "No events: there is no handler \"{}\" in the configuration, nor an event that went to one.",
-                printable(handler)
-            )?,
-            _ => writeln!(out, "No events.")?,
-        }
-    }
-    for event in &events {
-        writeln!(
-            out,
-            "{:<9}  {}  {:<45}  {:<20}  {}",
-            event.state.as_str(),
-            time(event.received, zone),
-            printable(name(event)),
-            printable(event.document_number.as_deref().or(event.subject.as_deref()).unwrap_or("-")),
-            printable(&event.id),
-        )?;
-    }
-    Ok(())
-}
 
 /// Shows one event.
 ///
 /// # Errors
-/// If there is none of that id; `out` is then left alone, which may be a file for the body.
-pub(super) async fn show(desk: &Desk, zone: &TimeZone, args: &ShowArgs, out: &mut impl Write) -> anyhow::Result<()> {
+/// If nothing is known of that id; `out` is then left alone, which may be a file for the body.
+pub(super) async fn run(desk: &Desk, zone: &TimeZone, args: &ShowArgs, out: &mut impl Write) -> anyhow::Result<()> {
     let Some(event) = desk.show(&args.id).await? else {
-        bail!("there is no event {} in the inbox", printable(&args.id));
+        let actions = desk.actions(&args.id).await?;
+        if actions.is_empty() || args.body {
+            bail!("there is no event {} in the inbox", printable(&args.id));
+        }
+        return history::of_what_was(&args.id, &actions, zone, args.json, out);
     };
+    if let (true, Some(erased)) = (args.body, event.erased) {
+        bail!("the body of event {} was erased at {}", printable(&event.id), time(erased, zone));
+    }
     if args.body {
         out.write_all(&desk.body(&event).await?)?;
     } else if args.json {
@@ -68,8 +36,9 @@ pub(super) async fn show(desk: &Desk, zone: &TimeZone, args: &ShowArgs, out: &mu
     } else {
         text(&event, desk, zone, out)?;
         for handler in desk.not_wanted(&event).await? {
-            not_wanted_text(&handler, out)?;
+            handlers::not_wanted(&handler, out)?;
         }
+        history::in_full(&event.id, &event.actions, zone, out)?;
     }
     Ok(())
 }
@@ -90,6 +59,7 @@ fn with_handlers(event: &EventView, desk: &Desk, not_wanted: &[NotWanted]) -> an
 }
 
 fn text(event: &EventView, desk: &Desk, zone: &TimeZone, out: &mut impl Write) -> anyhow::Result<()> {
+    let came_again = event.repeated.map(|last| format!(", last at {}", time(last, zone))).unwrap_or_default();
     let rows = [
         ("id", Some(event.id.clone())),
         ("state", Some(event.state.as_str().to_owned())),
@@ -99,91 +69,79 @@ fn text(event: &EventView, desk: &Desk, zone: &TimeZone, out: &mut impl Write) -
         ("document", event.document_number.clone()),
         ("company", event.company_id.clone()),
         ("received", Some(time(event.received, zone))),
+        ("came by", Some(event.origin.clone())),
+        ("from", event.address.clone()),
+        ("credential", event.credential.clone()),
         ("sent to", Some(event.path.clone())),
         ("content type", event.content_type.clone()),
         ("size", Some(format!("{} bytes (see `events show {} --body`)", event.size, event.id))),
-        ("answered", event.status.map(|status| status.to_string())),
+        ("answered", event.answer.or(event.status).map(|status| status.to_string())),
         ("reason", event.reason.clone()),
         (
             "copies",
             event.copies.filter(|copies| *copies > 1).map(|copies| format!("came {copies} times, equal to the byte")),
         ),
+        ("repeated", Some(event.repeats).filter(|repeats| *repeats > 0).map(|repeats| times(repeats) + &came_again)),
+        ("erased", event.erased.map(|erased| time(erased, zone))),
     ];
     for (what, value) in rows {
         if let Some(value) = value {
             writeln!(out, "{what:<13} {}", printable(&value))?;
         }
     }
+    match &event.references {
+        Some(references) => names(references, out)?,
+        None => writeln!(out, "{:<13} not looked for yet: the running receiver is still at events before it", "names")?,
+    }
     for delivery in &event.deliveries {
-        delivery_text(delivery, desk.configured(&delivery.handler), zone, out)?;
+        handlers::in_full(delivery, &event.attempts, desk.configured(&delivery.handler), zone, out)?;
     }
     Ok(())
 }
 
-fn delivery_text(
-    delivery: &DeliveryView,
-    configured: Configured,
-    zone: &TimeZone,
-    out: &mut impl Write,
-) -> anyhow::Result<()> {
-    let attempts = delivery.attempts;
-    let handler_is = match configured {
-        Configured::No => " (not in the configuration)",
-        Configured::Paused => " (paused)",
-        Configured::Yes => "",
-    };
-    write!(
-        out,
-        "handler {}{handler_is}: {}, {attempts} attempt(s), since {}",
-        printable(&delivery.handler),
-        delivery.state.as_str(),
-        time(delivery.changed, zone)
-    )?;
-    writeln!(out, "{}", what_is_next(delivery, configured, zone))?;
-    for failure in &delivery.failures {
-        let mut lines = failure.reason.lines().map(printable);
-        writeln!(
-            out,
-            "  attempt {} at {} failed after {} ms: {}",
-            failure.attempt,
-            time(failure.at, zone),
-            failure.milliseconds,
-            lines.next().unwrap_or_default()
-        )?;
-        for line in lines {
-            writeln!(out, "    {line}")?;
+/// What it names by which somebody may look for it, one kind a line.
+fn names(references: &[Reference], out: &mut impl Write) -> anyhow::Result<()> {
+    let mut label = "names";
+    let mut references: Vec<_> = references.iter().collect();
+    references.sort();
+    for alike in references.chunk_by(|one, other| one.what == other.what) {
+        let Some(first) = alike.first() else { continue };
+        let values: Vec<_> = alike.iter().map(|reference| printable(&reference.value)).collect();
+        writeln!(out, "{label:<13} {} {}", in_words(first.what.as_str()), values.join(", "))?;
+        label = "";
+    }
+    Ok(())
+}
+
+/// The name of a kind of references in JSON, as words: `purchase order` of `purchaseOrder`.
+fn in_words(name: &str) -> String {
+    let mut words = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() {
+            words.push(' ');
         }
+        words.extend(letter.to_lowercase());
     }
-    Ok(())
+    words
 }
 
-/// What is to become of a delivery, as the end of its line. Nobody tries at a time that has passed, or while the handler
-/// is paused or not there.
-fn what_is_next(delivery: &DeliveryView, configured: Configured, zone: &TimeZone) -> String {
-    match (delivery.due, &delivery.waits_for) {
-        _ if delivery.being_delivered => ", being delivered".to_owned(),
-        (None, Some(first)) => format!(", waits for event {} of its order or shipment", printable(first)),
-        (Some(due), _) if configured == Configured::Yes && due > Timestamp::now() => {
-            format!(", next at {}", time(due, zone))
-        }
-        (Some(due), _) if configured == Configured::Yes => format!(", due since {}", time(due, zone)),
-        _ => String::new(),
+fn times(number: u32) -> String {
+    match number {
+        1 => "once".to_owned(),
+        _ => format!("{} times", with_commas(usize::try_from(number).unwrap_or(usize::MAX))),
     }
 }
 
-fn not_wanted_text(NotWanted { handler, filter }: &NotWanted, out: &mut impl Write) -> anyhow::Result<()> {
-    let handler = printable(handler);
-    match filter {
-        Some(filter) => writeln!(out, "handler {handler}: not wanted: left out by its `{filter}`")?,
-        None => writeln!(
-            out,
-            "handler {handler}: did not want it, or was not there, when it came. `events deliver --handler {handler}` \
-             catches up"
-        )?,
-    }
-    Ok(())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn name(event: &EventView) -> &str {
-    event.event_name.as_deref().unwrap_or(if event.kind.is_some() { CHANGED } else { "-" })
+    #[test]
+    fn kinds_of_references_are_words() {
+        assert_eq!(
+            (in_words("purchaseOrder"), in_words("invoice")),
+            ("purchase order".to_owned(), "invoice".to_owned())
+        );
+        assert_eq!((times(1), times(1203)), ("once".to_owned(), "1,203 times".to_owned()));
+    }
 }

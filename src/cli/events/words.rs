@@ -1,6 +1,28 @@
-//! What `events deliver` says of an event: what is due now, and what keeps the rest.
+//! What `events` commands say alike: of an event that is to be delivered, what is due now and what keeps the rest; and
+//! how many there are.
 
 use crate::desk::{Accepted, Note, Outcome};
+use crate::inbox::Count;
+
+/// A number as people read it: 1,203.
+pub(super) fn with_commas(number: usize) -> String {
+    let digits = number.to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+    groups.join(",")
+}
+
+/// So many events: `1 event`, `1,203 events`.
+pub(super) fn events(number: usize) -> String {
+    format!("{} event{}", with_commas(number), if number == 1 { "" } else { "s" })
+}
+
+/// How many there are, as far as somebody has counted.
+pub(super) fn counted(count: Count) -> String {
+    match count {
+        Count::Exactly(number) => with_commas(number),
+        Count::MoreThan(number) => format!("more than {}", with_commas(number)),
+    }
+}
 
 /// What to say of an event, and whether it was done.
 pub(super) fn said(outcome: &Outcome) -> Result<String, String> {
@@ -39,10 +61,25 @@ fn note(note: &Note) -> String {
         }
         Note::Gone => "nothing to deliver: it is not in the inbox any more".to_owned(),
         Note::IsBy(state) => format!("it is {} by now", state.as_str()),
+        Note::Erased => "nothing to deliver: its body was erased".to_owned(),
         Note::Nothing => {
             "nothing to deliver: each handler that wanted it, if any, is done. With `--handler NAME` it goes to that \
              handler once more all the same"
                 .to_owned()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_told_apart() {
+        for (number, text) in [(0, "0"), (999, "999"), (1_203, "1,203"), (10_000, "10,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(with_commas(number), text);
+        }
+        assert_eq!(counted(Count::MoreThan(10_000)), "more than 10,000");
+        assert_eq!((events(1), events(2)), ("1 event".to_owned(), "2 events".to_owned()));
     }
 }

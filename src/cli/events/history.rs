@@ -1,0 +1,107 @@
+//! What people did to an event: who, when, with what, from where, and why. That is known for longer than the event.
+
+use std::io::Write;
+
+use jiff::tz::TimeZone;
+use serde_json::json;
+
+use super::words::events;
+use crate::inbox::{ActionView, Deed};
+use crate::shown::{printable, time};
+
+/// Every action, one per line, in the order of time.
+pub(super) fn in_full(id: &str, actions: &[ActionView], zone: &TimeZone, out: &mut impl Write) -> anyhow::Result<()> {
+    for action in actions {
+        writeln!(out, "{} {}", time(action.at, zone), printable(&in_words(id, action)))?;
+    }
+    Ok(())
+}
+
+/// What is known of an id that no event has any more: most often that of a refused body, which is an event now.
+pub(super) fn of_what_was(
+    id: &str,
+    actions: &[ActionView],
+    zone: &TimeZone,
+    json: bool,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    let accepted = actions.iter().rev().find(|action| action.event == id && action.became.is_some());
+    let became = accepted.and_then(|action| action.became.as_deref());
+    if json {
+        writeln!(out, "{}", json!({"id": id, "became": became, "actions": actions}))?;
+        return Ok(());
+    }
+    let shown = printable(id);
+    match (accepted, became.map(printable)) {
+        (Some(action), Some(became)) => writeln!(
+            out,
+            "{shown} was a refused body. {} accepted it at {}, and it is event {became} now: `events show {became}`",
+            printable(&action.who),
+            time(action.at, zone)
+        )?,
+        _ => writeln!(out, "{shown} is not in the inbox any more. This was done to it:")?,
+    }
+    in_full(id, actions, zone, out)
+}
+
+/// `discarded by anna (cli, from 192.0.2.1), one of 3 events, asked for with --state dead: paid by hand`.
+fn in_words(id: &str, action: &ActionView) -> String {
+    let deed = match action.what {
+        Deed::Deliver => "delivered",
+        Deed::Discard => "discarded",
+        Deed::Accept => "accepted",
+        Deed::Erase => "erased",
+    };
+    let from = action.address.as_ref().map(|address| format!(", from {address}")).unwrap_or_default();
+    let number = usize::try_from(action.events).unwrap_or(usize::MAX);
+    let is_its_own = action.event == id;
+    let parts = [
+        Some(format!("{deed} by {} ({}{from})", action.who, action.via)),
+        action.handler.as_ref().map(|handler| format!("to handler {handler}")),
+        action.became.as_ref().filter(|_| is_its_own).map(|event| format!("became event {event}")),
+        (!is_its_own).then(|| format!("when it was refused body {}", action.event)),
+        (number > 1).then(|| format!("one of {}", events(number))),
+        action.filter.as_ref().filter(|filter| !filter.is_empty()).map(|filter| format!("asked for with {filter}")),
+    ];
+    let words = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    match &action.reason {
+        Some(reason) => format!("{words}: {reason}"),
+        None => words,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn an_action_says_who_did_what_from_where_and_why() {
+        let mut action = ActionView {
+            id: Uuid::nil(),
+            at: "2026-03-01T12:00:00Z".parse().unwrap(),
+            who: "anna".to_owned(),
+            via: "cli".to_owned(),
+            address: Some("192.0.2.1".to_owned()),
+            what: Deed::Discard,
+            handler: None,
+            filter: Some("--state dead".to_owned()),
+            reason: Some("paid by hand".to_owned()),
+            events: 3,
+            event: "e".to_owned(),
+            became: None,
+        };
+        let bulk = in_words("e", &action);
+        action.what = Deed::Accept;
+        action.became = Some("m".to_owned());
+        (action.address, action.filter, action.reason, action.events) = (None, None, None, 1);
+
+        assert_eq!(
+            bulk,
+            "discarded by anna (cli, from 192.0.2.1), one of 3 events, asked for with --state dead: paid by hand"
+        );
+        assert_eq!(in_words("e", &action), "accepted by anna (cli), became event m");
+        assert_eq!(in_words("m", &action), "accepted by anna (cli), when it was refused body e");
+    }
+}

@@ -1,0 +1,107 @@
+//! Finds events: page by page, because nobody can hold all of a large inbox.
+
+use super::Desk;
+use crate::inbox::{AT_ONCE, ActionView, Count, EventView, Filter, InboxError, Unread};
+
+/// So far is counted: whoever finds more than that wants to know that, and not how many.
+pub const COUNTED: usize = 10_000;
+
+/// Events that match, the newest first, as many as the filter's limit says.
+pub struct Pages<'d> {
+    desk: &'d Desk,
+    filter: Filter,
+    left: usize,
+}
+
+impl Pages<'_> {
+    /// The next of them; `None` if there are no more.
+    ///
+    /// # Errors
+    /// If the inbox cannot be read.
+    pub async fn next(&mut self) -> Result<Option<Vec<EventView>>, InboxError> {
+        self.filter.limit = self.left.min(AT_ONCE);
+        if self.filter.limit == 0 {
+            return Ok(None);
+        }
+        let page = self.desk.inbox.list(&self.filter).await?;
+        let Some(last) = page.last() else { return Ok(None) };
+        self.filter.before = Some(last.sequence);
+        self.left = if page.len() < self.filter.limit { 0 } else { self.left - page.len() };
+        Ok(Some(page))
+    }
+}
+
+impl Desk {
+    /// Events that match, the newest first, without their bodies: no more than the filter's limit.
+    pub fn pages(&self, filter: &Filter) -> Pages<'_> {
+        Pages { desk: self, filter: filter.clone(), left: filter.limit }
+    }
+
+    /// How many events match, whatever the limit, counted up to [`COUNTED`].
+    ///
+    /// # Errors
+    /// If the inbox cannot be read.
+    pub async fn count(&self, filter: &Filter) -> Result<Count, InboxError> {
+        self.inbox.count(filter, COUNTED).await
+    }
+
+    /// The sequences of every event that matches, the oldest first.
+    ///
+    /// # Errors
+    /// If the inbox cannot be read.
+    pub async fn sequences(&self, filter: &Filter) -> Result<Vec<i64>, InboxError> {
+        let mut filter = Filter { limit: AT_ONCE, ..filter.clone() };
+        let mut sequences = Vec::new();
+        loop {
+            let page = self.inbox.sequences(&filter).await?;
+            let Some(last) = page.last() else { break };
+            filter.before = Some(*last);
+            sequences.extend(page);
+        }
+        sequences.reverse();
+        Ok(sequences)
+    }
+
+    /// The events of these sequences, one page at the most, that there are: the oldest first.
+    ///
+    /// # Errors
+    /// If the inbox cannot be read.
+    pub async fn views(&self, sequences: &[i64]) -> Result<Vec<EventView>, InboxError> {
+        let mut events = self.inbox.views(sequences).await?;
+        events.reverse();
+        Ok(events)
+    }
+
+    /// One event in full, by its id, if it is there.
+    ///
+    /// # Errors
+    /// If the inbox cannot be read.
+    pub async fn show(&self, id: &str) -> Result<Option<EventView>, InboxError> {
+        self.inbox.show(id).await
+    }
+
+    /// What people did to the event or refused body of that id, whether or not it is still there.
+    ///
+    /// # Errors
+    /// If the inbox cannot be read.
+    pub async fn actions(&self, id: &str) -> Result<Vec<ActionView>, InboxError> {
+        self.inbox.actions(id).await
+    }
+
+    /// The id of the event that the refused body of that id has become, if it has.
+    ///
+    /// # Errors
+    /// If the inbox cannot be read.
+    pub async fn became(&self, id: &str) -> Result<Option<String>, InboxError> {
+        let actions = self.inbox.actions(id).await?;
+        Ok(actions.into_iter().rev().filter(|action| action.event == id).find_map(|action| action.became))
+    }
+
+    /// How far the references are read of what came before those were kept; `None` if all of it is.
+    ///
+    /// # Errors
+    /// If the inbox cannot be read.
+    pub async fn unread(&self) -> Result<Option<Unread>, InboxError> {
+        self.inbox.unread().await
+    }
+}

@@ -1,0 +1,161 @@
+//! What a change is about, before it is made: the events as they are at that moment. What comes later, or is in another
+//! state by the time its turn comes, is left alone.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::Desk;
+use crate::inbox::{AT_ONCE, EventView, Filter, InboxError, State};
+use crate::model::Kind;
+use crate::model::references::folded;
+
+/// Events that somebody is to decide about.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// Their sequences, the oldest first. Of a large inbox this may be everything: nothing else of them is held.
+    pub sequences: Vec<i64>,
+    /// How many of them are in each state, or were when they were looked at,
+    pub states: Vec<(State, usize)>,
+    /// and of each kind; refused bodies have none.
+    pub kinds: Vec<(Option<Kind>, usize)>,
+    /// When the first of them was received,
+    pub oldest: Option<Timestamp>,
+    /// and the last.
+    pub newest: Option<Timestamp>,
+    /// Numbers that are spelled in another way than the one that was asked for, each with the events that match by it:
+    /// they are not meant.
+    pub others: BTreeMap<String, usize>,
+    /// What is to be true of each when its turn comes.
+    pub(super) scope: Scope,
+}
+
+/// What is to be true of an event when its turn comes.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Nothing: it was named.
+    #[default]
+    Any,
+    /// It is in one of these states.
+    States(Vec<State>),
+    /// The handler has not got it.
+    Missed,
+}
+
+/// The events that somebody named.
+#[derive(Debug, Default)]
+pub struct Named {
+    /// Those that there are.
+    pub plan: Plan,
+    /// The ids that there are no events of; each with the id of the event that it has become, if it was a refused body.
+    pub missing: Vec<(String, Option<String>)>,
+}
+
+impl Plan {
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.sequences.is_empty()
+    }
+
+    /// The states that an event is to be in when its turn comes; any, if there are none.
+    pub(super) fn only(&self) -> &[State] {
+        match &self.scope {
+            Scope::States(states) => states,
+            Scope::Any | Scope::Missed => &[],
+        }
+    }
+
+    /// Takes an event in, unless it only looks as if it were meant.
+    fn add(&mut self, event: &EventView, filter: &Filter) {
+        if let Some(number) = &filter.number
+            && !event.names(number)
+        {
+            if let Some(other) = spelled(event, number) {
+                *self.others.entry(other.to_owned()).or_default() += 1;
+            }
+            return;
+        }
+        self.sequences.push(event.sequence);
+        count(&mut self.states, state(event, filter));
+        count(&mut self.kinds, event.kind);
+        self.oldest = Some(self.oldest.map_or(event.received, |oldest| oldest.min(event.received)));
+        self.newest = Some(self.newest.map_or(event.received, |newest| newest.max(event.received)));
+    }
+}
+
+impl Desk {
+    /// Every event that matches, in one of the filter's states still when its turn comes. A number is meant as it is
+    /// spelled: whoever acts is not to hit an order that only looks the same.
+    ///
+    /// # Errors
+    /// If the inbox cannot be read.
+    pub async fn plan(&self, filter: &Filter) -> Result<Plan, InboxError> {
+        let mut plan = Plan { scope: Scope::States(filter.states.clone()), ..Plan::default() };
+        for batch in self.sequences(filter).await?.chunks(AT_ONCE) {
+            for event in self.views(batch).await? {
+                plan.add(&event, filter);
+            }
+        }
+        Ok(plan)
+    }
+
+    /// The events of those that match `filter` which `handler` is to catch up on: none, if there is no such handler.
+    ///
+    /// # Errors
+    /// If the inbox cannot be read.
+    pub async fn missed(&self, filter: &Filter, handler: &str) -> Result<Plan, InboxError> {
+        let mut plan = Plan { scope: Scope::Missed, ..Plan::default() };
+        let Some(route) = self.route(handler) else { return Ok(plan) };
+        let filter = Filter { handler: None, ..filter.clone() };
+        for batch in self.sequences(&filter).await?.chunks(AT_ONCE) {
+            for event in self.views(batch).await? {
+                if self.lacks(&event, route).await? {
+                    plan.add(&event, &filter);
+                }
+            }
+        }
+        Ok(plan)
+    }
+
+    /// The events of those ids.
+    ///
+    /// # Errors
+    /// If the inbox cannot be read.
+    pub async fn named(&self, ids: &[String]) -> Result<Named, InboxError> {
+        let mut named = Named::default();
+        for id in ids {
+            match self.inbox.show(id).await? {
+                Some(event) => named.plan.sequences.push(event.sequence),
+                None => named.missing.push((id.clone(), self.became(id).await?)),
+            }
+        }
+        named.plan.sequences.sort_unstable();
+        named.plan.sequences.dedup();
+        Ok(named)
+    }
+}
+
+/// The state for which an event matches: that of a delivery, which need not be the one that wants the most attention.
+fn state(event: &EventView, filter: &Filter) -> State {
+    let asked = event.deliveries.iter().filter(|one| filter.handler.as_ref().is_none_or(|name| *name == one.handler));
+    let states: Vec<_> = asked.map(|delivery| delivery.state).collect();
+    if states.contains(&event.state) && (filter.states.is_empty() || filter.states.contains(&event.state)) {
+        return event.state;
+    }
+    filter.states.iter().find(|state| states.contains(state)).copied().unwrap_or(event.state)
+}
+
+/// A reference in an event that is the same number in another spelling.
+fn spelled<'e>(event: &'e EventView, number: &str) -> Option<&'e str> {
+    let sought = folded(number);
+    let references = event.references.iter().flatten().map(|reference| &reference.value);
+    let all = references.chain(event.document_number.iter()).chain(event.subject.iter());
+    all.map(String::as_str).find(|value| folded(value) == sought)
+}
+
+fn count<T: PartialEq>(counts: &mut Vec<(T, usize)>, what: T) {
+    match counts.iter_mut().find(|(counted, _)| *counted == what) {
+        Some((_, number)) => *number += 1,
+        None => counts.push((what, 1)),
+    }
+}
