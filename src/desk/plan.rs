@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::Desk;
 use crate::inbox::{AT_ONCE, EventView, Filter, InboxError, State};
 use crate::model::Kind;
-use crate::model::references::folded;
+use crate::model::folded;
 
 /// Events that somebody is to decide about.
 #[derive(Debug, Default)]
