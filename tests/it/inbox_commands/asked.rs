@@ -45,7 +45,9 @@ fn at_a_terminal(receiver: &Receiver, arguments: &str, typed: &str) -> Output {
 async fn where_nobody_can_be_asked_many_events_are_left_alone_without_a_yes(
     #[values(Sqlite, Postgres)] store: Store,
     #[values(
-        &["deliver", "--all"], &["deliver", "--handler", "erp"], &["discard", "--all", "--state", "dead", "--reason", "old"]
+        &["deliver", "--all"],
+        &["deliver", "--handler", "erp"],
+        &["discard", "--all", "--state", "dead", "--reason", "old"]
     )]
     arguments: &[&str],
 ) {
