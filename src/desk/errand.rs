@@ -84,22 +84,19 @@ pub fn reason(text: &str) -> Option<String> {
 
 /// A filter as the command line has it. Times are instants, so that they mean the same later.
 fn in_words(filter: &Filter) -> String {
+    let word = |text: &String| shlex::try_quote(text).map_or_else(|_| text.clone(), Into::into);
     let states: Vec<_> = filter.states.iter().map(|state| state.as_str()).collect();
     let options = [
         ("state", Some(states.join(",")).filter(|states| !states.is_empty())),
         ("kind", filter.kind.map(|kind| kind.to_string())),
-        ("event", filter.event.clone()),
-        ("handler", filter.handler.clone()),
-        ("number", filter.number.clone()),
+        ("event", filter.event.as_ref().map(word)),
+        ("handler", filter.handler.as_ref().map(word)),
+        ("number", filter.number.as_ref().map(word)),
         ("origin", filter.origin.clone()),
         ("since", filter.since.map(|time| time.to_string())),
         ("until", filter.until.map(|time| time.to_string())),
     ];
-    let given = options.into_iter().filter_map(|(name, value)| {
-        let value = value?;
-        let word = shlex::try_quote(&value).map_or_else(|_| value.clone(), Into::into);
-        Some(format!("--{name} {word}"))
-    });
+    let given = options.into_iter().filter_map(|(name, value)| Some(format!("--{name} {}", value?)));
     given.collect::<Vec<_>>().join(" ")
 }
 

@@ -162,7 +162,7 @@ async fn a_new_handler_catches_up_on_what_it_wants_in_the_order_received(#[value
     std::fs::write(receiver.path("config/receiver.toml"), configuration + &more).unwrap();
     receiver.restart();
 
-    let lines = receiver.events(&["deliver", "--handler", "new", "--json"]);
+    let lines = receiver.events(&["deliver", "--handler", "new", "--yes", "--json"]);
 
     let wanted = [message_id(&accepted), message_id(&again)];
     assert_eq!(lines.iter().map(|line| line["id"].as_str().unwrap()).collect::<Vec<_>>(), wanted);

@@ -283,7 +283,11 @@ async fn what_a_person_and_a_script_did_with_it_works_as_before(#[values(Sqlite,
     assert_eq!(std::fs::read_to_string(receiver.path("events.jsonl")).unwrap().lines().count(), 13);
 
     let refused = STATES[9].0;
-    for arguments in [&["deliver", "b-1"][..], &["deliver", "c-1", "--handler", "erp"], &["discard", refused]] {
+    for arguments in [
+        &["deliver", "b-1"][..],
+        &["deliver", "c-1", "--handler", "erp"],
+        &["discard", refused, "--reason", "settled by hand"],
+    ] {
         let output = receiver.run(&[&["events"], arguments].concat());
         assert!(output.status.success(), "{arguments:?}: {output:?}");
     }

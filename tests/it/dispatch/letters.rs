@@ -14,7 +14,7 @@ use crate::support::store::Store::{self, Postgres, Sqlite};
 
 /// Runs `events <command> <id> --json`; returns whether it could be done.
 fn change(receiver: &Receiver, command: &str, event: &Value) -> bool {
-    let output = receiver.run(&["events", command, &message_id(event), "--json"]);
+    let output = receiver.run(&["events", command, &message_id(event), "--reason", "settled by hand", "--json"]);
     serde_json::from_slice::<Value>(&output.stdout).unwrap()["done"] == true
 }
 

@@ -119,7 +119,7 @@ async fn what_is_discarded_while_it_waits_for_room_is_not_delivered(#[values(Sql
     // Long enough to be claimed.
     tokio::time::sleep(std::time::Duration::from_secs(3)).await;
 
-    receiver.events(&["discard", &message_id(&events[1]), "--json"]);
+    receiver.events(&["discard", &message_id(&events[1]), "--reason", "settled by hand", "--json"]);
     send_all(&receiver, &events[2..]).await;
 
     receiver.inbox_until(|inbox| inbox.iter().filter(|event| event["state"] == "done").count() == 2).await;

@@ -362,7 +362,7 @@ async fn what_fails_is_found_and_mended_as_the_page_says() {
     let shown = walk.page.blocks("text").remove(0);
     let first = shown.lines().next().unwrap().split(',').next().unwrap();
     assert!(said.contains(first), "{first}: {said}");
-    assert!(walk.types("--subject PO-4500012345").contains(&walk.id));
+    assert!(walk.types("--number PO-4500012345").contains(&walk.id));
 
     // It is back.
     let running = Erp::start(walk.receiver.folder(), &["--port", &erp.to_string()]);
@@ -418,8 +418,10 @@ fn every_option_of_every_command_is_told() {
         &["replay"],
         &["events", "list"],
         &["events", "show"],
+        &["events", "order"],
         &["events", "deliver"],
         &["events", "discard"],
+        &["events", "erase"],
         &["events", "export"],
         &["secret"],
     ] {

@@ -197,7 +197,7 @@ async fn a_refusal_for_good_is_a_dead_letter_and_one_for_now_is_not() {
 
         // A dead letter is the operator's to deliver again.
         if state == "dead" {
-            assert!(receiver.run(&["events", "deliver", "--all"]).status.success());
+            assert!(receiver.run(&["events", "deliver", "--all", "--yes"]).status.success());
         }
         all_done(&receiver, 1).await;
         for back_end in &back_ends {

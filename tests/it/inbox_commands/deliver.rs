@@ -55,7 +55,7 @@ async fn all_dead_letters_are_delivered_at_once_and_nothing_else(#[values(Sqlite
     }
     receiver.inbox_until(|events| events.iter().filter(|event| event["state"] == "dead").count() == 2).await;
 
-    let lines = receiver.events(&["deliver", "--all", "--json"]);
+    let lines = receiver.events(&["deliver", "--all", "--yes", "--json"]);
 
     until(&receiver, "done").await;
     assert_eq!(lines.iter().map(|line| line["done"].clone()).collect::<Vec<_>>(), [true, true]);
@@ -150,8 +150,8 @@ async fn what_is_discarded_is_not_delivered_and_lets_the_next_one_through(#[valu
     receiver.inbox_until(|events| events[0]["deliveries"][0]["attempts"] == 1).await;
     receiver.sender().send(second.clone()).await;
 
-    let output = receiver.run(&["events", "discard", &message_id(&first)]);
-    let again = receiver.run(&["events", "discard", &message_id(&first)]);
+    let output = receiver.run(&["events", "discard", &message_id(&first), "--reason", "settled by hand"]);
+    let again = receiver.run(&["events", "discard", &message_id(&first), "--reason", "settled by hand"]);
 
     let requests = erp.wait_for(2).await;
     assert!(output.status.success() && said(&output).ends_with(": discarded\n"), "{output:?}");
@@ -172,7 +172,7 @@ async fn what_was_discarded_by_mistake_is_delivered_on_demand(#[values(Sqlite, P
     erp.answer([422]);
     receiver.sender().send(event.clone()).await;
     until(&receiver, "dead").await;
-    receiver.events(&["discard", &message_id(&event), "--json"]);
+    receiver.events(&["discard", &message_id(&event), "--reason", "settled by hand", "--json"]);
 
     let output = receiver.run(&["events", "deliver", &message_id(&event)]);
 
@@ -188,7 +188,8 @@ async fn everything_of_a_state_is_discarded_only_if_the_state_is_said(#[values(S
     receiver.sender().send(order_event("1")).await;
 
     let without = receiver.run(&["events", "discard", "--all"]);
-    let refused = receiver.events(&["discard", "--all", "--state", "refused", "--json"]);
+    let refused =
+        receiver.events(&["discard", "--all", "--state", "refused", "--yes", "--reason", "settled by hand", "--json"]);
 
     assert_eq!(without.status.code(), Some(2));
     assert!(String::from_utf8(without.stderr).unwrap().contains("--state"));

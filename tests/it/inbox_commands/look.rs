@@ -29,7 +29,7 @@ async fn filled(store: Store) -> (Receiver, [String; 4]) {
 async fn a_list_can_be_filtered(#[values(Sqlite, Postgres)] store: Store) {
     let (receiver, [order, documents, shipment, refused]) = filled(store).await;
     let all = [&order, &documents, &shipment, &refused];
-    let cases: [(&[&str], &[&String]); 18] = [
+    let cases: [(&[&str], &[&String]); 25] = [
         (&[], &all),
         (&["--state", "unwanted"], &all[..2]),
         (&["--state", "done"], &[&shipment]),
@@ -44,6 +44,13 @@ async fn a_list_can_be_filtered(#[values(Sqlite, Postgres)] store: Store) {
         (&["--handler", "disk"], &[&shipment]),
         (&["--subject", "4711"], &[&order]),
         (&["--subject", "PO-4711"], &[&order]),
+        (&["--number", "PO-4711"], &[&order]),
+        (&["--number", "po 4711"], &[&order]),
+        (&["--number", "PO-4712"], &[]),
+        (&["--state", "done,refused"], &all[2..]),
+        (&["--state", "done", "--state", "refused"], &all[2..]),
+        (&["--origin", "webhook"], &all),
+        (&["--origin", "poll"], &[]),
         (&["--since", "1h"], &all),
         (&["--until", "1h"], &[]),
         (&["--since", "2999-12-31"], &[]),
@@ -222,12 +229,15 @@ async fn an_event_that_is_not_there_is_told_so(#[values(Sqlite, Postgres)] store
         assert!(String::from_utf8(output.stderr).unwrap().contains("no event 4711"));
     }
     for command in ["deliver", "discard"] {
-        let output = receiver.run(&["events", command, "4711", "--json"]);
+        let output = receiver.run(&["events", command, "4711", "--reason", "settled by hand", "--json"]);
 
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         let line: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!((&line["id"], &line["done"]), (&json!("4711"), &json!(false)));
-        assert!(said(&receiver.run(&["events", command, "4711"])).starts_with("4711: there is no such event"));
+        assert!(
+            said(&receiver.run(&["events", command, "4711", "--reason", "so"]))
+                .starts_with("4711: there is no such event")
+        );
     }
 }
 

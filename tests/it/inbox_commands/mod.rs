@@ -1,8 +1,11 @@
 //! `events`, `send` and `replay` as somebody at a terminal uses them, against the real receiver.
 
+mod asked;
 mod deliver;
 mod export;
+mod history;
 mod look;
+mod numbers;
 mod pending;
 mod play;
 mod time_zone;

@@ -36,7 +36,12 @@ fn ids(erp: &Erp) -> Vec<String> {
 #[tokio::test]
 async fn an_event_that_waits_for_its_next_attempt_is_delivered_at_once_on_demand(
     #[values(Sqlite, Postgres)] store: Store,
-    #[values("ID", "ID --handler erp", "--all --state pending", "--all --state pending --handler erp --subject PO-1")]
+    #[values(
+        "ID",
+        "ID --handler erp",
+        "--all --state pending --yes",
+        "--all --state pending --handler erp --subject PO-1 --yes"
+    )]
     arguments: &str,
 ) {
     let erp = Erp::start();
@@ -74,7 +79,7 @@ async fn an_event_behind_another_of_its_order_is_never_moved_ahead_of_it(#[value
     let alone = receiver.run(&["events", "deliver", &third]);
     let to_handler = receiver.run(&["events", "deliver", &third, "--handler", "erp", "--json"]);
     let received_until_then = ids(&erp);
-    let together = receiver.run(&["events", "deliver", "--all", "--state", "pending"]);
+    let together = receiver.run(&["events", "deliver", "--all", "--state", "pending", "--yes"]);
 
     until_done(&receiver).await;
     assert_eq!((alone.status.code(), to_handler.status.code()), (Some(1), Some(1)));
@@ -118,7 +123,7 @@ async fn what_waits_is_due_and_what_is_dead_stays_so_if_only_the_pending_were_as
     receiver.sender().send(order_event("1")).await;
     until_tried(&receiver).await;
 
-    receiver.events(&["deliver", "--all", "--state", "pending", "--json"]);
+    receiver.events(&["deliver", "--all", "--state", "pending", "--yes", "--json"]);
 
     erp.wait_for(2).await;
     receiver.inbox_until(|events| events[0]["deliveries"][0]["state"] == "done").await;
@@ -161,7 +166,7 @@ async fn a_delivery_that_waits_for_nothing_is_set_right_by_whoever_asks_for_it()
     inbox.execute_batch("UPDATE deliveries SET due = NULL").unwrap();
     drop(inbox);
 
-    let output = receiver.run(&["events", "deliver", "--all", "--state", "pending"]);
+    let output = receiver.run(&["events", "deliver", "--all", "--state", "pending", "--yes"]);
 
     let expected = format!("{}: for handler erp it waited for nothing; set right, and due now", message_id(&first));
     assert!(said(&output).contains(&expected), "{}", said(&output));
@@ -204,7 +209,8 @@ async fn whoever_looks_needs_no_turn_to_write_and_whoever_acts_waits_for_one() {
 
     let looked = receiver.run(&["events", "list"]);
     let acted = std::thread::scope(|threads| {
-        let acting = threads.spawn(|| receiver.run(&["events", "discard", &message_id(&event)]));
+        let acting =
+            threads.spawn(|| receiver.run(&["events", "discard", &message_id(&event), "--reason", "settled by hand"]));
         // Longer than a receiver would wait for a command.
         std::thread::sleep(Duration::from_secs(7));
         inbox.execute_batch("COMMIT").unwrap();

@@ -40,13 +40,13 @@ async fn people_read_times_of_their_zone_in_one_form_and_programs_of_utc_in_anot
     let shown = |time: Timestamp| time.to_zoned(TimeZone::get(AHEAD).unwrap()).strftime("%F %T%:z").to_string();
     let arrived = shown(in_utc(&json["received"]));
     let delivery = &json["deliveries"][0];
-    let (changed, failed) = (shown(in_utc(&delivery["changed"])), shown(in_utc(&delivery["failures"][0]["at"])));
+    let (changed, begun) = (shown(in_utc(&delivery["changed"])), shown(in_utc(&json["attempts"][0]["begun"])));
     assert!(arrived.ends_with("+14:00"), "{arrived}");
     assert!(list.contains(&format!("  {arrived}  ")), "{arrived}: {list}");
     for line in [
         format!("received      {arrived}\n"),
         format!("handler script: dead, 1 attempt(s), since {changed}\n"),
-        format!("  attempt 1 at {failed} failed after "),
+        format!("  attempt 1 at {begun}: rejected after "),
     ] {
         assert!(show.contains(&line), "{line}: {show}");
     }

@@ -40,7 +40,7 @@ async fn a_command_that_does_something_ends_silently_too_but_not_as_if_all_was_d
 
     for arguments in [
         &["events", "deliver", id][..],
-        &["events", "discard", id],
+        &["events", "discard", id, "--reason", "settled by hand"],
         &["check"],
         &["check", "--json"],
         &["secret"],
