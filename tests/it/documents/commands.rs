@@ -421,6 +421,9 @@ fn every_option_of_every_command_is_told() {
         &["events", "deliver"],
         &["events", "discard"],
         &["events", "export"],
+        &["inbox", "backup"],
+        &["inbox", "verify"],
+        &["inbox", "restore"],
         &["secret"],
     ] {
         let help = String::from_utf8(receiver.run(&[command, &["--help"]].concat()).stdout).unwrap();
