@@ -247,7 +247,7 @@ pub(crate) fn remove_left_behind(folder: &Path, since: std::time::SystemTime) ->
 }
 
 /// Whether a file of that name is one of ours that has not got its own.
-fn is_part(name: &str) -> bool {
+pub(crate) fn is_part(name: &str) -> bool {
     let random = name.strip_prefix('.').and_then(|name| name.strip_suffix(".part"));
     random.is_some_and(|random| {
         random.len() == 36 && uuid::Uuid::try_parse(random).is_ok_and(|uuid| uuid.get_version_num() == 4)

@@ -7,6 +7,7 @@
 pub mod check;
 pub mod events;
 mod found;
+pub mod inbox;
 mod online;
 mod output;
 mod person;
@@ -56,6 +57,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Look at the inbox, deliver again, set aside, erase, write out
     Events(events::EventsArgs),
+    /// Copy the inbox, read whether it is whole, put a copy in its place
+    Inbox(inbox::InboxArgs),
     Secret(secret::SecretArgs),
 }
 
@@ -133,6 +136,7 @@ async fn command(cli: Cli, out: &mut Output) -> Result<bool, Failure> {
         Some(Command::Send(args)) => send::run(&args, out).await?,
         Some(Command::Replay(args)) => replay::run(&args, out).await?,
         Some(Command::Events(args)) => events::run(&args, config, out).await?,
+        Some(Command::Inbox(args)) => inbox::run(&args, config, out).await?,
         Some(Command::Secret(args)) => secret::run(&args, out)?,
     };
     out.flush().context("cannot write the result")?;

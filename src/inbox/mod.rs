@@ -5,13 +5,14 @@
 //! transaction that stores it; what is to be done if it is not is in `repeat`.
 //!
 //! `incoming` is what comes in, `claim` what is worked on, `view` what people see, `action` what they do, and `key` what a message is
-//! recognised by and the lane that it goes in. `retention` keeps an inbox in order, by the clock as far as `trusted`
+//! recognised by and the lane that it goes in. `copy` is how copies of an inbox are made. `retention` keeps an inbox in order, by the clock as far as `trusted`
 //! believes it. `stored` and `refused` are what the stores do alike; `left_out` stands in for one that a build was made
 //! without, and `tests` has each of them beside a model.
 
 mod action;
 mod archive;
 mod claim;
+pub mod copy;
 mod incoming;
 mod key;
 #[cfg(not(feature = "postgres"))]
@@ -44,6 +45,8 @@ pub use incoming::{Arrival, Incoming, Receipt, RefusedBody};
 pub use key::EventKey;
 pub use retention::Kept;
 pub use view::{AttemptView, Count, DeliveryView, EventView, Filter, State, Unread};
+
+use copy::{Copies, NoCopies};
 
 use crate::config::Section;
 use crate::model::Reference;
@@ -124,6 +127,14 @@ pub trait Open: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// If it cannot be opened; the message says what to do. [`NoInbox`] if there is nothing to look at.
     async fn open(&self, purpose: Purpose) -> anyhow::Result<SharedInbox>;
+
+    /// How copies of it are made.
+    ///
+    /// # Errors
+    /// Why none are made here.
+    fn copies(&self) -> Result<Box<dyn Copies>, NoCopies> {
+        Err(NoCopies::KeepsNothing)
+    }
 
     /// Finds out whether [`Open::open`] would work to serve, beside a receiver that may be running, and leaves nothing
     /// behind; says in a few words what it found.

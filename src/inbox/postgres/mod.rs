@@ -39,6 +39,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
+use super::copy::{Copies, NoCopies};
 use super::refused::Space;
 use super::repeat::{self, Newest, Shelf, Taken};
 use super::{
@@ -90,6 +91,10 @@ impl Open for Settings {
     async fn open(&self, purpose: Purpose) -> anyhow::Result<SharedInbox> {
         let space = Space::new(self.refused_space);
         Ok(Arc::new(Postgres::open(&self.database, purpose, space).await?))
+    }
+
+    fn copies(&self) -> Result<Box<dyn Copies>, NoCopies> {
+        Err(NoCopies::InPostgres { schema: SCHEMA })
     }
 
     async fn rehearse(&self) -> anyhow::Result<String> {

@@ -44,7 +44,7 @@ pub(super) struct Mark {
 }
 
 impl Mark {
-    fn read(db: &Connection) -> rusqlite::Result<Self> {
+    pub(super) fn read(db: &Connection) -> rusqlite::Result<Self> {
         db.prepare_cached("SELECT id, commits FROM identity")?
             .query_row([], |row| Ok(Self { id: row.get(0)?, commits: row.get(1)? }))
     }
@@ -187,10 +187,14 @@ impl Known {
 
 /// The identity in a database, without its log, and without a trace that somebody has looked.
 fn id_in(path: &Path) -> rusqlite::Result<Vec<u8>> {
+    immutable(path)?.query_row("SELECT id FROM identity", [], |row| row.get(0))
+}
+
+/// A database without its log, to be read by somebody who leaves no trace. Nobody may write to it meanwhile.
+pub(super) fn immutable(path: &Path) -> rusqlite::Result<Connection> {
     let name: String = percent_encoded(path);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(format!("file:{name}?immutable=1"), flags)?;
-    db.query_row("SELECT id FROM identity", [], |row| row.get(0))
+    Connection::open_with_flags(format!("file:{name}?immutable=1"), flags)
 }
 
 fn percent_encoded(path: &Path) -> String {

@@ -4,17 +4,19 @@
 //! database; `reader` reads beside them. `events`, `deliveries`, `attempts` and `notes` are the statements, `changes`
 //! and `views` what people do and look at (`archive`). `clock` and `mending` see to it that what waits does not wait
 //! for ever. `open` makes sure that the database is there in the right version (`rehearsal` that it
-//! can be made so), and `known` that it still is the same.
+//! can be made so), and `known` that it still is the same. `backup`, `examine` and `restore` are copies of it.
 
 mod actions;
 mod archive;
 mod attempts;
+mod backup;
 mod changes;
 mod checkpoint;
 mod clock;
 mod deliveries;
 mod erasing;
 mod events;
+mod examine;
 mod known;
 mod listed;
 mod mending;
@@ -24,6 +26,7 @@ mod people;
 mod reader;
 mod reading;
 mod rehearsal;
+mod restore;
 mod search;
 mod sweep;
 mod views;
@@ -38,6 +41,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode};
 
+use super::copy::{Copies, NoCopies};
 use super::refused::Space;
 use super::repeat::{self, Newest, Shelf, Taken};
 use super::{
@@ -93,6 +97,10 @@ impl Open for Settings {
         let (path, space) = (self.path.clone(), Space::new(self.refused_space));
         let open = move || Sqlite::open(path.clone(), purpose, space).map_err(|error| named(error, &path));
         Ok(Arc::new(tokio::task::spawn_blocking(open).await??))
+    }
+
+    fn copies(&self) -> Result<Box<dyn Copies>, NoCopies> {
+        Ok(Box::new(backup::CopiesOf(self.path.clone())))
     }
 
     async fn rehearse(&self) -> anyhow::Result<String> {

@@ -161,7 +161,7 @@ pub(super) fn migrate(db: &mut Connection) -> anyhow::Result<()> {
 }
 
 /// Two receivers on one file would deliver everything twice.
-fn lock(path: &Path) -> anyhow::Result<File> {
+pub(super) fn lock(path: &Path) -> anyhow::Result<File> {
     let lock_path = beside(path, ".lock");
     let file = File::create(&lock_path).with_context(|| format!("cannot write {}", lock_path.display()))?;
     match file.try_lock() {

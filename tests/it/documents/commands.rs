@@ -423,6 +423,9 @@ fn every_option_of_every_command_is_told() {
         &["events", "discard"],
         &["events", "erase"],
         &["events", "export"],
+        &["inbox", "backup"],
+        &["inbox", "verify"],
+        &["inbox", "restore"],
         &["secret"],
     ] {
         let help = String::from_utf8(receiver.run(&[command, &["--help"]].concat()).stdout).unwrap();
