@@ -91,7 +91,7 @@ fn text(event: &EventView, desk: &Desk, zone: &TimeZone, out: &mut impl Write) -
     }
     match &event.references {
         Some(references) => names(references, out)?,
-        None => writeln!(out, "{:<13} not looked for yet: the running receiver is still at events before it", "names")?,
+        None => writeln!(out, "{:<13} not looked for yet: the running receiver has not come to it", "names")?,
     }
     for delivery in &event.deliveries {
         handlers::in_full(delivery, &event.attempts, desk.configured(&delivery.handler), zone, out)?;
