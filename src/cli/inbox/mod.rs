@@ -119,7 +119,7 @@ fn summary(content: &Content, zone: &TimeZone) -> String {
 
 fn json_of(Backup { file, content, how }: &Backup) -> Value {
     let mut backup = json_of_content(content);
-    backup["file"] = json!(file);
+    backup["file"] = json!(file.to_string_lossy());
     backup["linked"] = json!(matches!(how, How::Linked));
     if let How::NotLinked(why) = how {
         backup["notLinked"] = json!(why);

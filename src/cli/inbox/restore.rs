@@ -16,7 +16,7 @@ pub(super) async fn run(kept: &Kept, args: &RestoreArgs, out: &mut impl Write) -
     let Restored { place, content } = kept.inbox.store.copies()?.restore(&args.folder).await?;
     if args.json {
         let mut restored = json_of_content(&content);
-        restored["file"] = json!(place);
+        restored["file"] = json!(place.to_string_lossy());
         writeln!(out, "{restored}")?;
         return Ok(());
     }

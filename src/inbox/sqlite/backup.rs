@@ -19,7 +19,7 @@ use crate::inbox::copy::{Backup, Content, Copies, How, Restored};
 use crate::inbox::{NoInbox, Verified};
 
 /// The database's name in a backup.
-const FILE: &str = "inbox.db";
+pub(super) const FILE: &str = "inbox.db";
 
 /// Rights of the copy, and of folders that are made: it holds what the inbox holds.
 pub(super) const FOR_OWNER: u32 = 0o600;

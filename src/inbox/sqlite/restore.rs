@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow, bail};
 use rusqlite::{Connection, OpenFlags};
 
-use super::backup::{FOLDER_FOR_OWNER, content, copy, open_backup, put, remove_left_behind};
+use super::backup::{FILE, FOLDER_FOR_OWNER, content, copy, open_backup, put, remove_left_behind};
 use super::{examine, open};
 use crate::durable::{self, Folder, Part};
 use crate::inbox::copy::Restored;
@@ -37,7 +37,7 @@ pub(super) fn restore(path: &Path, folder: &Path) -> anyhow::Result<Restored> {
     ensure_nothing_is_there(path)?;
     remove_left_behind(&directory).with_context(failed)?;
     let names = Folder::open(&directory).with_context(failed)?;
-    let mut part = copy(&db, &folder.join("inbox.db"), &directory).with_context(failed)?;
+    let mut part = copy(&db, &folder.join(FILE), &directory).with_context(failed)?;
     if version >= WITH_IDENTITY {
         renew_identity(&part).with_context(failed)?;
     }

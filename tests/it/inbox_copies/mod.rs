@@ -87,6 +87,29 @@ async fn a_backup_says_what_is_in_it_and_is_for_its_owner_only() {
     assert_eq!(mode(&receiver.path("copies")), 0o700);
 }
 
+/// Fails if the copy is made page by page: the room that something has left is copied, too.
+#[tokio::test]
+async fn what_was_erased_before_a_backup_is_not_in_it() {
+    let text = "nobody but this order says so ".repeat(500);
+    let mut receiver = Receiver::start();
+    let mut event = order_event("1");
+    event["orderEvent"]["reason"] = text.as_str().into();
+    assert_eq!(receiver.sender().send(event.clone()).await.status, Some(202));
+    receiver.terminate();
+    let holds = |folder: &str| {
+        let bytes = std::fs::read(receiver.path(folder).join("inbox.db")).unwrap();
+        bytes.windows(30).any(|part| part == &text.as_bytes()[..30])
+    };
+
+    inbox(&receiver, &["backup", "before"]);
+    let erased = receiver.run(&["events", "erase", &message_id(&event), "--reason", "asked for"]);
+    inbox(&receiver, &["backup", "after", "--link", "before"]);
+
+    assert!(erased.status.success(), "{erased:?}");
+    assert!(holds("before"));
+    assert!(!holds("after"));
+}
+
 #[tokio::test]
 async fn a_backup_that_is_there_is_not_replaced() {
     let receiver = stopped_with(1).await;
