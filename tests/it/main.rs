@@ -13,6 +13,7 @@ mod support; // the receiver, its sender, and the systems around it
 // The first minutes, and what it may do.
 mod confined; // with as few rights as its image and its systemd unit leave it, everything works
 mod first_run; // without any configuration: what is made up, for this machine only
+mod taken_over; // an inbox of an earlier version, by what people ask of it, whatever happens meanwhile
 mod upgrade; // what the version before has left still serves: configuration, inbox, scripts
 
 // From the wire to the answer.

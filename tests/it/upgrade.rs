@@ -57,7 +57,7 @@ fn dump(store: &str, time: impl Fn(i64) -> String) -> String {
 
 /// What there is after the update of the program, before its first start. `version` is what the inbox says its schema
 /// is, if it is another one than was written.
-fn left_behind(store: Store, erp: &Erp, version: Option<u32>) -> Receiver {
+pub fn left_behind(store: Store, erp: &Erp, version: Option<u32>) -> Receiver {
     let receiver = Receiver::prepared("");
     std::fs::copy(fixture("import-order"), receiver.path("import-order")).unwrap();
     write_private(&receiver.path("config/receiver.toml"), &std::fs::read_to_string(fixture("receiver.toml")).unwrap());

@@ -75,3 +75,37 @@ impl Drop for Back {
         self.people.free().push(self.reader.clone());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::inbox::Purpose;
+    use crate::inbox::sqlite::reader::Readers;
+
+    const ENDLESS: &str = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers) SELECT count(*) FROM numbers";
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_question_without_end_is_ended_and_holds_up_neither_the_work_nor_the_next_one() {
+        let folder = TempDir::new().unwrap();
+        let known = Arc::new(Known::open(folder.path().join("inbox.db"), Purpose::Serve).unwrap());
+        let readers = Readers::new(&known);
+        let endless = |db: &Connection| db.query_row(ENDLESS, [], |row| row.get::<_, i64>(0));
+        let begun = Instant::now();
+
+        let asked = tokio::join!(readers.people.ask(endless), readers.people.ask(endless), async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let worked = readers.work.run(|db| db.query_row("SELECT 1", [], |row| row.get::<_, i64>(0))).await;
+            (worked, begun.elapsed(), readers.people.ask(endless).await)
+        });
+
+        let (one, other, (worked, after, waited)) = asked;
+        assert!(matches!((one, other, waited), (Err(InboxError::TooLong), Err(InboxError::TooLong), Err(InboxError::TooLong))));
+        assert!(worked.is_ok() && after < LONGEST, "{worked:?} after {after:?}");
+        let next = readers.people.ask(|db| db.query_row("SELECT 1", [], |row| row.get::<_, i64>(0))).await;
+        assert_eq!(next.ok(), Some(1));
+    }
+}

@@ -179,6 +179,18 @@ in_each_store!(a_refused_body_that_is_set_aside_is_kept_from_then_on, &["erp"], 
     assert!(!kept.has(&refused).await);
 });
 
+in_each_store!(who_did_what_is_known_for_longer_than_the_event_and_not_for_ever, &["erp"], kept => {
+    kept.store("done", &["erp"]).await;
+    let number = kept.number("done").await;
+    kept.inbox.discard(&[number], &[], &action(Deed::Discard)).await.unwrap();
+
+    kept.after_days(399).await;
+    assert!(!kept.has("done").await);
+    assert_eq!(kept.inbox.actions("done").await.unwrap()[0].what, Deed::Discard);
+    kept.after_days(401).await;
+    assert!(kept.inbox.actions("done").await.unwrap().is_empty());
+});
+
 in_each_store!(by_a_clock_that_jumps_ahead_nothing_is_removed_before_it_has_stayed_so_for_an_hour, &["erp"], kept => {
     kept.store("done", &["erp"]).await;
     kept.end("erp", Finish::Done).await;
