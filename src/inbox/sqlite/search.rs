@@ -158,10 +158,11 @@ fn bit(state: State) -> i64 {
 
 /// Every class that there is: one step in the index for each.
 fn classes(db: &Connection) -> rusqlite::Result<Vec<Class>> {
+    // With the last event of the class before: SQLite would go through all of them to find what is beyond.
     let mut next = db.prepare_cached(
         "SELECT states, kind, event_name, origin FROM listed
-         WHERE (states, kind, event_name, origin) > (?1, ?2, ?3, ?4)
-         ORDER BY states, kind, event_name, origin LIMIT 1",
+         WHERE (states, kind, event_name, origin, event) > (?1, ?2, ?3, ?4, 9223372036854775807)
+         ORDER BY states, kind, event_name, origin, event LIMIT 1",
     )?;
     let mut classes: Vec<Class> = Vec::new();
     loop {
