@@ -6,7 +6,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::key::{EventKey, lane};
-use crate::model::Envelope;
+use crate::model::{Envelope, Reference};
 
 /// What is known of how something came, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub struct Incoming {
     pub handlers: Arc<[String]>,
     /// How it came.
     pub arrival: Arrival,
+    /// Every reference in it by which somebody may look for it.
+    pub references: Vec<Reference>,
 }
 
 impl Incoming {
@@ -61,7 +63,8 @@ impl Incoming {
     ) -> Self {
         let (key, id) = EventKey::of_event(envelope.message_id.as_deref(), &body);
         let (handlers, arrival) = (Arc::default(), Arrival::default());
-        Self { key, id, envelope, received, path, content_type, body, handlers, arrival }
+        let references = Vec::new();
+        Self { key, id, envelope, received, path, content_type, body, handlers, arrival, references }
     }
 
     /// That came that way.
