@@ -40,12 +40,12 @@ pub(super) fn count(filter: &Filter, most: usize) -> Query {
 /// The classes that there are, each found by a step in the index `listed_class`.
 const CLASSES: &str = "\
     classes AS (
-        (SELECT states, kind, event_name FROM listed ORDER BY states, kind, event_name LIMIT 1)
+        (SELECT states, kind, event_name, origin FROM listed ORDER BY states, kind, event_name, origin LIMIT 1)
         UNION ALL
         SELECT next.* FROM classes c, LATERAL (
-            SELECT l.states, l.kind, l.event_name FROM listed l
-            WHERE (l.states, l.kind, l.event_name) > (c.states, c.kind, c.event_name)
-            ORDER BY l.states, l.kind, l.event_name LIMIT 1) AS next
+            SELECT l.states, l.kind, l.event_name, l.origin FROM listed l
+            WHERE (l.states, l.kind, l.event_name, l.origin) > (c.states, c.kind, c.event_name, c.origin)
+            ORDER BY l.states, l.kind, l.event_name, l.origin LIMIT 1) AS next
     )";
 
 struct Builder<'f> {
@@ -70,7 +70,7 @@ impl<'f> Builder<'f> {
     /// Whether it is a matter of classes: then those that match are looked for first.
     fn is_of_classes(&self) -> bool {
         let states = !self.filter.states.is_empty() && self.filter.handler.is_none();
-        states || self.filter.kind.is_some() || self.filter.event.is_some()
+        states || self.filter.kind.is_some() || self.filter.event.is_some() || self.filter.origin.is_some()
     }
 
     /// What the statement begins with: between which sequences the time lies that is asked for, and the classes.
@@ -139,7 +139,7 @@ impl<'f> Builder<'f> {
         format!(
             "(SELECT * FROM classes c WHERE TRUE{of_class}) AS c, LATERAL (
                  SELECT l.event FROM listed l
-                 WHERE l.states = c.states AND l.kind = c.kind AND l.event_name = c.event_name{on_row}{newest}) AS found"
+                 WHERE l.states = c.states AND l.kind = c.kind AND l.event_name = c.event_name AND l.origin = c.origin{on_row}{newest}) AS found"
         )
     }
 
@@ -170,7 +170,7 @@ impl<'f> Builder<'f> {
         )
     }
 
-    /// What is asked of a class, or of a row of `listed` that goes by that name, and of how it came.
+    /// What is asked of a class, or of a row of `listed` that goes by that name.
     fn of_class(&mut self, row: &str) -> String {
         let mut conditions = String::new();
         if !self.filter.states.is_empty() && self.filter.handler.is_none() {
@@ -186,19 +186,18 @@ impl<'f> Builder<'f> {
                 " AND {row}.kind <> '' AND CASE {row}.event_name WHEN '' THEN 'Changed' ELSE {row}.event_name END LIKE {pattern}"
             );
         }
+        if let Some(origin) = self.filter.origin.clone() {
+            conditions += &format!(" AND {row}.origin = {}", self.value(storable(origin)));
+        }
         if row == "l" {
-            conditions += &self.of_arrival();
+            conditions += &self.of_time();
         }
         conditions
     }
 
-    /// What is asked of a row of `listed` besides: how it came, and when.
-    fn of_arrival(&mut self) -> String {
+    /// When it came. The hour in its row is enough, but in the first one and the last one.
+    fn of_time(&mut self) -> String {
         let mut conditions = String::new();
-        if let Some(origin) = self.filter.origin.clone() {
-            conditions += &format!(" AND l.origin = {}", self.value(storable(origin)));
-        }
-        // The hour is enough but for the first one and the last one.
         for (time, apart, by) in [(self.filter.since, ">", ">="), (self.filter.until, "<", "<")] {
             let Some(time) = time else { continue };
             let hour = hour(time);
@@ -224,7 +223,7 @@ impl<'f> Builder<'f> {
             conditions += &format!(" AND {event} <= (SELECT last FROM bounds)");
         }
         if event == "l.event" {
-            conditions += &self.of_arrival();
+            conditions += &self.of_time();
         }
         conditions
     }

@@ -16,7 +16,7 @@ CREATE TABLE listed (
     kind       text COLLATE "C" NOT NULL,       -- empty: a refused body
     event_name text COLLATE "C" NOT NULL,       -- its beginning, as an index takes no more; empty: none
     hour       int NOT NULL,        -- in which it was received, since 1970
-    origin     text NOT NULL,
+    origin     text COLLATE "C" NOT NULL,       -- how it came
     address    text,                -- where it came from
     credential text,                -- that let it in
     answer     int,                 -- the status it was answered with
@@ -32,7 +32,7 @@ SELECT number,
        status
 FROM events LEFT JOIN (SELECT event, bit_or((1 << state)::smallint) AS states FROM deliveries GROUP BY event) AS d
      ON d.event = number;
-CREATE INDEX listed_class ON listed (states, kind, event_name, event);
+CREATE INDEX listed_class ON listed (states, kind, event_name, origin, event);
 CREATE INDEX listed_hour ON listed (hour, event);
 CREATE INDEX listed_unread ON listed (event) WHERE refs IS NULL;
 
