@@ -84,7 +84,7 @@ pub(super) async fn forget(db: &ClientWrapper, before: Timestamp) -> Result<usiz
     let forgotten = db.execute(statement, &[&before, &STEP]).await?;
     // One that goes on for hours is still known of the events that it came to last.
     let statement = "\
-        DELETE FROM actions a USING (SELECT id FROM actions WHERE at < $1 - interval '1 day' ORDER BY at LIMIT $2) AS old
+        DELETE FROM actions a USING (SELECT id FROM actions WHERE at < $1::timestamptz - interval '1 day' ORDER BY at LIMIT $2) AS old
         WHERE a.id = old.id";
     db.execute(statement, &[&before, &STEP]).await?;
     Ok(usize::try_from(forgotten).unwrap_or(usize::MAX))

@@ -120,12 +120,6 @@ pub(super) async fn begin(db: &ClientWrapper, lanes: Vec<i64>) -> Result<(), Err
     lock_lanes(db, &lock, lanes).await
 }
 
-/// See [`ADVANCE`]. Returns how many deliveries that are.
-pub(super) async fn advance(db: &ClientWrapper, handler: &str, lane: i64) -> Result<u64, Error> {
-    let advance = db.prepare_cached(ADVANCE).await?;
-    advance_lanes(db, &advance, &[(handler, lane)]).await
-}
-
 /// Executes a statement in one round trip, without waiting for a disk or a standby.
 pub(super) async fn lightly(
     db: &ClientWrapper,

@@ -8,6 +8,7 @@
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 
+use super::class::{CLASSES, in_state, like};
 use super::row::{lookup, storable};
 use crate::inbox::stored::number;
 use crate::inbox::{Filter, State};
@@ -36,17 +37,6 @@ pub(super) fn count(filter: &Filter, most: usize) -> Query {
     let sql = format!("{with} SELECT count(*) FROM (SELECT 1 FROM {found} LIMIT {limit}) AS counted");
     Query { sql, values: builder.values }
 }
-
-/// The classes that there are, each found by a step in the index `listed_class`.
-const CLASSES: &str = "\
-    classes AS (
-        (SELECT states, kind, event_name, origin FROM listed ORDER BY states, kind, event_name, origin LIMIT 1)
-        UNION ALL
-        SELECT next.* FROM classes c, LATERAL (
-            SELECT l.states, l.kind, l.event_name, l.origin FROM listed l
-            WHERE (l.states, l.kind, l.event_name, l.origin) > (c.states, c.kind, c.event_name, c.origin)
-            ORDER BY l.states, l.kind, l.event_name, l.origin LIMIT 1) AS next
-    )";
 
 struct Builder<'f> {
     filter: &'f Filter,
@@ -172,91 +162,64 @@ impl<'f> Builder<'f> {
 
     /// What is asked of a class, or of a row of `listed` that goes by that name.
     fn of_class(&mut self, row: &str) -> String {
-        let mut conditions = String::new();
+        let mut conditions = Vec::new();
         if !self.filter.states.is_empty() && self.filter.handler.is_none() {
             let states: Vec<String> = self.filter.states.iter().map(|state| in_state(*state, row)).collect();
-            conditions += &format!(" AND ({})", states.join(" OR "));
+            conditions.push(format!(" AND ({})", states.join(" OR ")));
         }
         if let Some(kind) = self.filter.kind {
-            conditions += &format!(" AND {row}.kind = {}", self.value(kind.as_str()));
+            conditions.push(format!(" AND {row}.kind = {}", self.value(kind.as_str())));
         }
         if let Some(pattern) = &self.filter.event {
             let pattern = self.value(like(pattern));
-            conditions += &format!(
+            conditions.push(format!(
                 " AND {row}.kind <> '' AND CASE {row}.event_name WHEN '' THEN 'Changed' ELSE {row}.event_name END LIKE {pattern}"
-            );
+            ));
         }
         if let Some(origin) = self.filter.origin.clone() {
-            conditions += &format!(" AND {row}.origin = {}", self.value(storable(origin)));
+            conditions.push(format!(" AND {row}.origin = {}", self.value(storable(origin))));
         }
         if row == "l" {
-            conditions += &self.of_time();
+            conditions.push(self.of_time());
         }
-        conditions
+        conditions.concat()
     }
 
     /// When it came. The hour in its row is enough, but in the first one and the last one.
     fn of_time(&mut self) -> String {
-        let mut conditions = String::new();
+        let mut conditions = Vec::new();
         for (time, apart, by) in [(self.filter.since, ">", ">="), (self.filter.until, "<", "<")] {
             let Some(time) = time else { continue };
             let hour = hour(time);
             let time = self.value(time);
-            conditions += &format!(
+            conditions.push(format!(
                 " AND (l.hour {apart} {hour} OR (l.hour = {hour} AND EXISTS (
                       SELECT 1 FROM events e WHERE e.number = l.event AND e.received {by} {time} OFFSET 0)))"
-            );
+            ));
         }
-        conditions
+        conditions.concat()
     }
 
     /// What is asked of the sequence, and where nothing but `listed` is looked at, of its row.
     fn on_row(&mut self, event: &str) -> String {
-        let mut conditions = String::new();
+        let mut conditions = Vec::new();
         if let Some(before) = self.filter.before {
-            conditions += &format!(" AND {event} < {before}");
+            conditions.push(format!(" AND {event} < {before}"));
         }
         if self.filter.since.is_some() {
-            conditions += &format!(" AND {event} >= (SELECT first FROM bounds)");
+            conditions.push(format!(" AND {event} >= (SELECT first FROM bounds)"));
         }
         if self.filter.until.is_some() {
-            conditions += &format!(" AND {event} <= (SELECT last FROM bounds)");
+            conditions.push(format!(" AND {event} <= (SELECT last FROM bounds)"));
         }
         if event == "l.event" {
-            conditions += &self.of_time();
+            conditions.push(self.of_time());
         }
-        conditions
-    }
-}
-
-/// Whether a class is in a state: a delivery of its events is; or all of them are done. (See `listed.states`.)
-fn in_state(state: State, row: &str) -> String {
-    match state {
-        State::Pending => format!("{row}.states & 1 <> 0"),
-        // Done with one handler is not done yet.
-        State::Done => format!("{row}.states = 2"),
-        State::Dead => format!("{row}.states & 4 <> 0"),
-        State::Discarded => format!("{row}.states & 8 <> 0"),
-        State::Refused => format!("{row}.states & 16 <> 0"),
-        State::Unwanted => format!("{row}.states = 0 AND {row}.kind <> ''"),
+        conditions.concat()
     }
 }
 
 /// In which it was, since 1970.
 fn hour(time: Timestamp) -> i64 {
     time.as_second().div_euclid(3600)
-}
-
-/// A pattern with `*` and `?`, as `LIKE` takes it.
-fn like(pattern: &str) -> String {
-    let mut like = String::new();
-    for character in storable(pattern.to_owned()).chars() {
-        match character {
-            '*' => like.push('%'),
-            '?' => like.push('_'),
-            '%' | '_' | '\\' => like.extend(['\\', character]),
-            other => like.push(other),
-        }
-    }
-    like
 }

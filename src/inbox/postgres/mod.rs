@@ -6,7 +6,7 @@
 //! becomes of the work of one that is not: a receiver's claims end with its lease, and `presence` says why it is a lease
 //! and no lock of a session.
 //!
-//! `archive` is what it does besides. What people look at is in `views` and `filter`, over connections of their own
+//! `archive` is what it does besides. What people look at is in `views`, `filter` and `class`, over connections of their own
 //! (`people`), what they do in `changes` and `erase`, and that they did it in `acts`. `sweep` is retention, `reading`
 //! (with `record`) goes through what is stored, `notes` are times that outlive a restart. `clock` and `mend` see to it
 //! that what waits does not wait for ever. `open` makes sure that the server is fit and the schema there in the right
@@ -22,6 +22,7 @@ mod arrivals;
 mod batch;
 mod changes;
 mod claims;
+mod class;
 mod clock;
 mod ends;
 mod erase;

@@ -50,7 +50,7 @@ impl Row {
         Self {
             handlers: incoming.handlers,
             arrival: storable_arrival(incoming.arrival),
-            refs: Some(refs_json(&incoming.references)).map(storable),
+            refs: Some(storable(refs_json(&incoming.references))),
             folds: lookups(&incoming.references),
             lane: Some(lane),
             key: incoming.key,
