@@ -1,4 +1,4 @@
-//! Deed a person did to events: who, when, from where, and why. It is kept in the same transaction as the change, and
+//! What a person did to events: who, when, from where, and why. It is kept in the same transaction as the change, and
 //! longer than the events.
 
 use jiff::Timestamp;
@@ -10,27 +10,27 @@ use super::view::in_utc;
 /// Something that a person does, to one event or to many.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Action {
-    /// Deed it is known by.
+    /// What it is known by.
     pub id: Uuid,
     /// When it began.
     pub at: Timestamp,
     /// Who does it: the user of the operating system, or of the pages.
     pub who: String,
-    /// Deed he does it with: `cli`, `page` or `api`.
+    /// What he does it with: `cli`, `page` or `api`.
     pub via: &'static str,
     /// From where, if that is another machine.
     pub address: Option<String>,
-    /// Deed is done.
+    /// What is done.
     pub what: Deed,
     /// To that handler only.
     pub handler: Option<String>,
-    /// Deed was asked for, if not single events: the filter, in the words of the command line.
+    /// What was asked for, if not single events: the filter, in the words of the command line.
     pub filter: Option<String>,
     /// Why.
     pub reason: Option<String>,
 }
 
-/// Deed a person can do to events.
+/// What a person can do to events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Deed {
@@ -63,28 +63,28 @@ impl Deed {
     }
 }
 
-/// Deed was done to an event.
+/// What was done to an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ActionView {
-    /// Deed the action is known by; one that was about many events is the same on each of them.
+    /// What the action is known by; one that was about many events is the same on each of them.
     pub id: Uuid,
     /// When it was done to this event.
     #[serde(serialize_with = "in_utc")]
     pub at: Timestamp,
     /// Who did it.
     pub who: String,
-    /// Deed with: `cli`, `page` or `api`.
+    /// What with: `cli`, `page` or `api`.
     pub via: String,
     /// From where, if from another machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
-    /// Deed was done.
+    /// What was done.
     pub what: Deed,
     /// To that handler only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handler: Option<String>,
-    /// Deed was asked for, if it was not this event by its id.
+    /// What was asked for, if it was not this event by its id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,
     /// Why.

@@ -79,7 +79,7 @@ impl Settings {
         // Without a store nobody knows which keys belong here.
         let read = section.choice("store", STORES)?;
         let store = read(&section);
-        // Deed the defaults say for one store is not asked for by every other one.
+        // What the defaults say for one store is not asked for by every other one.
         section.ignore("path");
         section.ignore("refused_space");
         section.finish();
@@ -88,7 +88,7 @@ impl Settings {
     }
 }
 
-/// Deed an inbox is opened for.
+/// What an inbox is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// To receive and deliver: one process at a time, where the store cannot share the work.
@@ -140,7 +140,7 @@ pub trait Open: Send + Sync + std::fmt::Debug {
     /// behind; says in a few words what it found.
     ///
     /// # Errors
-    /// Deed a start would end with.
+    /// What a start would end with.
     async fn rehearse(&self) -> anyhow::Result<String>;
 }
 
@@ -165,7 +165,7 @@ pub enum InboxError {
     /// Whether a large message has come before is not found out now: others are looked at.
     #[error("too many large messages are compared with what is there")]
     Busy,
-    /// Deed was asked takes longer than questions may.
+    /// What was asked takes longer than questions may.
     #[error("looking took longer than two seconds and was ended, so that no delivery has to wait. Ask for less: with --since, --until, --number or --state")]
     TooLong,
     /// The inbox is closed.
@@ -182,7 +182,7 @@ impl InboxError {
 
 /// A store of events. Every method may fail with [`InboxError`], which is always transient.
 ///
-/// Deed there is besides, where events stay until they are delivered, is in [`Archive`]. Where they do not, it is the
+/// What there is besides, where events stay until they are delivered, is in [`Archive`]. Where they do not, it is the
 /// sender's repetition that gets an event through after a failed attempt, and nothing may be acknowledged before
 /// handlers are done.
 #[async_trait::async_trait]
@@ -239,7 +239,7 @@ pub trait Inbox: Send + Sync {
 
     // Who has it open.
 
-    /// Deed it can do besides, if events stay until they are delivered.
+    /// What it can do besides, if events stay until they are delivered.
     fn archive(self: Arc<Self>) -> Option<Arc<dyn Archive>>;
 
     /// Whether events can be stored now: writes, durably.

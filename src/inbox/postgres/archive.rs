@@ -6,13 +6,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::{LIMIT, Postgres, batch, changes, claims, clock, durably, mend, notes, on_connection, repeat, views};
+use super::people::asked;
+use super::shelf::gone;
+use super::{
+    LIMIT, Postgres, acts, batch, changes, claims, clock, durably, erase, mend, notes, on_connection, reading, shelf,
+    sweep, views,
+};
 use crate::inbox::{
-    Archive, Claim, EventKey, EventView, Filter, InboxError, Incoming, Mended, Overdue, Receipt, State, Swept,
+    Action, ActionView, Archive, Claim, Count, EventKey, EventView, Filter, InboxError, Incoming, Mended, Overdue,
+    Receipt, State, Swept, Unread, Verified, repeat,
 };
 use crate::outgoing::postgres::{Failure, within};
 
-/// The same for what people do and look at.
+/// Longer than anything takes that goes through a part of the inbox.
 const PATIENT: Duration = Duration::from_secs(60);
 
 /// Steps of one call of `mend`.
@@ -21,32 +27,64 @@ pub(super) const MENDING_STEPS: usize = 5;
 #[async_trait::async_trait]
 impl Archive for Postgres {
     async fn list(&self, filter: &Filter) -> Result<Vec<EventView>, InboxError> {
-        Ok(on_connection!(self, PATIENT, db => views::list(db, filter)))
+        asked!(self, db => views::list(db, filter))
+    }
+
+    async fn sequences(&self, filter: &Filter) -> Result<Vec<i64>, InboxError> {
+        asked!(self, db => views::sequences(db, filter))
+    }
+
+    async fn count(&self, filter: &Filter, most: usize) -> Result<Count, InboxError> {
+        asked!(self, db => views::count(db, filter, most))
+    }
+
+    async fn views(&self, sequences: &[i64]) -> Result<Vec<EventView>, InboxError> {
+        asked!(self, db => views::views(db, sequences))
     }
 
     async fn show(&self, id: &str) -> Result<Option<EventView>, InboxError> {
+        asked!(self, db => views::show(db, EventKey::of_id(id)))
+    }
+
+    async fn actions(&self, id: &str) -> Result<Vec<ActionView>, InboxError> {
         let key = EventKey::of_id(id);
-        Ok(on_connection!(self, PATIENT, db => views::show(db, key)))
+        let mut found = asked!(self, db => acts::of(db, &[key.0.as_slice()]))?;
+        Ok(found.remove(key.0.as_slice()).unwrap_or_default())
     }
 
     async fn body(&self, event: i64) -> Result<Bytes, InboxError> {
-        let body = on_connection!(self, PATIENT, db => changes::body(db, event));
-        body.ok_or_else(|| InboxError::Failed("there is no such event any more".to_owned()))
+        asked!(self, db => shelf::body(db, event))?.ok_or_else(gone)
     }
 
-    async fn deliver(&self, event: i64, handler: Option<&str>, only: Option<State>) -> Result<usize, InboxError> {
-        Ok(durably!(self, LIMIT, db => changes::deliver(db, event, handler, only)))
+    async fn unread(&self) -> Result<Option<Unread>, InboxError> {
+        asked!(self, db => views::unread(db))
     }
 
-    async fn accept(&self, event: i64, incoming: Incoming) -> Result<Receipt, InboxError> {
+    async fn deliver(
+        &self,
+        events: &[i64],
+        handler: Option<&str>,
+        only: &[State],
+        action: &Action,
+    ) -> Result<Vec<usize>, InboxError> {
+        Ok(durably!(self, LIMIT, db => changes::deliver(db, events, handler, only, action)))
+    }
+
+    async fn accept(&self, event: i64, incoming: Incoming, action: &Action) -> Result<Receipt, InboxError> {
         // Two transactions: in between it is there twice, never not at all.
         let receipt = repeat::store(self, incoming).await?;
-        durably!(self, LIMIT, db => changes::replace_refused(db, event, receipt.key));
+        durably!(self, LIMIT, db => changes::replace_refused(db, event, receipt.key, action));
         Ok(receipt)
     }
 
-    async fn discard(&self, event: i64) -> Result<usize, InboxError> {
-        Ok(durably!(self, LIMIT, db => changes::discard(db, event)))
+    async fn discard(&self, events: &[i64], only: &[State], action: &Action) -> Result<Vec<usize>, InboxError> {
+        Ok(durably!(self, LIMIT, db => changes::discard(db, events, only, action)))
+    }
+
+    async fn erase(&self, event: i64, action: &Action) -> Result<bool, InboxError> {
+        let Some(stored) = on_connection!(self, LIMIT, db => erase::read(db, event)) else { return Ok(false) };
+        let erased = erase::digest(stored).await?;
+        Ok(durably!(self, LIMIT, db => erase::erase(db, &erased, action)))
     }
 
     async fn claim_one(&self, handler: &str, except: &[i64], until: Timestamp) -> Result<Option<Claim>, InboxError> {
@@ -68,7 +106,7 @@ impl Archive for Postgres {
 
     async fn sweep(&self, overdue: Overdue) -> Result<Swept, InboxError> {
         let from = *self.swept_to.lock().unwrap_or_else(PoisonError::into_inner);
-        let (swept, to) = durably!(self, PATIENT, db => changes::sweep(db, from, overdue));
+        let (swept, to) = durably!(self, PATIENT, db => sweep::sweep(db, from, overdue));
         *self.swept_to.lock().unwrap_or_else(PoisonError::into_inner) = to;
         if swept.complete {
             let forgotten: Result<(), Failure> = async {
@@ -99,6 +137,29 @@ impl Archive for Postgres {
             }
         }
         Ok(mended)
+    }
+
+    async fn read_on(&self) -> Result<usize, InboxError> {
+        // One connection for all of it: the lock is that of its session.
+        let connection = self.pool.get().await?;
+        let db = &*connection;
+        let mut events = 0;
+        if let Some(unread) = within(LIMIT, reading::unread(db)).await? {
+            let read = reading::read(unread).await?;
+            within(LIMIT, reading::note(db, &read)).await?;
+            within(LIMIT, reading::done(db)).await?;
+            events = read.len();
+        }
+        connection.give_back();
+        Ok(events)
+    }
+
+    async fn verify(&self, after: i64) -> Result<Verified, InboxError> {
+        Ok(on_connection!(self, PATIENT, db => reading::verify(db, after)))
+    }
+
+    async fn forget_actions(&self, before: Timestamp) -> Result<usize, InboxError> {
+        Ok(durably!(self, PATIENT, db => acts::forget(db, before)))
     }
 
     async fn note(&self, name: &str, at: Timestamp) -> Result<(), InboxError> {

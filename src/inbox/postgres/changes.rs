@@ -1,212 +1,229 @@
-//! Statements for what people do (deliver, set aside, accept), and for retention.
+//! Statements for what people do: deliver, set aside, accept. (`erase` is by itself.)
 //!
-//! Each is a transaction of its own that first takes the lock of the lane it changes, as every other that
-//! changes one (see [`super::batch`]).
+//! Each is a transaction of its own that first takes the locks of the lanes it changes, as every other that changes one
+//! (see [`super::batch`]), looks at every event again, and ends with what was done being noted (`acts`). However many
+//! events it is about, it is a few statements.
 
-use bytes::Bytes;
+use std::collections::HashMap;
+
 use deadpool_postgres::ClientWrapper;
-use jiff::Timestamp;
 use tokio_postgres::Error;
 
-use super::batch;
-use super::claims::key;
+use super::acts::{self, Acted};
+use super::batch::{self, ADVANCE};
+use super::listed::{self, RELIST};
 use crate::inbox::archive::is_asked_for;
-use crate::inbox::repeat::{Newest, Says, Taken};
-use crate::inbox::stored::{SWEEP_STEP, state};
-use crate::inbox::{EventKey, Overdue, State, Swept};
-use crate::model::Format;
+use crate::inbox::stored::{number, state};
+use crate::inbox::{Action, EventKey, State};
 
-/// Who sweeps holds this lock (of PostgreSQL, by number): two would get in each other's way.
-const SWEEPING: i64 = 0x7472_6164_6563_6c73;
+/// How many deliveries (or bodies) were changed of each event.
+#[derive(Default)]
+struct Changed(HashMap<i64, usize>);
 
-/// The lane of an event; `None` for a refused body, or if there is no such event.
-async fn lane_of(db: &ClientWrapper, event: i64) -> Result<Option<i64>, Error> {
-    let row = db.query_opt("SELECT lane FROM events WHERE number = $1", &[&event]).await?;
-    Ok(row.and_then(|row| row.get(0)))
+impl Changed {
+    fn add(&mut self, event: i64) {
+        *self.0.entry(event).or_default() += 1;
+    }
+
+    fn of(&self, events: &[i64]) -> Vec<usize> {
+        events.iter().map(|event| self.0.get(event).copied().unwrap_or_default()).collect()
+    }
 }
 
-/// Has an event delivered; see [`crate::inbox::Archive::deliver`].
+/// The lanes of those events. A refused body has none.
+async fn lanes_of(db: &ClientWrapper, events: &[i64]) -> Result<Vec<i64>, Error> {
+    let lanes = db.query("SELECT lane FROM events WHERE number = ANY ($1) AND lane IS NOT NULL", &[&events]).await?;
+    Ok(lanes.iter().map(|row| row.get(0)).collect())
+}
+
+/// Has events delivered; see [`crate::inbox::Archive::deliver`]. Of one that was erased there is nothing to deliver.
 pub(super) async fn deliver(
     db: &ClientWrapper,
-    event: i64,
+    events: &[i64],
     handler: Option<&str>,
-    only: Option<State>,
-) -> Result<usize, Error> {
-    let Some(lane) = lane_of(db, event).await? else { return Ok(0) };
-    batch::begin(db, vec![lane]).await?;
-    // Or retention could remove it meanwhile.
-    let there = db.query_opt("SELECT 1 FROM events WHERE number = $1 FOR SHARE", &[&event]).await?;
-    let statement = "SELECT handler, state FROM deliveries WHERE event = $1";
-    let rows = db.query(statement, &[&event]).await?;
-    let mut deliveries: Vec<(String, State)> = rows.iter().map(|row| (row.get(0), state(row.get(1)))).collect();
-    if let (Some(handler), None, Some(_)) = (handler, only, there)
-        && !deliveries.iter().any(|(name, _)| name == handler)
-    {
-        // A handler that did not want the event, or was not there when it came.
-        let statement = "INSERT INTO deliveries (event, handler, lane, state, since, changed)
-                         VALUES ($1, $2, $3, 3, now(), now())";
-        db.execute(statement, &[&event, &handler, &lane]).await?;
-        deliveries.push((handler.to_owned(), State::Discarded));
+    only: &[State],
+    action: &Action,
+) -> Result<Vec<usize>, Error> {
+    batch::begin(db, lanes_of(db, events).await?).await?;
+    // Locked, or retention could remove them meanwhile.
+    let statement = "SELECT number, lane FROM events e WHERE number = ANY ($1) AND lane IS NOT NULL
+                       AND NOT EXISTS (SELECT 1 FROM erased x WHERE x.event = e.number)
+                     ORDER BY number FOR SHARE OF e";
+    let there = db.query(statement, &[&events]).await?;
+    let there: Vec<(i64, i64)> = there.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let numbers: Vec<i64> = there.iter().map(|(event, _)| *event).collect();
+    let statement = "SELECT event, lane, handler, state FROM deliveries WHERE event = ANY ($1)";
+    let found = db.query(statement, &[&numbers]).await?;
+    let mut deliveries: Vec<(i64, i64, String, State)> =
+        found.iter().map(|row| (row.get(0), row.get(1), row.get(2), state(row.get(3)))).collect();
+    if let (Some(handler), true) = (handler, only.is_empty()) {
+        let added = add(db, handler, &there, &deliveries).await?;
+        deliveries.extend(added.into_iter().map(|(event, lane)| (event, lane, handler.to_owned(), State::Discarded)));
     }
-    let mut changed = 0;
-    for (name, state) in deliveries {
-        if !is_asked_for(&name, state, handler, only) {
-            continue;
-        }
-        changed += match state {
-            // If it can never become due by itself (see `mend`), it is now.
-            State::Pending => hurry(db, event, &name).await? + batch::advance(db, &name, lane).await?,
-            _ => again(db, event, &name, lane).await?,
-        };
-    }
-    batch::end(db).await?;
-    Ok(usize::try_from(changed).unwrap_or_default())
+    deliveries.retain(|(_, _, name, state)| is_asked_for(name, *state, handler, only));
+    let (waiting, anew): (Vec<_>, Vec<_>) = deliveries.iter().partition(|(_, _, _, state)| *state == State::Pending);
+    let mut changed = Changed::default();
+    hurry(db, &waiting, &mut changed).await?;
+    again(db, &anew, &mut changed).await?;
+    end(db, &changed, action).await?;
+    Ok(changed.of(events))
 }
 
-/// Makes a delivery that waits for its next attempt due at once. Only the first of a lane has a due time.
-async fn hurry(db: &ClientWrapper, event: i64, handler: &str) -> Result<u64, Error> {
-    let statement =
-        "UPDATE deliveries SET due = now(), changed = now() WHERE event = $1 AND handler = $2 AND due > now()";
-    db.execute(statement, &[&event, &handler]).await
+type Delivery = (i64, i64, String, State);
+
+/// Adds deliveries by a handler that did not want the events, or was not there when they came. Set aside at first.
+async fn add(
+    db: &ClientWrapper,
+    handler: &str,
+    there: &[(i64, i64)],
+    deliveries: &[Delivery],
+) -> Result<Vec<(i64, i64)>, Error> {
+    let has: Vec<i64> = deliveries.iter().filter(|(_, _, name, _)| name == handler).map(|(event, ..)| *event).collect();
+    let added: Vec<(i64, i64)> = there.iter().filter(|(event, _)| !has.contains(event)).copied().collect();
+    let (events, lanes): (Vec<i64>, Vec<i64>) = added.iter().copied().unzip();
+    let statement = "INSERT INTO deliveries (event, handler, lane, state, since, changed)
+                     SELECT event, $1, lane, 3, now(), now() FROM unnest($2::bigint[], $3::bigint[]) AS of (event, lane)";
+    db.execute(statement, &[&handler, &events, &lanes]).await?;
+    Ok(added)
 }
 
-/// Begins a delivery anew. It takes its place in its lane by the order received.
-async fn again(db: &ClientWrapper, event: i64, handler: &str, lane: i64) -> Result<u64, Error> {
-    let statement = "UPDATE deliveries SET state = 0, attempts = 0, ends = 0, round = round + 1, since = now(),
-                            changed = now(), due = NULL, status = NULL WHERE event = $1 AND handler = $2";
-    let changed = db.execute(statement, &[&event, &handler]).await?;
-    // A later one that was the first waits for this one from now on.
-    let statement = "UPDATE deliveries SET due = NULL WHERE handler = $1 AND lane = $2 AND state = 0
-                     AND event > $3 AND due IS NOT NULL";
-    db.execute(statement, &[&handler, &lane, &event]).await?;
-    batch::advance(db, handler, lane).await?;
-    Ok(changed)
+/// The columns of deliveries.
+fn columns<'d>(of: &[&'d Delivery]) -> (Vec<i64>, Vec<i64>, Vec<&'d str>) {
+    let (events, lanes) = of.iter().map(|(event, lane, ..)| (*event, *lane)).unzip();
+    (events, lanes, of.iter().map(|(_, _, handler, _)| handler.as_str()).collect())
 }
 
-/// Sets aside what of an event is not done.
-pub(super) async fn discard(db: &ClientWrapper, event: i64) -> Result<usize, Error> {
-    let Some(lane) = lane_of(db, event).await? else {
-        let statement = "WITH discarded AS (UPDATE events SET discarded = true
-                                            WHERE number = $1 AND kind IS NULL AND NOT discarded RETURNING number)
-                         INSERT INTO decided (event, at) SELECT number, now() FROM discarded
-                         ON CONFLICT (event) DO UPDATE SET at = excluded.at";
-        return db.execute(statement, &[&event]).await.map(|bodies| usize::try_from(bodies).unwrap_or_default());
-    };
-    batch::begin(db, vec![lane]).await?;
-    let statement = "UPDATE deliveries SET state = 3, due = NULL, changed = now()
-                     WHERE event = $1 AND state IN (0, 2) RETURNING handler";
-    let discarded = db.query(statement, &[&event]).await?;
-    for row in &discarded {
-        batch::advance(db, row.get(0), lane).await?;
+/// Makes deliveries due at once that wait for their next attempt. Only the first of a lane has a due time; if that can
+/// never become due by itself (see `mend`), it is now.
+async fn hurry(db: &ClientWrapper, waiting: &[&Delivery], changed: &mut Changed) -> Result<(), Error> {
+    if waiting.is_empty() {
+        return Ok(());
     }
-    batch::end(db).await?;
-    Ok(discarded.len())
+    let (events, lanes, handlers) = columns(waiting);
+    let statement = "UPDATE deliveries d SET due = now(), changed = now()
+                     FROM unnest($1::bigint[], $2::text[]) AS of (event, handler)
+                     WHERE d.event = of.event AND d.handler = of.handler AND d.due > now() RETURNING d.event";
+    let hurried = db.query(statement, &[&events, &handlers]).await?;
+    let mended = db.query(&format!("{ADVANCE} RETURNING d.event"), &[&handlers, &lanes]).await?;
+    let of_them = mended.iter().filter(|row| events.contains(&row.get(0)));
+    hurried.iter().chain(of_them).for_each(|row| changed.add(row.get(0)));
+    Ok(())
+}
+
+/// Begins deliveries anew. Each takes its place in its lane by the order received.
+async fn again(db: &ClientWrapper, anew: &[&Delivery], changed: &mut Changed) -> Result<(), Error> {
+    if anew.is_empty() {
+        return Ok(());
+    }
+    let (events, lanes, handlers) = columns(anew);
+    let statement = "\
+        UPDATE deliveries d SET state = 0, attempts = 0, ends = 0, round = round + 1, since = now(), changed = now(),
+                                due = NULL, status = NULL, reason = NULL
+        FROM unnest($1::bigint[], $2::text[]) AS of (event, handler)
+        WHERE d.event = of.event AND d.handler = of.handler RETURNING d.event";
+    db.query(statement, &[&events, &handlers]).await?.iter().for_each(|row| changed.add(row.get(0)));
+    // A later one that was the first waits for them from now on.
+    let statement = "\
+        UPDATE deliveries d SET due = NULL
+        FROM (SELECT DISTINCT handler, lane FROM unnest($1::text[], $2::bigint[]) AS of (handler, lane)) AS of,
+             LATERAL (SELECT p.event FROM deliveries p WHERE p.handler = of.handler AND p.lane = of.lane AND p.state = 0
+                      ORDER BY p.event LIMIT 1) AS first
+        WHERE d.handler = of.handler AND d.lane = of.lane AND d.state = 0 AND d.due IS NOT NULL AND d.event > first.event";
+    db.execute(statement, &[&handlers, &lanes]).await?;
+    db.execute(ADVANCE, &[&handlers, &lanes]).await.map(drop)
+}
+
+/// Sets aside what of the events is not done; see [`crate::inbox::Archive::discard`].
+pub(super) async fn discard(
+    db: &ClientWrapper,
+    events: &[i64],
+    only: &[State],
+    action: &Action,
+) -> Result<Vec<usize>, Error> {
+    batch::begin(db, lanes_of(db, events).await?).await?;
+    let is_asked = |state: &State| only.is_empty() || only.contains(state);
+    let mut changed = Changed::default();
+    if is_asked(&State::Refused) {
+        // By their keys in order, as they are refused.
+        let statement = "\
+            WITH kept AS MATERIALIZED (
+                SELECT number FROM events WHERE number = ANY ($1) AND kind IS NULL AND NOT discarded
+                ORDER BY key FOR UPDATE
+            ), discarded AS (
+                UPDATE events e SET discarded = true FROM kept WHERE e.number = kept.number
+            ), listed_so AS (
+                UPDATE listed l SET states = 8 FROM kept WHERE l.event = kept.number
+            ), noted AS (
+                INSERT INTO decided (event, at) SELECT number, now() FROM kept
+                ON CONFLICT (event) DO UPDATE SET at = excluded.at
+            )
+            SELECT number FROM kept";
+        db.query(statement, &[&events]).await?.iter().for_each(|row| changed.add(row.get(0)));
+    }
+    let states: Vec<i16> =
+        [State::Pending, State::Dead].into_iter().filter(|state| is_asked(state)).filter_map(number).collect();
+    for event in discard_deliveries(db, events, &states).await? {
+        changed.add(event);
+    }
+    end(db, &changed, action).await?;
+    Ok(changed.of(events))
+}
+
+/// Sets deliveries aside that are in those states, within a transaction; returns the event of each.
+pub(super) async fn discard_deliveries(db: &ClientWrapper, events: &[i64], states: &[i16]) -> Result<Vec<i64>, Error> {
+    let statement = "UPDATE deliveries SET state = 3, due = NULL, reason = NULL, changed = now()
+                     WHERE event = ANY ($1) AND state = ANY ($2) RETURNING event, handler, lane";
+    let discarded = db.query(statement, &[&events, &states]).await?;
+    let lanes: Vec<(&str, i64)> = discarded.iter().map(|row| (row.get(1), row.get(2))).collect();
+    let advance = db.prepare_cached(ADVANCE).await?;
+    batch::advance_lanes(db, &advance, &lanes).await?;
+    Ok(discarded.iter().map(|row| row.get(0)).collect())
+}
+
+/// Ends the transaction: what is listed follows what was changed, and it is noted who did it.
+async fn end(db: &ClientWrapper, changed: &Changed, action: &Action) -> Result<(), Error> {
+    let events: Vec<i64> = changed.0.keys().copied().collect();
+    if !events.is_empty() {
+        let statement = "SELECT number, key, id, lane FROM events WHERE number = ANY ($1)";
+        let rows = db.query(statement, &[&events]).await?;
+        let with_lane = rows.iter().filter(|row| row.get::<_, Option<i64>>(3).is_some());
+        listed::relist(db, &db.prepare_cached(RELIST).await?, with_lane.map(|row| row.get(0)).collect()).await?;
+        let acted: Vec<Acted> =
+            rows.iter().map(|row| Acted { key: row.get(1), id: row.get(2), became: None }).collect();
+        acts::write(db, action, &acted, events.len()).await?;
+    }
+    batch::end(db).await
 }
 
 /// Takes a body off the list of refused ones, if the event that it is has that key and is there. That is kept
 /// from now on.
-pub(super) async fn replace_refused(db: &ClientWrapper, event: i64, by: EventKey) -> Result<(), Error> {
-    let statement = "WITH removed AS (DELETE FROM events WHERE number = $1 AND kind IS NULL AND EXISTS (
-                              SELECT 1 FROM events e WHERE e.key = $2 AND e.kind IS NOT NULL) RETURNING number),
-                          uncounted AS (DELETE FROM refused r USING removed WHERE r.event = removed.number),
-                          undecided AS (DELETE FROM decided d USING removed WHERE d.event = removed.number)
-                     INSERT INTO decided (event, at)
-                     SELECT number, now() FROM events WHERE key = $2 AND EXISTS (SELECT 1 FROM removed)
-                     ON CONFLICT (event) DO UPDATE SET at = excluded.at";
-    db.execute(statement, &[&event, &by.0.as_slice()]).await.map(drop)
-}
-
-/// What has a key.
-pub(super) async fn taken(db: &ClientWrapper, key: EventKey) -> Result<Option<Taken>, Error> {
-    let statement = "SELECT id, number, format, octet_length(body), content_type FROM events WHERE key = $1";
-    let row = db.query_opt(&db.prepare_cached(statement).await?, &[&key.0.as_slice()]).await?;
-    Ok(row.map(|row| {
-        let format = row.get::<_, Option<&str>>(2).and_then(Format::from_name);
-        let size = usize::try_from(row.get::<_, i32>(3)).unwrap_or_default();
-        let kept = |format| Says::Kept { number: row.get(1), format, content_type: row.get(4), size };
-        let says = format.map_or(Says::Refused, kept);
-        Taken { id: row.get(0), says }
-    }))
-}
-
-/// The newest event in a lane that an event without a `messageId` is in, if that is still there.
-pub(super) async fn newest(db: &ClientWrapper, lane: i64) -> Result<Option<Newest>, Error> {
-    let statement =
-        "SELECT e.key, e.id, e.number FROM unnamed u JOIN events e ON e.number = u.newest WHERE u.lane = $1";
-    let row = db.query_opt(&db.prepare_cached(statement).await?, &[&lane]).await?;
-    Ok(row.map(|row| Newest { key: key(&row, 0), id: row.get(1), number: row.get(2) }))
-}
-
-/// The body of an event.
-pub(super) async fn body(db: &ClientWrapper, event: i64) -> Result<Option<Bytes>, Error> {
-    let row = db.query_opt("SELECT body FROM events WHERE number = $1", &[&event]).await?;
-    Ok(row.map(|row| Bytes::from(row.get::<_, Vec<u8>>(0))))
-}
-
-/// How many bytes the refused bodies take.
-pub(super) async fn refused_bytes(db: &ClientWrapper) -> Result<u64, Error> {
-    let row = db.query_one("SELECT coalesce(sum(size), 0)::bigint FROM refused", &[]).await?;
-    Ok(row.get::<_, i64>(0).unsigned_abs())
-}
-
-/// Writes, durably.
-pub(super) async fn probe(db: &ClientWrapper) -> Result<(), Error> {
-    db.execute(&db.prepare_cached("UPDATE version SET probed = now()").await?, &[]).await.map(drop)
-}
-
-/// What no handler wanted, among the events.
-const UNWANTED: &str = "kind IS NOT NULL AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = number)";
-
-/// Since when an event is kept that has no deliveries to say so.
-const KEPT_SINCE: &str = "coalesce((SELECT d.at FROM decided d WHERE d.event = number), received)";
-
-/// Removes events from `from` on that have been kept for long enough; returns how far it came.
-pub(super) async fn sweep(db: &ClientWrapper, from: i64, overdue: Overdue) -> Result<(Swept, i64), Error> {
-    const NOTHING: (Swept, i64) = (Swept { removed: 0, soon: 0, complete: true }, 0);
-    let step = "SELECT number, received FROM (SELECT number, received FROM events WHERE number > $1
-                                              ORDER BY number LIMIT $2) AS step ORDER BY number DESC LIMIT 1";
-    let Some(last) = db.query_opt(step, &[&from, &SWEEP_STEP]).await? else { return Ok(NOTHING) };
-    let (to, received): (i64, Timestamp) = (last.get(0), last.get(1));
-    db.batch_execute(batch::BEGIN).await?;
-    if !db.query_one("SELECT pg_try_advisory_xact_lock($1)", &[&SWEEPING]).await?.get::<_, bool>(0) {
-        db.batch_execute("ROLLBACK").await?;
-        return Ok(NOTHING);
+pub(super) async fn replace_refused(
+    db: &ClientWrapper,
+    event: i64,
+    by: EventKey,
+    action: &Action,
+) -> Result<(), Error> {
+    batch::begin(db, Vec::new()).await?;
+    let statement = "\
+        WITH removed AS (
+            DELETE FROM events WHERE number = $1 AND kind IS NULL
+              AND EXISTS (SELECT 1 FROM events e WHERE e.key = $2 AND e.kind IS NOT NULL) RETURNING number, key, id
+        ), uncounted AS (
+            DELETE FROM refused r USING removed WHERE r.event = removed.number
+        ), undecided AS (
+            DELETE FROM decided d USING removed WHERE d.event = removed.number
+        ), noted AS (
+            INSERT INTO decided (event, at)
+            SELECT number, now() FROM events WHERE key = $2 AND EXISTS (SELECT 1 FROM removed)
+            ON CONFLICT (event) DO UPDATE SET at = excluded.at
+        )
+        SELECT removed.key, removed.id, e.id FROM removed JOIN events e ON e.key = $2";
+    if let Some(row) = db.query_opt(statement, &[&event, &by.0.as_slice()]).await? {
+        listed::forget(db, &[event]).await?;
+        let became: String = row.get(2);
+        let refused = Acted { key: row.get(0), id: row.get(1), became: Some(became.clone()) };
+        let made = Acted { key: by.0.to_vec(), id: became, became: None };
+        acts::write(db, action, &[refused, made], 1).await?;
     }
-    let removed = remove(db, from, to, overdue).await?;
-    let mut soon = 0_i64;
-    if overdue.unwanted.is_some() {
-        let statement = format!(
-            "SELECT count(*) FROM events WHERE number > $1 AND number <= $2 AND {UNWANTED} AND {KEPT_SINCE} < $3"
-        );
-        soon = db.query_one(&statement, &[&from, &to, &overdue.soon]).await?.get::<_, i64>(0);
-    }
-    batch::end(db).await?;
-    // Nobody looks at all of a large inbox to find nothing.
-    let complete = overdue.ends_at(received);
-    Ok((Swept { removed, soon: usize::try_from(soon).unwrap_or_default(), complete }, if complete { 0 } else { to }))
-}
-
-async fn remove(db: &ClientWrapper, from: i64, to: i64, overdue: Overdue) -> Result<usize, Error> {
-    // Locked first and judged after that: somebody may just have one delivered again.
-    let old = "SELECT number FROM events WHERE number > $1 AND number <= $2 AND received < $3
-                 AND (kind IS NOT NULL OR discarded) ORDER BY number FOR UPDATE";
-    let latest = overdue.unwanted.map_or(overdue.finished, |unwanted| unwanted.max(overdue.finished));
-    let old: Vec<i64> = db.query(old, &[&from, &to, &latest]).await?.iter().map(|row| row.get(0)).collect();
-    if old.is_empty() {
-        return Ok(0);
-    }
-    let statement = format!(
-        "DELETE FROM events WHERE number = ANY ($1) AND CASE
-             WHEN {UNWANTED} THEN {KEPT_SINCE} < $3
-             WHEN kind IS NULL THEN discarded AND {KEPT_SINCE} < $2
-             ELSE received < $2 AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = number
-                                                AND (d.state IN (0, 2) OR d.changed >= $2)) END RETURNING number"
-    );
-    let gone = db.query(&statement, &[&old, &overdue.finished, &overdue.unwanted]).await?;
-    let gone: Vec<i64> = gone.iter().map(|row| row.get(0)).collect();
-    for table in ["deliveries", "failures", "refused", "decided"] {
-        db.execute(&format!("DELETE FROM {table} WHERE event = ANY ($1)"), &[&gone]).await?;
-    }
-    db.execute("DELETE FROM unnamed WHERE newest = ANY ($1)", &[&gone]).await?;
-    Ok(gone.len())
+    batch::end(db).await
 }

@@ -4,8 +4,7 @@ use std::time::Instant;
 
 use deadpool_postgres::ClientWrapper;
 use jiff::{SignedDuration, Timestamp};
-use tokio_postgres::types::ToSql;
-use tokio_postgres::{Error, Row, Statement};
+use tokio_postgres::{Error, Row};
 
 use super::batch;
 use super::clock::{Clock, Reading};
@@ -161,13 +160,13 @@ pub(super) async fn load(db: &ClientWrapper, claim: &Claim, token: i64) -> Resul
 /// Gives a claim back.
 pub(super) async fn release(db: &ClientWrapper, handler: &str, lane: i64, token: i64) -> Result<(), Error> {
     let statement = "DELETE FROM claims WHERE handler = $1 AND lane = $2 AND token = $3";
-    lightly(db, &db.prepare_cached(statement).await?, &[&handler, &lane, &token]).await.map(drop)
+    batch::lightly(db, &db.prepare_cached(statement).await?, &[&handler, &lane, &token]).await.map(drop)
 }
 
 /// Takes back that attempts of a receiver have begun.
 pub(super) async fn take_all_back(db: &ClientWrapper, receiver: &str) -> Result<(), Error> {
     let statement = "UPDATE claims SET begun = NULL WHERE receiver = $1 AND begun IS NOT NULL";
-    lightly(db, &db.prepare_cached(statement).await?, &[&receiver]).await.map(drop)
+    batch::lightly(db, &db.prepare_cached(statement).await?, &[&receiver]).await.map(drop)
 }
 
 /// Notes that the attempt that a claim was made for begins, if `event` says so; returns whether it is still its turn,
@@ -182,7 +181,7 @@ pub(super) async fn begin(
         UPDATE claims SET begun = $4 WHERE handler = $1 AND lane = $2 AND token = $3
           AND EXISTS (SELECT 1 FROM deliveries WHERE event = $5 AND handler = $1 AND state = 0 AND due IS NOT NULL)";
     let statement = db.prepare_cached(statement).await?;
-    if lightly(db, &statement, &[&claim.handler, &claim.lane, &token, &event, &claim.event]).await? > 0 {
+    if batch::lightly(db, &statement, &[&claim.handler, &claim.lane, &token, &event, &claim.event]).await? > 0 {
         return Ok(Some(true));
     }
     let statement = "SELECT 1 FROM claims WHERE handler = $1 AND lane = $2 AND token = $3";
@@ -205,23 +204,11 @@ pub(super) async fn remove(db: &ClientWrapper, receiver: &str, claims: &[Owned])
     db.execute(statement, &[&receiver, &handlers, &lanes, &tokens]).await
 }
 
-/// Executes a statement in one round trip, without waiting for a disk or a standby.
-async fn lightly(db: &ClientWrapper, statement: &Statement, values: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
-    let ((), rows, ()) = tokio::try_join!(
-        biased;
-        db.batch_execute(batch::BEGIN_LIGHTLY),
-        async { db.execute(statement, values).await },
-        db.batch_execute("COMMIT"),
-    )?;
-    Ok(rows)
-}
-
 /// How far an event has come with each handler; `None` if there is no such event.
 pub(super) async fn standing(db: &ClientWrapper, key: EventKey) -> Result<Option<Vec<Standing>>, Error> {
     let statement = "\
-        SELECT d.state, d.status, (SELECT f.reason FROM failures f WHERE f.event = d.event AND f.handler = d.handler
-                                   ORDER BY f.at DESC LIMIT 1), d.handler
-        FROM events e LEFT JOIN deliveries d ON d.event = e.number WHERE e.key = $1";
+        SELECT d.state, d.status, d.reason, d.handler FROM events e
+        LEFT JOIN deliveries d ON d.event = e.number WHERE e.key = $1";
     let rows = db.query(&db.prepare_cached(statement).await?, &[&key.0.as_slice()]).await?;
     let read = |row: &Row| {
         Some(Standing {
@@ -265,7 +252,7 @@ pub(super) async fn hurry_handler(db: &ClientWrapper, handler: &str) -> Result<u
               ORDER BY due LIMIT $2 FOR UPDATE SKIP LOCKED) AS waiting
         WHERE d.event = waiting.event AND d.handler = waiting.handler";
     // Nobody waits for it: until it is committed, nobody could claim what it changes.
-    let hurried = lightly(db, &db.prepare_cached(statement).await?, &[&handler, &HURRIED]).await?;
+    let hurried = batch::lightly(db, &db.prepare_cached(statement).await?, &[&handler, &HURRIED]).await?;
     Ok(usize::try_from(hurried).unwrap_or_default())
 }
 

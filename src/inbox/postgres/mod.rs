@@ -1,60 +1,69 @@
 //! The inbox in PostgreSQL, shared by any number of receivers.
 //!
-//! `writer` commits whatever is waiting in one transaction, and `batch` holds its statements (with `row`
-//! and `ends`) and says how the order is kept across receivers. `claims` is what is due, `held` what this
-//! process works on, `presence` who is at work and what becomes of the work of one that is not: a
-//! receiver's claims end with its lease, and `presence` says why it is a lease and no lock of a session.
-//! `changes` and `views` are what people do and look at (`archive`), `notes` are times that outlive a
-//! restart. `clock` and `mend` see to it that what waits does not wait for ever. `open` makes sure that
-//! the server is fit and the schema there in the right version, `rehearsal` that it can be made so.
+//! `inbox` is what it does for the work. `writer` commits whatever is waiting in one transaction, and `batch` says how
+//! the order is kept across receivers; its statements are in `arrivals` (with `row` and `listed`) and `ends`. `shelf` is
+//! what is there already. `claims` is what is due, `held` what this process works on, `presence` who is at work and what
+//! becomes of the work of one that is not: a receiver's claims end with its lease, and `presence` says why it is a lease
+//! and no lock of a session.
+//!
+//! `archive` is what it does besides. What people look at is in `views`, `filter` and `class`, over connections of their own
+//! (`people`), what they do in `changes` and `erase`, and that they did it in `acts`. `sweep` is retention, `reading`
+//! (with `record`) goes through what is stored, `notes` are times that outlive a restart. `clock` and `mend` see to it
+//! that what waits does not wait for ever. `open` makes sure that the server is fit and the schema there in the right
+//! version, `rehearsal` that it can be made so.
 //!
 //! Nothing here waits without end. Getting a connection, each statement and each lock has its time, on
 //! both sides of the connection; only a commit that waits for a standby is left to the server, since it
 //! would count as done if it was cut short.
 
+mod acts;
 mod archive;
+mod arrivals;
 mod batch;
 mod changes;
 mod claims;
+mod class;
 mod clock;
 mod ends;
+mod erase;
+mod filter;
 mod held;
+mod inbox;
+mod listed;
 mod mend;
 mod notes;
 mod open;
+mod people;
 mod presence;
+mod reading;
+mod record;
 mod rehearsal;
 mod row;
+mod shelf;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod views;
 mod writer;
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use deadpool_postgres::ClientWrapper;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
+use tokio_postgres::Error;
 
 use super::copy::{Copies, NoCopies};
 use super::refused::Space;
-use super::repeat::{self, Newest, Shelf, Taken};
-use super::{
-    Archive, Claim, Due, EventKey, Finish, Inbox, InboxError, Incoming, Open, Purpose, Receipt, RefusedBody,
-    SharedInbox, Standing, try_to_write,
-};
+use super::{Due, EventKey, InboxError, Open, Purpose, SharedInbox, try_to_write};
 use crate::config::Section;
-use crate::event::Event;
 use crate::outgoing::postgres::{Database, Failure, Pool, within};
-use crate::telemetry::events;
 use clock::Clock;
-use ends::End;
 use held::Held;
-use row::Row;
-use writer::{Work, Writer};
+use writer::Writer;
 
 /// The schema that all tables are in.
 const SCHEMA: &str = "tradecloud_inbox";
@@ -62,7 +71,7 @@ const SCHEMA: &str = "tradecloud_inbox";
 /// How long anything may take. The server's own limits (see `open::SETUP`) are shorter or as long.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Connections of one receiver, beside that of the writer and that of the heartbeat.
+/// Connections of one receiver, beside those of the writer, of the heartbeat and of people.
 const CONNECTIONS: usize = 6;
 
 /// How long a count of the refused bodies holds.
@@ -109,6 +118,8 @@ impl Open for Settings {
 /// The open inbox.
 struct Postgres {
     pool: Pool,
+    /// What people read goes this way.
+    people: Pool,
     writer: Writer,
     /// The name this receiver goes by among the others.
     receiver: String,
@@ -156,11 +167,6 @@ macro_rules! durably {
 }
 use {durably, on_connection};
 
-/// The database no longer has the claim as ours.
-fn taken_over() -> InboxError {
-    InboxError::Failed("another receiver has taken over this order or shipment".to_owned())
-}
-
 impl Postgres {
     async fn open(database: &Database, purpose: Purpose, refused_space: Space) -> anyhow::Result<Self> {
         let pool = |most| database.pool(most, open::SETUP);
@@ -178,6 +184,7 @@ impl Postgres {
         let (heartbeat, swept_to, mended_to) = (Mutex::new(heartbeat), Mutex::new(0), Mutex::new(mend::FIRST));
         Ok(Self {
             pool: shared,
+            people: people::pool(database),
             writer,
             receiver,
             held,
@@ -213,7 +220,7 @@ impl Postgres {
         if let Some(counted) = self.refused().as_ref().filter(|counted| counted.at.elapsed() < COUNT_AGAIN) {
             return Ok(counted.bytes);
         }
-        let bytes = on_connection!(self, LIMIT, db => changes::refused_bytes(db));
+        let bytes = on_connection!(self, LIMIT, db => refused_bytes(db));
         *self.refused() = Some(Counted { at: Instant::now(), bytes, since: HashSet::new() });
         Ok(bytes)
     }
@@ -231,143 +238,14 @@ impl Postgres {
     }
 }
 
+/// How many bytes the refused bodies take.
+async fn refused_bytes(db: &ClientWrapper) -> Result<u64, Error> {
+    let row = db.query_one("SELECT coalesce(sum(size), 0)::bigint FROM refused", &[]).await?;
+    Ok(row.get::<_, i64>(0).unsigned_abs())
+}
+
 impl From<Failure> for InboxError {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure.to_string())
-    }
-}
-
-#[async_trait::async_trait]
-impl Inbox for Postgres {
-    async fn store(&self, incoming: Incoming) -> Result<Receipt, InboxError> {
-        repeat::store(self, incoming).await
-    }
-
-    async fn refuse(&self, refused: RefusedBody) -> Result<Option<String>, InboxError> {
-        let key = refused.key();
-        let id = key.1.clone();
-        let refused = self.refused_space.fit(refused, self.refused_bytes().await?);
-        self.refused_more(key.0, refused.body.len());
-        if !self.writer.run(Work::Store(Box::new(Row::refused(key, refused)))).await? {
-            return Err(InboxError::Failed("an equal body was just made an event of".to_owned()));
-        }
-        Ok(Some(id))
-    }
-
-    async fn standing(&self, key: EventKey) -> Result<Vec<Standing>, InboxError> {
-        let standing = on_connection!(self, LIMIT, db => claims::standing(db, key));
-        standing.ok_or_else(|| InboxError::Failed("there is no such event any more".to_owned()))
-    }
-
-    async fn hurry(&self, key: EventKey) -> Result<(), InboxError> {
-        durably!(self, LIMIT, db => claims::hurry(db, key));
-        Ok(())
-    }
-
-    async fn claim(&self, handler: &str, most: usize) -> Result<Due, InboxError> {
-        self.claim_due(handler, most, &[], None).await
-    }
-
-    async fn load(&self, claim: &Claim) -> Result<Event, InboxError> {
-        let token = self.held.token(claim).unwrap_or_default();
-        let event = on_connection!(self, LIMIT, db => claims::load(db, claim, token));
-        event.ok_or_else(taken_over)
-    }
-
-    async fn begin(&self, claim: &Claim) -> Result<bool, InboxError> {
-        let token = self.held.token(claim).unwrap_or_default();
-        let event = (!self.ending.load(Ordering::Acquire)).then_some(claim.event);
-        let turn = on_connection!(self, LIMIT, db => claims::begin(db, claim, token, event));
-        turn.ok_or_else(taken_over)
-    }
-
-    async fn finish(&self, claim: &Claim, finish: Finish, took: Duration) -> Result<(), InboxError> {
-        let Some(token) = self.held.token(claim) else { return Ok(()) };
-        let end = End { claim: claim.clone(), token, finish, took };
-        match self.writer.run(Work::Finish(Box::new(end))).await {
-            Ok(true) => {}
-            Ok(false) if self.held.has_perhaps_ended(claim) => {}
-            Ok(false) => events::delivery::taken_over(claim.about(), &claim.handler),
-            Err(error) => {
-                self.held.perhaps_ended(claim);
-                return Err(error);
-            }
-        }
-        self.held.remove(claim);
-        Ok(())
-    }
-
-    async fn release(&self, claim: &Claim) {
-        let Some(token) = self.held.remove(claim) else { return };
-        let released: Result<(), InboxError> = async {
-            on_connection!(self, LIMIT, db => claims::release(db, &claim.handler, claim.lane, token));
-            Ok(())
-        }
-        .await;
-        if let Err(error) = released {
-            // Nobody here knows it any more: the heartbeat removes it.
-            tracing::debug!(%error, id = claim.id, number = claim.number, "cannot give a claim back at once");
-        }
-    }
-
-    fn archive(self: Arc<Self>) -> Option<Arc<dyn Archive>> {
-        Some(self)
-    }
-
-    async fn probe(&self) -> Result<(), InboxError> {
-        durably!(self, LIMIT, db => changes::probe(db));
-        Ok(())
-    }
-
-    async fn ending(&self) {
-        self.ending.store(true, Ordering::Release);
-        let taken_back: Result<(), InboxError> = async {
-            on_connection!(self, LIMIT, db => claims::take_all_back(db, &self.receiver));
-            Ok(())
-        }
-        .await;
-        if let Err(error) = taken_back {
-            events::inbox::end_not_noted(&error);
-        }
-    }
-
-    async fn close(&self) {
-        self.writer.close().await;
-        let mut heartbeat = std::mem::take(&mut *self.heartbeat.lock().unwrap_or_else(PoisonError::into_inner));
-        if !heartbeat.is_empty() {
-            // It must not come after the farewell.
-            heartbeat.shutdown().await;
-            let left: Result<(), Failure> = async {
-                on_connection!(self, LIMIT, db => presence::leave(db, &self.receiver));
-                Ok(())
-            }
-            .await;
-            if let Err(failure) = left {
-                events::inbox::farewell_failed(&failure);
-            }
-        }
-        self.pool.close();
-    }
-}
-
-impl Shelf for Postgres {
-    async fn put(&self, incoming: Incoming) -> Result<bool, InboxError> {
-        self.writer.run(Work::Store(Box::new(Row::event(incoming)))).await
-    }
-
-    async fn taken(&self, key: EventKey) -> Result<Option<Taken>, InboxError> {
-        Ok(on_connection!(self, LIMIT, db => changes::taken(db, key)))
-    }
-
-    async fn body(&self, number: i64) -> Result<Bytes, InboxError> {
-        Archive::body(self, number).await
-    }
-
-    async fn newest(&self, lane: i64) -> Result<Option<Newest>, InboxError> {
-        Ok(on_connection!(self, LIMIT, db => changes::newest(db, lane)))
-    }
-
-    async fn again(&self, _: Incoming) -> Result<(), InboxError> {
-        Ok(())
     }
 }

@@ -5,7 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::inbox::{EventKey, Incoming, RefusedBody};
+use crate::inbox::kept::{Record, folds, refs_json};
+use crate::inbox::{Arrival, EventKey, Incoming, RefusedBody};
+use crate::model::Reference;
+
+/// Characters of a reference that it is looked up by, and of an event name: an index takes no longer ones.
+pub(super) const INDEXED: usize = 500;
 
 /// An event or a refused body, as it is stored.
 #[derive(Debug, Clone)]
@@ -30,6 +35,12 @@ pub(super) struct Row {
     pub(super) body: Bytes,
     /// The handlers that want it.
     pub(super) handlers: Arc<[String]>,
+    /// How it came.
+    pub(super) arrival: Arrival,
+    /// Its references, as they are kept: none of a refused body, in which nobody has looked for them yet,
+    pub(super) refs: Option<String>,
+    /// and what they are looked up by.
+    pub(super) folds: Vec<String>,
 }
 
 impl Row {
@@ -38,6 +49,9 @@ impl Row {
         let envelope = incoming.envelope;
         Self {
             handlers: incoming.handlers,
+            arrival: storable_arrival(incoming.arrival),
+            refs: Some(storable(refs_json(&incoming.references))),
+            folds: lookups(&incoming.references),
             lane: Some(lane),
             key: incoming.key,
             id: storable(incoming.id),
@@ -81,7 +95,35 @@ impl Row {
             status: Some(i32::from(refused.status)),
             body: refused.body,
             handlers: Arc::default(),
+            arrival: storable_arrival(refused.arrival),
+            refs: None,
+            folds: Vec::new(),
         }
+    }
+
+    /// The checksum of what is stored of it.
+    pub(super) fn checksum(&self) -> i64 {
+        let record = Record {
+            key: &self.key.0,
+            id: &self.id,
+            content_type: self.content_type.as_deref(),
+            kind: self.kind,
+            format: self.format,
+            event_name: self.event_name.as_deref(),
+            message_id: self.message_id.as_deref(),
+            subject: self.subject.as_deref(),
+            document: self.document.as_deref(),
+            company: self.company.as_deref(),
+            companies: self.companies.as_deref(),
+            created: self.created.as_deref(),
+            body: &self.body,
+        };
+        record.checksum()
+    }
+
+    /// The states that its deliveries will be in, as bits: all of them pending. Or it is a refused body.
+    pub(super) fn states(&self) -> i16 {
+        if self.is_refused() { 16 } else { i16::from(!self.handlers.is_empty()) }
     }
 
     pub(super) fn is_refused(&self) -> bool {
@@ -97,4 +139,22 @@ impl Row {
 /// The one character that PostgreSQL does not take in a text.
 pub(super) fn storable(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
+}
+
+fn storable_arrival(arrival: Arrival) -> Arrival {
+    Arrival { address: arrival.address.map(storable), credential: arrival.credential.map(storable), ..arrival }
+}
+
+/// What references are looked up by.
+pub(super) fn lookups(references: &[Reference]) -> Vec<String> {
+    folds(references).into_iter().map(lookup).collect()
+}
+
+/// What a reference is looked up by that is folded already.
+pub(super) fn lookup(folded: String) -> String {
+    let cut = match folded.char_indices().nth(INDEXED) {
+        Some((end, _)) => folded[..end].to_owned(),
+        None => folded,
+    };
+    storable(cut)
 }

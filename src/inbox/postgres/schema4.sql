@@ -4,16 +4,19 @@
 -- All events are read once. Nothing may come in between, nor end.
 SET LOCAL enable_seqscan = on;
 SET LOCAL enable_hashjoin = on;
-LOCK TABLE events, deliveries IN SHARE MODE;
+SET LOCAL work_mem = '64MB';
+LOCK TABLE events, deliveries, failures IN ACCESS EXCLUSIVE MODE;
+-- Who stores without saying so is a receiver of an earlier version that was not stopped: nothing of it would be listed.
+ALTER TABLE events ALTER COLUMN discarded DROP DEFAULT;
 
 -- What is listed of an event or refused body, apart from the body, so that no list has to pass by those.
 CREATE TABLE listed (
     event      bigint PRIMARY KEY,
     states     smallint NOT NULL,   -- a bit for each state that one of its deliveries is in: 1 << state; 16: refused
     kind       text COLLATE "C" NOT NULL,       -- empty: a refused body
-    event_name text COLLATE "C" NOT NULL,       -- empty: none
+    event_name text COLLATE "C" NOT NULL,       -- its beginning, as an index takes no more; empty: none
     hour       int NOT NULL,        -- in which it was received, since 1970
-    origin     text NOT NULL,
+    origin     text COLLATE "C" NOT NULL,       -- how it came
     address    text,                -- where it came from
     credential text,                -- that let it in
     answer     int,                 -- the status it was answered with
@@ -25,10 +28,11 @@ CREATE TABLE listed (
 INSERT INTO listed (event, states, kind, event_name, hour, origin, answer)
 SELECT number,
        CASE WHEN kind IS NOT NULL THEN coalesce(d.states, 0) WHEN discarded THEN 8 ELSE 16 END,
-       coalesce(kind, ''), coalesce(event_name, ''), floor(extract(epoch FROM received) / 3600), 'webhook', status
+       coalesce(kind, ''), left(coalesce(event_name, ''), 500), floor(extract(epoch FROM received) / 3600), 'webhook',
+       status
 FROM events LEFT JOIN (SELECT event, bit_or((1 << state)::smallint) AS states FROM deliveries GROUP BY event) AS d
      ON d.event = number;
-CREATE INDEX listed_class ON listed (states, kind, event_name, event);
+CREATE INDEX listed_class ON listed (states, kind, event_name, origin, event);
 CREATE INDEX listed_hour ON listed (hour, event);
 CREATE INDEX listed_unread ON listed (event) WHERE refs IS NULL;
 
@@ -48,8 +52,8 @@ CREATE INDEX deliveries_state ON deliveries (handler, state, event);
 
 -- Every attempt, of each time that a delivery was begun the last few.
 CREATE TABLE attempts (
-    number  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     event   bigint NOT NULL,
+    number  bigint GENERATED ALWAYS AS IDENTITY,
     handler text NOT NULL,
     round   int NOT NULL,
     attempt int NOT NULL,
@@ -58,18 +62,18 @@ CREATE TABLE attempts (
     ending  text,                   -- NULL: it failed before that was kept
     status  int,                    -- of the back end's answer
     answer  text,                   -- its beginning
-    reason  text                    -- why it failed
+    reason  text,                   -- why it failed
+    PRIMARY KEY (event, number)
 );
 INSERT INTO attempts (event, handler, round, attempt, begun, took, reason)
 SELECT f.event, f.handler, CASE WHEN f.at < d.since THEN greatest(d.round - 1, 1) ELSE d.round END, f.attempt,
        f.at - f.took * interval '1 millisecond', f.took, f.reason
 FROM failures f JOIN deliveries d ON d.event = f.event AND d.handler = f.handler ORDER BY f.event, f.handler, f.at;
-CREATE INDEX attempts_event ON attempts (event, handler);
 DROP TABLE failures;
 
 -- What people did, and to which events: by their keys, because that is known for longer than they are kept.
 CREATE TABLE actions (
-    id      uuid PRIMARY KEY,
+    id      bytea PRIMARY KEY,      -- 16 bytes
     at      timestamptz NOT NULL,
     who     text NOT NULL,
     via     text NOT NULL,
@@ -84,7 +88,7 @@ CREATE INDEX actions_at ON actions (at);
 CREATE TABLE acted (
     key    bytea NOT NULL,
     at     timestamptz NOT NULL,
-    action uuid NOT NULL,
+    action bytea NOT NULL,
     id     text NOT NULL,           -- of the event
     became text,                    -- the id of the event that a refused body is
     PRIMARY KEY (key, at, action)
@@ -112,3 +116,7 @@ CREATE TABLE cursors (
     value text NOT NULL,
     at    timestamptz NOT NULL
 );
+
+-- Nobody has counted them yet, and the first questions come before anybody does.
+ANALYZE listed;
+ANALYZE attempts;

@@ -40,9 +40,12 @@ pub(super) fn count_ends(db: &Connection) -> rusqlite::Result<()> {
     db.execute("UPDATE deliveries SET ends = ends + (state = 0), begun = NULL WHERE begun IS NOT NULL", []).map(drop)
 }
 
-/// Keeps an attempt that has ended, if its event is there. What was kept of earlier rounds is never removed for it.
+/// Keeps an attempt that has ended, if its event is there; of one that was erased meanwhile, nothing of what was said.
+/// What was kept of earlier rounds is never removed for it.
 pub(super) fn keep(db: &Connection, claim: &Claim, attempt: &Attempt, reason: Option<&str>) -> rusqlite::Result<()> {
     let number = claim.attempts + 1;
+    let erased = db.prepare_cached("SELECT 1 FROM erased WHERE event = ?1")?.exists([claim.event])?;
+    let (answer, reason) = if erased { (None, None) } else { (attempt.answer.as_deref(), reason) };
     db.prepare_cached(
         "INSERT INTO attempts (event, handler, round, attempt, begun, took, ending, status, answer, reason)
          SELECT number, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 FROM events WHERE number = ?1 AND key = ?11",
@@ -56,7 +59,7 @@ pub(super) fn keep(db: &Connection, claim: &Claim, attempt: &Attempt, reason: Op
         i64::try_from(attempt.took.as_millis()).unwrap_or(i64::MAX),
         attempt.ending.as_str(),
         attempt.status,
-        attempt.answer,
+        answer,
         reason,
         claim.key.0,
     ])?;

@@ -165,11 +165,15 @@ pub(super) fn refuse(
         .query_row([key.0], |row| row.get(0))
         .optional()?;
     if let Some(number) = known {
+        listed::came_again(db, key, refused.received)?;
+        if db.prepare_cached("SELECT 1 FROM erased WHERE event = ?1")?.exists([number])? {
+            // Somebody has decided about it, and did not want to have it here.
+            return Ok(id);
+        }
         db.prepare_cached("UPDATE refused SET copies = copies + 1 WHERE event = ?1")?.execute([number])?;
         db.prepare_cached("UPDATE events SET discarded = 0 WHERE number = ?1 AND discarded")?.execute([number])?;
         db.prepare_cached("DELETE FROM decided WHERE event = ?1")?.execute([number])?;
         listed::set_aside(db, number, false)?;
-        listed::came_again(db, key, refused.received)?;
         return Ok(id);
     }
     let used: i64 = db.prepare_cached("SELECT bytes FROM refused_total")?.query_row([], |row| row.get(0))?;

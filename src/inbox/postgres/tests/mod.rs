@@ -1,5 +1,7 @@
 //! The inbox itself on a real server: what a whole receiver shows only by chance, or after hours.
 
+mod people;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,9 +10,12 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
 use tokio::time::sleep;
+use uuid::Uuid;
 
 use super::{Postgres, Space, open};
-use crate::inbox::{Archive as _, Claim, Finish, Inbox as _, Incoming, Mended, Overdue, Purpose, State};
+use crate::inbox::{
+    Action, Archive as _, Attempt, Claim, Deed, Ending, Finish, Inbox as _, Incoming, Mended, Overdue, Purpose, State,
+};
 use crate::model::{Envelope, Format, Kind};
 use crate::outgoing::postgres::server::{Postgres as Server, ROLE};
 use crate::outgoing::postgres::{Connection, Database};
@@ -73,6 +78,21 @@ async fn store(inbox: &Postgres, order: &str, message: &str) -> Incoming {
     incoming
 }
 
+/// Something that somebody does.
+fn action(what: Deed) -> Action {
+    Action {
+        id: Uuid::new_v4(),
+        at: Timestamp::now(),
+        who: "ann".to_owned(),
+        via: "cli",
+        address: None,
+        what,
+        handler: None,
+        filter: None,
+        reason: Some("why not".to_owned()),
+    }
+}
+
 /// The one delivery that is due, as soon as there is one.
 async fn claim(inbox: &Postgres) -> Claim {
     eventually("something can be claimed", async || inbox.claim(HANDLER, 1).await.unwrap().claims.pop()).await
@@ -101,7 +121,9 @@ async fn at_once<T>(work: impl Future<Output = T>) -> T {
 
 async fn retry(inbox: &Postgres, claim: &Claim, pause: SignedDuration) {
     let finish = Finish::Retry { at: Timestamp::now() + pause, reason: "not now".to_owned() };
-    inbox.finish(claim, finish, Duration::from_millis(1)).await.unwrap();
+    let (begun, took) = (Timestamp::now(), Duration::from_millis(1));
+    let attempt = Attempt { begun, took, ending: Ending::Unreachable, status: None, answer: None };
+    inbox.finish(claim, finish, Some(attempt)).await.unwrap();
 }
 
 #[tokio::test]
@@ -272,8 +294,8 @@ async fn among_many_lanes_one_that_stands_still_is_found_step_by_step() {
     let inbox = place.open().await;
     let lanes = super::archive::MENDING_STEPS * 2000 + 500;
     place.sql(&format!(
-        "INSERT INTO events (number, key, id, received, path, kind, format, lane, body)
-         SELECT n, decode(lpad(to_hex(n), 32, '0'), 'hex'), 'event ' || n, now(), '/', 'order', 'json', n / 2, ''
+        "INSERT INTO events (number, key, id, received, path, kind, format, lane, discarded, body)
+         SELECT n, decode(lpad(to_hex(n), 32, '0'), 'hex'), 'event ' || n, now(), '/', 'order', 'json', n / 2, false, ''
          FROM generate_series(2, {lanes} * 2 + 1) AS n;
          INSERT INTO deliveries (event, handler, lane, state, since, changed, due)
          SELECT number, '{HANDLER}', lane, 0, now(), now(), CASE WHEN number % 2 = 0 AND lane <> {lanes} THEN now() END
@@ -292,11 +314,11 @@ async fn who_asks_for_a_delivery_that_stands_still_gets_it() {
     let inbox = place.open().await;
     store(&inbox, "1", "one").await;
     place.sql("UPDATE deliveries SET due = NULL");
-    let number = inbox.show("one").await.unwrap().unwrap().number;
+    let sequence = inbox.show("one").await.unwrap().unwrap().sequence;
 
-    let changed = inbox.deliver(number, None, Some(State::Pending)).await.unwrap();
+    let changed = inbox.deliver(&[sequence], None, &[State::Pending], &action(Deed::Deliver)).await.unwrap();
 
-    assert_eq!(changed, 1);
+    assert_eq!(changed, [1]);
     assert_eq!(claim(&inbox).await.id, "one");
 }
 
@@ -387,7 +409,7 @@ async fn a_step_of_the_clock_is_forgotten_once_nothing_waits_that_was_there_befo
     assert_eq!(place.sql(known), "1000 10 0");
 
     let claimed = claim(&inbox).await;
-    inbox.finish(&claimed, Finish::Done, Duration::ZERO).await.unwrap();
+    inbox.finish(&claimed, Finish::Done, None).await.unwrap();
     sweep().await;
     assert_eq!(place.sql(known), "0", "something may just be on its way");
 }
@@ -402,7 +424,7 @@ async fn an_inbox_that_takes_its_time_to_become_one_of_this_version_is_waited_fo
         &format!(
             "SET ROLE {ROLE}; CREATE SCHEMA tradecloud_inbox; SET search_path = tradecloud_inbox; {};
              INSERT INTO version (version) VALUES (1)",
-            include_str!("schema.sql")
+            include_str!("../schema.sql")
         ),
     );
     place.sql(

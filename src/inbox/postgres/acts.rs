@@ -1,0 +1,91 @@
+//! Statements on what people did: an action, and each event that it was done to.
+//!
+//! Events are kept for less long than it is known who did what to them, so they go by their keys here.
+
+use std::collections::HashMap;
+
+use deadpool_postgres::ClientWrapper;
+use jiff::Timestamp;
+use tokio_postgres::{Error, Row};
+use uuid::Uuid;
+
+use super::row::storable;
+use crate::inbox::{Action, ActionView, Deed};
+
+/// Rows that are forgotten in one step.
+const STEP: i64 = 500;
+
+/// An event that something was done to.
+pub(super) struct Acted {
+    pub(super) key: Vec<u8>,
+    pub(super) id: String,
+    /// The id of the event that this refused body became.
+    pub(super) became: Option<String>,
+}
+
+/// Notes in a transaction what it does: to `events` of them, as a refused body and what becomes of it are one.
+pub(super) async fn write(db: &ClientWrapper, action: &Action, to: &[Acted], events: usize) -> Result<(), Error> {
+    let text = |text: &Option<String>| text.clone().map(storable);
+    let id = action.id.as_bytes().as_slice();
+    let statement = "\
+        INSERT INTO actions (id, at, who, via, address, what, handler, filter, reason, events)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        ON CONFLICT (id) DO UPDATE SET events = actions.events + excluded.events";
+    let (who, events) = (storable(action.who.clone()), i64::try_from(events).unwrap_or(i64::MAX));
+    let (address, handler) = (text(&action.address), text(&action.handler));
+    let (filter, reason) = (text(&action.filter), text(&action.reason));
+    let (via, what) = (action.via, action.what.as_str());
+    db.execute(statement, &[&id, &action.at, &who, &via, &address, &what, &handler, &filter, &reason, &events]).await?;
+    let statement = "\
+        INSERT INTO acted (key, at, action, id, became)
+        SELECT key, now(), $1, id, became FROM unnest($2::bytea[], $3::text[], $4::text[]) AS of (key, id, became)
+        ON CONFLICT DO NOTHING";
+    let keys: Vec<_> = to.iter().map(|acted| acted.key.as_slice()).collect();
+    let ids: Vec<_> = to.iter().map(|acted| acted.id.as_str()).collect();
+    let became: Vec<_> = to.iter().map(|acted| acted.became.as_deref()).collect();
+    db.execute(statement, &[&id, &keys, &ids, &became]).await.map(drop)
+}
+
+/// What was done to those of these keys, in the order it was.
+pub(super) async fn of(db: &ClientWrapper, keys: &[&[u8]]) -> Result<HashMap<Vec<u8>, Vec<ActionView>>, Error> {
+    let statement = "\
+        SELECT d.key, d.at, d.id, d.became, a.id, a.who, a.via, a.address, a.what, a.handler, a.filter, a.reason, a.events
+        FROM acted d JOIN actions a ON a.id = d.action WHERE d.key = ANY ($1) ORDER BY d.key, d.at, a.at";
+    let mut found: HashMap<Vec<u8>, Vec<ActionView>> = HashMap::new();
+    for row in db.query(&db.prepare_cached(statement).await?, &[&keys]).await? {
+        found.entry(row.get(0)).or_default().extend(view(&row));
+    }
+    Ok(found)
+}
+
+/// Nothing of a deed that this program does not know.
+fn view(row: &Row) -> Option<ActionView> {
+    Some(ActionView {
+        id: Uuid::from_slice(row.get(4)).unwrap_or_default(),
+        at: row.get(1),
+        who: row.get(5),
+        via: row.get(6),
+        address: row.get(7),
+        what: Deed::from_name(row.get(8))?,
+        handler: row.get(9),
+        filter: row.get(10),
+        reason: row.get(11),
+        events: row.get::<_, i64>(12).unsigned_abs(),
+        event: row.get(2),
+        became: row.get(3),
+    })
+}
+
+/// Forgets some of what was done before that time; returns to how many events.
+pub(super) async fn forget(db: &ClientWrapper, before: Timestamp) -> Result<usize, Error> {
+    let statement = "\
+        DELETE FROM acted d USING (SELECT key, at, action FROM acted WHERE at < $1 ORDER BY at LIMIT $2) AS old
+        WHERE d.key = old.key AND d.at = old.at AND d.action = old.action";
+    let forgotten = db.execute(statement, &[&before, &STEP]).await?;
+    // One that goes on for hours is still known of the events that it came to last.
+    let statement = "\
+        DELETE FROM actions a USING (SELECT id FROM actions WHERE at < $1::timestamptz - interval '1 day' ORDER BY at LIMIT $2) AS old
+        WHERE a.id = old.id";
+    db.execute(statement, &[&before, &STEP]).await?;
+    Ok(usize::try_from(forgotten).unwrap_or(usize::MAX))
+}
