@@ -50,8 +50,6 @@ pub struct Incoming {
     pub handlers: Arc<[String]>,
     /// How it came.
     pub arrival: Arrival,
-    /// Every reference in it by which somebody may look for it.
-    pub references: Vec<Reference>,
 }
 
 impl Incoming {

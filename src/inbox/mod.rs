@@ -14,10 +14,10 @@ mod archive;
 mod claim;
 pub mod copy;
 mod incoming;
+mod kept;
 mod key;
 #[cfg(not(feature = "postgres"))]
 mod left_out;
-mod kept;
 pub mod none;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -166,7 +166,9 @@ pub enum InboxError {
     #[error("too many large messages are compared with what is there")]
     Busy,
     /// What was asked takes longer than questions may.
-    #[error("looking took longer than two seconds and was ended, so that no delivery has to wait. Ask for less: with --since, --until, --number or --state")]
+    #[error(
+        "looking took longer than two seconds and was ended, so that no delivery has to wait. Ask for less: with --since, --until, --number or --state"
+    )]
     TooLong,
     /// The inbox is closed.
     #[error("the inbox is closed")]

@@ -196,7 +196,7 @@ mod tests {
             match field.holds {
                 Part(fields) => known(fields, &found),
                 Id | Holds::Reference(_) => {
-                    assert!(found.iter().all(|shape| entry(*shape) == Shape::Text), "{field:?}")
+                    assert!(found.iter().all(|shape| entry(*shape) == Shape::Text), "{field:?}");
                 }
             }
         }

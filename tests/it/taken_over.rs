@@ -69,7 +69,9 @@ fn fill(receiver: &Receiver) {
 async fn assert_all_there(receiver: &Receiver) {
     let all = receiver.events(&["list", "--limit", "10000", "--json"]);
     assert_eq!(all.len(), 13 + usize::try_from(MORE).unwrap());
-    assert!(all.iter().filter(|event| event["id"].as_str().unwrap().starts_with("more-")).all(|one| one["state"] == "done"));
+    assert!(
+        all.iter().filter(|event| event["id"].as_str().unwrap().starts_with("more-")).all(|one| one["state"] == "done")
+    );
     for number in [1000, 1000 + MORE / 2, 999 + MORE] {
         let found = naming(receiver, &format!("PO-{number}")).await;
         assert_eq!(ids(&found), [format!("more-{number}")]);
@@ -146,7 +148,8 @@ async fn a_change_of_many_that_is_killed_has_changed_whole_batches_and_is_finish
         assert_eq!(sender.send(crate::support::sender::order_event(&order.to_string())).await.status, Some(202));
     }
     let discard = ["events", "discard", "--all", "--state", "pending", "--yes", "--reason", "a test"];
-    let discarded = |receiver: &Receiver| receiver.events(&["list", "--state", "discarded", "--limit", "5000", "--json"]);
+    let discarded =
+        |receiver: &Receiver| receiver.events(&["list", "--state", "discarded", "--limit", "5000", "--json"]);
 
     let mut killed = receiver.command(&discard);
     let mut killed = killed.stdout(std::process::Stdio::piped()).spawn().unwrap();

@@ -74,7 +74,7 @@ async fn tell_of_others(desk: &Desk, filter: &Filter, shown: usize) -> anyhow::R
         Ok(Count::Exactly(all)) if all <= shown => {}
         // More than were counted are shown: whether there are others, nobody knows.
         Ok(Count::MoreThan(all)) if all < shown => {
-            eprintln!("{shown_in_words} events; --limit shows more, if there are")
+            eprintln!("{shown_in_words} events; --limit shows more, if there are");
         }
         Ok(count) => eprintln!("{shown_in_words} of {} events; --limit shows more", counted(count)),
         Err(InboxError::TooLong) => {

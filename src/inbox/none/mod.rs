@@ -18,8 +18,8 @@ use bytes::Bytes;
 
 use super::repeat::{self, Newest, Says, Shelf};
 use super::{
-    Archive, Attempt, Claim, Due, EventKey, Finish, Inbox, InboxError, Incoming, NoInbox, Open, Purpose, Receipt, RefusedBody,
-    SharedInbox, Standing, State,
+    Archive, Attempt, Claim, Due, EventKey, Finish, Inbox, InboxError, Incoming, NoInbox, Open, Purpose, Receipt,
+    RefusedBody, SharedInbox, Standing, State,
 };
 use crate::config::Section;
 use crate::event::{Answers, Event};

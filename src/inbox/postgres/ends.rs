@@ -9,7 +9,7 @@ use tokio_postgres::{Error, Statement};
 use super::batch::advance_lanes;
 use super::listed::relist;
 use super::row::storable;
-use crate::inbox::stored::{Ended, FAILURES_KEPT};
+use crate::inbox::stored::{ATTEMPTS_KEPT, Ended};
 use crate::inbox::{Attempt, Claim, Finish};
 
 /// The end of an attempt; or a claim that is given up, without one.
@@ -121,7 +121,7 @@ pub(super) const FORGET: &str = "\
     WHERE a.event = of.event AND a.handler = of.handler AND a.round = of.round AND a.attempt <= of.last";
 
 pub(super) async fn forget_attempts(db: &ClientWrapper, forget: &Statement, ends: &[&End]) -> Result<(), Error> {
-    let kept = i32::try_from(FAILURES_KEPT).unwrap_or(i32::MAX);
+    let kept = i32::try_from(ATTEMPTS_KEPT).unwrap_or(i32::MAX);
     let many: Vec<_> = ends.iter().filter(|end| end.attempt.is_some() && end.attempts() > kept).collect();
     if many.is_empty() {
         return Ok(());

@@ -12,7 +12,7 @@ use super::class::{CLASSES, in_state, like};
 use super::row::{lookup, storable};
 use crate::inbox::stored::number;
 use crate::inbox::{Filter, State};
-use crate::model::references::folded;
+use crate::model::folded;
 
 pub(super) type Values = Vec<Box<dyn ToSql + Sync + Send>>;
 

@@ -66,9 +66,8 @@ impl Archive for Sqlite {
     ) -> Result<Vec<usize>, InboxError> {
         let (events, handler, only) = (events.to_vec(), handler.map(str::to_owned), only.to_vec());
         let action = action.clone();
-        let deliver = move |db: &Connection| {
-            changes::deliver(db, &events, handler.as_deref(), &only, &action, Timestamp::now())
-        };
+        let deliver =
+            move |db: &Connection| changes::deliver(db, &events, handler.as_deref(), &only, &action, Timestamp::now());
         self.writer.run(0, deliver).await
     }
 
@@ -194,9 +193,8 @@ impl Shelf for Accepting<'_> {
 
     async fn again(&self, incoming: Incoming) -> Result<(), InboxError> {
         let (refused, action) = (self.refused, self.action.clone());
-        let remove = move |db: &Connection| {
-            events::remove_refused(db, refused, incoming.key, &action, Timestamp::now())
-        };
+        let remove =
+            move |db: &Connection| events::remove_refused(db, refused, incoming.key, &action, Timestamp::now());
         self.inbox.writer.run(0, remove).await
     }
 }

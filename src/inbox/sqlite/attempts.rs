@@ -64,10 +64,8 @@ pub(super) fn keep(db: &Connection, claim: &Claim, attempt: &Attempt, reason: Op
         claim.key.0,
     ])?;
     if number > ATTEMPTS_KEPT {
-        db.prepare_cached(
-            "DELETE FROM attempts WHERE event = ?1 AND handler = ?2 AND round = ?3 AND attempt <= ?4",
-        )?
-        .execute(params![claim.event, claim.handler, claim.round, number - ATTEMPTS_KEPT])?;
+        db.prepare_cached("DELETE FROM attempts WHERE event = ?1 AND handler = ?2 AND round = ?3 AND attempt <= ?4")?
+            .execute(params![claim.event, claim.handler, claim.round, number - ATTEMPTS_KEPT])?;
     }
     Ok(())
 }

@@ -40,12 +40,10 @@ pub(super) fn erase(db: &Connection, event: i64, action: &Action, now: Timestamp
     );
     db.pragma_update(None, "secure_delete", secure)?;
     emptied?;
-    db.execute("INSERT INTO erased (event, at, exact, alike) VALUES (?1, ?2, ?3, ?4)", params![
-        event,
-        micros(now),
-        exact,
-        alike
-    ])?;
+    db.execute(
+        "INSERT INTO erased (event, at, exact, alike) VALUES (?1, ?2, ?3, ?4)",
+        params![event, micros(now), exact, alike],
+    )?;
     reading::checksum_anew(db, event)?;
     actions::note(db, action, 1, now)?;
     actions::note_on(db, action, EventKey(key), &id, None, now)?;

@@ -260,9 +260,8 @@ impl Inbox for Sqlite {
 
     async fn finish(&self, claim: &Claim, finish: Finish, attempt: Option<Attempt>) -> Result<(), InboxError> {
         let finished = claim.clone();
-        let note = move |db: &Connection| {
-            deliveries::finish(db, &finished, &finish, attempt.as_ref(), Timestamp::now())
-        };
+        let note =
+            move |db: &Connection| deliveries::finish(db, &finished, &finish, attempt.as_ref(), Timestamp::now());
         self.writer.run(0, note).await?;
         self.claimed().remove(&place(claim));
         Ok(())

@@ -86,7 +86,8 @@ mod tests {
     use crate::inbox::Purpose;
     use crate::inbox::sqlite::reader::Readers;
 
-    const ENDLESS: &str = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers) SELECT count(*) FROM numbers";
+    const ENDLESS: &str =
+        "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers) SELECT count(*) FROM numbers";
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_question_without_end_is_ended_and_holds_up_neither_the_work_nor_the_next_one() {
@@ -103,7 +104,10 @@ mod tests {
         });
 
         let (one, other, (worked, after, waited)) = asked;
-        assert!(matches!((one, other, waited), (Err(InboxError::TooLong), Err(InboxError::TooLong), Err(InboxError::TooLong))));
+        assert!(matches!(
+            (one, other, waited),
+            (Err(InboxError::TooLong), Err(InboxError::TooLong), Err(InboxError::TooLong))
+        ));
         assert!(worked.is_ok() && after < LONGEST, "{worked:?} after {after:?}");
         let next = readers.people.ask(|db| db.query_row("SELECT 1", [], |row| row.get::<_, i64>(0))).await;
         assert_eq!(next.ok(), Some(1));

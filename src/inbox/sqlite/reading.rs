@@ -113,9 +113,8 @@ pub(super) fn verify(db: &Connection, after: i64) -> rusqlite::Result<Verified> 
 fn is_whole(db: &Connection, event: i64) -> rusqlite::Result<Option<bool>> {
     let kept: Option<i64> =
         db.prepare_cached("SELECT checksum FROM listed WHERE event = ?1")?.query_row([event], |row| row.get(0))?;
-    let now = db
-        .prepare_cached(&format!("SELECT {RECORD} FROM events WHERE number = ?1"))?
-        .query_row([event], checksum)?;
+    let now =
+        db.prepare_cached(&format!("SELECT {RECORD} FROM events WHERE number = ?1"))?.query_row([event], checksum)?;
     Ok(kept.map(|kept| kept == now))
 }
 

@@ -14,8 +14,8 @@ use super::listed::{HOUR, REFUSED};
 use super::micros;
 use crate::inbox::stored::number;
 use crate::inbox::{Count, Filter, State};
-use crate::model::names::CHANGED;
 use crate::model::folded;
+use crate::model::names::CHANGED;
 
 /// What one way through the inbox goes by, and what is asked of each event on it. `l` is its row in `listed`.
 struct Way {
@@ -100,10 +100,8 @@ fn ways(db: &Connection, filter: &Filter) -> rusqlite::Result<Vec<Way>> {
         let from = "deliveries d INDEXED BY deliveries_state CROSS JOIN listed l ON l.event = d.event";
         let mut ways = Vec::new();
         for state in states_of_deliveries(filter) {
-            let way = Way::new(from, "d.event").when("d.handler = ? AND d.state = ?", [
-                handler.clone().into(),
-                i64::from(state).into(),
-            ]);
+            let way = Way::new(from, "d.event")
+                .when("d.handler = ? AND d.state = ?", [handler.clone().into(), i64::from(state).into()]);
             // The state is that of the delivery, not of the event.
             ways.push(of_class(db, bounded(way), &Filter { states: Vec::new(), ..filter.clone() })?);
         }
@@ -238,19 +236,15 @@ fn within(way: Way, filter: &Filter) -> Way {
     let mut way = way;
     if let Some(since) = filter.since.map(micros) {
         let hour = since.div_euclid(HOUR);
-        way = way.when(format!("(l.hour > ? OR (l.hour = ? AND {RECEIVED} >= ?))"), [
-            hour.into(),
-            hour.into(),
-            since.into(),
-        ]);
+        way = way.when(
+            format!("(l.hour > ? OR (l.hour = ? AND {RECEIVED} >= ?))"),
+            [hour.into(), hour.into(), since.into()],
+        );
     }
     if let Some(until) = filter.until.map(micros) {
         let hour = until.div_euclid(HOUR);
-        way = way.when(format!("(l.hour < ? OR (l.hour = ? AND {RECEIVED} < ?))"), [
-            hour.into(),
-            hour.into(),
-            until.into(),
-        ]);
+        way = way
+            .when(format!("(l.hour < ? OR (l.hour = ? AND {RECEIVED} < ?))"), [hour.into(), hour.into(), until.into()]);
     }
     way
 }

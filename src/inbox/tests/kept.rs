@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
+use super::action;
 use super::place::{InPostgres, InSqlite, Place};
 use crate::dispatch::{Dispatch, Route};
-use super::action;
 use crate::inbox::retention::{self, Upkeep};
 use crate::inbox::trusted::TrustedClock;
 use crate::inbox::{Archive, Arrival, Deed, Finish, Incoming, RefusedBody};

@@ -19,8 +19,9 @@ use tradecloud_webhook::dispatch::Route;
 use tradecloud_webhook::event::Event;
 use tradecloud_webhook::handlers::{Handler, Outcome};
 use tradecloud_webhook::inbox::{
-    Archive, Claim, Due, EventKey, EventView, Filter, Finish, Inbox, InboxError, Incoming, Mended, Open, Overdue,
-    Purpose, Receipt, RefusedBody, SharedInbox, Standing, State, Swept,
+    Action, ActionView, Archive, Attempt, Claim, Count, Due, EventKey, EventView, Filter, Finish, Inbox, InboxError,
+    Incoming, Mended, Open, Overdue, Purpose, Receipt, RefusedBody, SharedInbox, Standing, State, Swept, Unread,
+    Verified,
 };
 use tradecloud_webhook::settings::Settings;
 
@@ -185,7 +186,7 @@ impl Inbox for OddStore {
     async fn load(&self, _: &Claim) -> Result<Event> {
         panic!("on purpose")
     }
-    async fn finish(&self, _: &Claim, _: Finish, _: Duration) -> Result<()> {
+    async fn finish(&self, _: &Claim, _: Finish, _: Option<Attempt>) -> Result<()> {
         panic!("on purpose")
     }
     async fn release(&self, _: &Claim) {}
@@ -222,14 +223,41 @@ impl Archive for OddStore {
     async fn body(&self, _: i64) -> Result<Bytes> {
         panic!("on purpose")
     }
-    async fn deliver(&self, _: i64, _: Option<&str>, _: Option<State>) -> Result<usize> {
+    async fn sequences(&self, _: &Filter) -> Result<Vec<i64>> {
+        Ok(Vec::new())
+    }
+    async fn count(&self, _: &Filter, _: usize) -> Result<Count> {
         panic!("on purpose")
     }
-    async fn accept(&self, _: i64, _: Incoming) -> Result<Receipt> {
+    async fn views(&self, _: &[i64]) -> Result<Vec<EventView>> {
         panic!("on purpose")
     }
-    async fn discard(&self, _: i64) -> Result<usize> {
+    async fn actions(&self, _: &str) -> Result<Vec<ActionView>> {
         panic!("on purpose")
+    }
+    async fn unread(&self) -> Result<Option<Unread>> {
+        Ok(None)
+    }
+    async fn deliver(&self, _: &[i64], _: Option<&str>, _: &[State], _: &Action) -> Result<Vec<usize>> {
+        panic!("on purpose")
+    }
+    async fn accept(&self, _: i64, _: Incoming, _: &Action) -> Result<Receipt> {
+        panic!("on purpose")
+    }
+    async fn discard(&self, _: &[i64], _: &[State], _: &Action) -> Result<Vec<usize>> {
+        panic!("on purpose")
+    }
+    async fn erase(&self, _: i64, _: &Action) -> Result<bool> {
+        panic!("on purpose")
+    }
+    async fn read_on(&self) -> Result<usize> {
+        Ok(0)
+    }
+    async fn verify(&self, _: i64) -> Result<Verified> {
+        panic!("on purpose")
+    }
+    async fn forget_actions(&self, _: Timestamp) -> Result<usize> {
+        Ok(0)
     }
     async fn backlog(&self, _: usize) -> Result<Vec<(String, usize)>> {
         Ok(Vec::new())

@@ -9,7 +9,7 @@ use crate::inbox::{
     State,
 };
 use crate::model::Kind;
-use crate::model::references::folded;
+use crate::model::folded;
 
 /// What `filter` finds, by ids, the newest first; and as many are counted.
 async fn found(inbox: &Postgres, filter: Filter) -> Vec<String> {

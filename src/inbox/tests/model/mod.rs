@@ -9,9 +9,7 @@ use std::sync::Arc;
 use super::action;
 use super::place::Place;
 use super::{How, Step};
-use crate::inbox::{
-    Archive, Arrival, Claim, Deed, Ending, Incoming, Overdue, Receipt, RefusedBody, State,
-};
+use crate::inbox::{Archive, Arrival, Claim, Deed, Ending, Incoming, Overdue, Receipt, RefusedBody, State};
 use crate::model::{Envelope, Format, Kind, Reference, What};
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};

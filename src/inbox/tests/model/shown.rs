@@ -22,7 +22,8 @@ impl Both {
             let shown = shown.unwrap();
             assert_eq!(shown.deliveries.len(), deliveries.iter().flatten().count(), "{shown:?}");
             assert_eq!(shown.state == State::Unwanted, deliveries == [None, None], "{shown:?}");
-            let attempts = shown.attempts.iter().map(|one| (handler_of(&one.handler), one.attempt, one.outcome.unwrap()));
+            let attempts =
+                shown.attempts.iter().map(|one| (handler_of(&one.handler), one.attempt, one.outcome.unwrap()));
             let kept = &self.kept[index];
             assert_eq!(attempts.collect::<Vec<_>>(), kept.attempts, "{index}");
             let said = shown.attempts.iter().all(|one| one.answer.is_some() || kept.erased);
@@ -45,7 +46,11 @@ impl Both {
             assert_eq!(shown, self.refused.get(&body).map(|known| (Some(known.copies), state(known), 0)), "{body}");
             let deeds = self.runtime.block_on(self.inbox.actions(&refused_id(body))).unwrap();
             let deeds: Vec<_> = deeds.into_iter().map(|action| action.what).collect();
-            assert_eq!(deeds, self.deeds_on_refused.get(&body).cloned().unwrap_or_default(), "whether it is there or not");
+            assert_eq!(
+                deeds,
+                self.deeds_on_refused.get(&body).cloned().unwrap_or_default(),
+                "whether it is there or not"
+            );
         }
     }
 
