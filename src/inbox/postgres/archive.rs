@@ -7,7 +7,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::people::asked;
-use super::shelf::gone;
+use super::shelf::{Accepting, gone};
 use super::{
     LIMIT, Postgres, acts, batch, changes, claims, clock, durably, erase, mend, notes, on_connection, reading, shelf,
     sweep, views,
@@ -72,7 +72,7 @@ impl Archive for Postgres {
 
     async fn accept(&self, event: i64, incoming: Incoming, action: &Action) -> Result<Receipt, InboxError> {
         // Two transactions: in between it is there twice, never not at all.
-        let receipt = repeat::store(self, incoming).await?;
+        let receipt = repeat::store(&Accepting(self), incoming).await?;
         durably!(self, LIMIT, db => changes::replace_refused(db, event, receipt.key, action));
         Ok(receipt)
     }

@@ -51,6 +51,31 @@ impl Shelf for Postgres {
     }
 }
 
+/// The same for a refused body that becomes an event: nobody has sent it again.
+pub(super) struct Accepting<'a>(pub(super) &'a Postgres);
+
+impl Shelf for Accepting<'_> {
+    async fn put(&self, incoming: Incoming) -> Result<bool, InboxError> {
+        self.0.put(incoming).await
+    }
+
+    async fn taken(&self, key: EventKey) -> Result<Option<Taken>, InboxError> {
+        self.0.taken(key).await
+    }
+
+    async fn body(&self, number: i64) -> Result<Bytes, InboxError> {
+        Shelf::body(self.0, number).await
+    }
+
+    async fn newest(&self, lane: i64) -> Result<Option<Newest>, InboxError> {
+        self.0.newest(lane).await
+    }
+
+    async fn again(&self, _: Incoming) -> Result<(), InboxError> {
+        Ok(())
+    }
+}
+
 /// Does something that nobody depends on, if it can be done soon.
 pub(super) async fn briefly(what: &str, noted: impl Future<Output = Result<(), InboxError>>) {
     match timeout(BRIEFLY, noted).await {

@@ -14,6 +14,7 @@ use super::{event, handler, handler_of, rejection, unavailable};
 use crate::support::erp::{Answer, Erp};
 use crate::support::eventually;
 
+#[expect(clippy::unnecessary_wraps, reason = "it is compared with what may be none")]
 fn heard(status: impl Into<Option<u16>>, text: &str) -> Option<Heard> {
     Some(Heard { status: status.into(), text: Some(text.to_owned()).filter(|text| !text.is_empty()) })
 }
