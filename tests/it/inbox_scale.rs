@@ -159,7 +159,9 @@ async fn retention_removes_old_finished_events_and_nothing_else() {
     let orphans: i64 = db
         .query_row(
             "SELECT (SELECT count(*) FROM deliveries WHERE event NOT IN (SELECT number FROM events))
-                  + (SELECT count(*) FROM failures WHERE event NOT IN (SELECT number FROM events))",
+                  + (SELECT count(*) FROM attempts WHERE event NOT IN (SELECT number FROM events))
+                  + (SELECT count(*) FROM refs WHERE event NOT IN (SELECT number FROM events))
+                  + (SELECT count(*) FROM listed WHERE event NOT IN (SELECT number FROM events))",
             [],
             |row| row.get(0),
         )

@@ -85,7 +85,8 @@ impl Recording {
     fn follow(&self, disk: &mut Disk, thread: &str, call: &str, until: usize) {
         let Some((call, result)) = call.rsplit_once(" = ") else { return };
         let Some((name, arguments)) = call.split_once('(') else { return };
-        let failed = result.starts_with('-');
+        // Of a call that the end of its process has cut short nobody knows the result.
+        let failed = result.starts_with(['-', '?']);
         let strings: Vec<Vec<u8>> = arguments.split('"').skip(1).step_by(2).map(unhex).collect();
         let path = |number: usize| self.below(&strings[number]);
         let numbers = || arguments.trim_end_matches([')', ' ']).rsplit(", ").map(|number| number.parse().unwrap());
