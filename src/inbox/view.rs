@@ -215,20 +215,24 @@ pub struct FailureView {
     pub reason: String,
 }
 
-impl FailureView {
-    /// Those of one handler among the attempts at an event.
-    pub(super) fn of(attempts: &[AttemptView], handler: &str) -> Vec<Self> {
-        let failed = attempts.iter().filter(|attempt| attempt.handler == handler);
+impl DeliveryView {
+    /// With the attempts that failed, of those at its event; and why it is dead, if that was no attempt's doing.
+    pub(super) fn with_failures(self, attempts: &[AttemptView]) -> Self {
+        let failed = attempts.iter().filter(|attempt| attempt.handler == self.handler);
         let view = |attempt: &AttemptView| {
             let took = Duration::from_millis(attempt.milliseconds);
-            Some(Self {
-                attempt: attempt.attempt,
-                at: attempt.begun.saturating_add(took).unwrap_or(attempt.begun),
-                milliseconds: attempt.milliseconds,
-                reason: attempt.reason.clone()?,
-            })
+            let at = attempt.begun.saturating_add(took).unwrap_or(attempt.begun);
+            let (attempt, milliseconds, reason) =
+                (attempt.attempt, attempt.milliseconds, attempt.reason.clone()?);
+            Some(FailureView { attempt, at, milliseconds, reason })
         };
-        failed.filter_map(view).collect()
+        let mut failures: Vec<_> = failed.filter_map(view).collect();
+        if let Some(reason) = self.reason.clone()
+            && failures.last().is_none_or(|last| last.reason != reason)
+        {
+            failures.push(FailureView { attempt: self.attempts + 1, at: self.changed, milliseconds: 0, reason });
+        }
+        Self { failures, ..self }
     }
 }
 

@@ -20,8 +20,14 @@ const WAITING_LINES: usize = 16 * 1024;
 
 /// Libraries that would log whole messages or addresses with their password in it, at whatever level; or an ERROR about
 /// what is tried again. Of what goes wrong in them, those who use them say what concerns the operator.
-const SILENT: [&str; 5] =
-    ["lapin=off", "amq_protocol=off", "amq_protocol_tcp=off", "async_nats=off", "rustls_platform_verifier=off"];
+const SILENT: [&str; 6] = [
+    "lapin=off",
+    "amq_protocol=off",
+    "amq_protocol_tcp=off",
+    "async_nats=off",
+    "rustls_platform_verifier=off",
+    "tokio_postgres=warn",
+];
 
 /// The levels by name.
 const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];

@@ -12,7 +12,6 @@ use super::acts;
 use super::filter::{self, Query};
 use crate::inbox::kept::refs_of;
 use crate::inbox::stored::state;
-use crate::inbox::view::FailureView;
 use crate::inbox::{ActionView, AttemptView, Count, DeliveryView, Ending, EventKey, EventView, Filter, State, Unread};
 use crate::model::Kind;
 
@@ -83,10 +82,8 @@ pub(super) async fn views(db: &ClientWrapper, sequences: &[i64]) -> Result<Vec<E
     let view = |row: &Row| {
         let (sequence, key): (i64, &[u8]) = (row.get(0), row.get(15));
         let attempts = attempts.remove(&sequence).unwrap_or_default();
-        let mut deliveries = deliveries.remove(&sequence).unwrap_or_default();
-        for delivery in &mut deliveries {
-            delivery.failures = FailureView::of(&attempts, &delivery.handler);
-        }
+        let deliveries = deliveries.remove(&sequence).unwrap_or_default();
+        let deliveries = deliveries.into_iter().map(|delivery| delivery.with_failures(&attempts)).collect();
         event(row, deliveries, attempts, actions.remove(key).unwrap_or_default())
     };
     Ok(rows.iter().map(view).collect())

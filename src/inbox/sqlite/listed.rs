@@ -18,6 +18,21 @@ const DISCARDED: i64 = 8;
 /// Microseconds of an hour.
 pub(super) const HOUR: i64 = 3_600_000_000;
 
+/// A row of `listed`, as far as it is known when something comes.
+struct Row<'a> {
+    number: i64,
+    states: i64,
+    kind: &'a str,
+    name: &'a str,
+    /// In microseconds.
+    received: i64,
+    arrival: &'a Arrival,
+    answer: Option<u16>,
+    checksum: i64,
+    /// `None` if nobody has looked for them yet.
+    references: Option<&'a [Reference]>,
+}
+
 /// Lists an event that was just stored, before its deliveries.
 pub(super) fn add_event(
     db: &Connection,
@@ -26,11 +41,19 @@ pub(super) fn add_event(
     incoming: &Incoming,
     checksum: i64,
 ) -> rusqlite::Result<()> {
-    let envelope = &incoming.envelope;
-    let name = envelope.event_name.as_deref().unwrap_or_default();
-    let states = i64::from(!incoming.handlers.is_empty());
-    let refs = Some(&*incoming.references);
-    add(db, number, states, (envelope.kind.as_str(), name), received, &incoming.arrival, checksum, refs)
+    let (envelope, arrival) = (&incoming.envelope, &incoming.arrival);
+    let row = Row {
+        number,
+        states: i64::from(!incoming.handlers.is_empty()),
+        kind: envelope.kind.as_str(),
+        name: envelope.event_name.as_deref().unwrap_or_default(),
+        received,
+        arrival,
+        answer: arrival.answer,
+        checksum,
+        references: Some(&incoming.references),
+    };
+    add(db, &row)
 }
 
 /// Lists a refused body that was just kept. Nobody has read it yet.
@@ -41,39 +64,40 @@ pub(super) fn add_refused(
     refused: &RefusedBody,
     checksum: i64,
 ) -> rusqlite::Result<()> {
-    let arrival = Arrival { answer: Some(refused.status), ..refused.arrival.clone() };
-    add(db, number, REFUSED, ("", ""), received, &arrival, checksum, None)
+    let row = Row {
+        number,
+        states: REFUSED,
+        kind: "",
+        name: "",
+        received,
+        arrival: &refused.arrival,
+        answer: Some(refused.status),
+        checksum,
+        references: None,
+    };
+    add(db, &row)
 }
 
-#[expect(clippy::too_many_arguments, reason = "one for each part of the row")]
-fn add(
-    db: &Connection,
-    number: i64,
-    states: i64,
-    (kind, name): (&str, &str),
-    received: i64,
-    arrival: &Arrival,
-    checksum: i64,
-    references: Option<&[Reference]>,
-) -> rusqlite::Result<()> {
+fn add(db: &Connection, row: &Row<'_>) -> rusqlite::Result<()> {
+    let references = row.references.map(refs_json);
     db.prepare_cached(
         "INSERT INTO listed (event, states, kind, event_name, hour, origin, address, credential, answer, checksum, refs)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?
     .execute(params![
-        number,
-        states,
-        kind,
-        name,
-        received.div_euclid(HOUR),
-        arrival.origin,
-        arrival.address,
-        arrival.credential,
-        arrival.answer,
-        checksum,
-        references.map(refs_json),
+        row.number,
+        row.states,
+        row.kind,
+        row.name,
+        row.received.div_euclid(HOUR),
+        row.arrival.origin,
+        row.arrival.address,
+        row.arrival.credential,
+        row.answer,
+        row.checksum,
+        references,
     ])?;
-    look_up(db, number, references.unwrap_or_default())
+    look_up(db, row.number, row.references.unwrap_or_default())
 }
 
 /// Has an event found by its references.

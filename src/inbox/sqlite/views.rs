@@ -6,7 +6,6 @@ use uuid::Uuid;
 use super::{actions, timestamp};
 use crate::inbox::kept::refs_of;
 use crate::inbox::stored::state;
-use crate::inbox::view::FailureView;
 use crate::inbox::{AttemptView, DeliveryView, Ending, EventKey, EventView, State};
 use crate::model::Kind;
 
@@ -81,8 +80,8 @@ fn deliveries_of(db: &Connection, event: i64, attempts: &[AttemptView]) -> rusql
          FROM deliveries d WHERE event = ?1 ORDER BY handler",
     )?
     .query_map([event], |row| {
-        let handler: String = row.get(0)?;
-        Ok(DeliveryView {
+        let delivery = DeliveryView {
+            handler: row.get(0)?,
             state: state(row.get(1)?),
             attempts: row.get(2)?,
             round: row.get(7)?,
@@ -91,9 +90,9 @@ fn deliveries_of(db: &Connection, event: i64, attempts: &[AttemptView]) -> rusql
             waits_for: row.get(5)?,
             being_delivered: row.get(6)?,
             reason: row.get(8)?,
-            failures: FailureView::of(attempts, &handler),
-            handler,
-        })
+            failures: Vec::new(),
+        };
+        Ok(delivery.with_failures(attempts))
     })?
     .collect()
 }

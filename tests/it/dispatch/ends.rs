@@ -69,6 +69,7 @@ async fn an_event_that_ends_the_process_three_times_is_a_dead_letter_and_the_oth
     let dead = delivery(&receiver, &killer);
     let reason = dead["failures"].as_array().unwrap().last().unwrap()["reason"].as_str().unwrap();
     assert!(reason.contains("the process ended during each of the last 3 attempts"), "{reason}");
+    assert_eq!(dead["reason"], reason, "{dead}");
     // The next event of the same order is tried now; it kills as well.
     die(&mut receiver);
 }

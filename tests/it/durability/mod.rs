@@ -226,6 +226,6 @@ async fn an_inbox_of_a_newer_program_is_left_alone() {
 
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert_eq!(refused.status.code(), Some(1), "{said}");
-    assert!(said.contains("newer version of this program (schema 99, this one knows 3)"), "{said}");
+    assert!(said.contains("newer version of this program (schema 99, this one knows 4)"), "{said}");
     assert!(std::fs::read(&path).unwrap() == before, "it was written to");
 }

@@ -137,7 +137,7 @@ async fn an_inbox_of_a_newer_program_is_left_alone() {
 
     let said = does_not_start(&server.url(&database));
 
-    assert!(said.contains("newer version of this program (schema 99, this one knows 3)"), "{said}");
+    assert!(said.contains("newer version of this program (schema 99, this one knows 4)"), "{said}");
     assert_eq!(server.sql(&database, "SELECT version FROM tradecloud_inbox.version"), "99");
 }
 
@@ -166,7 +166,7 @@ async fn a_role_that_may_make_nothing_is_told_what_it_needs_and_works_with_that(
 /// What a start would come upon is told by `check --online` in the same words.
 #[rstest]
 #[case("ALTER TABLE tradecloud_inbox.deliveries OWNER TO postgres", "may not read and write deliveries")]
-#[case("UPDATE tradecloud_inbox.version SET version = 99", "schema 99, this one knows 3")]
+#[case("UPDATE tradecloud_inbox.version SET version = 99", "schema 99, this one knows 4")]
 #[case(
     "UPDATE tradecloud_inbox.version SET version = 2; ALTER TABLE tradecloud_inbox.events OWNER TO postgres",
     "may not bring it to 3: events belong(s) to another one"
