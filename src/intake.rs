@@ -5,6 +5,7 @@
 //! the log, once for all of them.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -13,7 +14,7 @@ use tokio::task::spawn_blocking;
 use crate::decode::{self, DecodeError, Decoded};
 use crate::dispatch::Dispatch;
 use crate::inbox::{
-    Action, Archive, Arrival, EventKey, EventView, Inbox, InboxError, Incoming, Receipt, RefusedBody, SharedInbox,
+    Action, Archive, Arrival, EventKey, EventView, InboxError, Incoming, Receipt, RefusedBody, SharedInbox,
 };
 use crate::model::Envelope;
 use crate::telemetry::events::intake::Refused;
@@ -209,7 +210,7 @@ impl Intake {
         let kept = self.inbox.refuse(origin.refused(body.clone(), reason, status)).await;
         let id = kept.as_ref().ok().and_then(Option::as_deref);
         // Not before it is safe, and its answer does not depend on it.
-        let known = known(&*self.inbox, origin, id, &body).await;
+        let known = known(&self.inbox, origin, id, &body).await;
         let refused = origin.told(id, known.as_ref(), reason, body.len());
         match &kept {
             Ok(Some(_)) => events::intake::refused(&refused),
@@ -280,20 +281,25 @@ fn say(taken: &Taken, unwanted: bool, unnamed: bool, origin: &Origin) {
 
 /// What event a refused body is, if it is one: for the log, in which somebody looks for it. What it names is noted in the
 /// inbox, if it is kept there under an id. Of a large one that is not worth its time: it is read for that later.
-pub(crate) async fn known(inbox: &dyn Inbox, origin: &Origin, id: Option<&str>, body: &Bytes) -> Option<Envelope> {
+pub(crate) async fn known(inbox: &SharedInbox, origin: &Origin, id: Option<&str>, body: &Bytes) -> Option<Envelope> {
     if body.len() >= LARGE {
         return None;
     }
-    let (content_type, body) = (origin.content_type.clone(), body.clone());
+    let (path, content_type, body) = (origin.path.clone(), origin.content_type.clone(), body.clone());
     let read = move || {
-        (decode::envelope(content_type.as_deref(), &body).ok(), decode::references(content_type.as_deref(), &body))
+        let references = decode::references_of(&path, content_type.as_deref(), &body);
+        (decode::envelope(content_type.as_deref(), &body).ok(), references)
     };
     // Apart, so that nothing comes of it if that fails, however it does.
     let (envelope, references) = spawn_blocking(read).await.ok()?;
-    if let Some(id) = id
-        && let Err(error) = inbox.refer(id, references).await
-    {
-        tracing::debug!(%error, id, "cannot note what a refused body names; it is read for that later");
+    if let Some(id) = id.map(str::to_owned) {
+        let inbox = Arc::clone(inbox);
+        // The answer does not wait for it.
+        tokio::spawn(async move {
+            if let Err(error) = inbox.refer(&id, references).await {
+                tracing::debug!(%error, id, "cannot note what a refused body names; it is read for that later");
+            }
+        });
     }
     envelope
 }
@@ -311,8 +317,6 @@ async fn decoded(content_type: Option<String>, body: Bytes) -> Result<Decoded, I
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use tempfile::TempDir;
     use uuid::Uuid;
 

@@ -109,6 +109,12 @@ pub(crate) fn references(content_type: Option<&str>, body: &Bytes) -> Vec<Refere
     }
 }
 
+/// The same of a request to that target: the path, with its query if it came by a method that brings no events. Where
+/// there is no body, what was asked for stands in there.
+pub(crate) fn references_of(target: &str, content_type: Option<&str>, body: &Bytes) -> Vec<Reference> {
+    if body.is_empty() { named::in_target(target) } else { references(content_type, body) }
+}
+
 /// The JSON of a body that came with that media type, as UTF-8: that of a JSON body is the text itself, without byte
 /// order mark and white space around it; that of a tXML body is what Tradecloud would have sent as JSON.
 ///

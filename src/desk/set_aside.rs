@@ -36,7 +36,7 @@ impl SetAside<'_> {
         let events = self.desk.views(batch).await?;
         let sequences: Vec<_> = events.iter().map(|event| event.sequence).collect();
         let action = self.errand.action(Deed::Discard);
-        let changed = self.desk.inbox.discard(&sequences, self.plan.only(), &action).await?;
+        let changed = self.desk.inbox.discard(&sequences, self.errand.handler(), self.plan.only(), &action).await?;
         Ok(Some(events.into_iter().map(|event| event.id).zip(changed).collect()))
     }
 }

@@ -113,9 +113,16 @@ pub trait Archive: Inbox {
     /// the event is there, and not before.
     async fn accept(&self, event: i64, incoming: Incoming, action: &Action) -> Result<Receipt, InboxError>;
 
-    /// Sets events aside: what is dead, pending or refused of them is discarded. With `only`, nothing but what is in one
-    /// of those states at this moment. Returns how many deliveries (or bodies) that are of each event.
-    async fn discard(&self, events: &[i64], only: &[State], action: &Action) -> Result<Vec<usize>, InboxError>;
+    /// Sets events aside: what is dead, pending or refused of them is discarded. With `handler`, only its deliveries;
+    /// with `only`, nothing but what is in one of those states at this moment. Returns how many deliveries (or bodies)
+    /// that are of each event.
+    async fn discard(
+        &self,
+        events: &[i64],
+        handler: Option<&str>,
+        only: &[State],
+        action: &Action,
+    ) -> Result<Vec<usize>, InboxError>;
 
     /// Erases the body of an event, what was answered and why it failed; what waits of it is discarded. It is still
     /// recognised when it comes again. Returns whether there was something to erase.
@@ -149,8 +156,9 @@ pub trait Archive: Inbox {
     async fn mend(&self) -> Result<Vec<Mended>, InboxError>;
 
     /// Reads some of the events, the newest first, whose references nobody has looked for, and notes them; with those,
-    /// the checksum of what has none. To be called until it returns that there were none left.
-    async fn read_on(&self) -> Result<usize, InboxError>;
+    /// the checksum of what has none. To be called until it returns that there were none left; nothing, if another
+    /// receiver is at it.
+    async fn read_on(&self) -> Result<Option<usize>, InboxError>;
 
     /// Compares some events after that sequence with their checksums. To be called until it says that it is complete.
     /// Not bound to two seconds.

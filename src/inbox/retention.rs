@@ -89,13 +89,14 @@ impl Upkeep {
         };
         loop {
             match self.inbox.read_on().await {
-                Ok(0) => {
+                Ok(Some(0)) => {
                     if std::mem::take(&mut told) {
                         events::inbox::old_events_read();
                     }
                     sleep(PAUSE).await;
                 }
-                Ok(_) => sleep(READING_PAUSE).await,
+                Ok(Some(_)) => sleep(READING_PAUSE).await,
+                Ok(None) => sleep(PAUSE).await,
                 Err(error) => {
                     tracing::debug!(%error, "cannot read old events for their references; trying again later");
                     sleep(PAUSE).await;

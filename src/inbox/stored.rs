@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use super::{Finish, State};
 use crate::model::{Envelope, Format, Kind};
 
-/// Attempts that are kept of each time that a delivery was begun.
+/// Attempts that are kept of each time that a delivery was begun: so many of the first, which tell how it began,
+pub(super) const FIRST_KEPT: u32 = 5;
+/// and of the last.
 pub(super) const ATTEMPTS_KEPT: u32 = 50;
 
 /// Events that one step of a sweep looks at.

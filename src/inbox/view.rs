@@ -222,8 +222,7 @@ impl DeliveryView {
         let view = |attempt: &AttemptView| {
             let took = Duration::from_millis(attempt.milliseconds);
             let at = attempt.begun.saturating_add(took).unwrap_or(attempt.begun);
-            let (attempt, milliseconds, reason) =
-                (attempt.attempt, attempt.milliseconds, attempt.reason.clone()?);
+            let (attempt, milliseconds, reason) = (attempt.attempt, attempt.milliseconds, attempt.reason.clone()?);
             Some(FailureView { attempt, at, milliseconds, reason })
         };
         let mut failures: Vec<_> = failed.filter_map(view).collect();

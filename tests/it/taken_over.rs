@@ -115,6 +115,7 @@ async fn a_power_cut_while_an_inbox_is_taken_over_leaves_the_old_one_or_the_new_
     let recording = Recording::of(receiver.folder());
     receiver.run_inside(recording.inside());
     assert!(receiver.run(&["inbox", "restore", "before"]).status.success());
+    eventually("the recorder has ended", async || recording.has_ended()).await;
     let begun = recording.position();
 
     receiver.restart();
@@ -173,4 +174,47 @@ async fn a_change_of_many_that_is_killed_has_changed_whole_batches_and_is_finish
     assert!(all.iter().all(|event| actions(event) == 1), "each once, by the one or the other");
     let count = half[0]["actions"][0]["events"].as_u64().unwrap();
     assert_eq!(count, half.len() as u64, "what the action says is what was done");
+}
+
+/// Somebody looks with the new program while the old one still works.
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_inbox_that_a_receiver_of_before_works_on_is_not_taken_over_by_a_look(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let erp = Erp::start();
+    let mut receiver = left_behind(store, &erp, None);
+    let lock = at_work(store, &receiver);
+
+    let looked = receiver.run(&["events", "list"]);
+    drop(lock);
+    if store == Postgres {
+        crate::support::postgres::Postgres::shared()
+            .sql(&database(&receiver), "UPDATE tradecloud_inbox.receivers SET until = now() - interval '1 hour'");
+    }
+    receiver.restart();
+
+    let said = String::from_utf8_lossy(&looked.stderr);
+    assert_eq!(looked.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("of an earlier version of this program, and a receiver of that version is at work"),
+        "{said}"
+    );
+    assert_eq!(receiver.events(&["list", "--limit", "100", "--json"]).len(), 13);
+}
+
+fn database(receiver: &Receiver) -> String {
+    receiver.inbox_url().unwrap().rsplit_once('/').unwrap().1.split('?').next().unwrap().to_owned()
+}
+
+/// Has it look as if a receiver of version 1 had the inbox open.
+fn at_work(store: Store, receiver: &Receiver) -> Option<std::fs::File> {
+    if store == Postgres {
+        let now = "INSERT INTO tradecloud_inbox.receivers VALUES ('of before', now() + interval '1 hour', now())";
+        crate::support::postgres::Postgres::shared().sql(&database(receiver), now);
+        return None;
+    }
+    let lock = std::fs::File::create(receiver.path("data/inbox.db.lock")).unwrap();
+    lock.try_lock().unwrap();
+    Some(lock)
 }

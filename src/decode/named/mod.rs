@@ -1,7 +1,10 @@
 //! The references that both decoders find in a body while they read it, by the table in `model/references.rs`.
 
+mod target;
+
 use std::collections::HashMap;
 
+pub(super) use self::target::in_target;
 use super::found::{self, EVENTS};
 use crate::model::references::{Field, Holds, LONGEST, MOST, NAMED};
 use crate::model::spelling::tells;

@@ -16,6 +16,7 @@ use crate::inbox::{Action, ActionView, Deed};
 const STEP: i64 = 500;
 
 /// An event that something was done to.
+#[derive(Clone)]
 pub(super) struct Acted {
     pub(super) key: Vec<u8>,
     pub(super) id: String,

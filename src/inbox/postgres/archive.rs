@@ -53,7 +53,8 @@ impl Archive for Postgres {
     }
 
     async fn body(&self, event: i64) -> Result<Bytes, InboxError> {
-        asked!(self, db => shelf::body(db, event))?.ok_or_else(gone)
+        // It is found at once; but a large one takes its time to come.
+        on_connection!(self, PATIENT, db => shelf::body(db, event)).ok_or_else(gone)
     }
 
     async fn unread(&self) -> Result<Option<Unread>, InboxError> {
@@ -77,8 +78,14 @@ impl Archive for Postgres {
         Ok(receipt)
     }
 
-    async fn discard(&self, events: &[i64], only: &[State], action: &Action) -> Result<Vec<usize>, InboxError> {
-        Ok(durably!(self, LIMIT, db => changes::discard(db, events, only, action)))
+    async fn discard(
+        &self,
+        events: &[i64],
+        handler: Option<&str>,
+        only: &[State],
+        action: &Action,
+    ) -> Result<Vec<usize>, InboxError> {
+        Ok(durably!(self, LIMIT, db => changes::discard(db, events, handler, only, action)))
     }
 
     async fn erase(&self, event: i64, action: &Action) -> Result<bool, InboxError> {
@@ -139,16 +146,16 @@ impl Archive for Postgres {
         Ok(mended)
     }
 
-    async fn read_on(&self) -> Result<usize, InboxError> {
+    async fn read_on(&self) -> Result<Option<usize>, InboxError> {
         // One connection for all of it: the lock is that of its session.
         let connection = self.pool.get().await?;
         let db = &*connection;
-        let mut events = 0;
+        let mut events = None;
         if let Some(unread) = within(LIMIT, reading::unread(db)).await? {
             let read = reading::read(unread).await?;
             within(LIMIT, reading::note(db, &read)).await?;
             within(LIMIT, reading::done(db)).await?;
-            events = read.len();
+            events = Some(read.len());
         }
         connection.give_back();
         Ok(events)

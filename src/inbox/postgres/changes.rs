@@ -137,13 +137,14 @@ async fn again(db: &ClientWrapper, anew: &[&Delivery], changed: &mut Changed) ->
 pub(super) async fn discard(
     db: &ClientWrapper,
     events: &[i64],
+    handler: Option<&str>,
     only: &[State],
     action: &Action,
 ) -> Result<Vec<usize>, Error> {
     batch::begin(db, lanes_of(db, events).await?).await?;
     let is_asked = |state: &State| only.is_empty() || only.contains(state);
     let mut changed = Changed::default();
-    if is_asked(&State::Refused) {
+    if handler.is_none() && is_asked(&State::Refused) {
         // By their keys in order, as they are refused.
         let statement = "\
             WITH kept AS MATERIALIZED (
@@ -162,18 +163,25 @@ pub(super) async fn discard(
     }
     let states: Vec<i16> =
         [State::Pending, State::Dead].into_iter().filter(|state| is_asked(state)).filter_map(number).collect();
-    for event in discard_deliveries(db, events, &states).await? {
+    for event in discard_deliveries(db, events, handler, &states).await? {
         changed.add(event);
     }
     end(db, &changed, action).await?;
     Ok(changed.of(events))
 }
 
-/// Sets deliveries aside that are in those states, within a transaction; returns the event of each.
-pub(super) async fn discard_deliveries(db: &ClientWrapper, events: &[i64], states: &[i16]) -> Result<Vec<i64>, Error> {
+/// Sets deliveries aside that are in those states, within a transaction: those of one handler, or all. Returns the event
+/// of each.
+pub(super) async fn discard_deliveries(
+    db: &ClientWrapper,
+    events: &[i64],
+    handler: Option<&str>,
+    states: &[i16],
+) -> Result<Vec<i64>, Error> {
     let statement = "UPDATE deliveries SET state = 3, due = NULL, reason = NULL, changed = now()
-                     WHERE event = ANY ($1) AND state = ANY ($2) RETURNING event, handler, lane";
-    let discarded = db.query(statement, &[&events, &states]).await?;
+                     WHERE event = ANY ($1) AND state = ANY ($2) AND handler = coalesce($3::text, handler)
+                     RETURNING event, handler, lane";
+    let discarded = db.query(statement, &[&events, &states, &handler]).await?;
     let lanes: Vec<(&str, i64)> = discarded.iter().map(|row| (row.get(1), row.get(2))).collect();
     let advance = db.prepare_cached(ADVANCE).await?;
     batch::advance_lanes(db, &advance, &lanes).await?;
@@ -221,8 +229,8 @@ pub(super) async fn replace_refused(
     if let Some(row) = db.query_opt(statement, &[&event, &by.0.as_slice()]).await? {
         listed::forget(db, &[event]).await?;
         let became: String = row.get(2);
-        let refused = Acted { key: row.get(0), id: row.get(1), became: Some(became.clone()) };
-        let made = Acted { key: by.0.to_vec(), id: became, became: None };
+        let refused = Acted { key: row.get(0), id: row.get(1), became: Some(became) };
+        let made = Acted { key: by.0.to_vec(), ..refused.clone() };
         acts::write(db, action, &[refused, made], 1).await?;
     }
     batch::end(db).await

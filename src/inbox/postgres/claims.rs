@@ -138,6 +138,7 @@ const LOAD: &str = "\
     SELECT kind, format, event_name, message_id, subject, document, company, companies, created, id, received,
            content_type, body
     FROM events e WHERE number = $1 AND kind IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM erased x WHERE x.event = $1)
       AND EXISTS (SELECT 1 FROM claims c WHERE c.handler = $2 AND c.lane = $3 AND c.token = $4)";
 
 /// The event of a claim; `None` if the claim is no longer ours.

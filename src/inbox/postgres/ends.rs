@@ -9,7 +9,7 @@ use tokio_postgres::{Error, Statement};
 use super::batch::advance_lanes;
 use super::listed::relist;
 use super::row::storable;
-use crate::inbox::stored::{ATTEMPTS_KEPT, Ended};
+use crate::inbox::stored::{ATTEMPTS_KEPT, Ended, FIRST_KEPT};
 use crate::inbox::{Attempt, Claim, Finish};
 
 /// The end of an attempt; or a claim that is given up, without one.
@@ -114,15 +114,16 @@ fn age_of(begun: Timestamp) -> i64 {
     i64::try_from(Timestamp::now().duration_since(begun).as_micros()).unwrap_or_default().max(0)
 }
 
-/// Of that round only: who begins a delivery anew destroys nothing of what came before.
+/// Of that round only: who begins a delivery anew destroys nothing of what came before. (5 is `FIRST_KEPT`.)
 pub(super) const FORGET: &str = "\
     DELETE FROM attempts a
     USING unnest($1::bigint[], $2::text[], $3::int[], $4::int[]) AS of (event, handler, round, last)
-    WHERE a.event = of.event AND a.handler = of.handler AND a.round = of.round AND a.attempt <= of.last";
+    WHERE a.event = of.event AND a.handler = of.handler AND a.round = of.round AND a.attempt > 5 AND a.attempt <= of.last";
 
 pub(super) async fn forget_attempts(db: &ClientWrapper, forget: &Statement, ends: &[&End]) -> Result<(), Error> {
     let kept = i32::try_from(ATTEMPTS_KEPT).unwrap_or(i32::MAX);
-    let many: Vec<_> = ends.iter().filter(|end| end.attempt.is_some() && end.attempts() > kept).collect();
+    let most = i32::try_from(FIRST_KEPT + ATTEMPTS_KEPT).unwrap_or(i32::MAX);
+    let many: Vec<_> = ends.iter().filter(|end| end.attempt.is_some() && end.attempts() > most).collect();
     if many.is_empty() {
         return Ok(());
     }

@@ -64,7 +64,7 @@ pub(super) async fn erase(db: &ClientWrapper, erased: &Erased, action: &Action) 
         return Ok(false);
     }
     let unfinished: Vec<i16> = [State::Pending, State::Dead].into_iter().filter_map(number).collect();
-    discard_deliveries(db, &[*event], &unfinished).await?;
+    discard_deliveries(db, &[*event], None, &unfinished).await?;
     let statements = [
         "UPDATE deliveries SET reason = NULL WHERE event = $1 AND reason IS NOT NULL",
         "UPDATE attempts SET reason = NULL, answer = NULL WHERE event = $1",

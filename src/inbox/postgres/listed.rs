@@ -74,9 +74,9 @@ pub(super) async fn refer_rows(db: &ClientWrapper, refer: &Statement, rows: &[&R
 /// Nothing is written of an event whose states are what they were.
 pub(super) const RELIST: &str = "\
     UPDATE listed l SET states = fresh.states
-    FROM unnest($1::bigint[]) AS of (event),
-         LATERAL (SELECT coalesce(bit_or(1 << d.state), 0) AS states FROM deliveries d WHERE d.event = of.event) AS fresh
-    WHERE l.event = of.event AND l.states <> fresh.states";
+    FROM (SELECT of.event, (SELECT coalesce(bit_or(1 << d.state), 0) FROM deliveries d WHERE d.event = of.event) AS states
+          FROM unnest($1::bigint[]) AS of (event) OFFSET 0) AS fresh
+    WHERE l.event = ANY ($1) AND l.event = fresh.event AND l.states <> fresh.states";
 
 /// The states of events follow those of their deliveries.
 pub(super) async fn relist(db: &ClientWrapper, relist: &Statement, mut events: Vec<i64>) -> Result<(), Error> {

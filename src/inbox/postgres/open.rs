@@ -61,6 +61,13 @@ pub(super) async fn prepare(pool: &Pool, purpose: Purpose, place: &str) -> anyho
         bail!(NoInbox::NotYet { place: format!("PostgreSQL {place}") });
     }
     if version != VERSION {
+        if purpose == Purpose::Tool && version < VERSION && within(LIMIT, is_in_use(&db)).await? {
+            // A receiver of the version before would go on writing in its own way.
+            bail!(
+                "the inbox {place} is of an earlier version of this program, and a receiver of that version is at work on \
+                 it. Stop all of them and start this version's: the first brings the inbox up to date"
+            );
+        }
         within(MIGRATION, migrate(&db, End::Commit))
             .await
             .map_err(|failure| hint(failure).context(format!("cannot prepare the inbox {place}")))?
@@ -68,6 +75,11 @@ pub(super) async fn prepare(pool: &Pool, purpose: Purpose, place: &str) -> anyho
     }
     db.give_back();
     Ok(())
+}
+
+/// Whether a receiver is at work on the inbox.
+async fn is_in_use(db: &ClientWrapper) -> Result<bool, tokio_postgres::Error> {
+    Ok(db.query_one("SELECT EXISTS (SELECT 1 FROM receivers WHERE until > now())", &[]).await?.get(0))
 }
 
 /// What an administrator can do about it.

@@ -54,7 +54,7 @@ pub(super) async fn unread(db: &ClientWrapper) -> Result<Option<Vec<Stored>>, Er
 /// Reads the bodies, where nobody waits for it. One that cannot be read names nothing.
 pub(super) async fn read(unread: Vec<Stored>) -> Result<Vec<Found>, InboxError> {
     let found = |stored: &Stored| {
-        let read = || decode::references(stored.content_type.as_deref(), &stored.body);
+        let read = || decode::references_of(&stored.path, stored.content_type.as_deref(), &stored.body);
         let references = catch_unwind(AssertUnwindSafe(read)).unwrap_or_default();
         Found {
             event: stored.number,

@@ -8,7 +8,7 @@ use crate::inbox::kept::Record;
 /// What [`Stored`] is read from, of the tables `events e` and `listed l`.
 pub(super) const COLUMNS: &str = "\
     e.number, e.key, e.id, e.content_type, e.kind, e.format, e.event_name, e.message_id, e.subject, e.document, e.company,
-    e.companies, e.created, l.checksum, l.event IS NOT NULL, e.body";
+    e.companies, e.created, l.checksum, l.event IS NOT NULL, e.body, e.path";
 
 /// An event or a refused body.
 #[derive(Debug)]
@@ -23,6 +23,7 @@ pub(super) struct Stored {
     pub(super) checksum: Option<i64>,
     pub(super) is_listed: bool,
     pub(super) body: Bytes,
+    pub(super) path: String,
 }
 
 impl Stored {
@@ -36,6 +37,7 @@ impl Stored {
             checksum: row.get(13),
             is_listed: row.get(14),
             body: Bytes::from(row.get::<_, Vec<u8>>(15)),
+            path: row.get(16),
         }
     }
 

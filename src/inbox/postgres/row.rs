@@ -132,9 +132,12 @@ impl Row {
 
     /// About how many bytes it writes.
     pub(super) fn weight(&self) -> usize {
-        self.body.len()
+        self.body.len() + self.folds.len() * FOLD
     }
 }
+
+/// About how many bytes it takes to have an event found by a reference.
+const FOLD: usize = 256;
 
 /// The one character that PostgreSQL does not take in a text.
 pub(super) fn storable(text: String) -> String {

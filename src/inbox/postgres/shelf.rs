@@ -34,7 +34,7 @@ impl Shelf for Postgres {
     }
 
     async fn body(&self, number: i64) -> Result<Bytes, InboxError> {
-        on_connection!(self, LIMIT, db => body(db, number)).ok_or_else(gone)
+        on_connection!(self, LIMIT, db => body_to_compare(db, number)).ok_or_else(gone)
     }
 
     async fn newest(&self, lane: i64) -> Result<Option<Newest>, InboxError> {
@@ -117,6 +117,14 @@ async fn newest(db: &ClientWrapper, lane: i64) -> Result<Option<Newest>, Error> 
         "SELECT e.key, e.id, e.number FROM unnamed u JOIN events e ON e.number = u.newest WHERE u.lane = $1";
     let row = db.query_opt(&db.prepare_cached(statement).await?, &[&lane]).await?;
     Ok(row.map(|row| Newest { key: key(&row, 0), id: row.get(1), number: row.get(2) }))
+}
+
+/// The same, to compare it with another one: not if it was erased meanwhile.
+async fn body_to_compare(db: &ClientWrapper, event: i64) -> Result<Option<Bytes>, Error> {
+    let statement = "SELECT body FROM events e WHERE number = $1
+                       AND NOT EXISTS (SELECT 1 FROM erased x WHERE x.event = e.number)";
+    let row = db.query_opt(statement, &[&event]).await?;
+    Ok(row.map(|row| Bytes::from(row.get::<_, Vec<u8>>(0))))
 }
 
 /// The body of an event.

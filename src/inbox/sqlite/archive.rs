@@ -75,14 +75,26 @@ impl Archive for Sqlite {
         repeat::store(&Accepting { inbox: self, refused: event, action }, incoming).await
     }
 
-    async fn discard(&self, events: &[i64], only: &[State], action: &Action) -> Result<Vec<usize>, InboxError> {
-        let (events, only, action) = (events.to_vec(), only.to_vec(), action.clone());
-        self.writer.run(0, move |db| changes::discard(db, &events, &only, &action, Timestamp::now())).await
+    async fn discard(
+        &self,
+        events: &[i64],
+        handler: Option<&str>,
+        only: &[State],
+        action: &Action,
+    ) -> Result<Vec<usize>, InboxError> {
+        let (events, handler, only) = (events.to_vec(), handler.map(str::to_owned), only.to_vec());
+        let action = action.clone();
+        let discard =
+            move |db: &Connection| changes::discard(db, &events, handler.as_deref(), &only, &action, Timestamp::now());
+        self.writer.run(0, discard).await
     }
 
     async fn erase(&self, event: i64, action: &Action) -> Result<bool, InboxError> {
+        // Before the transaction: of a large body it takes its time, and nobody can write meanwhile.
+        let known = self.readers.background.run(move |db| erasing::known_by(db, event)).await?;
+        let Some(known) = known else { return Ok(false) };
         let action = action.clone();
-        self.writer.run(0, move |db| erasing::erase(db, event, &action, Timestamp::now())).await
+        self.writer.run(0, move |db| erasing::erase(db, event, &known, &action, Timestamp::now())).await
     }
 
     async fn claim_one(&self, handler: &str, except: &[i64], until: Timestamp) -> Result<Option<Claim>, InboxError> {
@@ -133,17 +145,17 @@ impl Archive for Sqlite {
         }
     }
 
-    async fn read_on(&self) -> Result<usize, InboxError> {
+    async fn read_on(&self) -> Result<Option<usize>, InboxError> {
         let found = self.readers.background.run(reading::next).await?;
         let read = found.len();
         if read > 0 {
             // What a power cut takes of it is read once more.
             let note = move |db: &Connection| {
-                found.iter().try_for_each(|one| listed::refer(db, one.key, &one.references, Some(one.checksum)))
+                found.iter().try_for_each(|one| listed::refer(db, one.event, &one.references, one.checksum))
             };
             self.writer.jot(note).await?;
         }
-        Ok(read)
+        Ok(Some(read))
     }
 
     async fn verify(&self, after: i64) -> Result<Verified, InboxError> {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::micros;
-use crate::inbox::stored::ATTEMPTS_KEPT;
+use crate::inbox::stored::{ATTEMPTS_KEPT, FIRST_KEPT};
 use crate::inbox::{Attempt, Claim};
 
 /// Notes that an attempt begins, if it is to be noted; returns whether it is still its turn. Only the first of a lane
@@ -41,14 +41,17 @@ pub(super) fn count_ends(db: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Keeps an attempt that has ended, if its event is there; of one that was erased meanwhile, nothing of what was said.
-/// What was kept of earlier rounds is never removed for it.
+/// What was kept of earlier rounds is never removed for it. It is kept once: a commit that counts as failed may be there
+/// all the same, and is made again.
 pub(super) fn keep(db: &Connection, claim: &Claim, attempt: &Attempt, reason: Option<&str>) -> rusqlite::Result<()> {
     let number = claim.attempts + 1;
     let erased = db.prepare_cached("SELECT 1 FROM erased WHERE event = ?1")?.exists([claim.event])?;
     let (answer, reason) = if erased { (None, None) } else { (attempt.answer.as_deref(), reason) };
     db.prepare_cached(
         "INSERT INTO attempts (event, handler, round, attempt, begun, took, ending, status, answer, reason)
-         SELECT number, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 FROM events WHERE number = ?1 AND key = ?11",
+         SELECT number, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 FROM events WHERE number = ?1 AND key = ?11
+           AND NOT EXISTS (SELECT 1 FROM attempts WHERE event = ?1 AND handler = ?2 AND round = ?3 AND attempt = ?4
+                           AND begun = ?5)",
     )?
     .execute(params![
         claim.event,
@@ -63,9 +66,11 @@ pub(super) fn keep(db: &Connection, claim: &Claim, attempt: &Attempt, reason: Op
         reason,
         claim.key.0,
     ])?;
-    if number > ATTEMPTS_KEPT {
-        db.prepare_cached("DELETE FROM attempts WHERE event = ?1 AND handler = ?2 AND round = ?3 AND attempt <= ?4")?
-            .execute(params![claim.event, claim.handler, claim.round, number - ATTEMPTS_KEPT])?;
+    if number > FIRST_KEPT + ATTEMPTS_KEPT {
+        db.prepare_cached(
+            "DELETE FROM attempts WHERE event = ?1 AND handler = ?2 AND round = ?3 AND attempt > ?4 AND attempt <= ?5",
+        )?
+        .execute(params![claim.event, claim.handler, claim.round, FIRST_KEPT, number - ATTEMPTS_KEPT])?;
     }
     Ok(())
 }

@@ -26,11 +26,12 @@ pub(super) fn deliver(
 pub(super) fn discard(
     db: &Connection,
     events: &[i64],
+    handler: Option<&str>,
     only: &[State],
     action: &Action,
     now: Timestamp,
 ) -> rusqlite::Result<Vec<usize>> {
-    change(db, events, action, now, |event| discard_one(db, event, only, now))
+    change(db, events, action, now, |event| discard_one(db, event, handler, only, now))
 }
 
 /// Changes events and notes who did, if something was changed.
@@ -101,6 +102,11 @@ fn hurry(db: &Connection, event: i64, handler: &str, now: Timestamp) -> rusqlite
         .execute(params![event, handler, micros(now)])
 }
 
+/// Those behind an event in its lane have no due time any more.
+const WAIT_AGAIN: &str = "\
+    UPDATE deliveries INDEXED BY deliveries_lane SET due = NULL
+    WHERE handler = ?1 AND lane = ?2 AND state = 0 AND event > ?3 AND due IS NOT NULL";
+
 /// Begins a delivery anew. It takes its place in its lane by the order received.
 fn again(db: &Connection, event: i64, handler: &str, lane: i64, now: Timestamp) -> rusqlite::Result<usize> {
     let changed = db
@@ -111,11 +117,7 @@ fn again(db: &Connection, event: i64, handler: &str, lane: i64, now: Timestamp) 
         )?
         .execute(params![event, handler, micros(now)])?;
     // A later one that was the first waits for this one from now on.
-    db.prepare_cached(
-        "UPDATE deliveries SET due = NULL WHERE handler = ?1 AND lane = ?2 AND state = 0 AND event > ?3
-         AND due IS NOT NULL",
-    )?
-    .execute(params![handler, lane, event])?;
+    db.prepare_cached(WAIT_AGAIN)?.execute(params![handler, lane, event])?;
     deliveries::advance(db, handler, lane, now)?;
     Ok(changed)
 }
@@ -130,15 +132,22 @@ fn lane_of(db: &Connection, event: i64) -> rusqlite::Result<Option<i64>> {
     Ok(found.and_then(|(kind, subject, key)| Some(lane(Kind::from_name(&kind)?, subject.as_deref(), EventKey(key)))))
 }
 
-fn discard_one(db: &Connection, event: i64, only: &[State], now: Timestamp) -> rusqlite::Result<usize> {
+fn discard_one(
+    db: &Connection,
+    event: i64,
+    handler: Option<&str>,
+    only: &[State],
+    now: Timestamp,
+) -> rusqlite::Result<usize> {
     let open = [State::Pending, State::Dead].into_iter().filter(|state| only.is_empty() || only.contains(state));
     let mut lanes: Vec<(String, i64)> = Vec::new();
     for number in open.filter_map(number) {
         let mut statement = db.prepare_cached(
             "UPDATE deliveries SET state = 3, due = NULL, begun = NULL, changed = ?2, reason = NULL
-             WHERE event = ?1 AND state = ?3 RETURNING handler, lane",
+             WHERE event = ?1 AND state = ?3 AND handler = coalesce(?4, handler) RETURNING handler, lane",
         )?;
-        let found = statement.query_map(params![event, micros(now), number], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let values = params![event, micros(now), number, handler];
+        let found = statement.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)))?;
         for one in found {
             lanes.push(one?);
         }
@@ -147,7 +156,7 @@ fn discard_one(db: &Connection, event: i64, only: &[State], now: Timestamp) -> r
         deliveries::advance(db, handler, *lane, now)?;
     }
     let mut bodies = 0;
-    if only.is_empty() || only.contains(&State::Refused) {
+    if handler.is_none() && (only.is_empty() || only.contains(&State::Refused)) {
         bodies = db
             .prepare_cached("UPDATE events SET discarded = 1 WHERE number = ?1 AND kind IS NULL AND NOT discarded")?
             .execute([event])?;
@@ -158,4 +167,22 @@ fn discard_one(db: &Connection, event: i64, only: &[State], now: Timestamp) -> r
         listed::set_aside(db, event, true)?;
     }
     Ok(lanes.len() + bodies)
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    /// With another one, each event that is delivered again would pass by everything that waits for its handler.
+    #[test]
+    fn what_waits_behind_an_event_is_found_by_its_lane_however_much_waits_for_the_handler() {
+        let db = Connection::open_in_memory().unwrap();
+        for schema in [include_str!("schema.sql"), include_str!("schema2.sql"), include_str!("schema4.sql")] {
+            db.execute_batch(schema).unwrap();
+        }
+        let plan: String =
+            db.query_row(&format!("EXPLAIN QUERY PLAN {}", super::WAIT_AGAIN), ["", "", ""], |row| row.get(3)).unwrap();
+
+        assert!(plan.contains("deliveries_lane (handler=? AND lane=? AND event>?)"), "{plan}");
+    }
 }

@@ -9,24 +9,51 @@ use crate::decode::{Body, Content};
 use crate::inbox::{Action, EventKey};
 use crate::model::Format;
 
-/// Erases the body of an event, what was answered and why it failed; see [`crate::inbox::Archive::erase`].
-pub(super) fn erase(db: &Connection, event: i64, action: &Action, now: Timestamp) -> rusqlite::Result<bool> {
-    let found = db
+/// What an event is known by once its body is gone.
+pub(super) struct KnownBy {
+    key: [u8; 16],
+    exact: Vec<u8>,
+    alike: Vec<u8>,
+}
+
+/// What an event is to be known by when it comes again; nothing if it is gone already. A refused body has its key.
+pub(super) fn known_by(db: &Connection, event: i64) -> rusqlite::Result<Option<KnownBy>> {
+    db.query_row(
+        "SELECT key, format, content_type, body FROM events
+         WHERE number = ?1 AND NOT EXISTS (SELECT 1 FROM erased WHERE event = number)",
+        [event],
+        |row| {
+            let (format, content_type): (Option<String>, Option<String>) = (row.get(1)?, row.get(2)?);
+            let bytes = Bytes::from(row.get::<_, Vec<u8>>(3)?);
+            let content = format.as_deref().and_then(Format::from_name).map(|format| {
+                let content = Content::of(&Body { format, content_type, bytes });
+                (content.exact().to_vec(), content.alike().to_vec())
+            });
+            let (exact, alike) = content.unwrap_or_default();
+            Ok(KnownBy { key: row.get(0)?, exact, alike })
+        },
+    )
+    .optional()
+}
+
+/// Erases the body of an event, what was answered and why it failed, if it still is the one that goes by that key; see
+/// [`crate::inbox::Archive::erase`].
+pub(super) fn erase(
+    db: &Connection,
+    event: i64,
+    known: &KnownBy,
+    action: &Action,
+    now: Timestamp,
+) -> rusqlite::Result<bool> {
+    let id: Option<String> = db
         .query_row(
-            "SELECT key, id, format, content_type, body FROM events
-             WHERE number = ?1 AND NOT EXISTS (SELECT 1 FROM erased WHERE event = number)",
-            [event],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)),
+            "SELECT id FROM events
+             WHERE number = ?1 AND key = ?2 AND NOT EXISTS (SELECT 1 FROM erased WHERE event = number)",
+            params![event, known.key],
+            |row| row.get(0),
         )
         .optional()?;
-    let Some(found) = found else { return Ok(false) };
-    let (key, id, format, content_type, body): ([u8; 16], String, Option<String>, Option<String>, Vec<u8>) = found;
-    // It is to be known again, and what is not delivered yet cannot be any more.
-    let digests = format.as_deref().and_then(Format::from_name).map(|format| {
-        let content = Content::of(&Body { format, content_type, bytes: Bytes::from(body) });
-        (content.exact().to_vec(), content.alike().to_vec())
-    });
-    let (exact, alike) = digests.unwrap_or_default();
+    let Some(id) = id else { return Ok(false) };
     discard(db, event, now)?;
     db.execute("UPDATE attempts SET answer = NULL, reason = NULL WHERE event = ?1", [event])?;
     db.execute("UPDATE deliveries SET reason = NULL WHERE event = ?1", [event])?;
@@ -42,11 +69,11 @@ pub(super) fn erase(db: &Connection, event: i64, action: &Action, now: Timestamp
     emptied?;
     db.execute(
         "INSERT INTO erased (event, at, exact, alike) VALUES (?1, ?2, ?3, ?4)",
-        params![event, micros(now), exact, alike],
+        params![event, micros(now), known.exact, known.alike],
     )?;
     reading::checksum_anew(db, event)?;
     actions::note(db, action, 1, now)?;
-    actions::note_on(db, action, EventKey(key), &id, None, now)?;
+    actions::note_on(db, action, EventKey(known.key), &id, None, now)?;
     Ok(true)
 }
 

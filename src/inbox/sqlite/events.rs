@@ -6,7 +6,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, named_params, params};
 
-use super::{actions, deliveries, listed, micros, timestamp};
+use super::{actions, deliveries, listed, micros, sweep, timestamp};
 use crate::decode::Content;
 use crate::event::{Answers, Event};
 use crate::inbox::kept::Record;
@@ -28,9 +28,9 @@ pub(super) fn store(db: &Connection, incoming: &Incoming) -> rusqlite::Result<bo
     let companies = envelope.companies.join("\n");
     let stored = db
         .prepare_cached(
-            "INSERT INTO events (key, id, received, path, content_type, kind, format, event_name, message_id,
+            "INSERT INTO events (number, key, id, received, path, content_type, kind, format, event_name, message_id,
                                  subject, document, company, companies, created, body)
-             VALUES (:key, :id,
+             VALUES ((SELECT max(highest, coalesce((SELECT max(number) FROM events), 0)) + 1 FROM removed), :key, :id,
                      min(max(:received, coalesce((SELECT received + 1 FROM events ORDER BY number DESC LIMIT 1), 0)),
                          :received + 86400000000),
                      :path, :content_type, :kind, :format, :event_name, :message_id,
@@ -180,8 +180,8 @@ pub(super) fn refuse(
     let refused = space.fit(refused, used.unsigned_abs());
     let (number, received) = db
         .prepare_cached(
-            "INSERT INTO events (key, id, received, path, content_type, reason, status, body)
-             VALUES (?1, ?2,
+            "INSERT INTO events (number, key, id, received, path, content_type, reason, status, body)
+             VALUES ((SELECT max(highest, coalesce((SELECT max(number) FROM events), 0)) + 1 FROM removed), ?1, ?2,
                      min(max(?3, coalesce((SELECT received + 1 FROM events ORDER BY number DESC LIMIT 1), 0)),
                          ?3 + 86400000000),
                      ?4, ?5, ?6, ?7, coalesce(?8, zeroblob(?9))) RETURNING number, received",
@@ -259,6 +259,7 @@ pub(super) fn remove_refused(
         .query_row("SELECT id FROM events WHERE key = ?1 AND kind IS NOT NULL", [by.0], |row| row.get(0))
         .optional()?;
     let Some(event) = event else { return Ok(()) };
+    sweep::note_highest(db)?;
     let removed: Option<([u8; 16], String)> = db
         .query_row("DELETE FROM events WHERE number = ?1 AND kind IS NULL RETURNING key, id", [number], |row| {
             Ok((row.get(0)?, row.get(1)?))
@@ -271,7 +272,7 @@ pub(super) fn remove_refused(
     listed::forget(db, number)?;
     actions::note(db, action, 1, now)?;
     actions::note_on(db, action, EventKey(key), &id, Some(&event), now)?;
-    actions::note_on(db, action, by, &event, None, now)
+    actions::note_on(db, action, by, &id, Some(&event), now)
 }
 
 /// The event of a claim. By its key too: the inbox may be another file than it was claimed from.
@@ -279,7 +280,8 @@ pub(super) fn load(db: &Connection, claim: &Claim) -> rusqlite::Result<Event> {
     db.prepare_cached(
         "SELECT kind, format, event_name, message_id, subject, document, company, companies, created, id,
                 received, content_type, body
-         FROM events WHERE number = ?1 AND key = ?2 AND kind IS NOT NULL",
+         FROM events WHERE number = ?1 AND key = ?2 AND kind IS NOT NULL
+           AND NOT EXISTS (SELECT 1 FROM erased WHERE event = ?1)",
     )?
     .query_row(params![claim.event, claim.key.0], |row| {
         Ok(Event {
@@ -293,6 +295,15 @@ pub(super) fn load(db: &Connection, claim: &Claim) -> rusqlite::Result<Event> {
             answers: Answers::default(),
         })
     })
+}
+
+/// The same, to compare it with another one: not if it was erased meanwhile.
+pub(super) fn body_to_compare(db: &Connection, number: i64) -> rusqlite::Result<Bytes> {
+    db.prepare_cached(
+        "SELECT body FROM events WHERE number = ?1 AND NOT EXISTS (SELECT 1 FROM erased WHERE event = ?1)",
+    )?
+    .query_row([number], |row| row.get::<_, Vec<u8>>(0))
+    .map(Bytes::from)
 }
 
 /// The body of an event.

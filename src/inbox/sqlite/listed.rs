@@ -113,18 +113,25 @@ fn look_up(db: &Connection, number: i64, references: &[Reference]) -> rusqlite::
 /// has none.
 pub(super) fn refer(
     db: &Connection,
-    key: EventKey,
+    number: i64,
     references: &[Reference],
     checksum: Option<i64>,
 ) -> rusqlite::Result<()> {
-    let number: Option<i64> = db
+    let noted = db
         .prepare_cached(
-            "UPDATE listed SET refs = ?2, checksum = coalesce(checksum, ?3)
-             WHERE event = (SELECT number FROM events WHERE key = ?1) AND refs IS NULL RETURNING event",
+            "UPDATE listed SET refs = ?2, checksum = coalesce(checksum, ?3) WHERE event = ?1 AND refs IS NULL",
         )?
-        .query_row(params![key.0, refs_json(references), checksum], |row| row.get(0))
+        .execute(params![number, refs_json(references), checksum])?;
+    if noted > 0 { look_up(db, number, references) } else { Ok(()) }
+}
+
+/// The same for what has that key.
+pub(super) fn refer_by_key(db: &Connection, key: EventKey, references: &[Reference]) -> rusqlite::Result<()> {
+    let number: Option<i64> = db
+        .prepare_cached("SELECT number FROM events WHERE key = ?1")?
+        .query_row([key.0], |row| row.get(0))
         .optional()?;
-    number.map_or(Ok(()), |number| look_up(db, number, references))
+    number.map_or(Ok(()), |number| refer(db, number, references, None))
 }
 
 /// An event is not found by its references any more: it is about to be removed.

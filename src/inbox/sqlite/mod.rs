@@ -217,7 +217,7 @@ impl Inbox for Sqlite {
 
     async fn refer(&self, id: &str, references: Vec<Reference>) -> Result<(), InboxError> {
         let key = EventKey::of_id(id);
-        self.writer.jot(move |db| listed::refer(db, key, &references, None)).await
+        self.writer.jot(move |db| listed::refer_by_key(db, key, &references)).await
     }
 
     async fn answered(&self, key: EventKey, status: u16) -> Result<(), InboxError> {
@@ -284,8 +284,13 @@ impl Inbox for Sqlite {
     }
 
     async fn probe(&self) -> Result<(), InboxError> {
-        // Rewrites the version in place: the least that has to reach the disk.
-        self.writer.run(0, |db| db.pragma_update(None, "user_version", open::VERSION)).await
+        // Rewrites the version in place: the least that has to reach the disk. Whatever it is: a later program may be
+        // about to take the inbox over.
+        let rewrite = |db: &Connection| {
+            let version: u32 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            db.pragma_update(None, "user_version", version)
+        };
+        self.writer.run(0, rewrite).await
     }
 
     async fn ending(&self) {
@@ -320,7 +325,7 @@ impl Shelf for Sqlite {
     }
 
     async fn body(&self, number: i64) -> Result<Bytes, InboxError> {
-        self.read(move |db| events::body(db, number)).await
+        self.read(move |db| events::body_to_compare(db, number)).await
     }
 
     async fn newest(&self, lane: i64) -> Result<Option<Newest>, InboxError> {

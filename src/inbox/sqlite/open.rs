@@ -39,7 +39,10 @@ const PAGES_IN_LOG: c_int = 8192;
 /// Makes sure that the database is there in the right version, and takes the lock of a receiver. What the last
 /// one has left begun is noted as not survived.
 pub(super) fn prepare(path: &Path, purpose: Purpose) -> anyhow::Result<(Option<File>, Connection)> {
-    if purpose == Purpose::Tool && !path.exists() {
+    let there = path.try_exists().with_context(|| {
+        format!("the inbox {} cannot be looked at. Run it as the user of the receiver", path.display())
+    })?;
+    if purpose == Purpose::Tool && !there {
         bail!(NoInbox::NotYet { place: path.display().to_string() });
     }
     let directory = directory(path);
@@ -57,7 +60,11 @@ pub(super) fn prepare(path: &Path, purpose: Purpose) -> anyhow::Result<(Option<F
             .with_context(|| format!("cannot make the inbox {}", path.display()))?;
     }
     let mut db = connect(path, purpose).with_context(|| format!("cannot open the inbox {}", path.display()))?;
-    migrate(&mut db).with_context(|| format!("cannot prepare the inbox {}", path.display()))?;
+    if !is_current(&db) {
+        // A receiver of the version before would go on writing in its own way.
+        let _lock = if purpose == Purpose::Tool { Some(self::lock(path).with_context(|| old(path))?) } else { None };
+        migrate(&mut db).with_context(|| format!("cannot prepare the inbox {}", path.display()))?;
+    }
     if purpose == Purpose::Serve {
         attempts::count_ends(&db).with_context(|| format!("cannot prepare the inbox {}", path.display()))?;
     }
@@ -139,11 +146,22 @@ pub(super) fn ensure_known(version: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whether the inbox is in this program's version. Nearly always it is, and then nobody who only looks needs a turn to
+/// write.
+fn is_current(db: &Connection) -> bool {
+    db.pragma_query_value(None, "user_version", |row| row.get(0)).is_ok_and(|version: u32| version == VERSION)
+}
+
+/// What to say to who would take an inbox over while a receiver works on it.
+fn old(path: &Path) -> String {
+    format!(
+        "the inbox {} is of an earlier version of this program, and a receiver of that version is at work on it. Stop it \
+         and start this version's: that brings the inbox up to date",
+        path.display()
+    )
+}
+
 pub(super) fn migrate(db: &mut Connection) -> anyhow::Result<()> {
-    // Nearly always there is nothing to do, and then nobody who only looks needs a turn to write.
-    if db.pragma_query_value(None, "user_version", |row| row.get(0)).is_ok_and(|version: u32| version == VERSION) {
-        return Ok(());
-    }
     let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     ensure_known(version)?;

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::timestamp;
 use crate::decode;
 use crate::inbox::kept::Record;
-use crate::inbox::{EventKey, Unread, Verified};
+use crate::inbox::{Unread, Verified};
 use crate::model::Reference;
 
 /// Events that are read in one step, and the bytes of bodies after which no further one is begun.
@@ -22,11 +22,11 @@ const COUNTED: i64 = 10_000;
 const RECORD: &str = "key, id, content_type, kind, format, event_name, message_id, subject, document, company,
                       companies, created, body";
 
-/// What was found in an event: to be noted.
+/// What was found in an event: to be noted. Nothing in one that cannot be read.
 pub(super) struct Found {
-    pub(super) key: EventKey,
+    pub(super) event: i64,
     pub(super) references: Vec<Reference>,
-    pub(super) checksum: i64,
+    pub(super) checksum: Option<i64>,
 }
 
 /// Reads the newest events that nobody has read for their references.
@@ -40,19 +40,21 @@ pub(super) fn next(db: &Connection) -> rusqlite::Result<Vec<Found>> {
         if bytes > BYTES {
             break;
         }
-        let one = db
-            .prepare_cached(&format!("SELECT {RECORD} FROM events WHERE number = ?1"))?
-            .query_row([event], |row| {
-                let (key, checksum) = (row.get(0)?, checksum(row)?);
+        let one = db.prepare_cached(&format!("SELECT {RECORD}, path FROM events WHERE number = ?1"))?.query_row(
+            [event],
+            |row| {
+                let checksum = checksum(row)?;
                 let (content_type, body): (Option<String>, Vec<u8>) = (row.get(2)?, row.get(12)?);
+                let path: String = row.get(13)?;
                 bytes += body.len();
                 let body = Bytes::from(body);
                 // Nothing of what is in there may keep the others from being found.
-                let read = catch_unwind(|| decode::references(content_type.as_deref(), &body));
-                Ok(Found { key: EventKey(key), references: read.unwrap_or_default(), checksum })
-            })
-            .optional()?;
-        found.extend(one);
+                let read = catch_unwind(|| decode::references_of(&path, content_type.as_deref(), &body));
+                Ok(Found { event, references: read.unwrap_or_default(), checksum: Some(checksum) })
+            },
+        );
+        // `inbox verify` names one that is damaged.
+        found.push(one.unwrap_or(Found { event, references: Vec::new(), checksum: None }));
     }
     Ok(found)
 }
@@ -86,14 +88,19 @@ pub(super) fn checksum_anew(db: &Connection, event: i64) -> rusqlite::Result<()>
 /// Compares the events after that one with their checksums, some of them.
 pub(super) fn verify(db: &Connection, after: i64) -> rusqlite::Result<Verified> {
     // Of both: a damaged page may have taken either.
-    let sequences: Vec<i64> = db
-        .prepare_cached(
-            "SELECT event FROM (SELECT event FROM listed WHERE event > ?1 ORDER BY event LIMIT ?2)
-             UNION SELECT number FROM (SELECT number FROM events WHERE number > ?1 ORDER BY number LIMIT ?2)
-             ORDER BY 1 LIMIT ?2",
-        )?
-        .query_map(params![after, STEP], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
+    let listed = sequences(db, "SELECT event FROM listed WHERE event > ?1 ORDER BY event LIMIT ?2", after);
+    let stored = sequences(db, "SELECT number FROM events WHERE number > ?1 ORDER BY number LIMIT ?2", after);
+    let mut sequences = match (listed, stored) {
+        (Ok(mut listed), Ok(stored)) => {
+            listed.extend(stored);
+            listed
+        }
+        (Ok(one), Err(_)) | (Err(_), Ok(one)) => one,
+        (Err(error), Err(_)) => return Err(error),
+    };
+    sequences.sort_unstable();
+    sequences.dedup();
+    sequences.truncate(STEP);
     let mut verified = Verified { events: sequences.len(), last: sequences.last().copied(), ..Verified::default() };
     for event in sequences {
         match is_whole(db, event) {
@@ -107,6 +114,10 @@ pub(super) fn verify(db: &Connection, after: i64) -> rusqlite::Result<Verified> 
         }
     }
     Ok(verified)
+}
+
+fn sequences(db: &Connection, sql: &str, after: i64) -> rusqlite::Result<Vec<i64>> {
+    db.prepare_cached(sql)?.query_map(params![after, STEP], |row| row.get(0))?.collect()
 }
 
 /// Whether an event is as it was stored; nothing if that cannot be known.

@@ -95,6 +95,11 @@ CREATE TABLE acted (
     PRIMARY KEY (key, at, action)
 ) WITHOUT ROWID;
 CREATE INDEX acted_at ON acted (at);
+CREATE INDEX acted_action ON acted (action);
+
+-- The highest number of an event that may have been removed: none gets the number of another.
+CREATE TABLE removed (highest INTEGER NOT NULL);
+INSERT INTO removed SELECT coalesce(max(number), 0) FROM events;
 
 -- Events whose body was erased, with the digests that it is recognised by when it comes again.
 CREATE TABLE erased (

@@ -23,6 +23,7 @@ pub(super) fn sweep(db: &Connection, from: i64, overdue: Overdue) -> rusqlite::R
         .query_row(params![from, SWEEP_STEP], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some((to, received)) = last else { return Ok((Swept { complete: true, ..Swept::default() }, 0)) };
+    note_highest(db)?;
     let removed = db
         .prepare_cached(&format!(
             "DELETE FROM events WHERE number > ?1 AND number <= ?2 AND CASE
@@ -72,6 +73,16 @@ pub(super) fn sweep(db: &Connection, from: i64, overdue: Overdue) -> rusqlite::R
     Ok((Swept { removed, soon, complete }, if complete { 0 } else { to }))
 }
 
+/// To be called before events are removed: no number is ever given to another one, for who has just seen it would take
+/// that for the first.
+pub(super) fn note_highest(db: &Connection) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE removed SET highest = (SELECT max(number) FROM events) WHERE highest < (SELECT max(number) FROM events)",
+    )?
+    .execute([])
+    .map(drop)
+}
+
 /// Removes some of what people did before that time; returns of how many events it is not known any more.
 pub(super) fn forget_actions(db: &Connection, before: Timestamp) -> rusqlite::Result<usize> {
     let forgotten = db.execute(
@@ -81,8 +92,9 @@ pub(super) fn forget_actions(db: &Connection, before: Timestamp) -> rusqlite::Re
     )?;
     // One that was about very many may have more of them that are younger.
     db.execute(
-        "DELETE FROM actions WHERE at < ?1 AND NOT EXISTS (SELECT 1 FROM acted WHERE action = id AND at >= ?1)",
-        [micros(before)],
+        "DELETE FROM actions WHERE id IN (SELECT id FROM actions WHERE at < ?1
+                                          AND NOT EXISTS (SELECT 1 FROM acted WHERE action = id) LIMIT ?2)",
+        params![micros(before), SWEEP_STEP],
     )?;
     Ok(forgotten)
 }

@@ -171,7 +171,7 @@ in_each_store!(a_refused_body_that_becomes_an_event_is_kept_from_then_on, &["erp
 in_each_store!(a_refused_body_that_is_set_aside_is_kept_from_then_on, &["erp"], kept => {
     let refused = kept.refuse(400).await;
     let number = kept.number(&refused).await;
-    assert_eq!(kept.inbox.discard(&[number], &[], &action(Deed::Discard)).await.unwrap(), [1]);
+    assert_eq!(kept.inbox.discard(&[number], None, &[], &action(Deed::Discard)).await.unwrap(), [1]);
 
     kept.after_days(29).await;
     assert!(kept.has(&refused).await, "it may have been a mistake");
@@ -182,7 +182,7 @@ in_each_store!(a_refused_body_that_is_set_aside_is_kept_from_then_on, &["erp"], 
 in_each_store!(who_did_what_is_known_for_longer_than_the_event_and_not_for_ever, &["erp"], kept => {
     kept.store("done", &["erp"]).await;
     let number = kept.number("done").await;
-    kept.inbox.discard(&[number], &[], &action(Deed::Discard)).await.unwrap();
+    kept.inbox.discard(&[number], None, &[], &action(Deed::Discard)).await.unwrap();
 
     kept.after_days(399).await;
     assert!(!kept.has("done").await);
@@ -297,7 +297,7 @@ in_each_store!(equal_refused_bodies_are_one_with_a_count_until_somebody_makes_an
     let shown = kept.inbox.show(&first).await.unwrap().unwrap();
     assert_eq!((shown.copies, shown.received < kept.time), (Some(5), true), "{shown:?}");
 
-    kept.inbox.discard(&[shown.sequence], &[], &action(Deed::Discard)).await.unwrap();
+    kept.inbox.discard(&[shown.sequence], None, &[], &action(Deed::Discard)).await.unwrap();
     kept.refuse(0).await;
     let again = kept.inbox.show(&first).await.unwrap().unwrap();
     assert_eq!((again.copies, again.state), (Some(6), crate::inbox::State::Refused), "somebody is to look once more");

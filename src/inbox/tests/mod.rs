@@ -58,6 +58,7 @@ enum Step {
     },
     Discard {
         event: usize,
+        handler: Option<usize>,
         only: Option<State>,
     },
     /// Somebody has everything delivered, or set aside, that is in that state.
@@ -122,7 +123,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<usize>().prop_map(|claim| Step::Release { claim }),
         3 => (any::<usize>(), prop::option::of(0..2_usize), only)
             .prop_map(|(event, handler, only)| Step::Deliver { event, handler, only }),
-        2 => (any::<usize>(), prop::option::weighted(0.3, open())).prop_map(|(event, only)| Step::Discard { event, only }),
+        2 => (any::<usize>(), prop::option::weighted(0.3, 0..2_usize), prop::option::weighted(0.3, open()))
+            .prop_map(|(event, handler, only)| Step::Discard { event, handler, only }),
         1 => open().prop_map(|only| Step::DeliverAll { only }),
         1 => open().prop_map(|only| Step::DiscardAll { only }),
         1 => any::<usize>().prop_map(|event| Step::Erase { event }),
@@ -190,7 +192,7 @@ fn end_an_attempt_at_an_event_that_is_gone(place: impl Place + 'static) {
     let steps = [
         Step::Store { order: None },
         Step::Claim { handler: 0, most: 1 },
-        Step::Discard { event: 0, only: None },
+        Step::Discard { event: 0, handler: None, only: None },
         Step::Sweep { unwanted: true },
         Step::Store { order: None },
         Step::Finish { claim: 0, how: How::Done },

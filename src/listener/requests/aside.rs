@@ -86,7 +86,7 @@ async fn keep(reception: &Reception, verified: Verified, address: IpAddr, refusa
     };
     let kept = reception.inbox.refuse(origin.refused(bytes.clone(), &refusal.detail, refusal.status().as_u16())).await;
     let id = kept.as_ref().ok().and_then(Option::as_deref);
-    let known = intake::known(&*reception.inbox, &origin, id, &bytes).await;
+    let known = intake::known(&reception.inbox, &origin, id, &bytes).await;
     let told = origin.told(id, known.as_ref(), &refusal.detail, bytes.len());
     match &kept {
         Ok(Some(_)) => events::intake::refused_unsaid(&told),

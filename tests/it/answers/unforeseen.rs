@@ -244,14 +244,14 @@ impl Archive for OddStore {
     async fn accept(&self, _: i64, _: Incoming, _: &Action) -> Result<Receipt> {
         panic!("on purpose")
     }
-    async fn discard(&self, _: &[i64], _: &[State], _: &Action) -> Result<Vec<usize>> {
+    async fn discard(&self, _: &[i64], _: Option<&str>, _: &[State], _: &Action) -> Result<Vec<usize>> {
         panic!("on purpose")
     }
     async fn erase(&self, _: i64, _: &Action) -> Result<bool> {
         panic!("on purpose")
     }
-    async fn read_on(&self) -> Result<usize> {
-        Ok(0)
+    async fn read_on(&self) -> Result<Option<usize>> {
+        Ok(Some(0))
     }
     async fn verify(&self, _: i64) -> Result<Verified> {
         panic!("on purpose")

@@ -70,6 +70,17 @@ impl Recording {
         line.split(' ').map(str::to_owned).chain([self.record.path().to_str().unwrap().to_owned()]).collect()
     }
 
+    /// Whether nothing is recorded any more: the recorder ends a little after the program. Two of them at once would write
+    /// into each other's lines.
+    pub fn has_ended(&self) -> bool {
+        let record = self.record.path().to_str().unwrap().as_bytes();
+        let is_at_it = |process: std::fs::DirEntry| {
+            let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+            line.windows(record.len()).any(|part| part == record)
+        };
+        !std::fs::read_dir("/proc").unwrap().filter_map(Result::ok).any(is_at_it)
+    }
+
     /// How far it is. Whatever a program has said before is based on what was recorded by now.
     pub fn position(&self) -> usize {
         std::fs::metadata(self.record.path()).unwrap().len().try_into().unwrap()

@@ -105,7 +105,7 @@ async fn an_attempt_is_kept_with_what_was_answered_also_if_the_delivery_was_set_
 
     assert_eq!(inbox.deliver(&[sequence], None, &[], &action(Deed::Deliver)).await.unwrap(), [1]);
     let claimed = claim(&inbox).await;
-    assert_eq!(inbox.discard(&[sequence, 4711], &[], &action(Deed::Discard)).await.unwrap(), [1, 0]);
+    assert_eq!(inbox.discard(&[sequence, 4711], None, &[], &action(Deed::Discard)).await.unwrap(), [1, 0]);
     inbox.finish(&claimed, Finish::Done, Some(attempt("thanks"))).await.unwrap();
 
     let event = inbox.show("one").await.unwrap().unwrap();
@@ -116,7 +116,7 @@ async fn an_attempt_is_kept_with_what_was_answered_also_if_the_delivery_was_set_
     let deeds: Vec<_> = event.actions.iter().map(|action| (action.what, action.events)).collect();
     assert_eq!(deeds, [(Deed::Deliver, 1), (Deed::Discard, 1)]);
     assert_eq!(found(&inbox, in_states(&[State::Discarded])).await, ["one"]);
-    assert_eq!(inbox.discard(&[sequence], &[], &action(Deed::Discard)).await.unwrap(), [0]);
+    assert_eq!(inbox.discard(&[sequence], None, &[], &action(Deed::Discard)).await.unwrap(), [0]);
     assert_eq!(inbox.actions("one").await.unwrap(), event.actions, "nothing is kept of what has changed nothing");
 }
 
@@ -206,7 +206,7 @@ async fn what_came_before_references_were_kept_is_read_and_then_swept_with_every
     assert_eq!(inbox.unread().await.unwrap().unwrap().events, 2);
     assert_eq!(inbox.verify(0).await.unwrap().without, 2);
 
-    assert_eq!((inbox.read_on().await.unwrap(), inbox.read_on().await.unwrap()), (2, 0));
+    assert_eq!((inbox.read_on().await.unwrap(), inbox.read_on().await.unwrap()), (Some(2), Some(0)));
 
     assert!(inbox.unread().await.unwrap().is_none());
     let verified = inbox.verify(0).await.unwrap();

@@ -147,24 +147,26 @@ impl Both {
         expected
     }
 
-    pub(super) fn discard(&mut self, events: &[usize], only: Option<State>) {
+    pub(super) fn discard(&mut self, events: &[usize], handler: Option<usize>, only: Option<State>) {
         let events: Vec<_> = events.iter().copied().filter(|event| self.events[*event].is_some()).collect();
         let sequences: Vec<_> = events.iter().map(|event| self.sequence(*event)).collect();
         let only_these: Vec<_> = only.into_iter().collect();
         let action = action(Deed::Discard);
-        let counts = self.runtime.block_on(self.inbox.discard(&sequences, &only_these, &action)).unwrap();
-        let expected: Vec<_> = events.iter().map(|event| self.discarded(*event, only)).collect();
+        let name = handler.map(|index| HANDLERS[index]);
+        let counts = self.runtime.block_on(self.inbox.discard(&sequences, name, &only_these, &action)).unwrap();
+        let expected: Vec<_> = events.iter().map(|event| self.discarded(*event, handler, only)).collect();
         assert_eq!(counts, expected);
         self.note(&events, &counts, Deed::Discard);
     }
 
-    fn discarded(&mut self, event: usize, only: Option<State>) -> usize {
+    fn discarded(&mut self, event: usize, handler: Option<usize>, only: Option<State>) -> usize {
         let open = |delivery: &Delivery| {
             matches!(delivery.state, State::Pending | State::Dead) && only.is_none_or(|only| only == delivery.state)
         };
         let mut expected = 0;
         if let Some((_, deliveries)) = &mut self.events[event] {
-            for delivery in deliveries.iter_mut().flatten().filter(|delivery| open(delivery)) {
+            let of_it = deliveries.iter_mut().enumerate().filter(|(index, _)| handler.is_none_or(|one| one == *index));
+            for delivery in of_it.filter_map(|(_, delivery)| delivery.as_mut()).filter(|delivery| open(delivery)) {
                 delivery.state = State::Discarded;
                 delivery.later = false;
                 expected += 1;
@@ -181,7 +183,7 @@ impl Both {
         let erased = self.runtime.block_on(self.inbox.erase(sequence, &action(Deed::Erase))).unwrap();
         assert_eq!(erased, !self.kept[event].erased);
         if erased {
-            self.discarded(event, None);
+            self.discarded(event, None, None);
             self.kept[event].erased = true;
             self.kept[event].deeds.push(Deed::Erase);
         }

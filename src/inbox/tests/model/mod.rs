@@ -113,9 +113,9 @@ impl Both {
                 let Some(event) = pick(event, self.events.len()) else { return };
                 self.deliver(&[event], handler, only);
             }
-            Step::Discard { event, only } => {
+            Step::Discard { event, handler, only } => {
                 let Some(event) = pick(event, self.events.len()) else { return };
-                self.discard(&[event], only);
+                self.discard(&[event], handler, only);
             }
             Step::DeliverAll { only } => {
                 let all = self.all_in(only);
@@ -123,7 +123,7 @@ impl Both {
             }
             Step::DiscardAll { only } => {
                 let all = self.all_in(only);
-                self.discard(&all, Some(only));
+                self.discard(&all, None, Some(only));
             }
             Step::Erase { event } => {
                 let Some(event) = pick(event, self.events.len()) else { return };
@@ -244,7 +244,7 @@ impl Both {
     fn discard_refused(&mut self, body: usize) {
         let Some(known) = self.refused.get_mut(&body) else { return };
         let sequence = self.runtime.block_on(self.inbox.show(&refused_id(body))).unwrap().unwrap().sequence;
-        let count = self.runtime.block_on(self.inbox.discard(&[sequence], &[], &action(Deed::Discard))).unwrap();
+        let count = self.runtime.block_on(self.inbox.discard(&[sequence], None, &[], &action(Deed::Discard))).unwrap();
         assert_eq!(count, [usize::from(!known.discarded)]);
         if !known.discarded {
             self.deeds_on_refused.entry(body).or_default().push(Deed::Discard);
