@@ -11,7 +11,7 @@ use super::place::{InPostgres, InSqlite, Place};
 use crate::dispatch::{Dispatch, Route};
 use crate::inbox::retention::{self, Upkeep};
 use crate::inbox::trusted::TrustedClock;
-use crate::inbox::{Archive, Arrival, Deed, Finish, Incoming, RefusedBody};
+use crate::inbox::{Archive, Arrival, Attempt, Deed, Ending, Finish, Incoming, RefusedBody};
 use crate::model::{Envelope, Format, Kind};
 
 const DAYS: u64 = 86_400;
@@ -189,6 +189,31 @@ in_each_store!(who_did_what_is_known_for_longer_than_the_event_and_not_for_ever,
     assert_eq!(kept.inbox.actions("done").await.unwrap()[0].what, Deed::Discard);
     kept.after_days(401).await;
     assert!(kept.inbox.actions("done").await.unwrap().is_empty());
+});
+
+in_each_store!(of_each_round_the_first_and_the_last_attempts_are_kept, &["erp"], kept => {
+    kept.store("failing", &["erp"]).await;
+    let attempt = |ending| {
+        let took = Duration::from_millis(1);
+        Some(Attempt { begun: Timestamp::now(), took, ending, status: None, answer: Some("said".to_owned()) })
+    };
+    for _ in 0..59 {
+        let claim = kept.inbox.claim("erp", 1).await.unwrap().claims.remove(0);
+        let again = Finish::Retry { at: Timestamp::now(), reason: "locked".to_owned() };
+        kept.inbox.finish(&claim, again, attempt(Ending::Unreachable)).await.unwrap();
+    }
+    let claim = kept.inbox.claim("erp", 1).await.unwrap().claims.remove(0);
+    kept.inbox.finish(&claim, Finish::Done, attempt(Ending::Done)).await.unwrap();
+    let number = kept.number("failing").await;
+    kept.inbox.deliver(&[number], Some("erp"), &[], &action(Deed::Deliver)).await.unwrap();
+    let claim = kept.inbox.claim("erp", 1).await.unwrap().claims.remove(0);
+    kept.inbox.finish(&claim, Finish::Done, attempt(Ending::Done)).await.unwrap();
+
+    let shown = kept.inbox.show("failing").await.unwrap().unwrap();
+
+    let made: Vec<_> = shown.attempts.iter().map(|attempt| (attempt.round, attempt.attempt)).collect();
+    let of_the_first = (1..=5).chain(11..=60).map(|attempt| (1, attempt));
+    assert_eq!(made, of_the_first.chain([(2, 1)]).collect::<Vec<_>>());
 });
 
 in_each_store!(by_a_clock_that_jumps_ahead_nothing_is_removed_before_it_has_stayed_so_for_an_hour, &["erp"], kept => {

@@ -121,26 +121,6 @@ async fn an_attempt_is_kept_with_what_was_answered_also_if_the_delivery_was_set_
 }
 
 #[tokio::test]
-async fn of_each_round_the_last_attempts_are_kept() {
-    let place = Place::new(Server::shared());
-    let inbox = place.open().await;
-    store(&inbox, "1", "one").await;
-    for _ in 0..52 {
-        let claimed = claim(&inbox).await;
-        retry(&inbox, &claimed, SignedDuration::ZERO).await;
-    }
-    reject(&inbox).await;
-    let sequence = inbox.show("one").await.unwrap().unwrap().sequence;
-    inbox.deliver(&[sequence], Some(HANDLER), &[], &action(Deed::Deliver)).await.unwrap();
-    reject(&inbox).await;
-
-    let attempts = inbox.show("one").await.unwrap().unwrap().attempts;
-
-    let made: Vec<_> = attempts.iter().map(|attempt| (attempt.round, attempt.attempt)).collect();
-    assert_eq!(made, (4..=53).map(|attempt| (1, attempt)).chain([(2, 1)]).collect::<Vec<_>>());
-}
-
-#[tokio::test]
 async fn what_is_erased_is_gone_and_is_recognised_when_it_comes_again() {
     let place = Place::new(Server::shared());
     let inbox = place.open().await;
