@@ -5,7 +5,9 @@
 //! step finds each: the newest of all those that match are the newest there are. Everything else that is asked for is
 //! looked at row by row on the way.
 
+use deadpool_postgres::ClientWrapper;
 use jiff::Timestamp;
+use tokio_postgres::Error;
 use tokio_postgres::types::ToSql;
 
 use super::class::{CLASSES, in_state, like};
@@ -13,6 +15,9 @@ use super::row::{lookup, storable};
 use crate::inbox::stored::number;
 use crate::inbox::{Filter, State};
 use crate::model::folded;
+
+/// So many deliveries are few.
+const FEW: i64 = 5_000;
 
 pub(super) type Values = Vec<Box<dyn ToSql + Sync + Send>>;
 
@@ -23,23 +28,51 @@ pub(super) struct Query {
 }
 
 /// The sequences of the events that match, the newest first.
-pub(super) fn sequences(filter: &Filter) -> Query {
-    let mut builder = Builder::new(filter, true, filter.limit);
+pub(super) fn sequences(filter: &Filter, lead: Lead) -> Query {
+    let mut builder = Builder::new(filter, lead, true, filter.limit);
     let (with, found, limit) = (builder.with(), builder.found(), builder.limit);
     let sql = format!("{with} SELECT found.event FROM {found} ORDER BY found.event DESC LIMIT {limit}");
     Query { sql, values: builder.values }
 }
 
 /// How many match, counted up to `most` and one more.
-pub(super) fn count(filter: &Filter, most: usize) -> Query {
-    let mut builder = Builder::new(filter, false, most.saturating_add(1));
+pub(super) fn count(filter: &Filter, lead: Lead, most: usize) -> Query {
+    let mut builder = Builder::new(filter, lead, false, most.saturating_add(1));
     let (with, found, limit) = (builder.with(), builder.found(), builder.limit);
     let sql = format!("{with} SELECT count(*) FROM (SELECT 1 FROM {found} LIMIT {limit}) AS counted");
     Query { sql, values: builder.values }
 }
 
+/// What leads to the events that a handler has, if more is asked of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lead {
+    /// Its deliveries: they are few.
+    Handler,
+    /// The classes, of which there may be fewer.
+    Classes,
+}
+
+/// What leads there.
+pub(super) async fn lead(db: &ClientWrapper, filter: &Filter) -> Result<Lead, Error> {
+    let has_class = filter.kind.is_some() || filter.event.is_some() || filter.origin.is_some();
+    let Some(handler) = filter.handler.as_ref().filter(|_| has_class) else { return Ok(Lead::Handler) };
+    let states: Vec<i16> = states(filter);
+    let statement = "SELECT count(*) FROM unnest($2::smallint[]) AS of (state), LATERAL (
+                         SELECT 1 FROM deliveries d WHERE d.handler = $1 AND d.state = of.state LIMIT $3) AS found";
+    let row = db.query_one(statement, &[&storable(handler.clone()), &states, &(FEW + 1)]).await?;
+    Ok(if row.get::<_, i64>(0) > FEW { Lead::Classes } else { Lead::Handler })
+}
+
+/// The numbers of the states that a delivery may be in.
+fn states(filter: &Filter) -> Vec<i16> {
+    let all = [State::Pending, State::Done, State::Dead, State::Discarded];
+    let wanted = all.into_iter().filter(|state| filter.states.is_empty() || filter.states.contains(state));
+    wanted.filter_map(number).collect()
+}
+
 struct Builder<'f> {
     filter: &'f Filter,
+    lead: Lead,
     /// Whether the newest come first, and not any.
     in_order: bool,
     limit: i64,
@@ -47,8 +80,8 @@ struct Builder<'f> {
 }
 
 impl<'f> Builder<'f> {
-    fn new(filter: &'f Filter, in_order: bool, limit: usize) -> Self {
-        Self { filter, in_order, limit: i64::try_from(limit).unwrap_or(i64::MAX), values: Values::new() }
+    fn new(filter: &'f Filter, lead: Lead, in_order: bool, limit: usize) -> Self {
+        Self { filter, lead, in_order, limit: i64::try_from(limit).unwrap_or(i64::MAX), values: Values::new() }
     }
 
     /// The place of a value in the statement.
@@ -63,13 +96,17 @@ impl<'f> Builder<'f> {
         states || self.filter.kind.is_some() || self.filter.event.is_some() || self.filter.origin.is_some()
     }
 
+    fn handler_leads(&self) -> bool {
+        self.filter.handler.is_some() && self.lead == Lead::Handler
+    }
+
     /// What the statement begins with: between which sequences the time lies that is asked for, and the classes.
     fn with(&self) -> String {
         let mut parts = Vec::new();
         if self.filter.since.is_some() || self.filter.until.is_some() {
             parts.push(self.bounds());
         }
-        if self.filter.number.is_none() && self.filter.handler.is_none() && self.is_of_classes() {
+        if self.filter.number.is_none() && !self.handler_leads() && self.is_of_classes() {
             parts.push(CLASSES.to_owned());
         }
         if parts.is_empty() { String::new() } else { format!("WITH RECURSIVE {}", parts.join(", ")) }
@@ -103,14 +140,14 @@ impl<'f> Builder<'f> {
         if let Some(wanted) = self.filter.number.clone() {
             let folded = self.value(lookup(folded(&wanted)));
             let (of_class, on_row) = (self.of_class("l"), self.on_row("r.event"));
-            let handler = self.by_handler();
+            let handler = self.by_handler("r.event");
             let newest = self.newest("r.event");
             return format!(
                 "(SELECT r.event FROM refs r WHERE r.folded = {folded}{on_row}{handler} AND EXISTS (
                       SELECT 1 FROM listed l WHERE l.event = r.event{of_class} OFFSET 0){newest}) AS found"
             );
         }
-        if let Some(handler) = self.filter.handler.clone() {
+        if let Some(handler) = self.filter.handler.clone().filter(|_| self.handler_leads()) {
             let handler = self.value(storable(handler));
             let (of_class, on_row) = (self.of_class("l"), self.on_row("d.event"));
             let newest = self.newest("d.event");
@@ -118,10 +155,11 @@ impl<'f> Builder<'f> {
                 "unnest('{{{}}}'::smallint[]) AS of (state), LATERAL (
                      SELECT d.event FROM deliveries d WHERE d.handler = {handler} AND d.state = of.state{on_row} AND EXISTS (
                          SELECT 1 FROM listed l WHERE l.event = d.event{of_class} OFFSET 0){newest}) AS found",
-                self.states().join(",")
+                self.states()
             );
         }
         let (of_class, on_row) = (self.of_class("c"), self.on_row("l.event"));
+        let on_row = on_row + &self.by_handler("l.event");
         let newest = self.newest("l.event");
         if !self.is_of_classes() {
             return format!("(SELECT l.event FROM listed l WHERE TRUE{on_row}{newest}) AS found");
@@ -139,23 +177,18 @@ impl<'f> Builder<'f> {
         format!("{order} LIMIT {}", self.limit)
     }
 
-    /// The numbers of the states that a delivery may be in.
-    fn states(&self) -> Vec<String> {
-        let all = [State::Pending, State::Done, State::Dead, State::Discarded];
-        let asked = if self.filter.states.is_empty() { &all[..] } else { &self.filter.states };
-        let mut numbers: Vec<String> = asked.iter().filter_map(|state| number(*state)).map(|n| n.to_string()).collect();
-        numbers.sort();
-        numbers.dedup();
-        numbers
+    /// The numbers of the states that a delivery may be in, with commas.
+    fn states(&self) -> String {
+        states(self.filter).iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
     }
 
     /// That there is a delivery by the handler, where it is not what led there.
-    fn by_handler(&mut self) -> String {
+    fn by_handler(&mut self, event: &str) -> String {
         let Some(handler) = self.filter.handler.clone() else { return String::new() };
         let handler = self.value(storable(handler));
-        let states = self.states().join(",");
+        let states = self.states();
         format!(
-            " AND EXISTS (SELECT 1 FROM deliveries d WHERE d.event = r.event AND d.handler = {handler}
+            " AND EXISTS (SELECT 1 FROM deliveries d WHERE d.event = {event} AND d.handler = {handler}
                           AND d.state = ANY ('{{{states}}}'::smallint[]) OFFSET 0)"
         )
     }

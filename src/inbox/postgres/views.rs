@@ -25,12 +25,14 @@ pub(super) async fn list(db: &ClientWrapper, filter: &Filter) -> Result<Vec<Even
 
 /// The sequences of those that match, the newest first.
 pub(super) async fn sequences(db: &ClientWrapper, filter: &Filter) -> Result<Vec<i64>, Error> {
-    Ok(ask(db, &filter::sequences(filter)).await?.iter().map(|row| row.get(0)).collect())
+    let lead = filter::lead(db, filter).await?;
+    Ok(ask(db, &filter::sequences(filter, lead)).await?.iter().map(|row| row.get(0)).collect())
 }
 
 /// How many match.
 pub(super) async fn count(db: &ClientWrapper, filter: &Filter, most: usize) -> Result<Count, Error> {
-    let rows = ask(db, &filter::count(filter, most)).await?;
+    let lead = filter::lead(db, filter).await?;
+    let rows = ask(db, &filter::count(filter, lead, most)).await?;
     let found = rows.first().map_or(0, |row| usize::try_from(row.get::<_, i64>(0)).unwrap_or_default());
     Ok(if found > most { Count::MoreThan(most) } else { Count::Exactly(found) })
 }

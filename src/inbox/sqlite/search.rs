@@ -17,6 +17,9 @@ use crate::inbox::{Count, Filter, State};
 use crate::model::folded;
 use crate::model::names::CHANGED;
 
+/// So many deliveries are few.
+const FEW: i64 = 5_000;
+
 /// What one way through the inbox goes by, and what is asked of each event on it. `l` is its row in `listed`.
 struct Way {
     from: String,
@@ -90,24 +93,29 @@ fn ways(db: &Connection, filter: &Filter) -> rusqlite::Result<Vec<Way>> {
         let way = way.when(format!("{event} >= ? AND {event} < ?"), [from.into(), to.into()]);
         within(way, filter)
     };
+    // With a handler, it is its delivery that is in one of the states, not the event.
+    let apart = filter.handler.as_ref().map(|_| Filter { states: Vec::new(), ..filter.clone() });
+    let of_events = apart.as_ref().unwrap_or(filter);
+    let has_class = has_class(of_events);
     if let Some(number) = &filter.number {
         let way = Way::new("refs r CROSS JOIN listed l ON l.event = r.event", "r.event");
         let way = bounded(way.when("r.folded = ?", [folded(number).into()]));
-        let way = of_handler(of_class(db, way, filter)?, filter);
+        let way = of_handler(of_class(db, way, of_events)?, filter);
         return Ok(vec![way]);
     }
-    if let Some(handler) = &filter.handler {
+    if let Some(handler) = &filter.handler
+        && (!has_class || has_few(db, filter)?)
+    {
         let from = "deliveries d INDEXED BY deliveries_state CROSS JOIN listed l ON l.event = d.event";
         let mut ways = Vec::new();
         for state in states_of_deliveries(filter) {
             let way = Way::new(from, "d.event")
                 .when("d.handler = ? AND d.state = ?", [handler.clone().into(), i64::from(state).into()]);
-            // The state is that of the delivery, not of the event.
-            ways.push(of_class(db, bounded(way), &Filter { states: Vec::new(), ..filter.clone() })?);
+            ways.push(of_class(db, bounded(way), of_events)?);
         }
         return Ok(ways);
     }
-    if !has_class(filter) {
+    if !has_class {
         return Ok(vec![bounded(Way::new("listed l", "l.event"))]);
     }
     let by_class = |class: Class| {
@@ -116,9 +124,9 @@ fn ways(db: &Connection, filter: &Filter) -> rusqlite::Result<Vec<Way>> {
             "l.states = ? AND l.kind = ? AND l.event_name = ? AND l.origin = ?",
             [states.into(), kind.into(), name.into(), origin.into()],
         );
-        bounded(way)
+        of_handler(bounded(way), filter)
     };
-    Ok(classes(db)?.into_iter().filter(|class| class.matches(filter)).map(by_class).collect())
+    Ok(classes(db)?.into_iter().filter(|class| class.matches(of_events)).map(by_class).collect())
 }
 
 /// What people tell events apart by at a glance.
@@ -196,8 +204,6 @@ fn has_class(filter: &Filter) -> bool {
 
 /// Asks each event on a way for its class.
 fn of_class(db: &Connection, way: Way, filter: &Filter) -> rusqlite::Result<Way> {
-    // With a handler, it is its delivery that is in one of the states.
-    let filter = if filter.handler.is_some() { &Filter { states: Vec::new(), ..filter.clone() } } else { filter };
     if !has_class(filter) {
         return Ok(way);
     }
@@ -221,6 +227,20 @@ fn of_handler(way: Way, filter: &Filter) -> Way {
         states.join(", ")
     );
     way.when(condition, [handler.clone().into()])
+}
+
+/// Whether the handler has only few deliveries in those states, so that they lead to what is asked for sooner than the
+/// classes.
+fn has_few(db: &Connection, filter: &Filter) -> rusqlite::Result<bool> {
+    let mut statement = db.prepare_cached(
+        "SELECT count(*) FROM (SELECT 1 FROM deliveries INDEXED BY deliveries_state WHERE handler = ?1 AND state = ?2
+                               LIMIT ?3)",
+    )?;
+    let mut counted = 0;
+    for state in states_of_deliveries(filter) {
+        counted += statement.query_row(params![filter.handler, state, FEW + 1], |row| row.get::<_, i64>(0))?;
+    }
+    Ok(counted <= FEW)
 }
 
 /// The states of deliveries that the filter asks for.

@@ -209,6 +209,7 @@ in_each_store!(of_each_round_the_first_and_the_last_attempts_are_kept, &["erp"],
     let claim = kept.inbox.claim("erp", 1).await.unwrap().claims.remove(0);
     kept.inbox.finish(&claim, Finish::Done, attempt(Ending::Done)).await.unwrap();
 
+    kept.after_days(1).await;
     let shown = kept.inbox.show("failing").await.unwrap().unwrap();
 
     let made: Vec<_> = shown.attempts.iter().map(|attempt| (attempt.round, attempt.attempt)).collect();

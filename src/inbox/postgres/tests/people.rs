@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
-use super::{HANDLER, Place, Server, action, claim, retry, store};
+use super::{HANDLER, Place, Server, action, claim, store};
 use crate::inbox::postgres::Postgres;
 use crate::inbox::{
     Archive as _, Arrival, Attempt, Count, Deed, Ending, Filter, Finish, Inbox as _, InboxError, Overdue, RefusedBody,
