@@ -229,6 +229,31 @@ fn who_names_no_events_hears_how_to() {
 }
 
 #[test]
+fn what_would_find_events_is_not_taken_beside_ids() {
+    let receiver = Receiver::start();
+
+    for command in [&["deliver"][..], &["discard", "--reason", "settled by hand"]] {
+        for filter in [
+            ["--state", "refused"],
+            ["--kind", "order"],
+            ["--event", "Order*"],
+            ["--number", "PO-1"],
+            ["--subject", "PO-1"],
+            ["--origin", "poll"],
+            ["--since", "2h"],
+            ["--until", "2h"],
+        ] {
+            let output = receiver.run(&[&["events"], command, &["no-such-event"], &filter].concat());
+
+            assert_eq!(output.status.code(), Some(2), "{command:?} {filter:?}: {output:?}");
+            assert!(output.stdout.is_empty(), "{output:?}");
+        }
+        let for_one = receiver.run(&[&["events"], command, &["no-such-event", "--json"]].concat());
+        assert_eq!(for_one.status.code(), Some(1), "{for_one:?}");
+    }
+}
+
+#[test]
 fn wrong_usage_has_an_exit_status_of_its_own_however_late_it_shows() {
     let receiver = Receiver::start();
     let url = receiver.url("/webhooks/tradecloud");
