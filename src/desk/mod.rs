@@ -12,6 +12,7 @@ mod errand;
 mod export;
 mod find;
 mod not_wanted;
+mod outcome;
 mod plan;
 mod set_aside;
 
@@ -20,13 +21,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use self::accept::{Accepted, Unreadable};
-pub use self::deliver::{Delivered, Note, Outcome, Round};
+pub use self::deliver::Round;
 pub use self::errand::{Errand, LONGEST_REASON, Person, reason};
 pub use self::export::Line;
 pub use self::find::{COUNTED, Page, Pages};
 pub use self::not_wanted::NotWanted;
+pub use self::outcome::{Delivered, Note, Outcome};
 pub use self::plan::{Named, Plan};
-pub use self::set_aside::{Erased, SetAside};
+pub use self::set_aside::{Aside, Erased, SetAside};
 use crate::dispatch::{Dispatch, Route};
 use crate::inbox::{Archive, EventView, Filter, InboxError, Mended};
 use crate::intake::Intake;

@@ -133,6 +133,9 @@ struct EraseArgs {
     /// Why, for those who ask later
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     reason: Option<String>,
+    /// Write one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -242,6 +242,23 @@ async fn what_waits_of_an_event_that_is_erased_is_discarded(#[values(Sqlite, Pos
     receiver.inbox_until(|events| events[0]["state"] == "discarded" && events[1]["state"] == "done").await;
 }
 
+#[rstest]
+#[tokio::test]
+async fn a_script_reads_what_was_erased(#[values(Sqlite, Postgres)] store: Store) {
+    let receiver = store.with("");
+    let event = order_event("1");
+    let id = message_id(&event);
+    receiver.sender().send(event).await;
+    let erase = || receiver.run(&["events", "erase", &id, "--reason", "sent by mistake", "--json"]);
+
+    let (first, second) = (erase(), erase());
+
+    let line = |output: &Output| serde_json::from_slice::<Value>(&output.stdout).unwrap();
+    assert_eq!((first.status.code(), second.status.code()), (Some(0), Some(1)), "{first:?} {second:?}");
+    assert_eq!((&line(&first)["id"], &line(&first)["done"]), (&json!(id), &json!(true)));
+    assert_eq!((&line(&first)["discarded"], &line(&second)["done"]), (&json!(0), &json!(false)));
+}
+
 /// `copies` and `repeated` would say the same.
 #[rstest]
 #[tokio::test]
