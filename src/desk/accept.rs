@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-use super::{Desk, Errand};
+use super::{Configured, Desk, Errand};
 use crate::decode::DecodeError;
-use crate::inbox::{Deed, EventView, InboxError};
+use crate::inbox::{Deed, EventView, InboxError, State};
 use crate::intake::{IntakeError, Origin, Taken};
 
 /// It is an event now.
@@ -16,6 +16,12 @@ pub struct Accepted {
     pub repeated: bool,
     /// The id of another event that has the same `messageId` or body, if there is one.
     pub beside: Option<String>,
+    /// The state it is in; none if it is not in the inbox any more.
+    pub state: Option<State>,
+    /// A receiver delivers something of it now.
+    pub due: bool,
+    /// Something of it is due once its handler goes on.
+    pub paused: bool,
 }
 
 /// Why it is none still.
@@ -33,11 +39,25 @@ impl Desk {
     ) -> Result<Result<Accepted, Unreadable>, InboxError> {
         let body = self.inbox.body(refused.sequence).await?;
         match self.take(refused, &body, errand).await {
-            Ok(Taken { id, repeated, beside, .. }) => Ok(Ok(Accepted { id, repeated, beside })),
+            Ok(taken) => self.accepted(taken).await.map(Ok),
             Err(IntakeError::NoEvent(error)) => Ok(Err(error)),
             Err(IntakeError::Store(error)) => Err(error),
             Err(error @ IntakeError::Unforeseen(_)) => Err(InboxError::Failed(error.to_string())),
         }
+    }
+
+    /// What it has become, and what is due by that: of an event that was there already, nothing.
+    async fn accepted(&self, Taken { id, repeated, beside, .. }: Taken) -> Result<Accepted, InboxError> {
+        let event = self.inbox.show(&id).await?;
+        let deliveries = event.iter().filter(|_| !repeated).flat_map(|event| &event.deliveries);
+        let (mut due, mut paused) = (false, false);
+        for delivery in deliveries {
+            // One that is not pending any more was delivered meanwhile.
+            let configured = self.configured(&delivery.handler);
+            due |= delivery.state != State::Pending || configured == Configured::Yes;
+            paused |= delivery.state == State::Pending && configured == Configured::Paused;
+        }
+        Ok(Accepted { id, repeated, beside, state: event.map(|event| event.state), due, paused })
     }
 
     async fn take(&self, refused: &EventView, body: &Bytes, errand: &Errand) -> Result<Taken, IntakeError> {

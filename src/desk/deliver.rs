@@ -4,7 +4,7 @@ use std::collections::{HashSet, VecDeque};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::accept::{Accepted, Unreadable};
+use super::outcome::{Delivered, Note, Outcome};
 use super::plan::Scope;
 use super::{Configured, Desk, Errand, Plan};
 use crate::inbox::{AT_ONCE, Deed, DeliveryView, EventView, InboxError, State};
@@ -31,79 +31,6 @@ enum Turn {
     Deliver(Vec<State>),
     /// Nothing, and why.
     Leave(Note),
-}
-
-/// What became of one of them.
-#[derive(Debug)]
-pub enum Outcome {
-    /// It was a refused body, and is an event now, or is none still.
-    Accepted(Result<Accepted, Unreadable>),
-    /// It was an event.
-    Delivered(Delivered),
-}
-
-/// What became of an event's deliveries.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Delivered {
-    /// What is to be said of it: one at the least.
-    pub notes: Vec<Note>,
-    /// Whether what was asked for is done, as far as it can be by hand.
-    pub done: bool,
-    /// A receiver delivers something of it now.
-    pub due: bool,
-    /// Something of it is due once its handler goes on.
-    pub paused: bool,
-}
-
-/// One thing to be said of an event that is to be delivered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Note {
-    /// So many deliveries are due.
-    Due(usize),
-    /// That handler is not in the configuration.
-    NoHandler(String),
-    /// That handler is paused.
-    Paused(String),
-    /// For that handler it waits for that event of its order or shipment, which is not on its way.
-    WaitsFor(String, String),
-    /// For that handler it follows that event of its order or shipment, which is on its way.
-    Follows(String, String),
-    /// For that handler it is due already.
-    DueAlready(String),
-    /// It is not in the inbox any more.
-    Gone,
-    /// It is in that state by now: a receiver, or somebody else, was quicker.
-    IsBy(State),
-    /// Its body was erased.
-    Erased,
-    /// There is nothing to deliver: each handler that wanted it, if any, is done.
-    Nothing,
-}
-
-impl Outcome {
-    /// Whether what was asked for is done.
-    pub fn is_done(&self) -> bool {
-        match self {
-            Self::Accepted(accepted) => accepted.is_ok(),
-            Self::Delivered(delivered) => delivered.done,
-        }
-    }
-
-    /// Whether a receiver delivers something of it now.
-    pub fn is_due(&self) -> bool {
-        match self {
-            Self::Accepted(accepted) => accepted.is_ok(),
-            Self::Delivered(delivered) => delivered.due,
-        }
-    }
-}
-
-impl Delivered {
-    /// Nothing was done about it.
-    fn left(note: Note) -> Self {
-        let done = matches!(note, Note::IsBy(_));
-        Self { notes: vec![note], done, ..Self::default() }
-    }
 }
 
 impl Desk {

@@ -6,6 +6,15 @@ use crate::inbox::{AT_ONCE, ActionView, Count, EventView, Filter, InboxError, Un
 /// So far is counted: whoever finds more than that wants to know that, and not how many.
 pub const COUNTED: usize = 10_000;
 
+/// Some events, and those of them that cannot be read.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// What could be read.
+    pub events: Vec<EventView>,
+    /// The sequences of what is there and cannot be read, each with why: a page of the disk is damaged.
+    pub unreadable: Vec<(i64, InboxError)>,
+}
+
 /// Events that match, the newest first, as many as the filter's limit says.
 pub struct Pages<'d> {
     desk: &'d Desk,
@@ -18,15 +27,21 @@ impl Pages<'_> {
     ///
     /// # Errors
     /// If the inbox cannot be read.
-    pub async fn next(&mut self) -> Result<Option<Vec<EventView>>, InboxError> {
+    pub async fn next(&mut self) -> Result<Option<Page>, InboxError> {
         self.filter.limit = self.left.min(AT_ONCE);
         if self.filter.limit == 0 {
             return Ok(None);
         }
-        let page = self.desk.inbox.list(&self.filter).await?;
-        let Some(last) = page.last() else { return Ok(None) };
-        self.filter.before = Some(last.sequence);
-        self.left = if page.len() < self.filter.limit { 0 } else { self.left - page.len() };
+        let mut sequences = self.desk.inbox.sequences(&self.filter).await?;
+        let Some(last) = sequences.last() else { return Ok(None) };
+        self.filter.before = Some(*last);
+        let is_last = sequences.len() < self.filter.limit;
+        sequences.reverse();
+        let mut page = self.desk.page(&sequences).await?;
+        page.events.reverse();
+        page.unreadable.reverse();
+        // An event may be removed before it is read: that there are fewer says nothing of what comes behind.
+        self.left = if is_last { 0 } else { self.left - page.events.len() };
         Ok(Some(page))
     }
 }
@@ -70,6 +85,35 @@ impl Desk {
         let mut events = self.inbox.views(sequences).await?;
         events.reverse();
         Ok(events)
+    }
+
+    /// The same, where one that cannot be read keeps nobody from the others.
+    ///
+    /// # Errors
+    /// If the inbox cannot be read at all, or what is asked takes too long.
+    pub async fn page(&self, sequences: &[i64]) -> Result<Page, InboxError> {
+        match self.views(sequences).await {
+            Ok(events) => return Ok(Page { events, ..Page::default() }),
+            Err(InboxError::Failed(_)) => {}
+            Err(error) => return Err(error),
+        }
+        let mut page = Page::default();
+        for sequence in sequences {
+            match self.views(&[*sequence]).await {
+                Ok(events) => page.events.extend(events),
+                Err(error @ InboxError::Failed(_)) => {
+                    self.ensure_there().await?;
+                    page.unreadable.push((*sequence, error));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(page)
+    }
+
+    /// A store that answers nothing at all has no damaged events, and is not asked for each of them.
+    pub(super) async fn ensure_there(&self) -> Result<(), InboxError> {
+        self.inbox.sequences(&Filter { limit: 1, ..Filter::default() }).await.map(drop)
     }
 
     /// One event in full, by its id, if it is there.

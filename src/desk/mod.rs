@@ -12,6 +12,7 @@ mod errand;
 mod export;
 mod find;
 mod not_wanted;
+mod outcome;
 mod plan;
 mod set_aside;
 
@@ -20,13 +21,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use self::accept::{Accepted, Unreadable};
-pub use self::deliver::{Delivered, Note, Outcome, Round};
+pub use self::deliver::Round;
 pub use self::errand::{Errand, LONGEST_REASON, Person, reason};
 pub use self::export::Line;
-pub use self::find::{COUNTED, Pages};
+pub use self::find::{COUNTED, Page, Pages};
 pub use self::not_wanted::NotWanted;
+pub use self::outcome::{Delivered, Note, Outcome};
 pub use self::plan::{Named, Plan};
-pub use self::set_aside::{Erased, SetAside};
+pub use self::set_aside::{Aside, Erased, SetAside};
 use crate::dispatch::{Dispatch, Route};
 use crate::inbox::{Archive, EventView, Filter, InboxError, Mended};
 use crate::intake::Intake;
@@ -71,7 +73,7 @@ impl Desk {
     /// If the inbox cannot be read.
     pub async fn had_any(&self, handler: &str) -> Result<bool, InboxError> {
         let filter = Filter { handler: Some(handler.to_owned()), limit: 1, ..Filter::default() };
-        Ok(!self.inbox.list(&filter).await?.is_empty())
+        Ok(!self.inbox.sequences(&filter).await?.is_empty())
     }
 
     /// The body of an event as it was received.
@@ -80,6 +82,18 @@ impl Desk {
     /// If the inbox cannot be read.
     pub async fn body(&self, event: &EventView) -> Result<Bytes, InboxError> {
         self.inbox.body(event.sequence).await
+    }
+
+    /// The same, or why that one body cannot be read.
+    ///
+    /// # Errors
+    /// If the inbox cannot be read at all.
+    pub async fn body_if_readable(&self, event: &EventView) -> Result<Result<Bytes, InboxError>, InboxError> {
+        match self.inbox.body(event.sequence).await {
+            Err(error @ InboxError::Failed(_)) => self.ensure_there().await.map(|()| Err(error)),
+            Err(error) => Err(error),
+            Ok(body) => Ok(Ok(body)),
+        }
     }
 
     /// Sets right what waits for nothing (see [`Archive::mend`]). Returns which they were.

@@ -3,13 +3,26 @@
 use super::{Desk, Errand, Plan};
 use crate::inbox::{AT_ONCE, Deed, EventView, InboxError, State};
 
+/// What became of an event that was to be set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Aside {
+    /// Its id.
+    pub id: String,
+    /// How many of its deliveries (or bodies) are set aside.
+    pub discarded: usize,
+    /// Handlers that are being given it all the same: nobody can take back an attempt that goes on.
+    pub under_way: Vec<String>,
+}
+
 /// What became of an event that was to be erased.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Erased {
     /// Whether there was something to erase.
     pub done: bool,
     /// How many of its deliveries were pending, and are discarded.
     pub discarded: usize,
+    /// Handlers that are being given it all the same.
+    pub under_way: Vec<String>,
 }
 
 /// Events that are set aside, one batch after the other.
@@ -21,12 +34,12 @@ pub struct SetAside<'d> {
 }
 
 impl SetAside<'_> {
-    /// Sets the next of them aside: what is pending, dead or refused of them is not delivered. Returns the id of each,
-    /// with how many deliveries (or bodies) that are; `None` if there are no more.
+    /// Sets the next of them aside: what is pending, dead or refused of them is not delivered, by the handler that the
+    /// errand is for if it is for one. Returns what became of each; `None` if there are no more.
     ///
     /// # Errors
     /// If the inbox cannot be read or written; nothing of this batch is set aside then.
-    pub async fn next(&mut self) -> Result<Option<Vec<(String, usize)>>, InboxError> {
+    pub async fn next(&mut self) -> Result<Option<Vec<Aside>>, InboxError> {
         let left = &self.plan.sequences[self.begun..];
         if left.is_empty() {
             return Ok(None);
@@ -37,7 +50,21 @@ impl SetAside<'_> {
         let sequences: Vec<_> = events.iter().map(|event| event.sequence).collect();
         let action = self.errand.action(Deed::Discard);
         let changed = self.desk.inbox.discard(&sequences, self.errand.handler(), self.plan.only(), &action).await?;
-        Ok(Some(events.into_iter().map(|event| event.id).zip(changed).collect()))
+        let asides = events.into_iter().zip(changed).map(|(event, discarded)| {
+            let under_way = if discarded > 0 { self.under_way(&event) } else { Vec::new() };
+            Aside { id: event.id, discarded, under_way }
+        });
+        Ok(Some(asides.collect()))
+    }
+
+    /// The handlers that are being given what was set aside.
+    fn under_way(&self, event: &EventView) -> Vec<String> {
+        let only = self.plan.only();
+        if !only.is_empty() && !only.contains(&State::Pending) {
+            return Vec::new();
+        }
+        let handler = self.errand.handler();
+        under_way(event).filter(|name| handler.is_none_or(|handler| handler == name)).collect()
     }
 }
 
@@ -54,6 +81,15 @@ impl Desk {
     pub async fn erase(&self, event: &EventView, errand: &Errand) -> Result<Erased, InboxError> {
         let done = self.inbox.erase(event.sequence, &errand.action(Deed::Erase)).await?;
         let pending = event.deliveries.iter().filter(|delivery| delivery.state == State::Pending).count();
-        Ok(Erased { done, discarded: if done { pending } else { 0 } })
+        if !done {
+            return Ok(Erased { done, discarded: 0, under_way: Vec::new() });
+        }
+        Ok(Erased { done, discarded: pending, under_way: under_way(event).collect() })
     }
+}
+
+/// The handlers that an attempt at the event goes on for.
+fn under_way(event: &EventView) -> impl Iterator<Item = String> {
+    let deliveries = event.deliveries.iter().filter(|delivery| delivery.being_delivered);
+    deliveries.map(|delivery| delivery.handler.clone())
 }

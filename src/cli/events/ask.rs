@@ -23,7 +23,8 @@ pub(super) fn agreed(
     yes: bool,
 ) -> anyhow::Result<bool> {
     let number = plan.sequences.len();
-    let to = handler.map(|name| format!(", handler {}", printable(name))).unwrap_or_default();
+    let preposition = if verb == "deliver" { "to" } else { "for" };
+    let to = handler.map(|name| format!(", {preposition} handler {}", printable(name))).unwrap_or_default();
     eprintln!("To {verb}: {}{to}", events(number));
     eprintln!("  {}", counts(plan.states.iter().map(|(state, count)| (state.as_str(), *count))));
     eprintln!("  {}", counts(plan.kinds.iter().map(|(kind, count)| (kind_name(*kind), *count))));
@@ -56,13 +57,21 @@ pub(super) fn reason(given: Option<&str>, command: &str) -> anyhow::Result<Strin
     if let Some(given) = given {
         return Ok(given.to_owned());
     }
-    if !somebody_is_there() {
-        let what = format!("`{command}` needs --reason TEXT, for those who ask later why it was done");
-        return Err(WrongUsage(what).into());
-    }
+    ensure_reason(None, command)?;
     let answer = answer("Why? (It is kept beside the event.) ")?;
     let no_reason = || WrongUsage(format!("a reason has 1 to {LONGEST_REASON} characters: nothing was done"));
     Ok(desk::reason(&answer).ok_or_else(no_reason)?)
+}
+
+/// Makes sure that there is a reason, or somebody to ask for it: before anybody is asked anything else.
+///
+/// # Errors
+/// [`WrongUsage`] if there is neither.
+pub(super) fn ensure_reason(given: Option<&str>, command: &str) -> Result<(), WrongUsage> {
+    if given.is_some() || somebody_is_there() {
+        return Ok(());
+    }
+    Err(WrongUsage(format!("`{command}` needs --reason TEXT, for those who ask later why it was done")))
 }
 
 /// Says which events only look as if they were meant, because a number is spelled in another way there.

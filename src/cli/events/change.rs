@@ -9,7 +9,7 @@ use serde_json::json;
 use super::list::tell_how_far_numbers_are_read;
 use super::{ChangeArgs, DeliverArgs, DiscardArgs, ask, words};
 use crate::cli::{WrongUsage, person};
-use crate::desk::{Configured, Desk, Errand, Outcome, Plan};
+use crate::desk::{Aside, Configured, Desk, Errand, Plan};
 use crate::inbox::{Filter, Mended, State};
 use crate::shown::printable;
 
@@ -49,10 +49,11 @@ pub(super) async fn deliver(
         named(desk, ids, args, out, &mut all).await?
     };
     for Mended { id, handler, .. } in desk.mend().await? {
-        report(args, &id, Ok(format!("for handler {handler} it waited for nothing; set right, and due now")), out)?;
+        let what = format!("for handler {handler} it waited for nothing; set right, and due now");
+        report(args, &id, Ok(what), None, out)?;
     }
     if plan.is_empty() && ids.is_empty() {
-        nothing_to_deliver(args, out)?;
+        nothing_to("deliver", args, out)?;
         return Ok(all);
     }
     let (mut due, mut paused) = (false, false);
@@ -60,8 +61,8 @@ pub(super) async fn deliver(
     while let Some(outcomes) = round.next().await? {
         for (id, outcome) in outcomes {
             due |= outcome.is_due();
-            paused |= matches!(&outcome, Outcome::Delivered(delivered) if delivered.paused);
-            all &= report(args, &id, words::said(&outcome), out)?;
+            paused |= outcome.is_paused();
+            all &= report(args, &id, words::said(&outcome), outcome.became(), out)?;
         }
     }
     if due && !args.json {
@@ -83,31 +84,53 @@ pub(super) async fn discard(
         let what = "`discard --all` needs --state, so that nothing is set aside by mistake";
         return Err(WrongUsage(what.to_owned()).into());
     }
-    let reason = ask::reason(args.reason.as_deref(), "discard")?;
-    let mut errand = Errand::new(person::at_the_terminal(), Some(reason));
-    let mut all = true;
+    let given = args.reason.as_deref();
+    ask::ensure_reason(given, "discard")?;
+    let handler = args.filter.handler.as_deref();
+    let (mut all, mut found_by) = (true, None);
     let plan = if args.all {
         let filter = args.filter.to_filter(0, zone)?;
         let plan = desk.plan(&filter).await.context(CANNOT_READ)?;
         if !is_wanted("discard", desk, &plan, &filter, args, zone).await? {
             return Ok(false);
         }
-        errand = errand.of(&filter);
+        if plan.is_empty() {
+            nothing_to("discard", args, out)?;
+            return Ok(true);
+        }
+        found_by = Some(filter);
         plan
     } else {
         named(desk, ids, args, out, &mut all).await?
     };
+    if plan.is_empty() {
+        return Ok(all);
+    }
+    // Whoever is asked why has seen what it is about.
+    let errand = Errand::new(person::at_the_terminal(), Some(ask::reason(given, "discard")?)).to(handler);
+    let errand = match &found_by {
+        Some(filter) => errand.of(filter),
+        None => errand,
+    };
     let mut set_aside = desk.set_aside(&plan, &errand);
     while let Some(events) = set_aside.next().await? {
-        for (id, discarded) in events {
-            let result = match discarded {
-                0 => Err("nothing to discard: it is done, or was discarded before".to_owned()),
-                _ => Ok("discarded".to_owned()),
-            };
-            all &= report(args, &id, result, out)?;
+        for aside in events {
+            all &= report(args, &aside.id, discarded(&aside, handler), None, out)?;
         }
     }
     Ok(all)
+}
+
+/// What to say of an event that was to be set aside, and whether it was.
+fn discarded(aside: &Aside, handler: Option<&str>) -> Result<String, String> {
+    let for_whom = handler.map(|name| format!(" for handler {name}")).unwrap_or_default();
+    match (aside.discarded, handler) {
+        (0, None) => Err("nothing to discard: it is done, or was discarded before".to_owned()),
+        (0, Some(_)) => {
+            Err(format!("nothing to discard{for_whom}: it is done there, was discarded before, or has not gone to it"))
+        }
+        _ => Ok(format!("discarded{for_whom}{}", words::under_way(&aside.under_way))),
+    }
 }
 
 fn dead_unless_said(filter: &mut Filter) {
@@ -129,9 +152,7 @@ async fn is_wanted(
         tell_how_far_numbers_are_read(desk, zone).await?;
     }
     ask::exactly(plan, filter.number.as_deref())?;
-    // What is set aside is so for every handler, whichever it was found by.
-    let handler = filter.handler.as_deref().filter(|_| verb == "deliver");
-    Ok(plan.is_empty() || ask::agreed(verb, plan, handler, zone, args.yes)?)
+    Ok(plan.is_empty() || ask::agreed(verb, plan, filter.handler.as_deref(), zone, args.yes)?)
 }
 
 /// The events of those ids.
@@ -148,12 +169,12 @@ async fn named(
             Some(event) => format!("it was a refused body, and is event {event} now"),
             None => "there is no such event in the inbox".to_owned(),
         };
-        *all = report(args, id, Err(why), out)?;
+        *all = report(args, id, Err(why), became.as_deref(), out)?;
     }
     Ok(named.plan)
 }
 
-fn nothing_to_deliver(args: &ChangeArgs, out: &mut impl Write) -> anyhow::Result<()> {
+fn nothing_to(verb: &str, args: &ChangeArgs, out: &mut impl Write) -> anyhow::Result<()> {
     match &args.filter.handler {
         _ if args.json => {}
         Some(name) if !args.all => {
@@ -162,17 +183,28 @@ fn nothing_to_deliver(args: &ChangeArgs, out: &mut impl Write) -> anyhow::Result
         _ => {
             let states: Vec<_> = args.filter.states.iter().map(|state| state.as_str()).collect();
             let states = if states.is_empty() { State::Dead.as_str().to_owned() } else { states.join(" or ") };
-            writeln!(out, "Nothing to deliver: no event is {states} and matches.")?;
+            writeln!(out, "Nothing to {verb}: no event is {states} and matches.")?;
         }
     }
     Ok(())
 }
 
-fn report(args: &ChangeArgs, id: &str, result: Result<String, String>, out: &mut impl Write) -> anyhow::Result<bool> {
+/// Tells what was done about an event, or a refused body that has become one; returns whether it was.
+fn report(
+    args: &ChangeArgs,
+    id: &str,
+    result: Result<String, String>,
+    became: Option<&str>,
+    out: &mut impl Write,
+) -> anyhow::Result<bool> {
     let done = result.is_ok();
     let what = result.unwrap_or_else(|reason| reason);
     if args.json {
-        writeln!(out, "{}", json!({"id": id, "done": done, "what": what}))?;
+        let mut line = json!({"id": id, "done": done, "what": what});
+        if let Some(event) = became {
+            line["became"] = event.into();
+        }
+        writeln!(out, "{line}")?;
     } else {
         writeln!(out, "{}", printable(&format!("{id}: {what}")))?;
     }

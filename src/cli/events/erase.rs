@@ -3,10 +3,11 @@
 use std::io::Write;
 
 use anyhow::bail;
+use serde_json::json;
 
-use super::{EraseArgs, ask};
+use super::{EraseArgs, ask, words};
 use crate::cli::person;
-use crate::desk::{Desk, Errand};
+use crate::desk::{Desk, Erased, Errand};
 use crate::shown::printable;
 
 /// Erases an event; returns whether there was something to erase.
@@ -20,15 +21,15 @@ pub(super) async fn run(desk: &Desk, args: &EraseArgs, out: &mut impl Write) -> 
         }
     };
     let erased = desk.erase(&event, &Errand::new(person::at_the_terminal(), Some(reason))).await?;
-    let id = printable(&event.id);
-    if !erased.done {
-        writeln!(out, "{id}: nothing to erase: it was erased before")?;
-        return Ok(false);
+    let what = in_words(&erased);
+    if args.json {
+        let line = json!({"id": event.id, "done": erased.done, "what": what, "discarded": erased.discarded});
+        writeln!(out, "{line}")?;
+        return Ok(erased.done);
     }
-    write!(out, "{id}: erased: its body, what back ends answered and why attempts failed")?;
-    match erased.discarded {
-        0 => writeln!(out)?,
-        pending => writeln!(out, "; {pending} pending delivery(s) discarded")?,
+    writeln!(out, "{}: {}", printable(&event.id), printable(&what))?;
+    if !erased.done {
+        return Ok(false);
     }
     writeln!(
         out,
@@ -36,4 +37,16 @@ pub(super) async fn run(desk: &Desk, args: &EraseArgs, out: &mut impl Write) -> 
          a while, the space that the database has not written again."
     )?;
     Ok(true)
+}
+
+fn in_words(Erased { done, discarded, under_way }: &Erased) -> String {
+    if !done {
+        return "nothing to erase: it was erased before".to_owned();
+    }
+    let discarded = match discarded {
+        0 => String::new(),
+        pending => format!("; {pending} pending delivery(s) discarded"),
+    };
+    let under_way = words::under_way(under_way);
+    format!("erased: its body, what back ends answered and why attempts failed{discarded}{under_way}")
 }

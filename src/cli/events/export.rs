@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use super::ExportArgs;
+use super::list::tell_of_unreadable;
 use crate::desk::{Desk, Line};
 use crate::durable::{Folder, Part};
 use crate::inbox::{AT_ONCE, Filter};
@@ -15,8 +16,8 @@ use crate::inbox::{AT_ONCE, Filter};
 /// For the owner only: it holds what the inbox holds.
 const MODE: u32 = 0o600;
 
-/// Writes every event that matches, the oldest first.
-pub(super) async fn run(desk: &Desk, filter: &Filter, args: &ExportArgs, out: &mut impl Write) -> anyhow::Result<()> {
+/// Writes every event that matches and can be read, the oldest first; returns whether that is each.
+pub(super) async fn run(desk: &Desk, filter: &Filter, args: &ExportArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     // By custom, `-` is standard output and no file of that name.
     let Some(path) = args.output.as_deref().filter(|path| *path != Path::new("-")) else {
         return write(desk, filter, out).await;
@@ -40,7 +41,7 @@ pub(super) async fn run(desk: &Desk, filter: &Filter, args: &ExportArgs, out: &m
     let folder = Folder::open(folder_at).with_context(failed)?;
     let mut part = Part::create(folder_at, Some(MODE)).with_context(failed)?;
     let mut out = BufWriter::new(part.file().with_context(failed)?);
-    write(desk, filter, &mut out).await.with_context(failed)?;
+    let all = write(desk, filter, &mut out).await.with_context(failed)?;
     drop(out);
     part.sync().with_context(failed)?;
     if args.force {
@@ -53,7 +54,8 @@ pub(super) async fn run(desk: &Desk, filter: &Filter, args: &ExportArgs, out: &m
             anyhow::Error::new(error).context(failed())
         });
     }
-    folder.sync().map(drop).with_context(failed)
+    folder.sync().with_context(failed)?;
+    Ok(all)
 }
 
 fn is_there(path: &Path) -> anyhow::Error {
@@ -62,13 +64,19 @@ fn is_there(path: &Path) -> anyhow::Error {
 
 /// Which they are is found before, so that one that comes meanwhile moves no other; of the events themselves only some
 /// are held at a time.
-async fn write(desk: &Desk, filter: &Filter, out: &mut impl Write) -> anyhow::Result<()> {
+async fn write(desk: &Desk, filter: &Filter, out: &mut impl Write) -> anyhow::Result<bool> {
     let cannot_read = "cannot read the inbox";
+    let mut all = true;
     for page in desk.sequences(filter).await.context(cannot_read)?.chunks(AT_ONCE) {
-        for event in desk.views(page).await.context(cannot_read)? {
-            Line::new(&event, &desk.body(&event).await.context(cannot_read)?).write(out)?;
+        let page = desk.page(page).await.context(cannot_read)?;
+        all &= tell_of_unreadable(&page.unreadable);
+        for event in page.events {
+            match desk.body_if_readable(&event).await.context(cannot_read)? {
+                Ok(body) => Line::new(&event, &body).write(out)?,
+                Err(error) => all &= tell_of_unreadable(&[(event.sequence, error)]),
+            }
         }
     }
     out.flush()?;
-    Ok(())
+    Ok(all)
 }

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
 use crate::inbox::{Filter, State};
-use crate::model::Kind;
+use crate::model::{Kind, folded};
 
 /// How an event can have come.
 const ORIGINS: [&str; 6] = ["webhook", "get", "poll", "missed", "fetch", "backfill"];
@@ -21,12 +21,13 @@ pub(super) struct FilterArgs {
     /// With an event name like this, for example 'Order*BySupplier'
     #[arg(long, value_name = "PATTERN")]
     event: Option<String>,
-    /// With a delivery by that handler (deliver: by that handler only, whether or not it wanted the event)
+    /// With a delivery by that handler (deliver: by that handler only, whether or not it wanted the event; discard: for
+    /// that handler only, and no refused body)
     #[arg(long, value_name = "NAME")]
     pub(super) handler: Option<String>,
     /// That names this: a purchase order, shipment, order id, legacy id, sales order, invoice, tracking, container,
     /// bill of lading or trace id. To look, in any spelling; deliver and discard want that of the event
-    #[arg(long, value_name = "NUMBER", visible_alias = "subject")]
+    #[arg(long, value_name = "NUMBER", visible_alias = "subject", value_parser = number)]
     number: Option<String>,
     /// That came that way
     #[arg(long, value_name = "WAY", value_parser = ORIGINS)]
@@ -60,6 +61,14 @@ impl FilterArgs {
 
 fn kind(text: &str) -> Result<Kind, String> {
     Kind::from_name(text).ok_or_else(|| format!("not one of {}", Kind::names("or")))
+}
+
+/// A number that something can be found by: blanks and dashes alone tell nothing from anything.
+pub(super) fn number(text: &str) -> Result<String, String> {
+    if folded(text).is_empty() {
+        return Err("a number has a letter or digit in it, such as PO-4500012345".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// A time as somebody writes it.
@@ -98,6 +107,15 @@ fn time(text: &str) -> Result<Time, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_has_more_in_it_than_blanks_and_dashes() {
+        assert!(["", " ", "-", " \u{2013} - "].iter().all(|text| number(text).is_err()));
+        assert_eq!(
+            [" PO-1 ", "0", "#"].map(|text| number(text).ok()),
+            [" PO-1 ", "0", "#"].map(|text| Some(text.into()))
+        );
+    }
 
     #[test]
     fn a_time_is_read_in_its_zone_also_where_the_clock_changes() {

@@ -1,10 +1,12 @@
 //! What is said of the handlers that an event has gone to: how far it has come, each attempt, and what became of it.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::words::with_commas;
 use crate::desk::{Configured, NotWanted};
 use crate::inbox::{AttemptView, DeliveryView, Ending, State};
 use crate::shown::{first_line, lines, printable, time};
@@ -17,16 +19,30 @@ pub(super) fn in_full(
     zone: &TimeZone,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    writeln!(out, "{}", head(delivery, configured, zone))?;
-    let mut round = 1;
+    writeln!(out, "{}", head(delivery, attempts, configured, zone))?;
+    let (mut round, mut next) = (1, 1);
     for attempt in attempts.iter().filter(|attempt| attempt.handler == delivery.handler) {
         if attempt.round != round {
-            round = attempt.round;
+            (round, next) = (attempt.round, 1);
             writeln!(out, "  begun anew by somebody (round {round}):")?;
         }
+        if attempt.attempt > next {
+            writeln!(out, "  … {} not kept", attempts_that_are(attempt.attempt - next))?;
+        }
+        next = attempt.attempt + 1;
         attempt_in_full(attempt, zone, out)?;
     }
     Ok(())
+}
+
+fn attempts_that_are(number: u32) -> String {
+    format!("{} that {}", counted(number), if number == 1 { "is" } else { "are" })
+}
+
+/// `1 attempt`, `1,203 attempts`.
+fn counted(attempts: u32) -> String {
+    let number = with_commas(usize::try_from(attempts).unwrap_or(usize::MAX));
+    format!("{number} attempt{}", if attempts == 1 { "" } else { "s" })
 }
 
 /// The same with nothing but the latest: what the back end has said last, and why it is over.
@@ -37,7 +53,7 @@ pub(super) fn in_short(
     zone: &TimeZone,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    writeln!(out, "  {}", head(delivery, configured, zone))?;
+    writeln!(out, "  {}", head(delivery, attempts, configured, zone))?;
     let last = attempts.iter().rev().find(|attempt| attempt.handler == delivery.handler);
     if let Some(attempt) = last {
         writeln!(out, "    last {}", outcome(attempt, zone))?;
@@ -54,20 +70,34 @@ pub(super) fn in_short(
 }
 
 /// How far it has come.
-fn head(delivery: &DeliveryView, configured: Configured, zone: &TimeZone) -> String {
+fn head(delivery: &DeliveryView, attempts: &[AttemptView], configured: Configured, zone: &TimeZone) -> String {
     let handler_is = match configured {
         Configured::No => " (not in the configuration)",
         Configured::Paused => " (paused)",
         Configured::Yes => "",
     };
     format!(
-        "handler {}{handler_is}: {}, {} attempt(s), since {}{}",
+        "handler {}{handler_is}: {}, {}, since {}{}",
         printable(&delivery.handler),
         delivery.state.as_str(),
-        delivery.attempts,
+        of_all_rounds(delivery, attempts),
         time(delivery.changed, zone),
         what_is_next(delivery, configured, zone)
     )
+}
+
+/// How many attempts there were: `6 attempts (1 since it was begun anew)`. Of a round before, the last is always kept.
+fn of_all_rounds(delivery: &DeliveryView, attempts: &[AttemptView]) -> String {
+    let mut before = BTreeMap::new();
+    for attempt in attempts.iter().filter(|one| one.handler == delivery.handler && one.round < delivery.round) {
+        let last = before.entry(attempt.round).or_insert(attempt.attempt);
+        *last = attempt.attempt.max(*last);
+    }
+    let all = before.into_values().fold(delivery.attempts, u32::saturating_add);
+    match delivery.round {
+        0 | 1 => counted(all),
+        _ => format!("{} ({} since it was begun anew)", counted(all), delivery.attempts),
+    }
 }
 
 /// What is to become of a delivery, as the end of its line. Nobody tries at a time that has passed, or while the
@@ -86,10 +116,20 @@ fn what_is_next(delivery: &DeliveryView, configured: Configured, zone: &TimeZone
 
 /// `attempt 1 at 2026-03-01 12:00:00Z: rejected with 422 after 6 ms`.
 fn outcome(attempt: &AttemptView, zone: &TimeZone) -> String {
-    let ending = attempt.outcome.map_or("failed", Ending::as_str);
-    let status = attempt.status.map(|status| format!(" with {status}")).unwrap_or_default();
     let (number, begun, took) = (attempt.attempt, time(attempt.begun, zone), attempt.milliseconds);
-    format!("attempt {number} at {begun}: {ending}{status} after {took} ms")
+    format!("attempt {number} at {begun}: {} after {took} ms", ending(attempt))
+}
+
+/// A back end that has answered was reached, and a program that has failed was there: `unreachable` is what that comes
+/// to for those who deliver.
+fn ending(attempt: &AttemptView) -> String {
+    match (attempt.outcome, attempt.status) {
+        (Some(Ending::Unreachable), Some(status)) => format!("not taken ({status})"),
+        (Some(Ending::Unreachable) | None, None) => "failed".to_owned(),
+        (None, Some(status)) => format!("failed with {status}"),
+        (Some(ending), Some(status)) => format!("{} with {status}", ending.as_str()),
+        (Some(ending), None) => ending.as_str().to_owned(),
+    }
 }
 
 fn attempt_in_full(attempt: &AttemptView, zone: &TimeZone, out: &mut impl Write) -> anyhow::Result<()> {
@@ -126,4 +166,77 @@ pub(super) fn not_wanted(NotWanted { handler, filter }: &NotWanted, out: &mut im
         )?,
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(round: u32, attempt: u32) -> AttemptView {
+        AttemptView {
+            handler: "erp".to_owned(),
+            round,
+            attempt,
+            begun: Timestamp::UNIX_EPOCH,
+            milliseconds: 6,
+            outcome: Some(Ending::Unreachable),
+            status: Some(500),
+            answer: None,
+            reason: None,
+        }
+    }
+
+    fn shown(round: u32, made: u32, attempts: &[AttemptView]) -> String {
+        let delivery = DeliveryView {
+            handler: "erp".to_owned(),
+            state: State::Done,
+            attempts: made,
+            round,
+            due: None,
+            being_delivered: false,
+            waits_for: None,
+            changed: Timestamp::UNIX_EPOCH,
+            reason: None,
+            failures: Vec::new(),
+        };
+        let mut out = Vec::new();
+        in_full(&delivery, attempts, Configured::Yes, &TimeZone::UTC, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn attempts_that_are_not_kept_are_counted_where_they_were() {
+        let text = shown(1, 243, &[attempt(1, 4), attempt(1, 5), attempt(1, 194), attempt(1, 196)]);
+
+        let lines: Vec<_> = text.lines().map(|line| line.split(" at ").next().unwrap()).collect();
+        assert!(lines[0].starts_with("handler erp: done, 243 attempts, since "), "{text}");
+        assert_eq!(
+            lines[1..],
+            [
+                "  … 3 attempts that are not kept",
+                "  attempt 4",
+                "  attempt 5",
+                "  … 188 attempts that are not kept",
+                "  attempt 194",
+                "  … 1 attempt that is not kept",
+                "  attempt 196",
+            ]
+        );
+    }
+
+    #[test]
+    fn attempts_of_all_rounds_are_counted_and_those_of_the_last_besides() {
+        let text = shown(3, 1, &[attempt(1, 2), attempt(1, 3), attempt(2, 1), attempt(2, 2), attempt(3, 1)]);
+
+        assert!(text.starts_with("handler erp: done, 6 attempts (1 since it was begun anew), since "), "{text}");
+    }
+
+    #[test]
+    fn what_was_answered_was_reached_and_what_was_not_has_failed() {
+        let answered = attempt(1, 1);
+        let no_answer = AttemptView { status: None, ..answered.clone() };
+        let rejected = AttemptView { outcome: Some(Ending::Rejected), status: Some(422), ..answered.clone() };
+
+        assert_eq!([&answered, &no_answer, &rejected].map(ending), ["not taken (500)", "failed", "rejected with 422"]);
+    }
 }

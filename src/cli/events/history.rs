@@ -44,21 +44,21 @@ pub(super) fn of_what_was(
     in_full(id, actions, zone, out)
 }
 
-/// `discarded by anna (cli, from 192.0.2.1), one of 3 events, asked for with --state dead: paid by hand`.
+/// `anna (cli, from 192.0.2.1) discarded it, one of 3 events, asked for with --state dead: paid by hand`.
 fn in_words(id: &str, action: &ActionView) -> String {
-    let deed = match action.what {
-        Deed::Deliver => "delivered",
-        Deed::Discard => "discarded",
-        Deed::Accept => "accepted",
-        Deed::Erase => "erased",
+    let (deed, for_whom) = match action.what {
+        Deed::Deliver => ("had it delivered", "to"),
+        Deed::Discard => ("discarded it", "for"),
+        Deed::Accept => ("accepted it", "for"),
+        Deed::Erase => ("erased it", "for"),
     };
     let from = action.address.as_ref().map(|address| format!(", from {address}")).unwrap_or_default();
     let number = usize::try_from(action.events).unwrap_or(usize::MAX);
     let is_its_own = action.event == id;
+    let whom = action.handler.as_ref().map(|handler| format!(" {for_whom} handler {handler}")).unwrap_or_default();
     let parts = [
-        Some(format!("{deed} by {} ({}{from})", action.who, action.via)),
-        action.handler.as_ref().map(|handler| format!("to handler {handler}")),
-        action.became.as_ref().filter(|_| is_its_own).map(|event| format!("became event {event}")),
+        Some(format!("{} ({}{from}) {deed}{whom}", action.who, action.via)),
+        action.became.as_ref().filter(|_| is_its_own).map(|event| format!("which made it event {event}")),
         (!is_its_own).then(|| format!("when it was refused body {}", action.event)),
         (number > 1).then(|| format!("one of {}", events(number))),
         action.filter.as_ref().filter(|filter| !filter.is_empty()).map(|filter| format!("asked for with {filter}")),
@@ -93,15 +93,19 @@ mod tests {
             became: None,
         };
         let bulk = in_words("e", &action);
+        (action.what, action.handler) = (Deed::Deliver, Some("erp".to_owned()));
+        let to_one = in_words("e", &action);
+        action.handler = None;
         action.what = Deed::Accept;
         action.became = Some("m".to_owned());
         (action.address, action.filter, action.reason, action.events) = (None, None, None, 1);
 
         assert_eq!(
             bulk,
-            "discarded by anna (cli, from 192.0.2.1), one of 3 events, asked for with --state dead: paid by hand"
+            "anna (cli, from 192.0.2.1) discarded it, one of 3 events, asked for with --state dead: paid by hand"
         );
-        assert_eq!(in_words("e", &action), "accepted by anna (cli), became event m");
-        assert_eq!(in_words("m", &action), "accepted by anna (cli), when it was refused body e");
+        assert!(to_one.starts_with("anna (cli, from 192.0.2.1) had it delivered to handler erp, one of 3"), "{to_one}");
+        assert_eq!(in_words("e", &action), "anna (cli) accepted it, which made it event m");
+        assert_eq!(in_words("m", &action), "anna (cli) accepted it, when it was refused body e");
     }
 }

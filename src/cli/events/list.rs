@@ -7,21 +7,23 @@ use jiff::tz::TimeZone;
 use super::words::{counted, with_commas};
 use crate::desk::{COUNTED, Configured, Desk};
 use crate::inbox::{Count, EventView, Filter, InboxError};
+use crate::model::What;
 use crate::model::names::CHANGED;
 use crate::shown::{printable, time};
 
-/// Lists events, one per line, the newest first.
+/// Lists events, one per line, the newest first; returns whether each could be read.
 pub(super) async fn run(
     desk: &Desk,
     zone: &TimeZone,
     filter: &Filter,
     json: bool,
     out: &mut impl Write,
-) -> anyhow::Result<()> {
-    let (mut pages, mut shown) = (desk.pages(filter), 0);
+) -> anyhow::Result<bool> {
+    let (mut pages, mut shown, mut all) = (desk.pages(filter), 0, true);
     while let Some(page) = pages.next().await? {
-        shown += page.len();
-        for event in &page {
+        shown += page.events.len();
+        all &= tell_of_unreadable(&page.unreadable);
+        for event in &page.events {
             if json {
                 writeln!(out, "{}", serde_json::to_string(event)?)?;
             } else {
@@ -29,7 +31,7 @@ pub(super) async fn run(
             }
         }
     }
-    if shown == 0 && filter.limit > 0 && !json {
+    if shown == 0 && all && filter.limit > 0 && !json {
         match &filter.handler {
             Some(handler) if desk.configured(handler) == Configured::No && !desk.had_any(handler).await? => writeln!(
                 out,
@@ -47,7 +49,16 @@ pub(super) async fn run(
     if filter.number.is_some() {
         tell_how_far_numbers_are_read(desk, zone).await?;
     }
-    Ok(())
+    Ok(all)
+}
+
+/// Names what cannot be read; returns whether that is nothing.
+pub(super) fn tell_of_unreadable(unreadable: &[(i64, InboxError)]) -> bool {
+    for (sequence, error) in unreadable {
+        let why = printable(&error.to_string());
+        eprintln!("sequence {sequence} cannot be read, and is left out: {why}. `inbox verify` says more");
+    }
+    unreadable.is_empty()
 }
 
 /// An event in one line.
@@ -57,9 +68,18 @@ pub(super) fn line(event: &EventView, zone: &TimeZone) -> String {
         event.state.as_str(),
         time(event.received, zone),
         printable(name(event)),
-        printable(event.document_number.as_deref().or(event.subject.as_deref()).unwrap_or("-")),
+        printable(number(event).unwrap_or("-")),
         printable(&event.id),
     )
+}
+
+/// The number that people know it by. A refused body has only what it names.
+fn number(event: &EventView) -> Option<&str> {
+    let of_event = event.document_number.as_ref().or(event.subject.as_ref());
+    let references = event.references.as_deref().unwrap_or_default();
+    let named = |what| references.iter().find(|reference| reference.what == what);
+    let first = || named(What::PurchaseOrder).or_else(|| named(What::Shipment)).or_else(|| references.first());
+    of_event.or_else(|| first().map(|reference| &reference.value)).map(String::as_str)
 }
 
 /// Its event name, or what stands for one.
@@ -92,8 +112,8 @@ pub(super) async fn tell_how_far_numbers_are_read(desk: &Desk, zone: &TimeZone) 
     let Some(unread) = desk.unread().await? else { return Ok(()) };
     let left = if unread.events < COUNTED { Count::Exactly(unread.events) } else { Count::MoreThan(COUNTED) };
     eprintln!(
-        "What came after {} is found by every number in it. Events before that are still being read by the running \
-         receiver, and may be missing here: {} are left.",
+        "What came after {} is found by every number in it. Events before that are read while a receiver runs, \
+         and may be missing here: {} are left.",
         time(unread.newest, zone),
         counted(left)
     );

@@ -24,6 +24,9 @@ use crate::desk::{Desk, LONGEST_REASON};
 use crate::inbox::{NoInbox, Purpose};
 use crate::listener::development;
 
+/// What finds events says nothing of those that are named by their ids. `--handler` does: to whom, or for whom.
+const FILTERS: [&str; 7] = ["states", "kind", "event", "number", "origin", "since", "until"];
+
 /// Arguments of `events`.
 #[derive(Debug, Args)]
 pub struct EventsArgs {
@@ -42,7 +45,7 @@ enum Command {
     /// Deliver events: again what is dead or discarded, at once what waits for its next attempt, and refused bodies
     /// that can be read now. With --handler and no ids: all that the handler wants and has not got
     Deliver(DeliverArgs),
-    /// Set events aside: what is pending, dead or refused of them is not delivered
+    /// Set events aside: what is pending, dead or refused of them is not delivered. With --handler: not by that one
     Discard(DiscardArgs),
     /// Erase an event: its body and what was said about it. That it was there, and who did what to it, stays
     Erase(EraseArgs),
@@ -77,6 +80,7 @@ struct ShowArgs {
 #[derive(Debug, Args)]
 struct OrderArgs {
     /// The number, in any spelling
+    #[arg(value_parser = filter::number)]
     number: String,
     /// Write one JSON object per line
     #[arg(long)]
@@ -87,7 +91,7 @@ struct OrderArgs {
 #[command(group = ArgGroup::new("which").args(["ids", "all", "handler"]).required(true).multiple(true))]
 struct DeliverArgs {
     /// Ids of events
-    #[arg(value_name = "ID", conflicts_with = "all")]
+    #[arg(value_name = "ID", conflicts_with = "all", conflicts_with_all = FILTERS)]
     ids: Vec<String>,
     #[command(flatten)]
     change: ChangeArgs,
@@ -97,7 +101,7 @@ struct DeliverArgs {
 #[command(group = ArgGroup::new("which").args(["ids", "all"]).required(true))]
 struct DiscardArgs {
     /// Ids of events
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", conflicts_with_all = FILTERS)]
     ids: Vec<String>,
     #[command(flatten)]
     change: ChangeArgs,
@@ -129,6 +133,9 @@ struct EraseArgs {
     /// Why, for those who ask later
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     reason: Option<String>,
+    /// Write one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -158,17 +165,13 @@ pub async fn run(args: &EventsArgs, config: Option<&Path>, out: &mut impl Write)
     let (desk, zone) = open(config).await?;
     match &args.command {
         Command::List(args) => {
-            list::run(&desk, &zone, &args.filter.to_filter(args.limit, &zone)?, args.json, out).await?;
-            Ok(true)
+            Ok(list::run(&desk, &zone, &args.filter.to_filter(args.limit, &zone)?, args.json, out).await?)
         }
         Command::Show(args) => {
             show::run(&desk, &zone, args, out).await?;
             Ok(true)
         }
-        Command::Order(args) => {
-            order::run(&desk, &zone, args, out).await?;
-            Ok(true)
-        }
+        Command::Order(args) => Ok(order::run(&desk, &zone, args, out).await?),
         Command::Deliver(args) => {
             let done = change::deliver(&desk, &zone, args, out).await;
             desk.close().await;
@@ -184,10 +187,7 @@ pub async fn run(args: &EventsArgs, config: Option<&Path>, out: &mut impl Write)
             desk.close().await;
             Ok(done?)
         }
-        Command::Export(args) => {
-            export::run(&desk, &args.filter.to_filter(0, &zone)?, args, out).await?;
-            Ok(true)
-        }
+        Command::Export(args) => Ok(export::run(&desk, &args.filter.to_filter(0, &zone)?, args, out).await?),
     }
 }
 

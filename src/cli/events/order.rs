@@ -4,18 +4,21 @@ use std::io::Write;
 
 use jiff::tz::TimeZone;
 
-use super::list::{line, tell_how_far_numbers_are_read};
+use super::list::{line, tell_how_far_numbers_are_read, tell_of_unreadable};
 use super::{OrderArgs, handlers};
 use crate::desk::Desk;
 use crate::inbox::{AT_ONCE, EventView, Filter};
 use crate::shown::{first_line, printable, time};
 
-/// Shows it, the oldest first.
-pub(super) async fn run(desk: &Desk, zone: &TimeZone, args: &OrderArgs, out: &mut impl Write) -> anyhow::Result<()> {
+/// Shows it, the oldest first; returns whether each event could be read.
+pub(super) async fn run(desk: &Desk, zone: &TimeZone, args: &OrderArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     let filter = Filter { number: Some(args.number.clone()), ..Filter::default() };
     let sequences = desk.sequences(&filter).await?;
+    let mut all = true;
     for page in sequences.chunks(AT_ONCE) {
-        for event in desk.views(page).await? {
+        let page = desk.page(page).await?;
+        all &= tell_of_unreadable(&page.unreadable);
+        for event in page.events {
             if args.json {
                 writeln!(out, "{}", serde_json::to_string(&event)?)?;
             } else {
@@ -27,7 +30,8 @@ pub(super) async fn run(desk: &Desk, zone: &TimeZone, args: &OrderArgs, out: &mu
         writeln!(out, "No event names {}.", printable(&args.number))?;
     }
     out.flush()?;
-    tell_how_far_numbers_are_read(desk, zone).await
+    tell_how_far_numbers_are_read(desk, zone).await?;
+    Ok(all)
 }
 
 fn in_short(event: &EventView, desk: &Desk, zone: &TimeZone, out: &mut impl Write) -> anyhow::Result<()> {

@@ -21,6 +21,12 @@ use crate::shown::{printable, time};
 pub(super) async fn run(desk: &Desk, zone: &TimeZone, args: &ShowArgs, out: &mut impl Write) -> anyhow::Result<()> {
     let Some(event) = desk.show(&args.id).await? else {
         let actions = desk.actions(&args.id).await?;
+        let became =
+            actions.iter().rev().filter(|action| action.event == args.id).find_map(|one| one.became.as_deref());
+        if let (true, Some(became)) = (args.body, became) {
+            let (id, became) = (printable(&args.id), printable(became));
+            bail!("{id} was a refused body, and is event {became} now: `events show {became} --body`");
+        }
         if actions.is_empty() || args.body {
             bail!("there is no event {} in the inbox", printable(&args.id));
         }
@@ -60,6 +66,9 @@ fn with_handlers(event: &EventView, desk: &Desk, not_wanted: &[NotWanted]) -> an
 
 fn text(event: &EventView, desk: &Desk, zone: &TimeZone, out: &mut impl Write) -> anyhow::Result<()> {
     let came_again = event.repeated.map(|last| format!(", last at {}", time(last, zone))).unwrap_or_default();
+    // For a refused body both say the same.
+    let copies = event.copies.filter(|copies| *copies > 1);
+    let repeats = Some(event.repeats).filter(|repeats| *repeats > 0 && copies.is_none());
     let rows = [
         ("id", Some(event.id.clone())),
         ("state", Some(event.state.as_str().to_owned())),
@@ -74,14 +83,17 @@ fn text(event: &EventView, desk: &Desk, zone: &TimeZone, out: &mut impl Write) -
         ("credential", event.credential.clone()),
         ("sent to", Some(event.path.clone())),
         ("content type", event.content_type.clone()),
-        ("size", Some(format!("{} bytes (see `events show {} --body`)", event.size, event.id))),
+        (
+            "size",
+            Some(match event.erased {
+                Some(_) => "erased, nothing to show".to_owned(),
+                None => format!("{} bytes (see `events show {} --body`)", event.size, event.id),
+            }),
+        ),
         ("answered", event.answer.or(event.status).map(|status| status.to_string())),
         ("reason", event.reason.clone()),
-        (
-            "copies",
-            event.copies.filter(|copies| *copies > 1).map(|copies| format!("came {copies} times, equal to the byte")),
-        ),
-        ("repeated", Some(event.repeats).filter(|repeats| *repeats > 0).map(|repeats| times(repeats) + &came_again)),
+        ("copies", copies.map(|copies| format!("came {}, equal to the byte{came_again}", times(copies)))),
+        ("repeated", repeats.map(|repeats| times(repeats) + &came_again)),
         ("erased", event.erased.map(|erased| time(erased, zone))),
     ];
     for (what, value) in rows {
@@ -91,7 +103,7 @@ fn text(event: &EventView, desk: &Desk, zone: &TimeZone, out: &mut impl Write) -
     }
     match &event.references {
         Some(references) => names(references, out)?,
-        None => writeln!(out, "{:<13} not looked for yet: the running receiver has not come to it", "names")?,
+        None => writeln!(out, "{:<13} not looked for yet: that is done while a receiver runs", "names")?,
     }
     for delivery in &event.deliveries {
         handlers::in_full(delivery, &event.attempts, desk.configured(&delivery.handler), zone, out)?;

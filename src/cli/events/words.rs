@@ -2,7 +2,7 @@
 //! how many there are.
 
 use crate::desk::{Accepted, Note, Outcome};
-use crate::inbox::Count;
+use crate::inbox::{Count, State};
 
 /// A number as people read it: 1,203.
 pub(super) fn with_commas(number: usize) -> String {
@@ -37,11 +37,36 @@ pub(super) fn said(outcome: &Outcome) -> Result<String, String> {
     }
 }
 
-fn is_now(Accepted { id, repeated, beside }: &Accepted) -> String {
+fn is_now(Accepted { id, repeated, beside, state, .. }: &Accepted) -> String {
+    if *repeated {
+        return format!("is event {id}, which was there already{}", as_it_is(id, *state));
+    }
+    let nobody = if *state == Some(State::Unwanted) { "; no handler wanted it" } else { "" };
     match beside {
-        _ if *repeated => format!("is event {id}, which was there already"),
-        Some(other) => format!("is event {id} now, beside event {other}, which has the same messageId or body"),
-        None => format!("is event {id} now"),
+        Some(other) => format!("is event {id} now, beside event {other}, which has the same messageId or body{nobody}"),
+        None => format!("is event {id} now{nobody}"),
+    }
+}
+
+/// How an event is that is left as it is, and what to do if that is not what was wanted.
+fn as_it_is(id: &str, state: Option<State>) -> String {
+    match state {
+        Some(state @ (State::Dead | State::Discarded)) => {
+            format!(", and is {}: `events deliver {id}` has it delivered once more", state.as_str())
+        }
+        Some(state) => format!(", and is {}", state.as_str()),
+        None => String::new(),
+    }
+}
+
+/// That what is set aside is under way to these handlers, if it is.
+pub(super) fn under_way(handlers: &[String]) -> String {
+    let (word, is) = if handlers.len() == 1 { ("handler", "is") } else { ("handlers", "are") };
+    match handlers {
+        [] => String::new(),
+        _ => {
+            format!("; {word} {} {is} being given it at this moment: look at `events show` again", handlers.join(", "))
+        }
     }
 }
 
@@ -73,6 +98,22 @@ fn note(note: &Note) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_what_was_there_already_the_state_is_told_and_what_to_do() {
+        let there =
+            |state| Accepted { id: "e".to_owned(), repeated: true, beside: None, state, due: false, paused: false };
+
+        assert_eq!(is_now(&there(Some(State::Done))), "is event e, which was there already, and is done");
+        assert_eq!(
+            is_now(&there(Some(State::Dead))),
+            "is event e, which was there already, and is dead: `events deliver e` has it delivered once more"
+        );
+        assert_eq!(
+            is_now(&Accepted { repeated: false, ..there(Some(State::Unwanted)) }),
+            "is event e now; no handler wanted it"
+        );
+    }
 
     #[test]
     fn thousands_are_told_apart() {

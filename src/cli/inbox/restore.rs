@@ -31,11 +31,13 @@ pub(super) async fn run(kept: &Kept, args: &RestoreArgs, out: &mut impl Write) -
         "
 Twice: what handlers were given after the backup was made is pending in it, and they are given it again once the
 receiver runs. Each event has the id that it had before, so that they recognise it. What people did since then is
-undone: what they have discarded, or had delivered again, is as it was.
+undone: what they have discarded, or had delivered again, is as it was, and what they have erased is back and has to
+be erased again.
 
 Missing: what came after that last event. Tradecloud has had its answer, and sends it again only if it is asked to.
 If the old inbox can be read in part, take it from there, with its file in the place of OLD, and send it to the
-receiver; what it has already it recognises:
+receiver; what it has already it recognises. Handlers are given what is sent so once more, what they had of it and what
+was discarded too:
 
   TRADECLOUD_WEBHOOK__INBOX__PATH=OLD tradecloud-webhook events export --since {} -o missing.jsonl
   tradecloud-webhook replay missing.jsonl --url …

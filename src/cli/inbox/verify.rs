@@ -30,6 +30,14 @@ struct Found {
     unread: Option<String>,
 }
 
+/// What was read, by which somebody knows what to do.
+#[derive(Clone, Copy)]
+enum What {
+    Backup,
+    File,
+    Postgres,
+}
+
 /// Where the events are read.
 enum Source<'a> {
     Inbox(Arc<dyn Archive>),
@@ -47,7 +55,13 @@ impl Source<'_> {
 
 /// Reads all of it and says what is damaged; returns whether nothing is.
 pub(super) async fn run(kept: &Kept, args: &VerifyArgs, out: &mut impl Write) -> anyhow::Result<bool> {
-    let found = match (kept.inbox.store.copies(), &args.folder) {
+    let copies = kept.inbox.store.copies();
+    let what = match (&copies, &args.folder) {
+        (_, Some(_)) => What::Backup,
+        (Err(NoCopies::InPostgres { .. }), None) => What::Postgres,
+        _ => What::File,
+    };
+    let found = match (copies, &args.folder) {
         (Ok(copies), Some(folder)) => {
             let structure = copies.examine(Some(folder)).await?;
             Found { structure, ..Found::default() }.with_events(&Source::Backup(copies, folder)).await
@@ -58,7 +72,7 @@ pub(super) async fn run(kept: &Kept, args: &VerifyArgs, out: &mut impl Write) ->
     if args.json {
         found.write_json(out)?;
     } else {
-        found.write(args.folder.is_some(), out)?;
+        found.write(what, out)?;
     }
     Ok(found.is_whole())
 }
@@ -117,7 +131,7 @@ impl Found {
         self.structure.is_empty() && self.events.damaged.is_empty() && self.unread.is_none()
     }
 
-    fn write(&self, is_backup: bool, out: &mut impl Write) -> anyhow::Result<()> {
+    fn write(&self, read: What, out: &mut impl Write) -> anyhow::Result<()> {
         for what in self.structure.iter().chain(&self.unread) {
             writeln!(out, "damaged: {}", line(what))?;
         }
@@ -146,12 +160,20 @@ impl Found {
         if self.is_whole() {
             return Ok(());
         }
-        let advice = if is_backup {
-            "Take another backup for `inbox restore`, and look at the disk that this one is on."
-        } else {
-            "Look at the disk first: where one page is damaged, more will be. `events show ID` shows what can be read \
-             of an event, and the ERP has had what is done. Stop the receiver, move the inbox away, and put a backup \
-             in its place (`inbox restore`) that `inbox verify DIR` finds whole; that also says what is missing then."
+        let advice = match read {
+            What::Backup => "Use an earlier backup for `inbox restore`, and look at the disk that this one is on.",
+            What::File => {
+                "Look at the disk first: where one page is damaged, more will be. `events show ID` shows what can be \
+                 read of an event, and the ERP has had what is done. Stop the receiver, move the inbox away, and put \
+                 a backup in its place (`inbox restore`) that `inbox verify DIR` finds whole; that also says what is \
+                 missing then."
+            }
+            What::Postgres => {
+                "Look at the disk of the database first: where one page is damaged, more will be. `events show ID` \
+                 shows what can be read of an event, and the ERP has had what is done. Stop all receivers, and put a \
+                 backup in its place with PostgreSQL's own program: pg_restore --clean --if-exists --dbname=DATABASE \
+                 inbox.dump. `inbox verify` then reads that one."
+            }
         };
         writeln!(out, "{advice}")?;
         Ok(())

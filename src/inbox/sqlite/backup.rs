@@ -164,7 +164,8 @@ pub(super) fn content(db: &Connection, path: &Path) -> anyhow::Result<Content> {
 
 /// The inbox, to be read, in whatever version it is: before an upgrade is when a backup is made.
 fn open_inbox(path: &Path) -> anyhow::Result<Connection> {
-    if !path.exists() {
+    let is_there = path.try_exists();
+    if !is_there.map_err(|error| no_look(error, path, "the receiver's user"))? {
         bail!(NoInbox::NotYet { place: path.display().to_string() });
     }
     let opened = open::connect_to_read(path).and_then(|db| Ok((version(&db)?, db)));
@@ -182,7 +183,8 @@ fn open_inbox(path: &Path) -> anyhow::Result<Connection> {
 /// may be that of other backups, too.
 pub(super) fn open_backup(folder: &Path) -> anyhow::Result<(Connection, u32)> {
     let file = folder.join(FILE);
-    if !file.is_file() {
+    let is_there = file.try_exists();
+    if !is_there.map_err(|error| no_look(error, &file, "the user it belongs to"))? || !file.is_file() {
         bail!("there is no backup in {}: name a folder that has a file {FILE}", folder.display());
     }
     // A folder that somebody has copied from a receiver that was stopped has a log besides.
@@ -190,13 +192,23 @@ pub(super) fn open_backup(folder: &Path) -> anyhow::Result<(Connection, u32)> {
     let opened = opened.and_then(|db| Ok((version(&db)?, db)));
     let (version, db) = opened.map_err(|error| match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => anyhow!(
-            "{} is no backup of an inbox: it is some other file, or it is damaged ({error}). Take another backup",
+            "{} is no backup of an inbox: it is some other file, or it is damaged ({error}). Use an earlier backup",
             file.display()
         ),
         _ => anyhow::Error::new(error).context(format!("cannot open {}", file.display())),
     })?;
     open::ensure_known(version).with_context(|| format!("cannot use {}", file.display()))?;
     Ok((db, version))
+}
+
+/// Whether something is there is not known to who may not look.
+fn no_look(error: std::io::Error, file: &Path, user: &str) -> anyhow::Error {
+    match error.kind() {
+        ErrorKind::PermissionDenied => {
+            anyhow!("{} cannot be looked at: permission denied. Run it as {user}", file.display())
+        }
+        _ => anyhow::Error::new(error).context(format!("{} cannot be looked at", file.display())),
+    }
 }
 
 /// The version of an inbox. What has no table of events is none.

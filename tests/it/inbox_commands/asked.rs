@@ -102,6 +102,20 @@ async fn at_a_terminal_a_discard_asks_why() {
     assert_eq!((&action["what"], &action["reason"]), (&"discard".into(), &"paid by hand".into()), "{action}");
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn at_a_terminal_it_is_shown_what_would_be_discarded_before_anybody_is_asked_why() {
+    let erp = Erp::start();
+    let receiver = with_dead_letters(Sqlite, &erp, &["1", "2"]).await;
+
+    let output = at_a_terminal(&receiver, "discard --all --state dead", "y\\npaid by hand\\n");
+
+    let text = said(&output);
+    let at = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part}: {text}"));
+    assert!(["To discard: 2 events", "Discard these 2 events? [y/N]", "Why?"].map(at).is_sorted(), "{text}");
+    assert_eq!(states(&receiver), ["discarded", "discarded"]);
+}
+
 #[rstest]
 #[tokio::test]
 async fn nothing_is_set_aside_or_erased_without_a_reason(#[values(Sqlite, Postgres)] store: Store) {

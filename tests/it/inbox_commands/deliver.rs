@@ -1,4 +1,4 @@
-//! `events deliver` and `discard`: what somebody does about what did not arrive.
+//! `events deliver`: what somebody does about what did not arrive.
 
 use rstest::rstest;
 use serde_json::json;
@@ -10,7 +10,7 @@ use crate::support::sender::{Message, message_id, order_event};
 use crate::support::store::Store::{self, Postgres, Sqlite};
 
 /// A receiver that hands on to the ERP, and tries again only after a long pause.
-fn receiver_for(store: Store, erp: &Erp) -> Receiver {
+pub(super) fn receiver_for(store: Store, erp: &Erp) -> Receiver {
     store.with(&format!(
         "delivery.first_retry = \"15m\"\nhandlers.erp = {{ type = \"http\", url = \"{}\" }}",
         erp.url("/tradecloud")
@@ -117,8 +117,43 @@ async fn a_refused_body_whose_event_came_meanwhile_is_not_delivered_twice(#[valu
     let output = receiver.run(&["events", "deliver", &misdirected.id()]);
 
     until(&receiver, "done").await;
-    assert!(said(&output).contains("which was there already"), "{}", said(&output));
+    assert!(said(&output).contains("which was there already, and is "), "{}", said(&output));
+    assert!(!said(&output).contains("delivers what is due"), "nothing is: {}", said(&output));
     assert_eq!((receiver.inbox().len(), erp.received().len()), (1, 1));
+}
+
+#[rstest]
+#[tokio::test]
+async fn of_a_refused_body_whose_event_is_dead_it_is_said_what_to_do(#[values(Sqlite, Postgres)] store: Store) {
+    let erp = Erp::start();
+    let receiver = receiver_for(store, &erp);
+    receiver.expects_error("rejected: a dead letter");
+    let event = order_event("1");
+    let id = message_id(&event);
+    let misdirected = receiver.sender().to(receiver.url("/elsewhere")).send(event.clone()).await;
+    erp.answer([422]);
+    receiver.sender().send(event).await;
+    receiver.inbox_until(|events| events.iter().any(|event| event["state"] == "dead")).await;
+
+    let line = receiver.events(&["deliver", &misdirected.id(), "--json"]).remove(0);
+
+    assert_eq!((&line["became"], &line["done"]), (&json!(id), &json!(true)), "{line}");
+    let what = line["what"].as_str().unwrap();
+    assert!(what.contains(&format!("and is dead: `events deliver {id}`")), "{what}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_becomes_an_event_that_nobody_wants_is_not_announced_as_due(#[values(Sqlite, Postgres)] store: Store) {
+    let receiver = store.with("");
+    let event = order_event("1");
+    let misdirected = receiver.sender().to(receiver.url("/elsewhere")).send(event.clone()).await;
+
+    let output = receiver.run(&["events", "deliver", &misdirected.id()]);
+
+    let expected = format!("{}: is event {} now; no handler wanted it\n", misdirected.id(), message_id(&event));
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(said(&output), expected);
 }
 
 #[rstest]
@@ -141,29 +176,6 @@ async fn a_refused_body_that_is_no_event_stays_and_says_why(#[values(Sqlite, Pos
 
 #[rstest]
 #[tokio::test]
-async fn what_is_discarded_is_not_delivered_and_lets_the_next_one_through(#[values(Sqlite, Postgres)] store: Store) {
-    let erp = Erp::start();
-    let receiver = receiver_for(store, &erp);
-    let (first, second) = (order_event("1"), order_event("1"));
-    erp.answer([503]);
-    receiver.sender().send(first.clone()).await;
-    receiver.inbox_until(|events| events[0]["deliveries"][0]["attempts"] == 1).await;
-    receiver.sender().send(second.clone()).await;
-
-    let output = receiver.run(&["events", "discard", &message_id(&first), "--reason", "settled by hand"]);
-    let again = receiver.run(&["events", "discard", &message_id(&first), "--reason", "settled by hand"]);
-
-    let requests = erp.wait_for(2).await;
-    assert!(output.status.success() && said(&output).ends_with(": discarded\n"), "{output:?}");
-    assert_eq!(again.status.code(), Some(1), "there is nothing left of it to discard");
-    assert_eq!(requests[1].json()["id"], message_id(&second));
-    receiver.inbox_until(|events| events[0]["state"] == "discarded" && events[1]["state"] == "done").await;
-    receiver.sender().send(first).await;
-    assert_eq!(receiver.inbox()[0]["state"], "discarded", "its sender cannot bring it back");
-}
-
-#[rstest]
-#[tokio::test]
 async fn what_was_discarded_by_mistake_is_delivered_on_demand(#[values(Sqlite, Postgres)] store: Store) {
     let erp = Erp::start();
     let receiver = receiver_for(store, &erp);
@@ -178,24 +190,6 @@ async fn what_was_discarded_by_mistake_is_delivered_on_demand(#[values(Sqlite, P
 
     until(&receiver, "done").await;
     assert!(output.status.success());
-}
-
-#[rstest]
-#[tokio::test]
-async fn everything_of_a_state_is_discarded_only_if_the_state_is_said(#[values(Sqlite, Postgres)] store: Store) {
-    let receiver = store.with("");
-    receiver.sender().send(Message::json("{")).await;
-    receiver.sender().send(order_event("1")).await;
-
-    let without = receiver.run(&["events", "discard", "--all"]);
-    let refused =
-        receiver.events(&["discard", "--all", "--state", "refused", "--yes", "--reason", "settled by hand", "--json"]);
-
-    assert_eq!(without.status.code(), Some(2));
-    assert!(String::from_utf8(without.stderr).unwrap().contains("--state"));
-    assert_eq!(refused.len(), 1);
-    let states: Vec<_> = receiver.inbox().iter().map(|event| event["state"].clone()).collect();
-    assert_eq!(states, ["discarded", "unwanted"]);
 }
 
 #[test]
@@ -225,6 +219,31 @@ fn who_names_no_events_hears_how_to() {
     }
     for way in ["ID", "--all"] {
         assert!(said(&discard).contains(way), "{way}: {}", said(&discard));
+    }
+}
+
+#[test]
+fn what_would_find_events_is_not_taken_beside_ids() {
+    let receiver = Receiver::start();
+
+    for command in [&["deliver"][..], &["discard", "--reason", "settled by hand"]] {
+        for filter in [
+            ["--state", "refused"],
+            ["--kind", "order"],
+            ["--event", "Order*"],
+            ["--number", "PO-1"],
+            ["--subject", "PO-1"],
+            ["--origin", "poll"],
+            ["--since", "2h"],
+            ["--until", "2h"],
+        ] {
+            let output = receiver.run(&[&["events"], command, &["no-such-event"], &filter].concat());
+
+            assert_eq!(output.status.code(), Some(2), "{command:?} {filter:?}: {output:?}");
+            assert!(output.stdout.is_empty(), "{output:?}");
+        }
+        let for_one = receiver.run(&[&["events"], command, &["no-such-event", "--json"]].concat());
+        assert_eq!(for_one.status.code(), Some(1), "{for_one:?}");
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use serde_json::Value;
+
 use crate::support::faults::FailingStart;
 use crate::support::receiver::Receiver;
 use crate::support::sender::order_event;
+use crate::support::store::Store;
 
 /// A receiver that has an event.
 async fn receiver_with_an_event() -> Receiver {
@@ -88,4 +91,36 @@ async fn a_device_is_written_to_without_force() {
 
     assert!(output.status.success(), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stdout).contains("order-1"));
+}
+
+/// A damaged page, as far as one event goes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_cannot_be_read_keeps_nobody_from_the_others() {
+    let mut receiver = Receiver::start();
+    for order in ["1", "2", "3"] {
+        assert_eq!(receiver.sender().send(order_event(order)).await.status, Some(202));
+    }
+    let events = receiver.inbox();
+    receiver.end().await;
+    let sequence = events[1]["sequence"].as_i64().unwrap();
+    Store::Sqlite.sql(&receiver, &format!("UPDATE events SET path = x'FF' WHERE number = {sequence}"));
+
+    let listed = receiver.run(&["events", "list", "--json"]);
+    let exported = receiver.run(&["events", "export"]);
+    let to_file = receiver.run(&["events", "export", "-o", "export.jsonl"]);
+
+    let ids = |lines: &[u8]| -> Vec<Value> {
+        let lines = std::str::from_utf8(lines).unwrap().lines();
+        lines.map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].clone()).collect()
+    };
+    let (first, third) = (events[0]["id"].clone(), events[2]["id"].clone());
+    assert_eq!(ids(&exported.stdout), [first.clone(), third.clone()]);
+    assert_eq!(ids(&std::fs::read(receiver.path("export.jsonl")).unwrap()), [first.clone(), third.clone()]);
+    assert_eq!(ids(&listed.stdout), [third, first]);
+    for output in [listed, exported, to_file] {
+        let complaint = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{complaint}");
+        assert!(complaint.starts_with(&format!("sequence {sequence} cannot be read")), "{complaint}");
+        assert_eq!(complaint.lines().count(), 1, "{complaint}");
+    }
 }

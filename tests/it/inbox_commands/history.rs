@@ -58,8 +58,8 @@ async fn who_did_what_from_where_and_why_stands_beside_the_event(#[values(Sqlite
             [json!("deliver"), anna, cli, from, json!("erp"), Value::Null],
         ]
     );
-    assert!(text.contains("discarded by anna (cli, from 192.0.2.1): paid by hand\n"), "{text}");
-    assert!(text.contains("delivered by anna (cli, from 192.0.2.1), to handler erp\n"), "{text}");
+    assert!(text.contains("anna (cli, from 192.0.2.1) discarded it: paid by hand\n"), "{text}");
+    assert!(text.contains("anna (cli, from 192.0.2.1) had it delivered to handler erp\n"), "{text}");
 }
 
 #[rstest]
@@ -131,6 +131,7 @@ async fn every_attempt_is_shown_also_of_deliveries_before(#[values(Sqlite, Postg
         ]
     );
     let at = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part}: {text}"));
+    assert!(text.contains("handler erp: done, 3 attempts (1 since it was begun anew), since "), "{text}");
     let parts = ["no such item", "(round 2)", "still no such item", "(round 3)", "done with 200 after", "booked as 17"];
     assert!(parts.map(at).is_sorted(), "{text}");
 }
@@ -181,6 +182,10 @@ async fn a_refused_body_that_was_accepted_is_still_known_by_its_id(#[values(Sqli
     );
     assert_eq!(again.status.code(), Some(1));
     assert!(said(&again).contains(&format!("is event {id} now")), "{}", said(&again));
+    let body = receiver.run(&["events", "show", &misdirected, "--body"]);
+    let complaint = String::from_utf8(body.stderr).unwrap();
+    assert!(body.stdout.is_empty() && body.status.code() == Some(1), "it would be taken for the body: {complaint}");
+    assert!(complaint.contains(&format!("is event {id} now: `events show {id} --body`")), "{complaint}");
     let of_event = show(&receiver, &id)["actions"].clone();
     assert_eq!(of_event[0]["what"], "accept", "{of_event}");
 }
@@ -205,6 +210,8 @@ async fn what_is_erased_is_gone_and_that_it_was_there_is_not(#[values(Sqlite, Po
     let body = receiver.run(&["events", "show", &id, "--body"]);
     assert!(body.stdout.is_empty() && body.status.code() == Some(1), "{body:?}");
     let shown = show(&receiver, &id);
+    let text = said(&receiver.run(&["events", "show", &id]));
+    assert!(text.contains("size          erased, nothing to show\n"), "{text}");
     assert!(shown["erased"].is_string() && !shown["attempts"].to_string().contains("Jansen"), "{shown}");
     assert_eq!((&shown["actions"][0]["what"], &shown["actions"][0]["who"]), (&json!("erase"), &json!("anna")));
     assert!(!said(&receiver.run(&["events", "export"])).contains("Jansen"));
@@ -233,4 +240,60 @@ async fn what_waits_of_an_event_that_is_erased_is_discarded(#[values(Sqlite, Pos
 
     assert!(said(&erased).contains("1 pending delivery(s) discarded"), "{}", said(&erased));
     receiver.inbox_until(|events| events[0]["state"] == "discarded" && events[1]["state"] == "done").await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_script_reads_what_was_erased(#[values(Sqlite, Postgres)] store: Store) {
+    let receiver = store.with("");
+    let event = order_event("1");
+    let id = message_id(&event);
+    receiver.sender().send(event).await;
+    let erase = || receiver.run(&["events", "erase", &id, "--reason", "sent by mistake", "--json"]);
+
+    let (first, second) = (erase(), erase());
+
+    let line = |output: &Output| serde_json::from_slice::<Value>(&output.stdout).unwrap();
+    assert_eq!((first.status.code(), second.status.code()), (Some(0), Some(1)), "{first:?} {second:?}");
+    assert_eq!((&line(&first)["id"], &line(&first)["done"]), (&json!(id), &json!(true)));
+    assert_eq!((&line(&first)["discarded"], &line(&second)["done"]), (&json!(0), &json!(false)));
+}
+
+/// `copies` and `repeated` would say the same.
+#[rstest]
+#[tokio::test]
+async fn how_often_a_refused_body_came_is_said_once(#[values(Sqlite, Postgres)] store: Store) {
+    let receiver = store.with("");
+    let refused = receiver.sender().send(json!({"no": "event"})).await;
+    receiver.sender().send(json!({"no": "event"})).await;
+
+    let text = said(&receiver.run(&["events", "show", &refused.id()]));
+
+    assert!(text.contains("copies        came 2 times, equal to the byte"), "{text}");
+    assert!(!text.contains("\nrepeated "), "{text}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_attempt_that_was_answered_is_not_called_unreachable(#[values(Sqlite, Postgres)] store: Store) {
+    let erp = Erp::start();
+    let receiver = store.with(&format!(
+        "delivery.first_retry = \"15m\"
+         handlers.erp = {{ type = \"http\", url = \"{}\" }}
+         handlers.script = {{ type = \"exec\", command = [\"false\"] }}",
+        erp.url("/")
+    ));
+    erp.answer([500]);
+    let event = order_event("1");
+    receiver.sender().send(event.clone()).await;
+    receiver
+        .inbox_until(|events| {
+            events.iter().any(|event| event["attempts"].as_array().is_some_and(|attempts| attempts.len() == 2))
+        })
+        .await;
+
+    let text = said(&receiver.run(&["events", "show", &message_id(&event)]));
+
+    assert!(text.contains(": not taken (500) after ") && text.contains(": failed after "), "{text}");
+    assert!(!text.contains("unreachable"), "{text}");
 }

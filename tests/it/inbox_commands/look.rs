@@ -188,7 +188,7 @@ async fn what_is_being_delivered_or_paused_is_not_told_a_time_for_the_next_attem
     for shown in &shown {
         let line = line(shown, "off");
         assert!(
-            line.starts_with("handler off (paused): pending, 0 attempt(s), since ") && !line.contains(" at "),
+            line.starts_with("handler off (paused): pending, 0 attempts, since ") && !line.contains(" at "),
             "{line}"
         );
         assert!(!line.contains("due") && !line.contains("being delivered"), "{line}");

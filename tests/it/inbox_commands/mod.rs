@@ -2,6 +2,7 @@
 
 mod asked;
 mod deliver;
+mod discard;
 mod export;
 mod history;
 mod look;

@@ -76,6 +76,35 @@ async fn a_number_that_nothing_names_is_no_failure(#[values(Sqlite, Postgres)] s
 
 #[rstest]
 #[tokio::test]
+async fn a_refused_body_is_listed_by_the_order_that_it_names(#[values(Sqlite, Postgres)] store: Store) {
+    let receiver = store.with("");
+    receiver.sender().to(receiver.url("/elsewhere")).send(order_event("4711")).await;
+
+    let list = said(&receiver.run(&["events", "list", "--state", "refused"]));
+
+    assert!(list.contains("  PO-4711  "), "{list}");
+}
+
+#[test]
+fn a_number_that_says_nothing_is_wrong_usage() {
+    let receiver = Receiver::start();
+
+    for arguments in [
+        &["events", "order", ""][..],
+        &["events", "order", " – "],
+        &["events", "list", "--number", ""],
+        &["events", "deliver", "--all", "--number", "--", "--yes"],
+        &["events", "export", "--number", " "],
+    ] {
+        let output = receiver.run(arguments);
+
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+        assert!(output.stdout.is_empty(), "{output:?}");
+    }
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_list_that_shows_not_all_says_how_many_there_are(#[values(Sqlite, Postgres)] store: Store) {
     let receiver = store.with("");
     for order in ["1", "2", "3"] {

@@ -45,7 +45,7 @@ async fn people_read_times_of_their_zone_in_one_form_and_programs_of_utc_in_anot
     assert!(list.contains(&format!("  {arrived}  ")), "{arrived}: {list}");
     for line in [
         format!("received      {arrived}\n"),
-        format!("handler script: dead, 1 attempt(s), since {changed}\n"),
+        format!("handler script: dead, 1 attempt, since {changed}\n"),
         format!("  attempt 1 at {begun}: rejected after "),
     ] {
         assert!(show.contains(&line), "{line}: {show}");

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::{inbox, refused, stopped_with};
 use crate::support::receiver::Receiver;
 use crate::support::sender::order_event;
+use crate::support::store::Store;
 
 /// Stands in the body of one event, and nowhere else.
 const TEXT: &str = "nobody else writes this into an order";
@@ -64,6 +65,19 @@ async fn a_bit_that_has_changed_in_the_inbox_is_found_with_the_event_it_is_in() 
     assert_eq!((json["damaged"].as_array().unwrap().len(), &json["whole"]), (1, &false.into()));
 }
 
+/// `inbox restore` does nothing there.
+#[tokio::test]
+async fn of_an_inbox_in_postgresql_the_way_back_is_that_of_postgresql() {
+    let receiver = Store::Postgres.with("");
+    assert_eq!(receiver.sender().send(order_event("1")).await.status, Some(202));
+    Store::Postgres.sql(&receiver, "UPDATE events SET body = 'something else'");
+
+    let said = refused(&receiver, &["verify"]);
+
+    assert!(said.contains("1 event read, 1 of them damaged.") && said.contains("pg_restore"), "{said}");
+    assert!(!said.contains("inbox restore"), "{said}");
+}
+
 #[tokio::test]
 async fn and_so_is_one_in_a_backup_while_the_inbox_is_whole() {
     let (receiver, sequence) = with_text().await;
@@ -74,7 +88,7 @@ async fn and_so_is_one_in_a_backup_while_the_inbox_is_whole() {
     let said = refused(&receiver, &["verify", "copies"]);
 
     assert!(said.contains(&format!("damaged: sequence {sequence}: ")), "{said}");
-    assert!(said.contains("Take another backup"), "{said}");
+    assert!(said.contains("Use an earlier backup"), "{said}");
     assert_eq!(super::names(&receiver.path("copies")), ["inbox.db"], "who looks leaves no trace");
     assert_eq!(inbox(&receiver, &["verify"])["whole"], true);
 }
@@ -101,7 +115,7 @@ async fn pages_that_cannot_be_read_are_told_in_words_and_nothing_is_made_of_them
     let restored = refused(&receiver, &["restore", "copies"]);
 
     assert!(backup.contains("is damaged") && !receiver.path("more/inbox.db").exists(), "{backup}");
-    assert!(restored.contains("is damaged") && restored.contains("Take another"), "{restored}");
+    assert!(restored.contains("is damaged") && restored.contains("Use an earlier one"), "{restored}");
     assert!(!receiver.path("data").exists());
 }
 

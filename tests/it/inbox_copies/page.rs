@@ -19,12 +19,16 @@ async fn the_nightly_backup_of_the_page_links_keeps_a_week_and_verifies() {
     std::fs::write(receiver.path("nightly"), script).unwrap();
     std::fs::create_dir(&nights).unwrap();
     for day in 1..=9 {
-        std::fs::create_dir(nights.join(format!("2001-01-0{day}"))).unwrap();
+        let night = nights.join(format!("2001-01-0{day}"));
+        std::fs::create_dir(&night).unwrap();
+        std::fs::write(night.join("inbox.db"), "of that night").unwrap();
     }
 
     let first = receiver.shell("sh nightly");
     // As if it had been yesterday's.
     std::fs::rename(nights.join(names(&nights).pop().unwrap()), nights.join("2001-01-10")).unwrap();
+    // The night after that has failed.
+    std::fs::create_dir(nights.join("2001-01-11")).unwrap();
     let second = receiver.shell("sh nightly");
 
     assert!(first.status.success() && second.status.success(), "{first:?}\n{second:?}");

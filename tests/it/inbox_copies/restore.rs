@@ -4,6 +4,8 @@ use rusqlite::Connection;
 
 use super::{exported, inbox, mode, names, refused, stopped_with};
 use crate::support::eventually;
+#[cfg(target_os = "linux")]
+use crate::support::faults::is_root;
 use crate::support::receiver::Receiver;
 use crate::support::sender::{message_id, order_event};
 
@@ -23,7 +25,9 @@ async fn an_inbox_is_restored_as_it_was_and_it_is_said_what_that_means() {
 
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{said}");
-    for part in ["data/inbox.db: 2 events", "sequence 2", "Twice:", "Missing:", "events export --since", "replay"] {
+    for part in
+        ["data/inbox.db: 2 events", "sequence 2", "Twice:", "erased", "Missing:", "events export --since", "replay"]
+    {
         assert!(said.contains(part), "{part}: {said}");
     }
     assert_eq!(exported(&receiver), before);
@@ -31,6 +35,27 @@ async fn an_inbox_is_restored_as_it_was_and_it_is_said_what_that_means() {
     receiver.restart();
     assert_eq!(receiver.sender().send(order_event("later")).await.status, Some(202));
     assert_eq!(receiver.inbox().len(), 3);
+}
+
+/// What may not be looked at need not be missing.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn who_may_not_look_hears_so_and_not_that_there_is_no_inbox() {
+    let mut receiver = stopped_with(1).await;
+    inbox(&receiver, &["backup", "copies"]);
+    let shut = "chmod 755 . config && chmod 644 config/* && chmod 000 data copies";
+    assert!(receiver.shell(shut).status.success());
+    if is_root() {
+        // Whom no rights keep out.
+        receiver.run_inside(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"].map(str::to_owned).into());
+    }
+
+    let of_inbox = refused(&receiver, &["backup", "more"]);
+    let of_backup = refused(&receiver, &["verify", "copies"]);
+
+    assert!(receiver.shell("chmod 700 data copies").status.success());
+    assert!(of_inbox.contains("data/inbox.db cannot be looked at: permission denied. Run it as"), "{of_inbox}");
+    assert!(of_backup.contains("copies/inbox.db cannot be looked at: permission denied. Run it as"), "{of_backup}");
 }
 
 #[tokio::test]
@@ -163,7 +188,7 @@ async fn while_a_receiver_holds_the_place_nothing_is_restored_into_it() {
 
     let said = refused(&receiver, &["restore", "copies"]);
 
-    assert!(said.contains("another receiver is working on the inbox data/inbox.db"), "{said}");
+    assert!(said.contains("a receiver is still running on data/inbox.db: stop it, then restore once more"), "{said}");
     drop(lock);
     inbox(&receiver, &["restore", "copies"]);
 }
