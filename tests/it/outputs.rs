@@ -66,6 +66,12 @@ fn name<'a>(word: &'a str, ids: &mut Vec<&'a str>) -> String {
         }
         return format!("<id {}>", ids.iter().position(|id| *id == word).unwrap() + 1);
     }
+    // The file of an event begins with when it came.
+    if let Some((stamp, file)) = word.split_once("Z-")
+        && stamp.len() == "20260101T000000.000000".len()
+    {
+        return format!("<stamp>-{file}");
+    }
     let is_time_of_day = |word: &str| word.contains(':') && word.parse::<jiff::civil::Time>().is_ok();
     match word.rsplit_once(':') {
         _ if word.parse::<jiff::Timestamp>().is_ok() => "<time>".to_owned(),

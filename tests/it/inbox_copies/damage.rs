@@ -115,7 +115,7 @@ async fn pages_that_cannot_be_read_are_told_in_words_and_nothing_is_made_of_them
     let restored = refused(&receiver, &["restore", "copies"]);
 
     assert!(backup.contains("is damaged") && !receiver.path("more/inbox.db").exists(), "{backup}");
-    assert!(restored.contains("is damaged") && restored.contains("Use an earlier one"), "{restored}");
+    assert!(restored.contains("is damaged") && restored.contains("Use an earlier "), "{restored}");
     assert!(!receiver.path("data").exists());
 }
 

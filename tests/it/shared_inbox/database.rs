@@ -169,7 +169,7 @@ async fn a_role_that_may_make_nothing_is_told_what_it_needs_and_works_with_that(
 #[case("UPDATE tradecloud_inbox.version SET version = 99", "schema 99, this one knows 4")]
 #[case(
     "UPDATE tradecloud_inbox.version SET version = 2; ALTER TABLE tradecloud_inbox.events OWNER TO postgres",
-    "may not bring it to 3: events belong(s) to another one"
+    "may not bring it to 4: events belong(s) to another one"
 )]
 #[tokio::test]
 async fn an_inbox_that_a_role_cannot_work_with_is_told_beforehand(#[case] change: &str, #[case] what: &str) {
