@@ -19,7 +19,8 @@ pub(super) fn add(db: &Connection, event: i64, handler: &str, lane: i64, now: Ti
     db.prepare_cached(
         "INSERT INTO deliveries (event, handler, lane, state, since, changed, due)
          VALUES (?1, ?2, ?3, 0, ?4, ?4,
-                 CASE WHEN EXISTS (SELECT 1 FROM deliveries WHERE handler = ?2 AND lane = ?3 AND state = 0)
+                 CASE WHEN EXISTS (SELECT 1 FROM deliveries INDEXED BY deliveries_lane
+                                   WHERE handler = ?2 AND lane = ?3 AND state = 0)
                       THEN NULL ELSE ?4 END)",
     )?
     .execute(params![event, handler, lane, micros(now)])?;
@@ -91,8 +92,9 @@ pub(super) fn finish(
         .prepare_cached(
             "UPDATE deliveries SET state = ?3, status = ?5, attempts = ?6, changed = ?7, begun = NULL, ends = 0,
                     reason = ?10,
-                    due = CASE WHEN EXISTS (SELECT 1 FROM deliveries WHERE handler = ?2 AND lane = ?8 AND state = 0
-                                            AND event < ?1) THEN NULL ELSE ?4 END
+                    due = CASE WHEN EXISTS (SELECT 1 FROM deliveries INDEXED BY deliveries_lane
+                                            WHERE handler = ?2 AND lane = ?8 AND state = 0 AND event < ?1)
+                               THEN NULL ELSE ?4 END
              WHERE event = ?1 AND handler = ?2 AND state = 0
                AND EXISTS (SELECT 1 FROM events WHERE number = ?1 AND key = ?9)",
         )?
@@ -121,7 +123,8 @@ pub(super) fn advance(db: &Connection, handler: &str, lane: i64, now: Timestamp)
         .prepare_cached(
             "UPDATE deliveries SET due = ?3, since = CASE attempts WHEN 0 THEN ?3 ELSE since END
              WHERE handler = ?1 AND state = 0 AND due IS NULL
-               AND event = (SELECT min(event) FROM deliveries WHERE handler = ?1 AND lane = ?2 AND state = 0)",
+               AND event = (SELECT min(event) FROM deliveries INDEXED BY deliveries_lane
+                            WHERE handler = ?1 AND lane = ?2 AND state = 0)",
         )?
         .execute(params![handler, lane, micros(now)])?;
     Ok(made_due > 0)

@@ -102,7 +102,8 @@ fn add(db: &Connection, row: &Row<'_>) -> rusqlite::Result<()> {
 
 /// Has an event found by its references.
 fn look_up(db: &Connection, number: i64, references: &[Reference]) -> rusqlite::Result<()> {
-    let mut statement = db.prepare_cached("INSERT OR IGNORE INTO refs (folded, event) VALUES (?1, ?2)")?;
+    let mut statement =
+        db.prepare_cached("INSERT OR IGNORE INTO refs (shelf, folded, event) VALUES (?2 >> 8, ?1, ?2)")?;
     for folded in folds(references) {
         statement.execute(params![folded, number])?;
     }
@@ -140,7 +141,7 @@ pub(super) fn forget(db: &Connection, number: i64) -> rusqlite::Result<()> {
         .prepare_cached("DELETE FROM listed WHERE event = ?1 RETURNING refs")?
         .query_row([number], |row| row.get(0))
         .optional()?;
-    let mut statement = db.prepare_cached("DELETE FROM refs WHERE folded = ?1 AND event = ?2")?;
+    let mut statement = db.prepare_cached("DELETE FROM refs WHERE shelf = ?2 >> 8 AND folded = ?1 AND event = ?2")?;
     for folded in folds(&refs.flatten().as_deref().map(refs_of).unwrap_or_default()) {
         statement.execute(params![folded, number])?;
     }

@@ -37,11 +37,14 @@ CREATE TRIGGER delivery_changed AFTER UPDATE OF state ON deliveries WHEN new.sta
     WHERE event = new.event;
 END;
 
--- Where the references are looked up, by what all spellings of one have in common.
+-- Where the references are looked up, by what all spellings of one have in common. In shelves of 256 events: most
+-- references are random, and each would write a page of its own if they were all in one order. So those of events that
+-- come together are on a few pages, and who looks for one goes by every shelf.
 CREATE TABLE refs (
+    shelf  INTEGER NOT NULL,        -- event >> 8
     folded TEXT NOT NULL,
     event  INTEGER NOT NULL,
-    PRIMARY KEY (folded, event)
+    PRIMARY KEY (shelf, folded, event)
 ) WITHOUT ROWID;
 
 -- Why a delivery is dead.

@@ -85,6 +85,13 @@ impl Way {
     }
 }
 
+/// What is on every shelf that there is, to be asked for by its `folded`: one step in the index for each.
+const SHELVES: &str = "\
+    (WITH RECURSIVE shelves (shelf) AS (
+         SELECT max(event) >> 8 FROM listed
+         UNION ALL SELECT shelf - 1 FROM shelves WHERE shelf > (SELECT min(event) >> 8 FROM listed))
+     SELECT shelf FROM shelves) s CROSS JOIN refs r ON r.shelf = s.shelf";
+
 /// The ways that together lead past every event that matches.
 fn ways(db: &Connection, filter: &Filter) -> rusqlite::Result<Vec<Way>> {
     let (from, to) = bounds(db, filter)?;
@@ -98,7 +105,7 @@ fn ways(db: &Connection, filter: &Filter) -> rusqlite::Result<Vec<Way>> {
     let of_events = apart.as_ref().unwrap_or(filter);
     let has_class = has_class(of_events);
     if let Some(number) = &filter.number {
-        let way = Way::new("refs r CROSS JOIN listed l ON l.event = r.event", "r.event");
+        let way = Way::new(format!("{SHELVES} CROSS JOIN listed l ON l.event = r.event"), "r.event");
         let way = bounded(way.when("r.folded = ?", [folded(number).into()]));
         let way = of_handler(of_class(db, way, of_events)?, filter);
         return Ok(vec![way]);
