@@ -132,7 +132,8 @@ fn lane_of(db: &Connection, event: i64) -> rusqlite::Result<Option<i64>> {
     Ok(found.and_then(|(kind, subject, key)| Some(lane(Kind::from_name(&kind)?, subject.as_deref(), EventKey(key)))))
 }
 
-fn discard_one(
+/// Sets aside what of one event is not done.
+pub(super) fn discard_one(
     db: &Connection,
     event: i64,
     handler: Option<&str>,

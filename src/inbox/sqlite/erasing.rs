@@ -4,7 +4,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{actions, deliveries, listed, micros, reading};
+use super::{actions, changes, micros, reading};
 use crate::decode::{Body, Content};
 use crate::inbox::{Action, EventKey};
 use crate::model::Format;
@@ -54,7 +54,12 @@ pub(super) fn erase(
         )
         .optional()?;
     let Some(id) = id else { return Ok(false) };
-    discard(db, event, now)?;
+    // Nothing of it is delivered any more, and a refused body is set aside and takes no space.
+    changes::discard_one(db, event, None, &[], now)?;
+    let refused = db.execute("DELETE FROM refused WHERE event = ?1", [event])?;
+    if refused > 0 {
+        db.execute("INSERT INTO refused (event, size) VALUES (?1, 0)", [event])?;
+    }
     db.execute("UPDATE attempts SET answer = NULL, reason = NULL WHERE event = ?1", [event])?;
     db.execute("UPDATE deliveries SET reason = NULL WHERE event = ?1", [event])?;
     // What is freed is to be overwritten, not only given back.
@@ -75,26 +80,4 @@ pub(super) fn erase(
     actions::note(db, action, 1, now)?;
     actions::note_on(db, action, EventKey(known.key), &id, None, now)?;
     Ok(true)
-}
-
-/// Nothing of it is delivered any more, and a refused body is set aside.
-fn discard(db: &Connection, event: i64, now: Timestamp) -> rusqlite::Result<()> {
-    let lanes: Vec<(String, i64)> = db
-        .prepare(
-            "UPDATE deliveries SET state = 3, due = NULL, begun = NULL, changed = ?2
-             WHERE event = ?1 AND state IN (0, 2) RETURNING handler, lane",
-        )?
-        .query_map(params![event, micros(now)], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<rusqlite::Result<_>>()?;
-    for (handler, lane) in &lanes {
-        deliveries::advance(db, handler, *lane, now)?;
-    }
-    let aside = db.execute("UPDATE events SET discarded = 1 WHERE number = ?1 AND kind IS NULL", [event])?;
-    if aside > 0 {
-        db.execute("INSERT OR REPLACE INTO decided (event, at) VALUES (?1, ?2)", params![event, micros(now)])?;
-        db.execute("DELETE FROM refused WHERE event = ?1", [event])?;
-        db.execute("INSERT INTO refused (event, size) VALUES (?1, 0)", [event])?;
-        listed::set_aside(db, event, true)?;
-    }
-    Ok(())
 }

@@ -64,6 +64,8 @@ pub(super) struct Both {
     deeds_on_refused: BTreeMap<usize, Vec<Deed>>,
     /// The ids of events and refused bodies, in the order they were stored.
     order: Vec<String>,
+    /// The highest sequence that something was given: it is never given again, whatever is removed.
+    highest: i64,
     /// What is worked on, with the index of its event.
     claims: Vec<(usize, usize, Claim)>,
 }
@@ -81,6 +83,7 @@ impl Both {
             refused: BTreeMap::new(),
             deeds_on_refused: BTreeMap::new(),
             order: Vec::new(),
+            highest: i64::MIN,
             claims: Vec::new(),
         }
     }
@@ -228,11 +231,22 @@ impl Both {
         self.events.push(Some((lane, [Some(NEW); 2])));
         self.kept.push(Kept::default());
         self.order.push(receipt.id.clone());
+        self.comes_last(&receipt.id);
+    }
+
+    /// What is new has a sequence that nothing has had before.
+    fn comes_last(&mut self, id: &str) {
+        let sequence = self.runtime.block_on(self.inbox.show(id)).unwrap().unwrap().sequence;
+        assert!(sequence > self.highest, "{id} has {sequence}, after {}", self.highest);
+        self.highest = sequence;
     }
 
     fn refuse(&mut self, body: usize) {
         let id = self.runtime.block_on(self.inbox.refuse(refused(body))).unwrap();
         assert_eq!(id, Some(refused_id(body)));
+        if !self.refused.contains_key(&body) {
+            self.comes_last(&refused_id(body));
+        }
         let known = self.refused.entry(body).or_insert_with(|| {
             self.order.push(refused_id(body));
             Refused { copies: 0, discarded: false }
