@@ -114,13 +114,14 @@ fn one_after_the_other(rows: &[&Row]) -> Vec<Timestamp> {
     rows.iter().map(next).collect()
 }
 
-/// Of the events that are new: those that were there keep the deliveries they have.
+/// Of the events that are new: those that were there keep the deliveries they have. Who else is in a lane is asked as
+/// a value, because the planner may answer `EXISTS` by reading every pending delivery there is, once for each batch.
 pub(super) const DELIVER: &str = "\
     INSERT INTO deliveries (event, handler, lane, state, since, changed, due)
     SELECT number, handler, lane, 0, now(), now(),
            CASE WHEN row_number() OVER (PARTITION BY handler, lane ORDER BY number) = 1
-                 AND NOT EXISTS (SELECT 1 FROM deliveries d
-                                 WHERE d.handler = new.handler AND d.lane = new.lane AND d.state = 0)
+                 AND (SELECT d.event FROM deliveries d
+                      WHERE d.handler = new.handler AND d.lane = new.lane AND d.state = 0 LIMIT 1) IS NULL
                 THEN now() END
     FROM (SELECT currval('batches') * 1024 + place AS number, handler, lane
           FROM unnest($1::int[], $2::text[], $3::bigint[]) AS wanted (place, handler, lane)) AS new
@@ -147,7 +148,7 @@ pub(super) const REFUSE: &str = "\
     WITH kept AS (
         SELECT e.number, e.key, new.copies, octet_length(e.body) AS size,
                new.copies - CASE WHEN e.number / 1024 = currval('batches') THEN 1 ELSE 0 END AS repeats,
-               EXISTS (SELECT 1 FROM erased x WHERE x.event = e.number) AS erased
+               (SELECT x.event FROM erased x WHERE x.event = e.number) IS NOT NULL AS erased
         FROM unnest($1::bytea[], $2::int[]) AS new (key, copies) JOIN events e ON e.key = new.key
         WHERE e.kind IS NULL ORDER BY e.key FOR UPDATE OF e
     ), again AS (

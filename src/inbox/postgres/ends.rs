@@ -47,8 +47,8 @@ pub(super) const FINISH: &str = "\
     ), ended AS (
         UPDATE deliveries d SET state = o.state, status = o.status, attempts = o.attempts, ends = 0, changed = now(),
                reason = CASE o.state WHEN 2 THEN o.reason END,
-               due = CASE WHEN EXISTS (SELECT 1 FROM deliveries e WHERE e.handler = o.handler AND e.lane = o.lane
-                                       AND e.state = 0 AND e.event < o.event)
+               due = CASE WHEN (SELECT e.event FROM deliveries e WHERE e.handler = o.handler AND e.lane = o.lane
+                                AND e.state = 0 AND e.event < o.event LIMIT 1) IS NOT NULL
                           THEN NULL ELSE now() + o.pause * interval '1 microsecond' END
         FROM ours o WHERE d.event = o.event AND d.handler = o.handler AND d.state = 0
     ), noted AS (

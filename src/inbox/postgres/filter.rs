@@ -58,7 +58,7 @@ pub(super) async fn lead(db: &ClientWrapper, filter: &Filter) -> Result<Lead, Er
     let Some(handler) = filter.handler.as_ref().filter(|_| has_class) else { return Ok(Lead::Handler) };
     let states: Vec<i16> = states(filter);
     let statement = "SELECT count(*) FROM unnest($2::smallint[]) AS of (state), LATERAL (
-                         SELECT 1 FROM deliveries d WHERE d.handler = $1 AND d.state = of.state LIMIT $3) AS found";
+                         SELECT 1 FROM deliveries d WHERE d.handler = $1 AND d.state::int = of.state LIMIT $3) AS found";
     let row = db.query_one(statement, &[&storable(handler.clone()), &states, &(FEW + 1)]).await?;
     Ok(if row.get::<_, i64>(0) > FEW { Lead::Classes } else { Lead::Handler })
 }
@@ -152,8 +152,8 @@ impl<'f> Builder<'f> {
             let (of_class, on_row) = (self.of_class("l"), self.on_row("d.event"));
             let newest = self.newest("d.event");
             return format!(
-                "unnest('{{{}}}'::smallint[]) AS of (state), LATERAL (
-                     SELECT d.event FROM deliveries d WHERE d.handler = {handler} AND d.state = of.state{on_row} AND EXISTS (
+                "unnest('{{{}}}'::int[]) AS of (state), LATERAL (
+                     SELECT d.event FROM deliveries d WHERE d.handler = {handler} AND d.state::int = of.state{on_row} AND EXISTS (
                          SELECT 1 FROM listed l WHERE l.event = d.event{of_class} OFFSET 0){newest}) AS found",
                 self.states()
             );

@@ -50,14 +50,14 @@ pub(super) async fn list_rows(db: &ClientWrapper, list: &Statement, rows: &[&Row
     .map(drop)
 }
 
-/// In one order, as all that is written by several at once.
+/// Nothing else writes of an event that this batch has stored. In order, for the index.
 pub(super) const REFER: &str = "\
     INSERT INTO refs (folded, event)
-    SELECT new.folded, new.number
+    SELECT DISTINCT new.folded, new.number
     FROM (SELECT currval('batches') * 1024 + place AS number, folded
           FROM unnest($1::int[], $2::text[]) AS came (place, folded)) AS new
     WHERE EXISTS (SELECT 1 FROM events e WHERE e.number = new.number OFFSET 0)
-    ORDER BY new.folded, new.number ON CONFLICT DO NOTHING";
+    ORDER BY new.folded, new.number";
 
 pub(super) async fn refer_rows(db: &ClientWrapper, refer: &Statement, rows: &[&Row]) -> Result<(), Error> {
     let (mut places, mut folds) = (Vec::new(), Vec::new());

@@ -152,8 +152,8 @@ async fn deliveries_of(db: &ClientWrapper, events: &[i64]) -> Result<HashMap<i64
                                 (SELECT e.id FROM deliveries first JOIN events e ON e.number = first.event
                                  WHERE first.handler = d.handler AND first.lane = d.lane AND first.state = 0
                                    AND first.event < d.event ORDER BY first.event LIMIT 1) END,
-                            state = 0 AND EXISTS (SELECT 1 FROM claims c WHERE c.handler = d.handler AND c.lane = d.lane
-                                                  AND c.begun = d.event), round, reason
+                            state = 0 AND (SELECT c.begun FROM claims c WHERE c.handler = d.handler AND c.lane = d.lane
+                                           AND c.begun = d.event) IS NOT NULL, round, reason
                      FROM deliveries d WHERE event = ANY ($1) ORDER BY event, handler";
     let mut found: HashMap<i64, Vec<DeliveryView>> = HashMap::new();
     for row in db.query(&db.prepare_cached(statement).await?, &[&events]).await? {
