@@ -50,20 +50,22 @@ pub(super) async fn list_rows(db: &ClientWrapper, list: &Statement, rows: &[&Row
     .map(drop)
 }
 
-/// Nothing else writes of an event that this batch has stored. In order, for the index.
+/// Nothing else writes of an event that this batch has stored, so there is nothing to conflict with. Those of an event
+/// come as one text, so that it is asked once for each whether it was stored; no folded reference has a line end in it.
 pub(super) const REFER: &str = "\
     INSERT INTO refs (folded, event)
-    SELECT DISTINCT new.folded, new.number
-    FROM (SELECT currval('batches') * 1024 + place AS number, folded
-          FROM unnest($1::int[], $2::text[]) AS came (place, folded)) AS new
-    WHERE EXISTS (SELECT 1 FROM events e WHERE e.number = new.number OFFSET 0)
-    ORDER BY new.folded, new.number";
+    SELECT of.folded, e.number
+    FROM (SELECT currval('batches') * 1024 + place AS number, folds
+          FROM unnest($1::int[], $2::text[]) AS came (place, folds)) AS new
+    JOIN events e ON e.number = new.number, unnest(string_to_array(new.folds, E'\\n')) AS of (folded)";
 
 pub(super) async fn refer_rows(db: &ClientWrapper, refer: &Statement, rows: &[&Row]) -> Result<(), Error> {
     let (mut places, mut folds) = (Vec::new(), Vec::new());
     for (place, row) in (0_i32..).zip(rows) {
-        places.extend(row.folds.iter().map(|_| place));
-        folds.extend(row.folds.iter().map(String::as_str));
+        if !row.folds.is_empty() {
+            places.push(place);
+            folds.push(row.folds.join("\n"));
+        }
     }
     if folds.is_empty() {
         return Ok(());

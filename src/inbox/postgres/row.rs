@@ -148,9 +148,12 @@ fn storable_arrival(arrival: Arrival) -> Arrival {
     Arrival { address: arrival.address.map(storable), credential: arrival.credential.map(storable), ..arrival }
 }
 
-/// What references are looked up by.
+/// What references are looked up by, each once.
 pub(super) fn lookups(references: &[Reference]) -> Vec<String> {
-    folds(references).into_iter().map(lookup).collect()
+    let mut lookups: Vec<_> = folds(references).into_iter().map(lookup).collect();
+    // In order, so what was cut to the same is side by side.
+    lookups.dedup();
+    lookups
 }
 
 /// What a reference is looked up by that is folded already.
