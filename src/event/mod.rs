@@ -1,9 +1,11 @@
-//! An event on its way to a handler: the envelope, the body as received, and the CloudEvents form. `answer` is what
-//! comes back.
+//! An event on its way to a handler: the envelope, the body as received, and the CloudEvents form. `attached` are its
+//! documents, and `answer` is what comes back.
 
 mod answer;
+mod attached;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
@@ -14,11 +16,15 @@ use uuid::Uuid;
 
 pub(crate) use self::answer::ENOUGH;
 pub use self::answer::{Answer, Answers};
+pub use self::attached::{Attached, Held};
 
 use crate::decode::{self, DecodeError};
 use crate::model::instant::{instant, is_rfc_3339};
 use crate::model::{Envelope, Kind, Message};
 use crate::telemetry::events::About;
+
+/// The origin of what Tradecloud sent by itself.
+pub const WEBHOOK: &str = "webhook";
 
 /// One event as a handler sees it.
 ///
@@ -40,6 +46,10 @@ pub struct Event {
     pub content_type: Option<String>,
     /// The body as received.
     pub body: Bytes,
+    /// How it came: `webhook`, `get`, `poll`, `missed`, `fetch` or `backfill`.
+    pub origin: Cow<'static, str>,
+    /// Its documents, if the handler wants to have them; else `None`.
+    pub documents: Option<Arc<[Attached]>>,
     /// What the back end says to this attempt; see [`Event::answered`].
     pub answers: Answers,
 }
@@ -68,6 +78,11 @@ pub struct Attributes<'a> {
     pub tcattempt: u32,
     /// Extension: `json` or `txml`.
     pub tcformat: &'static str,
+    /// Extension: how it came. See [`Event::origin`].
+    pub tcorigin: &'a str,
+    /// Extension: its documents, as a list in JSON, if the handler wants to have them. See [`Attached`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tcdocuments: Option<String>,
 }
 
 impl Event {
@@ -99,8 +114,9 @@ impl Event {
         let body = body.into();
         let envelope = decode::envelope(None, &body)?;
         let id = id(envelope.message_id.as_deref(), &body);
-        let (received, answers) = (Timestamp::now(), Answers::default());
-        Ok(Self { id, envelope, received, attempt: 1, round: 1, content_type: None, body, answers })
+        let (received, answers, origin) = (Timestamp::now(), Answers::default(), Cow::Borrowed(WEBHOOK));
+        let (content_type, documents) = (None, None);
+        Ok(Self { id, envelope, received, attempt: 1, round: 1, content_type, body, origin, documents, answers })
     }
 
     /// Notes what the back end has said to this attempt, good or bad: its status, if it speaks HTTP, and its words, of
@@ -144,6 +160,8 @@ impl Event {
             tcreceived: received,
             tcattempt: self.attempt,
             tcformat: envelope.format.as_str(),
+            tcorigin: &self.origin,
+            tcdocuments: self.documents.as_deref().map(attached::to_json),
         }
     }
 

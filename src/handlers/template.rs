@@ -111,6 +111,8 @@ pub(super) mod tests {
 
     fn event(name: Option<&str>, company: Option<&str>) -> Event {
         Event {
+            origin: crate::event::WEBHOOK.into(),
+            documents: None,
             id: "m-1".to_owned(),
             envelope: Envelope {
                 kind: Kind::OrderDocuments,

@@ -1,12 +1,16 @@
 //! What an inbox can do where events stay until they are delivered: for people, for the handlers that are down, and
 //! for its own order.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{
-    Action, ActionView, Claim, Count, EventView, Filter, Inbox, InboxError, Incoming, Mended, Receipt, State, Unread,
+    Action, ActionView, Claim, Count, EventKey, EventView, Filter, Inbox, InboxError, Incoming, Mended, Receipt, State,
+    Unread,
 };
+use crate::model::What;
 
 /// What has been kept for long enough.
 #[derive(Debug, Clone, Copy)]
@@ -127,6 +131,41 @@ pub trait Archive: Inbox {
     /// Erases the body of an event, what was answered and why it failed; what waits of it is discarded. It is still
     /// recognised when it comes again. Returns whether there was something to erase.
     async fn erase(&self, event: i64, action: &Action) -> Result<bool, InboxError>;
+
+    // What is fetched and polled.
+
+    /// What the notice of that key is about: what the id is, and the id. `None` if it is no notice, or none any more.
+    async fn noticed(&self, _key: EventKey) -> Result<Option<(What, String)>, InboxError> {
+        Ok(None)
+    }
+
+    /// Puts what was fetched in the place of the notice that has its key, with a delivery for each handler that wants
+    /// it and has none of it yet. The delivery by [`FETCH`](super::FETCH) stays as it is: it ends as any other. Durable
+    /// on return. Returns whether there was such a notice.
+    async fn fetched(&self, _incoming: Incoming) -> Result<bool, InboxError> {
+        Ok(false)
+    }
+
+    /// How far something that is polled has come, as it was noted under that name.
+    async fn cursor(&self, _name: &str) -> Result<Option<String>, InboxError> {
+        Ok(None)
+    }
+
+    /// Notes how far that is. Durable on return.
+    async fn move_cursor(&self, _name: &str, _value: &str) -> Result<(), InboxError> {
+        Ok(())
+    }
+
+    /// Whether this receiver is the one that does `what`, for so long from now on, among all on this inbox. To be
+    /// called again before that time is over.
+    async fn lead(&self, _what: &str, _for_long: Duration) -> Result<bool, InboxError> {
+        Ok(true)
+    }
+
+    /// Whether a receiver works on this inbox: for a command beside it.
+    async fn is_served(&self) -> Result<bool, InboxError> {
+        Ok(false)
+    }
 
     // Handlers that are down, or gone.
 

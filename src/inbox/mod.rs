@@ -4,7 +4,7 @@
 //! line in [`STORES`]. Every write returns only when it is durable. That a message is new is found out in the same
 //! transaction that stores it; what is to be done if it is not is in `repeat`.
 //!
-//! `incoming` is what comes in, `claim` what is worked on, `view` what people see, `action` what they do, and `key`
+//! `incoming` is what comes in, `notice` what is still to be fetched, `claim` what is worked on, `view` what people see, `action` what they do, and `key`
 //! what a message is recognised by and the lane that it goes in. `copy` is how copies of an inbox are made. `retention`
 //! keeps an inbox in order, by the clock as far as `trusted` believes it. `stored` and `refused` are what the stores do
 //! alike; `left_out` stands in for one that a build was made without, and `tests` has each of them beside a model.
@@ -19,6 +19,7 @@ mod key;
 #[cfg(not(feature = "postgres"))]
 mod left_out;
 pub mod none;
+mod notice;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod refused;
@@ -43,6 +44,7 @@ pub use archive::{Archive, Overdue, Swept, Verified};
 pub use claim::{Attempt, Claim, Due, Ending, Finish, Mended, Standing};
 pub use incoming::{Arrival, Incoming, Receipt, RefusedBody};
 pub use key::EventKey;
+pub use notice::{FETCH, Notice};
 pub use retention::Kept;
 pub use view::{AttemptView, Count, DeliveryView, EventView, Filter, State, Unread};
 
@@ -198,6 +200,12 @@ pub trait Inbox: Send + Sync {
     /// Keeps a refused body; returns the id it is kept under, or nothing if this inbox keeps none. Durable
     /// on return.
     async fn refuse(&self, refused: RefusedBody) -> Result<Option<String>, InboxError>;
+
+    /// Stores a notice, unless one of the same id waits whose fetch has not begun: then that one counts it as repeated,
+    /// and the receipt is its. Durable on return. An inbox that keeps nothing keeps no notices either.
+    async fn notice(&self, _notice: Notice) -> Result<Receipt, InboxError> {
+        Err(InboxError::Failed("this inbox keeps no notices".to_owned()))
+    }
 
     /// Notes the references that were found in a refused body: not before it is kept, as that must not depend on it.
     async fn refer(&self, _id: &str, _references: Vec<Reference>) -> Result<(), InboxError> {

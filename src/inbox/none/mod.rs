@@ -84,6 +84,8 @@ impl Inbox for Memory {
         let events = self.events();
         let known = events.known.get(&claim.event).ok_or_else(forgotten)?;
         Ok(Event {
+            origin: known.incoming.arrival.origin.into(),
+            documents: None,
             envelope: known.incoming.envelope.clone(),
             id: known.incoming.id.clone(),
             received: known.incoming.received,

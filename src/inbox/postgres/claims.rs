@@ -9,7 +9,7 @@ use tokio_postgres::{Error, Row};
 use super::batch;
 use super::clock::{Clock, Reading};
 use super::held::Owned;
-use crate::event::{Answers, Event};
+use crate::event::{Answers, Event, WEBHOOK};
 use crate::inbox::stored::{HURRIED, envelope, state};
 use crate::inbox::{Claim, Due, EventKey, Standing};
 use crate::model::Format;
@@ -136,7 +136,7 @@ pub(super) fn key(row: &Row, column: usize) -> EventKey {
 
 const LOAD: &str = "\
     SELECT kind, format, event_name, message_id, subject, document, company, companies, created, id, received,
-           content_type, body
+           content_type, body, (SELECT l.origin FROM listed l WHERE l.event = $1)
     FROM events e WHERE number = $1 AND kind IS NOT NULL
       AND NOT EXISTS (SELECT 1 FROM erased x WHERE x.event = $1)
       AND EXISTS (SELECT 1 FROM claims c WHERE c.handler = $2 AND c.lane = $3 AND c.token = $4)";
@@ -154,6 +154,8 @@ pub(super) async fn load(db: &ClientWrapper, claim: &Claim, token: i64) -> Resul
         round: claim.round,
         content_type: row.get(11),
         body: bytes::Bytes::from(row.get::<_, Vec<u8>>(12)),
+        origin: row.get::<_, Option<String>>(13).map_or(WEBHOOK.into(), Into::into),
+        documents: None,
         answers: Answers::default(),
     }))
 }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, named_params, params};
 
 use super::{actions, deliveries, listed, micros, sweep, timestamp};
 use crate::decode::Content;
-use crate::event::{Answers, Event};
+use crate::event::{Answers, Event, WEBHOOK};
 use crate::inbox::kept::Record;
 use crate::inbox::key::lane;
 use crate::inbox::refused::Space;
@@ -279,7 +279,7 @@ pub(super) fn remove_refused(
 pub(super) fn load(db: &Connection, claim: &Claim) -> rusqlite::Result<Event> {
     db.prepare_cached(
         "SELECT kind, format, event_name, message_id, subject, document, company, companies, created, id,
-                received, content_type, body
+                received, content_type, body, (SELECT origin FROM listed WHERE event = ?1)
          FROM events WHERE number = ?1 AND key = ?2 AND kind IS NOT NULL
            AND NOT EXISTS (SELECT 1 FROM erased WHERE event = ?1)",
     )?
@@ -292,6 +292,8 @@ pub(super) fn load(db: &Connection, claim: &Claim) -> rusqlite::Result<Event> {
             round: claim.round,
             content_type: row.get(11)?,
             body: Bytes::from(row.get::<_, Vec<u8>>(12)?),
+            origin: row.get::<_, Option<String>>(13)?.map_or(WEBHOOK.into(), Into::into),
+            documents: None,
             answers: Answers::default(),
         })
     })
