@@ -138,7 +138,7 @@ impl<'f> Builder<'f> {
     /// Where the sequences are found: a `FROM` with `found.event` in it.
     fn found(&mut self) -> String {
         if let Some(wanted) = self.filter.number.clone() {
-            let folded = self.value(lookup(folded(&wanted)));
+            let folded = self.value(lookup(&folded(&wanted)));
             let (of_class, on_row) = (self.of_class("l"), self.on_row("r.event"));
             let handler = self.by_handler("r.event");
             let newest = self.newest("r.event");

@@ -14,7 +14,7 @@ use crate::inbox::EventKey;
 use crate::inbox::kept::{refs_json, refs_of};
 use crate::model::Reference;
 
-/// Of what is new in the batch, and is in `events` therefore. (500 is `INDEXED` in `row`.)
+/// Of what is new in the batch, and is in `events` therefore. (500, because an index takes no longer text.)
 pub(super) const LIST: &str = "\
     INSERT INTO listed (event, states, kind, event_name, hour, origin, address, credential, answer, checksum, refs)
     SELECT e.number, new.states, coalesce(e.kind, ''), left(coalesce(e.event_name, ''), 500),
@@ -51,26 +51,24 @@ pub(super) async fn list_rows(db: &ClientWrapper, list: &Statement, rows: &[&Row
 }
 
 /// Nothing else writes of an event that this batch has stored, so there is nothing to conflict with. Those of an event
-/// come as one text, so that it is asked once for each whether it was stored; no folded reference has a line end in it.
+/// come as one text, so that it is asked once for each whether it was stored.
 pub(super) const REFER: &str = "\
     INSERT INTO refs (folded, event)
     SELECT of.folded, e.number
-    FROM (SELECT currval('batches') * 1024 + place AS number, folds
-          FROM unnest($1::int[], $2::text[]) AS came (place, folds)) AS new
-    JOIN events e ON e.number = new.number, unnest(string_to_array(new.folds, E'\\n')) AS of (folded)";
+    FROM (SELECT currval('batches') * 1024 + place AS number, lookups
+          FROM unnest($1::int[], $2::text[]) AS came (place, lookups)) AS new
+    JOIN events e ON e.number = new.number, unnest(string_to_array(new.lookups, ',')::bigint[]) AS of (folded)";
 
 pub(super) async fn refer_rows(db: &ClientWrapper, refer: &Statement, rows: &[&Row]) -> Result<(), Error> {
-    let (mut places, mut folds) = (Vec::new(), Vec::new());
-    for (place, row) in (0_i32..).zip(rows) {
-        if !row.folds.is_empty() {
-            places.push(place);
-            folds.push(row.folds.join("\n"));
-        }
+    let (mut places, mut lookups) = (Vec::new(), Vec::new());
+    for (place, row) in (0_i32..).zip(rows).filter(|(_, row)| !row.lookups.is_empty()) {
+        places.push(place);
+        lookups.push(row.lookups.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
     }
-    if folds.is_empty() {
+    if places.is_empty() {
         return Ok(());
     }
-    db.execute(refer, &[&places, &folds]).await.map(drop)
+    db.execute(refer, &[&places, &lookups]).await.map(drop)
 }
 
 /// Nothing is written of an event whose states are what they were.
@@ -113,7 +111,7 @@ pub(super) async fn refer(db: &ClientWrapper, key: EventKey, references: &[Refer
             WHERE e.key = $1 AND l.event = e.number AND l.refs IS NULL RETURNING l.event
         )
         INSERT INTO refs (folded, event) SELECT of.folded, found.event
-        FROM found, unnest($3::text[]) AS of (folded) ON CONFLICT DO NOTHING";
+        FROM found, unnest($3::bigint[]) AS of (folded) ON CONFLICT DO NOTHING";
     let statement = db.prepare_cached(statement).await?;
     let (json, folds) = (storable(refs_json(references)), lookups(references));
     batch::lightly(db, &statement, &[&key.0.as_slice(), &json, &folds]).await.map(drop)
@@ -130,7 +128,7 @@ pub(super) async fn forget(db: &ClientWrapper, events: &[i64]) -> Result<(), Err
             of.push(row.get::<_, i64>(0));
         }
     }
-    let statement = "DELETE FROM refs r USING unnest($1::text[], $2::bigint[]) AS of (folded, event)
+    let statement = "DELETE FROM refs r USING unnest($1::bigint[], $2::bigint[]) AS of (folded, event)
                      WHERE r.folded = of.folded AND r.event = of.event";
     db.execute(statement, &[&folds, &of]).await.map(drop)
 }

@@ -30,7 +30,7 @@ const VERIFY_STEP: i64 = 500;
 pub(super) struct Found {
     event: i64,
     refs: String,
-    folds: Vec<String>,
+    lookups: Vec<i64>,
     checksum: i64,
 }
 
@@ -59,7 +59,7 @@ pub(super) async fn read(unread: Vec<Stored>) -> Result<Vec<Found>, InboxError> 
         Found {
             event: stored.number,
             refs: storable(refs_json(&references)),
-            folds: lookups(&references),
+            lookups: lookups(&references),
             checksum: stored.checksum_of(&stored.body),
         }
     };
@@ -83,12 +83,12 @@ pub(super) async fn note(db: &ClientWrapper, found: &[Found]) -> Result<(), Erro
         WHERE l.event = free.event AND of.event = free.event RETURNING l.event";
     let noted = db.query(statement, &[&events, &refs, &checksums]).await?;
     let noted: Vec<i64> = noted.iter().map(|row| row.get(0)).collect();
-    let (mut folds, mut of) = (Vec::new(), Vec::new());
+    let (mut folds, mut of) = (Vec::<i64>::new(), Vec::new());
     for found in found.iter().filter(|found| noted.contains(&found.event)) {
-        folds.extend(found.folds.iter().map(String::as_str));
-        of.extend(found.folds.iter().map(|_| found.event));
+        folds.extend(&found.lookups);
+        of.extend(found.lookups.iter().map(|_| found.event));
     }
-    let statement = "INSERT INTO refs (folded, event) SELECT * FROM unnest($1::text[], $2::bigint[])
+    let statement = "INSERT INTO refs (folded, event) SELECT * FROM unnest($1::bigint[], $2::bigint[])
                      ON CONFLICT DO NOTHING";
     db.execute(statement, &[&folds, &of]).await?;
     db.batch_execute("COMMIT").await

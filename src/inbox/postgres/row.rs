@@ -4,13 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::inbox::kept::{Record, folds, refs_json};
 use crate::inbox::{Arrival, EventKey, Incoming, RefusedBody};
 use crate::model::Reference;
-
-/// Characters of a reference that it is looked up by, and of an event name: an index takes no longer ones.
-pub(super) const INDEXED: usize = 500;
 
 /// An event or a refused body, as it is stored.
 #[derive(Debug, Clone)]
@@ -40,7 +38,7 @@ pub(super) struct Row {
     /// Its references, as they are kept: none of a refused body, in which nobody has looked for them yet,
     pub(super) refs: Option<String>,
     /// and what they are looked up by.
-    pub(super) folds: Vec<String>,
+    pub(super) lookups: Vec<i64>,
 }
 
 impl Row {
@@ -51,7 +49,7 @@ impl Row {
             handlers: incoming.handlers,
             arrival: storable_arrival(incoming.arrival),
             refs: Some(storable(refs_json(&incoming.references))),
-            folds: lookups(&incoming.references),
+            lookups: lookups(&incoming.references),
             lane: Some(lane),
             key: incoming.key,
             id: storable(incoming.id),
@@ -97,7 +95,7 @@ impl Row {
             handlers: Arc::default(),
             arrival: storable_arrival(refused.arrival),
             refs: None,
-            folds: Vec::new(),
+            lookups: Vec::new(),
         }
     }
 
@@ -132,12 +130,12 @@ impl Row {
 
     /// About how many bytes it writes.
     pub(super) fn weight(&self) -> usize {
-        self.body.len() + self.folds.len() * FOLD
+        self.body.len() + self.lookups.len() * LOOKUP
     }
 }
 
 /// About how many bytes it takes to have an event found by a reference.
-const FOLD: usize = 256;
+const LOOKUP: usize = 128;
 
 /// The one character that PostgreSQL does not take in a text.
 pub(super) fn storable(text: String) -> String {
@@ -149,18 +147,12 @@ fn storable_arrival(arrival: Arrival) -> Arrival {
 }
 
 /// What references are looked up by, each once.
-pub(super) fn lookups(references: &[Reference]) -> Vec<String> {
-    let mut lookups: Vec<_> = folds(references).into_iter().map(lookup).collect();
-    // In order, so what was cut to the same is side by side.
-    lookups.dedup();
-    lookups
+pub(super) fn lookups(references: &[Reference]) -> Vec<i64> {
+    folds(references).iter().map(|folded| lookup(folded)).collect()
 }
 
-/// What a reference is looked up by that is folded already.
-pub(super) fn lookup(folded: String) -> String {
-    let cut = match folded.char_indices().nth(INDEXED) {
-        Some((end, _)) => folded[..end].to_owned(),
-        None => folded,
-    };
-    storable(cut)
+/// What a reference is looked up by that is folded already: a number that stands for it. That two references share one
+/// has never happened; they would be found together.
+pub(super) fn lookup(folded: &str) -> i64 {
+    xxh3_64(folded.as_bytes()).cast_signed()
 }

@@ -36,9 +36,9 @@ CREATE INDEX listed_class ON listed (states, kind, event_name, origin, event);
 CREATE INDEX listed_hour ON listed (hour, event);
 CREATE INDEX listed_unread ON listed (event) WHERE refs IS NULL;
 
--- Where the references are looked up, by what all spellings of one have in common.
+-- Where the references are looked up, by a number that stands for what all spellings of one have in common.
 CREATE TABLE refs (
-    folded text COLLATE "C" NOT NULL,
+    folded bigint NOT NULL,
     event  bigint NOT NULL,
     PRIMARY KEY (folded, event)
 );
