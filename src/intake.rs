@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::task::spawn_blocking;
+use uuid::Uuid;
 
 use crate::decode::{self, DecodeError, Decoded};
 use crate::dispatch::Dispatch;
@@ -221,6 +222,69 @@ impl Intake {
         kept.map_err(IntakeError::Store)
     }
 
+    /// Puts what was fetched in the place of the notice that has that key, and has it delivered. Returns whether there
+    /// was such a notice.
+    ///
+    /// # Errors
+    /// If it cannot be stored now: the notice stays as it is.
+    pub(crate) async fn fetched(
+        &self,
+        archive: &dyn Archive,
+        key: EventKey,
+        decoded: Decoded,
+        body: Bytes,
+    ) -> Result<bool, InboxError> {
+        let incoming = self.from_tradecloud(Uuid::from_bytes(key.0), decoded, body);
+        let (id, number) = (incoming.id.clone(), incoming.envelope.number.clone());
+        let unwanted = incoming.handlers.is_empty();
+        let stored = archive.fetched(incoming).await?;
+        if stored {
+            self.dispatch.wake();
+            let about = About { id: Some(&id), number: number.as_deref(), event: None };
+            events::intake::fetched(about, unwanted);
+        }
+        Ok(stored)
+    }
+
+    /// Stores a state that Tradecloud has, and that was not sent: under an id that is always the same for it, so that it
+    /// is one event however often it is found. `origin` is how it was found.
+    ///
+    /// # Errors
+    /// [`IntakeError::Store`], if it cannot be stored now.
+    pub(crate) async fn found(
+        &self,
+        origin: &'static str,
+        id: Uuid,
+        decoded: Decoded,
+        body: Bytes,
+    ) -> Result<Taken, IntakeError> {
+        let incoming = self.from_tradecloud(id, decoded, body).by(Arrival { origin, ..Arrival::default() });
+        let origin = Origin {
+            received: incoming.received,
+            path: String::new(),
+            content_type: incoming.content_type.clone(),
+            from: "Tradecloud's API".to_owned(),
+            credential: None,
+            address: None,
+            answer: None,
+        };
+        self.store(Arrived { incoming, origin: &origin }).await
+    }
+
+    /// An event that Tradecloud was asked for, for the handlers that want it now.
+    fn from_tradecloud(&self, id: Uuid, decoded: Decoded, body: Bytes) -> Incoming {
+        let Decoded { envelope, references } = decoded;
+        let routes = self.dispatch.routes();
+        let wanted = routes.iter().filter(|route| route.wants(&envelope)).map(|route| route.name.clone());
+        let handlers: Vec<_> = wanted.collect();
+        // It is told from others by that id, and not by what stands in it of the message that was sent before.
+        let envelope = Envelope { message_id: Some(id.to_string()), ..envelope };
+        let media_type = Some(envelope.format.media_type().to_owned());
+        Incoming::new(envelope, Timestamp::now(), String::new(), media_type, body)
+            .naming(references)
+            .wanted_by(handlers)
+    }
+
     /// It is safe: the workers are to hear of it, and the log.
     fn taken(&self, receipt: Receipt, told: Told<'_>) -> Taken {
         self.dispatch.wake();
@@ -318,7 +382,6 @@ async fn decoded(content_type: Option<String>, body: Bytes) -> Result<Decoded, I
 #[cfg(test)]
 mod tests {
     use tempfile::TempDir;
-    use uuid::Uuid;
 
     use super::*;
     use crate::dispatch::Route;

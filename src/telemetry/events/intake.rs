@@ -123,3 +123,8 @@ pub(crate) fn refused_and_lost_after(body: &Refused<'_>, error: &dyn Display) {
 pub(crate) fn refused_and_not_kept(body: &Refused<'_>, error: &dyn Display) {
     refused!(error, body, %error, "a refused body could not be kept; the sender will repeat it");
 }
+
+/// What a notice is about has been fetched, and is safe.
+pub(crate) fn fetched(event: About<'_>, unwanted: bool) {
+    about!(info, event, unwanted, "fetched and stored");
+}

@@ -1,0 +1,205 @@
+//! The part of a receiver that calls Tradecloud: it follows notices, and polls.
+//!
+//! Of several receivers on one inbox only one does so, or they would end each other's sessions and ask for everything
+//! several times. Which one is decided by a lease in the inbox; who loses it, or cannot renew it, stops before another
+//! begins.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::api::Api;
+use super::error::ApiError;
+use super::fetch::{self, Fetch};
+use super::poll::{self, Polling};
+use super::settings::Settings;
+use crate::budget::Budget;
+use crate::dispatch::worker::{Job, Source, Worker};
+use crate::dispatch::{Delivery, Pace};
+use crate::inbox::Archive;
+use crate::intake::Intake;
+use crate::model::What;
+use crate::telemetry::events;
+
+/// The name of the lease.
+const LEAD: &str = "tradecloud";
+
+/// How long a receiver has it without renewing it,
+const LEASE: Duration = Duration::from_secs(30);
+
+/// and how often it does.
+const RENEW: Duration = Duration::from_secs(8);
+
+/// How long the end of a session is waited for.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Calls Tradecloud, as the settings of the moment say.
+pub(crate) struct Agent {
+    source: Source,
+    intake: Intake,
+    job: watch::Sender<Option<Arc<Job>>>,
+    current: Mutex<Current>,
+}
+
+/// What goes on by the settings of the moment.
+#[derive(Default)]
+struct Current {
+    api: Option<Api>,
+    tasks: JoinSet<()>,
+}
+
+impl Agent {
+    /// One that does nothing yet. The other half is to be run: it works on notices until `stop` says so.
+    pub(crate) fn new(
+        source: Source,
+        intake: Intake,
+        stop: watch::Receiver<bool>,
+    ) -> (Arc<Self>, impl Future<Output = ()> + Send + use<>) {
+        let (job, jobs) = watch::channel(None);
+        let worker = Worker { source: source.clone(), job: jobs };
+        let agent = Self { source, intake, job, current: Mutex::default() };
+        (Arc::new(agent), worker.run(stop))
+    }
+
+    /// Goes on with these settings.
+    ///
+    /// # Errors
+    /// If the machine lacks what is needed to call anybody: why. Nothing has changed then.
+    pub(crate) async fn exchange(
+        &self,
+        settings: Option<&Settings>,
+        poll: Option<&poll::Settings>,
+        delivery: &Delivery,
+    ) -> Result<(), String> {
+        let api = settings.map(Api::new).transpose()?;
+        let mut current = self.current.lock().await;
+        self.stop(&mut current).await;
+        current.api.clone_from(&api);
+        let (Some(api), Some(settings), Some(archive)) = (api, settings, self.source.archive.clone()) else {
+            return Ok(());
+        };
+        let fetch = Fetch {
+            api,
+            archive: Arc::clone(&archive),
+            intake: self.intake.clone(),
+            not_found_after: settings.not_found_after,
+        };
+        let polling = poll.map(|poll| Polling {
+            fetch: fetch.clone(),
+            settings: poll.clone(),
+            company: settings.company.clone(),
+            platform: settings.platform(),
+        });
+        let duty = Duty { job: Arc::new(job(fetch, delivery)), polling, jobs: self.job.clone() };
+        current.tasks.spawn(lead(archive, duty));
+        Ok(())
+    }
+
+    /// Fetches something at once, for who does not keep a notice of it.
+    ///
+    /// # Errors
+    /// Why there is nothing, for now or for good.
+    pub(crate) async fn fetch_now(&self, what: What, id: &str) -> Result<Bytes, ApiError> {
+        let api = self.current.lock().await.api.clone();
+        match api {
+            Some(api) => api.fetch(what, id).await,
+            None => Err(ApiError::Unavailable {
+                reason: "there is no `[tradecloud]` to fetch from".to_owned(),
+                late: false,
+                pause: None,
+            }),
+        }
+    }
+
+    /// Ends what goes on, and the session.
+    pub(crate) async fn end(&self) {
+        let mut current = self.current.lock().await;
+        self.stop(&mut current).await;
+    }
+
+    async fn stop(&self, current: &mut Current) {
+        current.tasks.shutdown().await;
+        self.job.send_replace(None);
+        if let Some(api) = current.api.take() {
+            // It ends by itself, if it is not ended.
+            let _ = timeout(FAREWELL, api.logout()).await;
+        }
+    }
+}
+
+/// What the receiver does that leads.
+struct Duty {
+    job: Arc<Job>,
+    polling: Option<Polling>,
+    jobs: watch::Sender<Option<Arc<Job>>>,
+}
+
+impl Duty {
+    fn begin(&self) -> JoinSet<()> {
+        self.jobs.send_replace(Some(Arc::clone(&self.job)));
+        let mut polls = JoinSet::new();
+        if let Some(polling) = self.polling.clone() {
+            polls.spawn(polling.run());
+        }
+        polls
+    }
+
+    async fn end(&self, mut polls: JoinSet<()>) {
+        self.jobs.send_replace(None);
+        polls.shutdown().await;
+    }
+}
+
+/// Leads whenever nobody else does.
+async fn lead(archive: Arc<dyn Archive>, duty: Duty) {
+    let (mut at_work, mut until): (Option<JoinSet<()>>, _) = (None, Instant::now());
+    loop {
+        let asked = Instant::now();
+        let leads = match timeout(RENEW, archive.lead(LEAD, LEASE)).await {
+            Ok(Ok(true)) => {
+                until = asked + LEASE;
+                true
+            }
+            Ok(Ok(false)) => false,
+            // Nobody else begins before the time is over.
+            Ok(Err(_)) | Err(_) => Instant::now() + RENEW < until,
+        };
+        at_work = match (at_work, leads) {
+            (None, true) => {
+                events::tradecloud::leads();
+                Some(duty.begin())
+            }
+            (Some(polls), false) => {
+                events::tradecloud::leads_no_more();
+                duty.end(polls).await;
+                None
+            }
+            (Some(mut polls), true) => {
+                // Polls never end by themselves, unless by a fault of ours.
+                if polls.try_join_next().is_some() {
+                    events::tradecloud::polling_ended();
+                    polls = duty.begin();
+                }
+                Some(polls)
+            }
+            (None, false) => None,
+        };
+        sleep(RENEW).await;
+    }
+}
+
+fn job(fetch: Fetch, delivery: &Delivery) -> Job {
+    Job {
+        lanes: fetch::LANES,
+        pace: Arc::new(Pace::new(None)),
+        route: fetch::route(),
+        handler: Arc::new(fetch),
+        schedule: fetch::SCHEDULE,
+        budget: Budget::new(delivery.bodies_in_memory),
+        health: Arc::default(),
+    }
+}

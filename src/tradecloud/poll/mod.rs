@@ -1,0 +1,96 @@
+//! Asks Tradecloud now and then what has changed, and hands on what has not come.
+//!
+//! `round` is one poll from its first page to its last, `pages` are what it reads. How far it has come is noted in the inbox, never before all that
+//! came until then is stored; and each poll begins a little earlier than the one before ended, because what is polled
+//! lags behind what is, and may come out of order. Only the receiver that leads polls.
+
+mod pages;
+mod round;
+mod settings;
+
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+
+pub(crate) use self::pages::{Pages, time};
+pub(crate) use self::round::{Round, RoundError, store};
+pub use self::settings::Settings;
+
+use self::round::Handled;
+use self::settings::Deliver;
+use super::api::{Api, Polled};
+use super::fetch::Fetch;
+use crate::telemetry::events;
+
+/// After this time without a poll that worked, somebody is told.
+const ALARM: Duration = Duration::from_secs(15 * 60);
+
+/// What is polled, and how it comes in.
+#[derive(Clone)]
+pub(crate) struct Polling {
+    pub(super) fetch: Fetch,
+    pub(super) settings: Settings,
+    /// The own company.
+    pub(super) company: Option<String>,
+    /// What tells cursors of one platform from those of another.
+    pub(super) platform: String,
+}
+
+impl Polling {
+    /// Polls for as long as it is let.
+    pub(crate) async fn run(self) {
+        let mut rounds: Vec<_> = self.settings.of.iter().map(|of| (self.round(*of), Standing::new())).collect();
+        loop {
+            for (round, standing) in &mut rounds {
+                let of = round.of;
+                match round.run().await {
+                    Ok(handled) => standing.worked(of, &handled),
+                    Err(error) => standing.failed(of, &error),
+                }
+            }
+            sleep(self.settings.every).await;
+        }
+    }
+
+    fn round(&self, of: Polled) -> Round {
+        Round::new(self.clone(), of)
+    }
+
+    fn api(&self) -> &Api {
+        &self.fetch.api
+    }
+}
+
+/// How long one of the polls has not worked.
+struct Standing {
+    since: Instant,
+    failed: bool,
+    alarmed: bool,
+}
+
+impl Standing {
+    fn new() -> Self {
+        Self { since: Instant::now(), failed: false, alarmed: false }
+    }
+
+    fn worked(&mut self, of: Polled, handled: &Handled) {
+        if self.failed {
+            events::tradecloud::polls_again(of.as_str());
+        }
+        if handled.new > 0 || handled.missed > 0 {
+            events::tradecloud::polled(of.as_str(), handled.new, handled.missed, handled.known);
+        }
+        *self = Self::new();
+    }
+
+    fn failed(&mut self, of: Polled, error: &RoundError) {
+        let alarm = self.since.elapsed() >= ALARM && !self.alarmed;
+        if alarm {
+            events::tradecloud::polls_fail(of.as_str(), error);
+        } else {
+            events::tradecloud::poll_failed(of.as_str(), error);
+        }
+        self.alarmed |= alarm;
+        self.failed = true;
+    }
+}

@@ -1,0 +1,275 @@
+//! One poll, from its first page to its last: what each entry brings, and how far it has come.
+
+use std::collections::HashMap;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use super::pages::{Pages, STEP, as_sent, time};
+use super::{Deliver, Polling};
+use crate::decode::{self, Body, StateOf};
+use crate::inbox::InboxError;
+use crate::intake::{Intake, IntakeError};
+use crate::model::instant::instant;
+use crate::model::{Format, Kind};
+use crate::telemetry::events;
+use crate::tradecloud::api::{Api, Item, Page, Polled};
+use crate::tradecloud::error::ApiError;
+use crate::tradecloud::known::Known;
+
+/// Times that the whole set is read until nothing new comes, if it is not in order.
+const PASSES: usize = 5;
+
+/// Of what was missed in one poll, so much is said one by one.
+const TOLD: usize = 20;
+
+/// What became of the entries of a poll.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Handled {
+    /// Handed on.
+    pub(crate) new: usize,
+    /// Of those, what the webhook should have brought.
+    pub(crate) missed: usize,
+    /// Had come before, or is our own.
+    pub(crate) known: usize,
+}
+
+/// Why a poll was not finished. What it had stored stays; the next one begins where it did.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RoundError {
+    /// Tradecloud gave no page.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// The inbox cannot be read or written now.
+    #[error(transparent)]
+    Store(#[from] InboxError),
+    /// An entry could not be taken in.
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
+    /// What changed goes on for longer than can be read.
+    #[error("the platform does not give its {0} in order, and there are too many to read all of them")]
+    Unordered(&'static str),
+}
+
+/// What is to be done with an entry.
+pub(crate) enum Found {
+    /// It brings nothing that has not come.
+    Known,
+    /// What is new in it are open requests of the own company.
+    Echo,
+    /// It may still come by the webhook: what is new is from that time.
+    Young(Timestamp),
+    /// It is to be handed on; what is new in it is from that time.
+    New(Timestamp),
+}
+
+/// The polls of one kind.
+pub(crate) struct Round {
+    polling: Polling,
+    pub(super) of: Polled,
+    /// What was looked at of late, with its time as it was given: it is given again.
+    seen: HashMap<String, (Option<String>, Timestamp)>,
+}
+
+/// How far one poll has come.
+struct Progress {
+    /// What came before that was looked at in an earlier poll.
+    from: Timestamp,
+    /// The latest time that an entry had.
+    latest: Option<Timestamp>,
+    /// The earliest time of what is still waited for.
+    held: Option<Timestamp>,
+    handled: Handled,
+}
+
+impl Progress {
+    /// How far the next poll need not go back: never over what is waited for, nor over the platform's own time.
+    fn cursor(&self, now: Timestamp) -> Option<Timestamp> {
+        let latest = self.latest?.min(now);
+        Some(self.held.map_or(latest, |held| latest.min(held.saturating_sub(STEP).unwrap_or(held))))
+    }
+}
+
+impl Round {
+    pub(super) fn new(polling: Polling, of: Polled) -> Self {
+        Self { polling, of, seen: HashMap::new() }
+    }
+
+    /// The name of its cursor: another filter, another set.
+    fn cursor_name(&self) -> String {
+        format!("poll {} {}", self.of.as_str(), self.polling.platform)
+    }
+
+    /// Polls once.
+    pub(crate) async fn run(&mut self) -> Result<Handled, RoundError> {
+        let archive = self.polling.fetch.archive.clone();
+        let settings = &self.polling.settings;
+        let overlap = SignedDuration::try_from(settings.overlap).unwrap_or(SignedDuration::MAX);
+        let noted = archive.cursor(&self.cursor_name()).await?.and_then(|text| instant(&text));
+        let from = match noted {
+            Some(cursor) => cursor.saturating_sub(overlap).unwrap_or(Timestamp::MIN).max(settings.since),
+            None => settings.since,
+        };
+        let mut progress = Progress { from, latest: noted, held: None, handled: Handled::default() };
+        self.seen.retain(|_, (_, at)| *at >= from);
+        let api = self.polling.api().clone();
+        let mut pages = Pages::after(&api, self.of, from);
+        loop {
+            match pages.next().await {
+                Ok(Some(page)) => {
+                    let now = page.date.unwrap_or_else(Timestamp::now);
+                    self.take(&page, now, &mut progress).await?;
+                    self.note(&progress, now, noted).await?;
+                }
+                Ok(None) => break,
+                Err(RoundError::Unordered(_)) => {
+                    self.read_all(&api, from, &mut progress, noted).await?;
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let told = progress.handled.missed.saturating_sub(TOLD);
+        if told > 0 {
+            events::tradecloud::more_missed(self.of.as_str(), told);
+        }
+        Ok(progress.handled)
+    }
+
+    /// Reads the whole set by the numbers of its pages, until a pass brings nothing new: it is not in order.
+    async fn read_all(
+        &mut self,
+        api: &Api,
+        from: Timestamp,
+        progress: &mut Progress,
+        noted: Option<Timestamp>,
+    ) -> Result<(), RoundError> {
+        events::tradecloud::out_of_order(self.of.as_str());
+        for _ in 0..PASSES {
+            let before = progress.handled.new;
+            let mut pages = Pages::by_number(api, self.of, from);
+            let mut now = Timestamp::now();
+            while let Some(page) = pages.next().await? {
+                now = page.date.unwrap_or(now);
+                self.take(&page, now, progress).await?;
+            }
+            if progress.handled.new == before {
+                return self.note(progress, now, noted).await;
+            }
+        }
+        Err(RoundError::Unordered(self.of.as_str()))
+    }
+
+    /// Stores what is new on a page.
+    async fn take(&mut self, page: &Page, now: Timestamp, progress: &mut Progress) -> Result<(), RoundError> {
+        for item in &page.items {
+            let at = time(item);
+            progress.latest = progress.latest.max(at);
+            if self.seen.get(&item.id).is_some_and(|(seen, _)| item.updated.is_some() && *seen == item.updated) {
+                continue;
+            }
+            match self.judge(item, now, progress.from).await? {
+                Found::Young(since) => {
+                    progress.held = Some(progress.held.map_or(since, |held| held.min(since)));
+                    continue;
+                }
+                Found::Known | Found::Echo => progress.handled.known += 1,
+                Found::New(_) => self.hand_on(item, progress).await?,
+            }
+            self.seen.insert(item.id.clone(), (item.updated.clone(), at.unwrap_or(now)));
+        }
+        Ok(())
+    }
+
+    /// What is to be done with an entry.
+    pub(crate) async fn judge(&self, item: &Item, now: Timestamp, from: Timestamp) -> Result<Found, RoundError> {
+        let Polling { fetch, settings, company, .. } = &self.polling;
+        let body = body_of(item);
+        let state = decode::state_of(&body).unwrap_or(StateOf { updated: time(item), lines: Vec::new() });
+        let known = Known::of(&*fetch.archive, kind(self.of), &item.id, None).await?;
+        let mut news = known.news(&state, Some(from.saturating_sub(STEP).unwrap_or(from)));
+        news.sort_unstable();
+        let Some(first) = news.first().copied() else { return Ok(Found::Known) };
+        if settings.skip_echoes
+            && let Some(company) = company
+            && decode::is_echo(&body, company, known.updated)
+        {
+            return Ok(Found::Echo);
+        }
+        let Deliver::Missed(grace) = settings.deliver else { return Ok(Found::New(first)) };
+        if company.as_deref().is_some_and(|company| decode::is_own_change(&body, company)) {
+            return Ok(Found::Echo);
+        }
+        let grace = SignedDuration::try_from(grace).unwrap_or(SignedDuration::MAX);
+        let ripe = now.saturating_sub(grace).unwrap_or(Timestamp::MIN);
+        Ok(if first <= ripe { Found::New(first) } else { Found::Young(first) })
+    }
+
+    async fn hand_on(&self, item: &Item, progress: &mut Progress) -> Result<(), RoundError> {
+        let origin = match self.polling.settings.deliver {
+            Deliver::All => "poll",
+            Deliver::Missed(_) => "missed",
+        };
+        if !store(&self.polling.fetch.intake, self.of, item, origin).await? {
+            progress.handled.known += 1;
+            return Ok(());
+        }
+        progress.handled.new += 1;
+        if origin == "missed" {
+            progress.handled.missed += 1;
+        }
+        Ok(())
+    }
+
+    /// Notes how far it has come, if that is further.
+    async fn note(&self, progress: &Progress, now: Timestamp, noted: Option<Timestamp>) -> Result<(), RoundError> {
+        let Some(cursor) = progress.cursor(now).filter(|cursor| noted.is_none_or(|noted| *cursor > noted)) else {
+            return Ok(());
+        };
+        let archive = &self.polling.fetch.archive;
+        Ok(archive.move_cursor(&self.cursor_name(), &as_sent(cursor)).await?)
+    }
+}
+
+/// Stores an entry as the event that it is; whether it was not there.
+pub(crate) async fn store(intake: &Intake, of: Polled, item: &Item, origin: &'static str) -> Result<bool, RoundError> {
+    let decoded = match decode::fetched(of.what(), &item.id, &item.body) {
+        Ok(decoded) => decoded,
+        Err(error) => {
+            // It will never be one, and must not keep back what stands behind it.
+            events::tradecloud::no_event(of.as_str(), &item.id, &error);
+            return Ok(false);
+        }
+    };
+    let number = decoded.envelope.number.clone();
+    let taken = intake.found(origin, id_of(of, item), decoded, item.body.clone()).await?;
+    if origin == "missed" && !taken.repeated {
+        events::tradecloud::missed(&taken.id, number.as_deref(), of.as_str(), item.updated.as_deref());
+    }
+    Ok(!taken.repeated)
+}
+
+/// The id of the event that an entry is: the same whenever this state is found.
+fn id_of(of: Polled, item: &Item) -> Uuid {
+    let updated = item.updated.as_deref().map_or_else(
+        || digest(&SHA256, &item.body).as_ref().to_vec(),
+        |text| instant(text).map_or_else(|| text.as_bytes().to_vec(), |at| at.to_string().into_bytes()),
+    );
+    let mut parts = Vec::new();
+    for part in [of.as_str().as_bytes(), item.id.as_bytes(), &updated] {
+        parts.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        parts.extend_from_slice(part);
+    }
+    let mut beginning = [0; 16];
+    beginning.copy_from_slice(&digest(&SHA256, &parts).as_ref()[..16]);
+    Uuid::new_v8(beginning)
+}
+
+fn body_of(item: &Item) -> Body {
+    Body { format: Format::Json, content_type: None, bytes: item.body.clone() }
+}
+
+fn kind(of: Polled) -> Kind {
+    if of == Polled::Shipments { Kind::Shipment } else { Kind::Order }
+}
