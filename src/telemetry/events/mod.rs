@@ -11,6 +11,7 @@ pub(crate) mod handlers;
 pub(crate) mod inbox;
 pub(crate) mod intake;
 pub(crate) mod receiver;
+pub(crate) mod tradecloud;
 
 use std::borrow::Cow;
 
