@@ -93,6 +93,9 @@ pub mod respond;
 // Whom we connect to ourselves, over HTTP and to PostgreSQL:
 mod outgoing;
 
+// Tradecloud itself, when we are the ones who ask:
+mod tradecloud;
+
 // What people ask and do, and where they do it:
 pub mod desk;
 

@@ -12,7 +12,7 @@ use crate::dispatch::{Delivery, Route};
 use crate::listener::development;
 use crate::listener::requests::endpoints::{self, Acknowledge, Endpoint};
 use crate::listener::settings::Server;
-use crate::{admin, handlers, inbox, telemetry};
+use crate::{admin, handlers, inbox, telemetry, tradecloud};
 
 /// Everything the configuration says, checked as a whole.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub struct Settings {
     pub delivery: Delivery,
     /// `[handlers]`, by name.
     pub handlers: Vec<Handler>,
+    /// `[tradecloud]`, which only those need who fetch, poll or load documents.
+    pub tradecloud: Option<tradecloud::Settings>,
     /// `admin.listen`
     pub admin: SocketAddr,
     /// `[log]`
@@ -114,6 +116,8 @@ impl Settings {
         let inbox = root.table("inbox").and_then(inbox::Settings::read);
         let delivery = root.table("delivery").and_then(Delivery::read);
         let handlers = read_handlers(&root);
+        let tradecloud =
+            root.or("tradecloud", |root, key| root.table(key).and_then(tradecloud::Settings::read).map(Some), None);
         let admin = root.table("admin").and_then(admin::read);
         let log = root.table("log").and_then(telemetry::Settings::read);
         if let Some(inbox) = &inbox {
@@ -127,6 +131,7 @@ impl Settings {
             inbox: inbox?,
             delivery: delivery?,
             handlers,
+            tradecloud: tradecloud?,
             admin: admin?,
             log: log?,
             written: Written::default(),

@@ -22,10 +22,10 @@ use std::time::Duration;
 pub(crate) use self::address::{on_loopback, place, url, warn_of_plain_http};
 pub(crate) use self::answer::{beginning, cause, failed, late, say};
 pub(crate) use self::client::{Caller, client};
-pub(crate) use self::credentials::{Auth, Credentials};
+pub(crate) use self::credentials::{Auth, Credentials, basic, bearer};
 pub(crate) use self::handshake::{TrustedBy, causes, certificate_in_words, failure, in_words};
 pub(crate) use self::identity::{advice, identity};
-pub(crate) use self::pause::retry_after;
+pub(crate) use self::pause::{date, retry_after};
 pub(crate) use self::percent::percent_encode;
 pub(crate) use self::roots::roots;
 

@@ -21,12 +21,16 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)).min(LONGEST));
     }
     // By the clock of the server, as far as it shows it: ours may be another.
-    let shown = headers.get(DATE).and_then(|date| date.to_str().ok()).and_then(date);
-    let pause = date(text)?.duration_since(shown.unwrap_or_else(Timestamp::now));
+    let pause = instant(text)?.duration_since(date(headers).unwrap_or_else(Timestamp::now));
     Some(Duration::try_from(pause).unwrap_or(Duration::ZERO).min(LONGEST))
 }
 
-fn date(text: &str) -> Option<Timestamp> {
+/// When an answer was made, by the clock of the server.
+pub(crate) fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    headers.get(DATE).and_then(|date| date.to_str().ok()).and_then(instant)
+}
+
+fn instant(text: &str) -> Option<Timestamp> {
     let written = DATES.iter().find_map(|form| DateTime::strptime(form, text.trim()).ok())?;
     written.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
 }

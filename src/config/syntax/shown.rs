@@ -9,7 +9,7 @@ use super::surroundings::{Surroundings, header_of, is_key};
 use crate::shown::printable;
 
 /// The keys whose values are nobody's secret. A new key that is not among them is not shown: the message says the same.
-const SHOWN: [&str; 59] = [
+const SHOWN: [&str; 63] = [
     "acknowledge",
     "allow_from",
     "answer_within",
@@ -27,11 +27,13 @@ const SHOWN: [&str; 59] = [
     "client_key",
     "clients",
     "companies",
+    "company",
     "connections",
     "contact",
     "create_stream",
     "directory",
     "domains",
+    "environment",
     "events",
     "exchange",
     "first_retry",
@@ -50,12 +52,14 @@ const SHOWN: [&str; 59] = [
     "max_per_second",
     "max_retry",
     "mode",
+    "not_found_after",
     "path",
     "paused",
     "private_key",
     "proxy_header",
     "refused_space",
     "reject_on",
+    "requests_per_second",
     "retry_factor",
     "roles",
     "routing_key",
