@@ -14,13 +14,17 @@ impl Message {
     /// value.
     /// [`DecodeError::NoEvent`] if the body is no event, or one of another kind than `kind`.
     pub fn from_json(kind: Kind, json: &[u8]) -> Result<Self, DecodeError> {
-        let (found, bare) = json::kind(&encoding::text(Format::Json, None, json)?)?;
+        let (found, is_bare) = json::kind(&encoding::text(Format::Json, None, json)?)?;
         if found != kind {
             return Err(DecodeError::NoEvent(format!(
                 "expected an event of kind {kind}, the body is one of kind {found}"
             )));
         }
-        if bare { read(json).map(Self::Order) } else { read(json).map(Self::Webhook) }
+        match (is_bare, kind) {
+            (false, _) => read(json).map(Self::Webhook),
+            (true, Kind::Shipment) => read(json).map(Self::Shipment),
+            (true, Kind::Order | Kind::OrderDocuments) => read(json).map(Self::Order),
+        }
     }
 }
 

@@ -5,7 +5,8 @@
 //! handler gets. The first runs before an answer is given, the second when the event is delivered. `found` is what both
 //! look for, by the table in `model/kinds.rs`, `named` are the references they find on their way, and `position` says
 //! where in a body a fault is. `message` reads the whole body as types, and `content` tells whether two bodies say the
-//! same.
+//! same. `fetched` reads what Tradecloud's API answers, `state` when an order or shipment and its lines were changed
+//! last, and `echo` whether that is news.
 
 use std::borrow::Cow;
 
@@ -38,14 +39,22 @@ pub enum DecodeError {
 pub(crate) mod json;
 
 mod content;
+mod echo;
 mod encoding;
+mod fetched;
 mod found;
 mod message;
 mod named;
 mod position;
+mod state;
 mod txml;
 
 pub(crate) use content::{Body, Content, say_the_same};
+#[cfg_attr(not(test), expect(unused_imports, reason = "polling is to ask it"))]
+pub(crate) use echo::is_echo;
+pub(crate) use fetched::fetched;
+#[cfg_attr(not(test), expect(unused_imports, reason = "fetching and polling are to ask it"))]
+pub(crate) use state::{StateOf, state_of};
 
 /// What is known of an event once its body has been read.
 #[derive(Debug, Clone, PartialEq, Eq)]

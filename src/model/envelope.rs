@@ -96,7 +96,7 @@ impl Envelope {
     }
 
     /// The event name, or `Changed` for a body that has none (the oldest configurations send the
-    /// bare order, which says that it changed and no more).
+    /// bare order, and what is fetched is bare: that says that it changed and no more).
     pub fn event_name_or_changed(&self) -> &str {
         self.event_name.as_deref().unwrap_or(CHANGED)
     }

@@ -53,7 +53,7 @@ kinds! {
     /// Documents attached to an order or its lines; they go in the lane of their order.
     OrderDocuments = "order-documents" from ["orderDocumentsEvent"],
         number PurchaseOrderNumber, lane "order";
-    /// A shipment. Editions of Tradecloud's manual differ in the name of its field.
+    /// A shipment, or a bare one without event name. Editions of Tradecloud's manual differ in the name of its field.
     Shipment = "shipment" from ["shipment", "shipmentEvent"],
         number ShipmentNumber, lane "shipment";
 }
@@ -98,7 +98,7 @@ pub(crate) enum Meaning {
 
 use Meaning::{Part, Text};
 
-/// The fields of an event that matter to the envelope, and those of a bare order at the top of its body.
+/// The fields of an event that matter to the envelope, and those of a bare order or shipment at the top of its body.
 pub(crate) const EVENT: &[(&str, Meaning)] = &[
     ("orderId", Text(Slot::OrderId)),
     ("id", Text(Slot::Id)),
@@ -128,6 +128,12 @@ pub(crate) const EVENT_NAME: &str = "eventName";
 
 /// What tells a bare order: one of these at the top of the body.
 pub(crate) const BARE_ORDER: [&str; 3] = ["id", "buyerOrder", "lines"];
+
+/// What makes a bare shipment of that: one of these beside them,
+pub(crate) const SIDES_OF_SHIPMENT: [&str; 2] = ["supplierShipment", "buyerShipment"];
+
+/// and none of these.
+pub(crate) const SIDES_OF_ORDER: [&str; 2] = ["buyerOrder", "supplierOrder"];
 
 /// What a field means, by its name among `fields`.
 pub(crate) fn meaning(fields: &'static [(&'static str, Meaning)], name: &str) -> Option<Meaning> {

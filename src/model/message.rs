@@ -48,8 +48,10 @@ described! {
 pub enum Message {
     /// The usual form: an event with its name and meta.
     Webhook(Box<Webhook>),
-    /// The oldest form: the order and nothing around it.
+    /// The oldest form, and that of an order that was fetched or polled: the order and nothing around it.
     Order(Box<Order>),
+    /// A shipment that was fetched or polled, with nothing around it.
+    Shipment(Box<Shipment>),
 }
 
 impl Message {
@@ -57,6 +59,7 @@ impl Message {
     pub fn order(&self) -> Option<&Order> {
         match self {
             Self::Order(order) => Some(order),
+            Self::Shipment(_) => None,
             Self::Webhook(webhook) => [
                 &webhook.order_event,
                 &webhook.single_delivery_order_event,
@@ -71,18 +74,20 @@ impl Message {
     /// The shipment; `None` for an order.
     pub fn shipment(&self) -> Option<&Shipment> {
         match self {
+            Self::Shipment(shipment) => Some(shipment),
             Self::Webhook(webhook) if self.order().is_none() => {
                 webhook.shipment.as_ref().or(webhook.shipment_event.as_ref())
             }
-            _ => None,
+            Self::Webhook(_) | Self::Order(_) => None,
         }
     }
 
-    /// What happened; a bare order usually does not say.
+    /// What happened; a bare order or shipment usually does not say.
     pub fn event_name(&self) -> Option<&str> {
         match self {
             Self::Webhook(webhook) => webhook.event_name.as_deref(),
             Self::Order(order) => order.other.get("eventName")?.as_str(),
+            Self::Shipment(shipment) => shipment.other.get("eventName")?.as_str(),
         }
     }
 
@@ -126,6 +131,8 @@ impl Message {
         match self {
             Self::Webhook(webhook) => webhook.meta.as_ref(),
             Self::Order(order) => order.meta.as_ref(),
+            // Its meta is that of the shipment, in which a message's may stand as well.
+            Self::Shipment(_) => None,
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::Kind;
 
-/// What a bare order counts as, which has no name.
+/// What a bare order or shipment counts as, which has no name.
 pub(crate) const CHANGED: &str = "Changed";
 
 const ORDERS: [&str; 48] = [

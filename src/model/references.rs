@@ -123,8 +123,8 @@ const fn list(json: &'static str, element: &'static str, holds: Holds) -> Field 
     Field { json, element, holds }
 }
 
-/// Where the references of an event of any kind stand, and those of a bare order at the top of its body. What an event
-/// says of itself may be at the top as well.
+/// Where the references of an event of any kind stand, and those of a bare order or shipment at the top of its body.
+/// What an event says of itself may be at the top as well.
 pub(crate) const NAMED: &[Field] = &[
     field("id", Id),
     reference("orderId", What::OrderId),

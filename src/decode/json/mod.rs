@@ -4,36 +4,39 @@
 //! is made of, as slices of the body ([`RawValue`]). Where a key occurs twice, the last one wins.
 //!
 //! `walk` goes over the bytes before: it refuses what is nested too deep, and finds the references. `faults` words what
-//! is wrong.
+//! is wrong, and `pick` looks at single fields of a text that is known to be well-formed.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserializer as _;
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::found::{self, EVENTS, Found, Slot};
+use self::pick::{Fields, name, text};
+use super::found::{self, Bare, EVENTS, Found, Slot};
 use super::named::Named;
 use super::{DecodeError, Decoded, position};
-use crate::model::kinds::{BARE_ORDER, EVENT, EVENT_NAME, Meaning, meaning};
+use crate::model::kinds::{EVENT, EVENT_NAME, Meaning, SIDES_OF_SHIPMENT, meaning};
 use crate::model::{Format, Kind, Reference};
 
 mod faults;
+mod pick;
 mod walk;
 
 pub(crate) use faults::malformed;
 pub(super) use faults::refused;
+pub(super) use pick::{each_entry, each_field, number_or_text, picked};
 pub(super) use walk::end_of_text;
 
 /// Reads the envelope and the references of the text of a JSON body.
 pub(super) fn event(text: &str) -> Result<Decoded, DecodeError> {
     let mut named = Named::default();
     let top = Top::read(text, &mut named)?;
-    let bare = top.is_bare_order();
     let event = EVENTS.into_iter().zip(top.events).find_map(|((_, kind), event)| Some((kind, event?)));
-    let envelope = found::envelope(Format::Json, top.found, event, bare)?;
-    Ok(Decoded { envelope, references: named.into_references() })
+    let is_bare = event.is_none();
+    let envelope = found::envelope(Format::Json, top.found, event, top.bare)?;
+    let references = named.into_references_of(is_bare && envelope.kind == Kind::Shipment);
+    Ok(Decoded { envelope, references })
 }
 
 /// The references in a text that should be JSON, as far as it is.
@@ -44,39 +47,53 @@ pub(super) fn references(text: &str) -> Vec<Reference> {
     named.into_references()
 }
 
-/// What kind of event the text of a JSON body is, and whether it is a bare order.
+/// Proves that the text is a JSON object, whatever stands in it.
+pub(super) fn object(text: &str) -> Result<(), DecodeError> {
+    Top::read(text, &mut Named::default()).map(drop)
+}
+
+/// What kind of event the text of a JSON body is, and whether it is a bare order or shipment.
 pub(super) fn kind(text: &str) -> Result<(Kind, bool), DecodeError> {
     let top = Top::read(text, &mut Named::default())?;
-    let event = EVENTS.into_iter().zip(&top.events).find(|(_, event)| event.is_some());
-    let (kind, bare) = event.map_or((Kind::Order, true), |((_, kind), _)| (kind, false));
-    if bare && !top.is_bare_order() {
-        return found::envelope(Format::Json, Found::default(), None, false).map(|envelope| (envelope.kind, bare));
+    match EVENTS.into_iter().zip(&top.events).find(|(_, event)| event.is_some()) {
+        Some(((_, kind), _)) => Ok((kind, false)),
+        None => top.bare.kind().map(|kind| (kind, true)).ok_or_else(found::no_event),
     }
-    Ok((kind, bare))
+}
+
+/// The order or shipment in the text of a body that was taken as an event, and the kind of event.
+pub(super) fn subject(text: &str) -> (&str, Kind) {
+    let events = EVENTS.into_iter().zip(picked(text, EVENTS.map(|(name, _)| name)));
+    let event = events.into_iter().find_map(|((_, kind), raw)| Some((raw.filter(|raw| raw.starts_with('{'))?, kind)));
+    event.unwrap_or_else(|| {
+        let mut bare = Bare::default();
+        each_field(text, |name, value| see(&mut bare, name, value));
+        (text, bare.kind().unwrap_or(Kind::Order))
+    })
+}
+
+/// The JSON text of when an order or shipment of that kind was changed last, if it says so.
+pub(super) fn updated(subject: &str, kind: Kind) -> Option<&str> {
+    let [updated, meta] = picked(subject, ["lastUpdatedAt", "meta"]);
+    let in_meta = meta.filter(|_| kind == Kind::Shipment).and_then(|meta| picked(meta, ["lastUpdatedAt"])[0]);
+    [in_meta, updated].into_iter().flatten().find(|raw| !is_nothing(raw))
 }
 
 /// Whether the event names the state that it brings.
 pub(super) fn names_its_state(json: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(json) else { return false };
-    let events = EVENTS.map(|(name, _)| name);
-    let found = EVENTS.into_iter().zip(picked(text, events));
-    let found = found.into_iter().find_map(|((_, kind), raw)| Some((raw.filter(|raw| raw.starts_with('{'))?, kind)));
-    let (event, kind) = found.unwrap_or((text, Kind::Order));
-    let [updated, version, meta] = picked(event, ["lastUpdatedAt", "version", "meta"]);
-    let meta = meta.filter(|_| kind == Kind::Shipment);
-    let states = [updated, version, meta.and_then(|meta| picked(meta, ["lastUpdatedAt"])[0])];
-    states.into_iter().flatten().any(|raw| !matches!(raw, "null" | "\"\""))
+    let (subject, kind) = subject(text);
+    updated(subject, kind).is_some() || picked(subject, ["version"])[0].is_some_and(|version| !is_nothing(version))
 }
 
-/// The JSON texts of the named fields of a value that is known to be well-formed; none if it is no object.
-fn picked<'a, const N: usize>(json: &'a str, names: [&str; N]) -> [Option<&'a str>; N] {
-    let mut picked = [None; N];
-    each_field(json, |name, value| {
-        if let Some(index) = names.iter().position(|field| *field == name) {
-            picked[index] = Some(value);
-        }
-    });
-    picked
+fn is_nothing(raw: &str) -> bool {
+    matches!(raw, "null" | "\"\"")
+}
+
+/// Notes a field at the top of a body, if it tells what a body without an event is.
+fn see(bare: &mut Bare, name: &str, value: &str) {
+    let is_filled = if SIDES_OF_SHIPMENT.contains(&name) { value.starts_with('{') } else { value != "null" };
+    bare.see(name, is_filled);
 }
 
 /// What was found at the top of a body.
@@ -85,8 +102,8 @@ struct Top {
     /// The texts of the envelope that are not in an event.
     found: Found,
     events: [Option<Found>; EVENTS.len()],
-    /// Which of the fields are there that tell a bare order.
-    bare: [bool; BARE_ORDER.len()],
+    /// Which of the fields are there that tell a bare order or shipment.
+    bare: Bare,
 }
 
 impl Top {
@@ -107,15 +124,9 @@ impl Top {
         Err(DecodeError::NoEvent(format!("the body is no Tradecloud event: expected a JSON object, found {what}")))
     }
 
-    fn is_bare_order(&self) -> bool {
-        self.bare.contains(&true)
-    }
-
     /// Takes what a field at the top says that is none of the events.
     fn take(&mut self, name: &str, value: &str) {
-        if let Some(index) = BARE_ORDER.iter().position(|field| *field == name) {
-            self.bare[index] = value != "null";
-        }
+        see(&mut self.bare, name, value);
         if name == EVENT_NAME {
             self.found[Slot::EventName] = text(value);
         } else {
@@ -174,81 +185,5 @@ fn forget(fields: &[(&str, Meaning)], found: &mut Found) {
             Meaning::Text(slot) => found[*slot] = None,
             Meaning::Part(fields) => forget(fields, found),
         }
-    }
-}
-
-/// The value if it is a text that an envelope can hold. In JSON a character takes up to six times
-/// the bytes it has unescaped.
-fn text(value: &str) -> Option<String> {
-    if !value.starts_with('"') || value.len() > found::LONGEST * 6 + 2 {
-        return None;
-    }
-    serde_json::from_str(value).ok().filter(|text: &String| found::usable(text))
-}
-
-/// The same of an identifier. Those are texts, but one that comes as a number names its order all the same,
-/// by its digits; as tXML, it would be the same text. So it is with a time.
-fn number_or_text(value: &str) -> Option<String> {
-    let is_number = value.starts_with(|first: char| first == '-' || first.is_ascii_digit());
-    if is_number && found::usable(value) { Some(value.to_owned()) } else { text(value) }
-}
-
-/// The name of a field, from how it is written in JSON; none if it is longer than any that means something.
-fn name(key: &RawValue) -> Option<Cow<'_, str>> {
-    let key = key.get();
-    if key.contains('\\') { text(key).map(Cow::Owned) } else { Some(Cow::Borrowed(key.trim_matches('"'))) }
-}
-
-/// Calls `each` with the name and the JSON text of every field of a value that is known to be well-formed. One that is
-/// no object has none.
-fn each_field<'a>(json: &'a str, each: impl FnMut(&str, &'a str)) {
-    // What is well-formed can only be something else than an object, a number for one.
-    let _ = Fields(each).deserialize(&mut serde_json::Deserializer::from_str(json));
-}
-
-/// Calls a function for each field of an object; says whether it is one. A text, a list, a boolean or null has no
-/// fields; a number in the place of an object is an error.
-struct Fields<F>(F);
-
-impl<'de, F: FnMut(&str, &'de str)> DeserializeSeed<'de> for Fields<F> {
-    type Value = bool;
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de, F: FnMut(&str, &'de str)> Visitor<'de> for Fields<F> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<bool, A::Error> {
-        // A key as it is written takes no memory, however long it is.
-        while let Some((key, value)) = map.next_entry::<&'de RawValue, &'de RawValue>()? {
-            if let Some(name) = name(key) {
-                (self.0)(&name, value.get());
-            }
-        }
-        Ok(true)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<bool, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(false)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<bool, E> {
-        Ok(false)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<bool, E> {
-        Ok(false)
-    }
-
-    fn visit_unit<E>(self) -> Result<bool, E> {
-        Ok(false)
     }
 }

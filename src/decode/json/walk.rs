@@ -5,6 +5,8 @@
 //! well; what was found before a fault counts. It remembers only the objects and lists that may have references in
 //! them, which the table of those keeps few, and counts the others.
 
+use std::borrow::Cow;
+
 use memchr::memchr2;
 
 use crate::decode::named::{Named, Naming};
@@ -129,12 +131,16 @@ impl Walk<'_> {
     }
 
     /// What the field of that name is.
-    fn field(&self, object: Naming, start: usize, end: usize) -> Option<Naming> {
-        let name = &self.text.as_bytes()[start + 1..end];
-        if name.len() > LONGEST_NAME * ESCAPED || !name.contains(&b'\\') {
-            return object.field(Format::Json, name);
+    fn field(&mut self, object: Naming, start: usize, end: usize) -> Option<Naming> {
+        let written = &self.text[start + 1..end];
+        let name = if written.len() > LONGEST_NAME * ESCAPED || !written.contains('\\') {
+            Cow::Borrowed(written)
+        } else {
+            Cow::Owned(serde_json::from_str::<String>(&self.text[start..=end]).ok()?)
+        };
+        if matches!(object, Naming::Body) {
+            self.named.see(&name);
         }
-        let name: String = serde_json::from_str(&self.text[start..=end]).ok()?;
         object.field(Format::Json, name.as_bytes())
     }
 

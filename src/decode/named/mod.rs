@@ -5,7 +5,7 @@ mod target;
 use std::collections::HashMap;
 
 pub(super) use self::target::in_target;
-use super::found::{self, EVENTS};
+use super::found::{self, Bare, EVENTS};
 use crate::model::references::{Field, Holds, LONGEST, MOST, NAMED};
 use crate::model::spelling::tells;
 use crate::model::{Format, Kind, Reference, What};
@@ -51,9 +51,18 @@ pub(super) struct Named {
     /// Of each kind of reference, its values, and as which one each was found.
     values: [HashMap<String, usize>; What::ALL.len()],
     count: usize,
+    /// What stands at the top, which tells whether the id there is that of an order.
+    bare: Bare,
+    has_event: bool,
 }
 
 impl Named {
+    /// Notes the name of a field at the top of the body.
+    pub(super) fn see(&mut self, name: &str) {
+        self.has_event |= EVENTS.iter().any(|(event, _)| *event == name);
+        self.bare.see(name, true);
+    }
+
     /// Takes a text for a reference, unless it cannot be one.
     pub(super) fn add(&mut self, what: What, text: &str) {
         if !found::usable(text) {
@@ -71,8 +80,20 @@ impl Named {
         }
     }
 
-    /// The references in the order in which they were found.
+    /// The references of a body that nobody has read but for those, in the order in which they were found.
     pub(super) fn into_references(self) -> Vec<Reference> {
+        let is_bare_shipment = !self.has_event && self.bare.kind() == Some(Kind::Shipment);
+        self.into_references_of(is_bare_shipment)
+    }
+
+    /// The same of one that is known to be a bare shipment, or something else. Which of them it is shows only in the
+    /// end, and the id may stand before that.
+    pub(super) fn into_references_of(mut self, is_bare_shipment: bool) -> Vec<Reference> {
+        if is_bare_shipment {
+            for (id, place) in std::mem::take(&mut self.values[What::OrderId as usize]) {
+                self.values[What::ShipmentId as usize].entry(id).or_insert(place);
+            }
+        }
         let mut found = Vec::with_capacity(self.count);
         for (what, values) in What::ALL.into_iter().zip(self.values) {
             found.extend(values.into_iter().map(|(value, place)| (place, Reference { what, value })));

@@ -4,21 +4,22 @@ use super::attributes::is_nil;
 use super::chars::local;
 use super::pieces::Piece;
 use super::scan::{Scanner, Tag, Token};
-use crate::decode::found::{self, EVENTS, Found, Slot};
+use crate::decode::found::{self, Bare, EVENTS, Found, Slot};
 use crate::decode::named::{Named, Naming};
 use crate::decode::{DecodeError, Decoded};
-use crate::model::kinds::{BARE_ORDER, EVENT, EVENT_NAME, Meaning, meaning};
-use crate::model::{Format, Reference};
+use crate::model::kinds::{EVENT, EVENT_NAME, Meaning, meaning};
+use crate::model::{Format, Kind, Reference};
 
 /// Reads the envelope and the references of the text of a tXML body.
 pub(in crate::decode) fn event(text: &str) -> Result<Decoded, DecodeError> {
     let mut finder = Finder::default();
     finder.read(Scanner::new(text)?)?;
-    let references = finder.named.into_references();
     let [top, events @ ..] = finder.found;
     let event = EVENTS.iter().zip(events).zip(finder.is_event).find(|(_, is_event)| *is_event);
     let event = event.map(|(((_, kind), found), _)| (*kind, found));
-    let envelope = found::envelope(Format::Txml, top, event, finder.is_bare_order)?;
+    let is_bare = event.is_none();
+    let envelope = found::envelope(Format::Txml, top, event, finder.bare)?;
+    let references = finder.named.into_references_of(is_bare && envelope.kind == Kind::Shipment);
     Ok(Decoded { envelope, references })
 }
 
@@ -33,7 +34,7 @@ pub(in crate::decode) fn references(text: &str) -> Vec<Reference> {
 /// What an element is to the envelope.
 #[derive(Debug, Clone, Copy)]
 enum Place {
-    /// The root: the webhook, or a bare order.
+    /// The root: the webhook, or a bare order or shipment.
     Root,
     /// One with texts of the envelope inside, in these elements.
     Part(&'static [(&'static str, Meaning)]),
@@ -47,7 +48,7 @@ struct Finder {
     /// What is found at the top, then what is found in each of the events.
     found: [Found; 1 + EVENTS.len()],
     is_event: [bool; EVENTS.len()],
-    is_bare_order: bool,
+    bare: Bare,
     /// The references.
     named: Named,
     /// The open elements: what each is to the envelope, and to the references.
@@ -82,6 +83,9 @@ impl Finder {
             Some(outer) => *outer,
         };
         let place = if matches!(outer, Place::Root) { self.at_top(name, tag) } else { inside(outer, name) };
+        if matches!(outer_naming, Some(Naming::Body)) {
+            self.named.see(name);
+        }
         let naming = outer_naming.and_then(|outer| outer.field(Format::Txml, name.as_bytes()));
         if let Place::Text(slot) = place {
             self.found[self.within][slot] = None;
@@ -104,7 +108,7 @@ impl Finder {
             return Place::Part(EVENT);
         }
         // A list is an element for each of its entries here, named after one.
-        self.is_bare_order |= name == "line" || BARE_ORDER.contains(&name);
+        self.bare.see(if name == "line" { "lines" } else { name }, true);
         if name == EVENT_NAME { Place::Text(Slot::EventName) } else { inside(Place::Part(EVENT), name) }
     }
 

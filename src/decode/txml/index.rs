@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use crate::decode::found::EVENTS;
+use crate::decode::found::{Bare, EVENTS};
 use crate::model::shape::{Described, Field, Fields, Shape};
-use crate::model::{Order, Webhook};
+use crate::model::{Kind, Order, Shipment, Webhook};
 
 /// What becomes of an element: the name of its field in JSON, and what it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,10 +28,15 @@ pub(super) fn use_of<'a>(fields: Option<&Fields>, element: &'a str) -> Use<'a> {
     elsewhere.unwrap_or(Use { json: element, shape: Shape::Any })
 }
 
-/// The type of the root: a webhook if it has one of the event elements, else a bare order.
+/// The type of the root: a webhook if it has one of the event elements, else a bare order or shipment.
 pub(super) fn root<'a>(mut children: impl Iterator<Item = &'a str>) -> Option<&'static Fields> {
-    let is_webhook = children.any(|name| EVENTS.iter().any(|(event, _)| *event == name));
-    match if is_webhook { Webhook::SHAPE } else { Order::SHAPE } {
+    let mut bare = Bare::default();
+    let is_webhook = children.any(|name| {
+        bare.see(if name == "line" { "lines" } else { name }, true);
+        EVENTS.iter().any(|(event, _)| *event == name)
+    });
+    let of_bare = if bare.kind() == Some(Kind::Shipment) { Shipment::SHAPE } else { Order::SHAPE };
+    match if is_webhook { Webhook::SHAPE } else { of_bare } {
         Shape::Object(fields) => Some(fields),
         _ => None,
     }
