@@ -17,6 +17,7 @@ use crate::handlers::{DynHandler, Handler, SharedHandler};
 use crate::inbox::Purpose;
 use crate::inbox::retention::Upkeep;
 use crate::inbox::trusted::TrustedClock;
+use crate::intake::Intake;
 use crate::listener::connections::certificates::Certificates;
 use crate::listener::requests::reception::Reception;
 use crate::listener::serve::{bind, serve};
@@ -25,6 +26,7 @@ use crate::reload::{BACKLOG_COUNTED, Changes, Parts, ReloadError, Reloader, foll
 use crate::settings::Settings;
 use crate::signal::Hangups;
 use crate::telemetry::events;
+use crate::tradecloud::Agent;
 
 /// A receiver that is not started yet.
 pub struct Receiver {
@@ -52,6 +54,8 @@ pub struct Running {
     certificates: Option<Certificates>,
     /// Looks for other settings.
     following: JoinSet<()>,
+    /// Calls Tradecloud.
+    agent: Arc<Agent>,
 }
 
 impl Receiver {
@@ -115,6 +119,8 @@ impl Receiver {
             keep_answers: settings.inbox.keep_answers,
         };
         let (stop, stopped) = watch::channel(false);
+        let (agent, notices) =
+            Agent::new(source.clone(), Intake::new(Arc::clone(&inbox), dispatch.clone()), stopped.clone());
         let (staff, work) = Staff::new(source, stopped.clone());
         let kept = settings.inbox.kept;
         let upkeep = archive.map(|archive| Upkeep::new(archive, clock, dispatch.clone(), kept));
@@ -139,11 +145,13 @@ impl Receiver {
             table: Arc::clone(&reception.table),
             certificates: certificates.clone(),
             own: self.own,
+            agent: Arc::clone(&agent),
         };
         let reloader = Reloader::start(settings, parts, staff).await?;
 
         let (mut workers, mut at_upkeep, mut serving) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
         workers.spawn(work);
+        workers.spawn(notices);
         if let Some(upkeep) = upkeep {
             at_upkeep.spawn(upkeep.run());
         }
@@ -173,6 +181,7 @@ impl Receiver {
             upkeep: at_upkeep,
             certificates,
             following: follower,
+            agent,
         })
     }
 }
@@ -237,6 +246,9 @@ impl Running {
         let ending = Arc::clone(&self.reception.inbox);
         tokio::spawn(async move { ending.ending().await });
         self.upkeep.abort_all();
+        // What it is at is done or not done: either is known to the inbox.
+        let agent = Arc::clone(&self.agent);
+        let farewell = tokio::spawn(async move { agent.end().await });
         if let Some(certificates) = &self.certificates {
             certificates.stop();
         }
@@ -244,6 +256,7 @@ impl Running {
             while self.serving.join_next().await.is_some() {}
             while self.workers.join_next().await.is_some() {}
             self.reception.aside.settled().await;
+            let _ = farewell.await;
         })
         .await
         .is_ok();

@@ -31,7 +31,9 @@ pub struct Settings {
     /// `[handlers]`, by name.
     pub handlers: Vec<Handler>,
     /// `[tradecloud]`, which only those need who fetch, poll or load documents.
-    pub tradecloud: Option<tradecloud::Settings>,
+    pub(crate) tradecloud: Option<tradecloud::Settings>,
+    /// `[poll]`
+    pub(crate) poll: Option<tradecloud::poll::Settings>,
     /// `admin.listen`
     pub admin: SocketAddr,
     /// `[log]`
@@ -118,6 +120,15 @@ impl Settings {
         let handlers = read_handlers(&root);
         let tradecloud =
             root.or("tradecloud", |root, key| root.table(key).and_then(tradecloud::Settings::read).map(Some), None);
+        let has_company = tradecloud.as_ref().is_some_and(|it| it.as_ref().is_some_and(|it| it.company.is_some()));
+        let poll = root.or(
+            "poll",
+            |root, key| tradecloud::poll::Settings::read(root.table(key)?, has_company).map(Some),
+            None,
+        );
+        if root.has("poll") && !root.has("tradecloud") {
+            root.error("poll", "needs to know whom to ask: add `[tradecloud]`, with an account that may");
+        }
         let admin = root.table("admin").and_then(admin::read);
         let log = root.table("log").and_then(telemetry::Settings::read);
         if let Some(inbox) = &inbox {
@@ -132,6 +143,7 @@ impl Settings {
             delivery: delivery?,
             handlers,
             tradecloud: tradecloud?,
+            poll: poll?,
             admin: admin?,
             log: log?,
             written: Written::default(),
@@ -168,6 +180,9 @@ fn read_handlers(root: &Section) -> Vec<Handler> {
 fn check_together(root: &Section, inbox: &inbox::Settings, endpoints: &[Endpoint], handlers: &[Handler]) {
     let paused = handlers.iter().filter(|handler| handler.route.paused).map(|handler| &handler.route.name);
     let no_handler = handlers.is_empty() && root.table("handlers").is_none_or(|handlers| handlers.is_empty());
+    if root.has("poll") && !inbox.store.keeps() {
+        root.error("poll", "is set, but inbox.store is \"none\": how far the polls have come would be forgotten");
+    }
     if inbox.store.keeps() {
         if no_handler {
             root.warning("handlers", "has no handler: events are kept in the inbox and go nowhere from there");

@@ -16,6 +16,7 @@ pub mod secret;
 pub mod send;
 mod sender;
 pub mod serve;
+pub mod tradecloud;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -59,6 +60,8 @@ enum Command {
     Events(events::EventsArgs),
     /// Copy the inbox, read whether it is whole, put a copy in its place
     Inbox(inbox::InboxArgs),
+    Fetch(tradecloud::FetchArgs),
+    Backfill(tradecloud::BackfillArgs),
     Secret(secret::SecretArgs),
 }
 
@@ -137,6 +140,8 @@ async fn command(cli: Cli, out: &mut Output) -> Result<bool, Failure> {
         Some(Command::Replay(args)) => replay::run(&args, out).await?,
         Some(Command::Events(args)) => events::run(&args, config, out).await?,
         Some(Command::Inbox(args)) => inbox::run(&args, config, out).await?,
+        Some(Command::Fetch(args)) => tradecloud::fetch(&args, config, out).await?,
+        Some(Command::Backfill(args)) => tradecloud::backfill(&args, config, out).await?,
         Some(Command::Secret(args)) => secret::run(&args, out)?,
     };
     out.flush().context("cannot write the result")?;

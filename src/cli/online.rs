@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use crate::listener::serve::bind;
 use crate::settings::Settings;
+use crate::tradecloud::Api;
 
 /// How long a receiver on this machine may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -41,6 +42,13 @@ pub(super) async fn try_online(settings: Settings) -> Vec<Tried> {
         if let Some(probed) = credential.probe().await {
             tried.push(Tried::new(format!("auth {name}"), probed));
         }
+    }
+    if let Some(tradecloud) = &settings.tradecloud {
+        let probed = match Api::new(tradecloud) {
+            Ok(api) => api.probe().await,
+            Err(error) => Err(error),
+        };
+        tried.push(Tried::new("tradecloud", probed));
     }
     for handler in settings.handlers {
         let name = handler.route.name;

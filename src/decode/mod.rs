@@ -50,10 +50,8 @@ mod state;
 mod txml;
 
 pub(crate) use content::{Body, Content, say_the_same};
-#[cfg_attr(not(test), expect(unused_imports, reason = "polling is to ask it"))]
 pub(crate) use echo::is_echo;
 pub(crate) use fetched::fetched;
-#[cfg_attr(not(test), expect(unused_imports, reason = "fetching and polling are to ask it"))]
 pub(crate) use state::{StateOf, state_of};
 
 /// What is known of an event once its body has been read.

@@ -22,13 +22,14 @@ use crate::config::marks::{Marks, is_below};
 use crate::dispatch::worker::Job;
 use crate::dispatch::{Delivery, Dispatch, Pace, Route, Staff};
 use crate::handlers::SharedHandler;
-use crate::inbox::SharedInbox;
+use crate::inbox::{FETCH, SharedInbox};
 use crate::listener::connections::certificates::Certificates;
 use crate::listener::connections::tls;
 use crate::listener::requests::endpoints::{SharedTable, Table};
 use crate::readiness::Readiness;
 use crate::settings::{Handler, Settings, Written};
 use crate::telemetry::events;
+use crate::tradecloud::{Agent, Api};
 
 /// Tables that are read only at the start: addresses, limits that are built into the listener, the store,
 /// the log.
@@ -37,6 +38,8 @@ const ONLY_AT_START: [&str; 4] = ["server", "inbox", "admin", "log"];
 const PROXIES: [&str; 2] = ["server.trusted_proxies", "server.proxy_header"];
 /// and this neither, as long as TLS is not turned on or off.
 const TLS: &str = "server.tls";
+/// What Tradecloud is called by.
+const AGENT: [&str; 2] = ["tradecloud", "poll"];
 /// Unfinished deliveries of one handler are counted up to this many.
 pub(crate) const BACKLOG_COUNTED: usize = 10_000;
 
@@ -55,6 +58,8 @@ pub(crate) struct Parts {
     pub(crate) certificates: Option<Certificates>,
     /// Handlers of the program that embeds the receiver. They stay.
     pub(crate) own: Vec<(Route, SharedHandler)>,
+    /// Calls Tradecloud.
+    pub(crate) agent: Arc<Agent>,
 }
 
 /// The parts of a running receiver, and what they were made from.
@@ -223,6 +228,7 @@ impl Live {
         }
         let handlers = self.set_up(std::mem::take(&mut settings.handlers), &settings.marks, state).await?;
         keep_unchanged(&mut settings, state);
+        let api = self.set_up_agent(&settings, state)?;
         for (_, credential) in &settings.anywhere.credentials {
             if !state.credentials.iter().any(|(_, old)| Arc::ptr_eq(old, credential)) {
                 credential.start().await;
@@ -230,6 +236,10 @@ impl Live {
         }
 
         // Put in place.
+        if let Some(api) = api {
+            let poll = settings.poll.as_ref();
+            parts.agent.exchange(api, settings.tradecloud.as_ref(), poll, &settings.delivery).await;
+        }
         let routes = handlers.iter().chain(&parts.own).map(|(route, _)| route.clone()).collect();
         let of_before = std::mem::replace(
             &mut state.handlers,
@@ -282,6 +292,18 @@ impl Live {
         Ok(ready)
     }
 
+    /// What calls Tradecloud by other settings than before; nothing if they are the same: a session goes on then.
+    #[expect(clippy::option_option, reason = "there may be nothing to exchange, or nobody to call any more")]
+    fn set_up_agent(&self, settings: &Settings, state: &State) -> Result<Option<Option<Api>>, ReloadError> {
+        let same = |key| state.marks.same_below(&settings.marks, key);
+        // At the start there are no marks at all.
+        if AGENT.iter().all(|key| same(key)) && settings.tradecloud.is_some() == self.parts.agent.is_there() {
+            return Ok(None);
+        }
+        let api = settings.tradecloud.as_ref().map(Api::new).transpose();
+        api.map(Some).map_err(ReloadError::Handler)
+    }
+
     /// Deliveries of handlers that are not configured go nowhere; somebody should know.
     async fn warn_of_orphans(&self, handlers: &BTreeMap<String, SharedHandler>) {
         let Some(archive) = Arc::clone(&self.parts.inbox).archive() else { return };
@@ -293,7 +315,10 @@ impl Live {
             }
         };
         for (name, count) in backlog {
-            if !handlers.contains_key(&name) && !self.parts.own.iter().any(|(own, _)| own.name == name) {
+            // Notices wait for `[tradecloud]`.
+            let is_of_agent = name == FETCH && self.parts.agent.is_there();
+            if !is_of_agent && !handlers.contains_key(&name) && !self.parts.own.iter().any(|(own, _)| own.name == name)
+            {
                 events::delivery::orphaned(&name, count, count >= BACKLOG_COUNTED);
             }
         }

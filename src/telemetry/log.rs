@@ -48,7 +48,7 @@ static TIME_ZONE_OF_LINES: OnceLock<TimeZone> = OnceLock::new();
 pub struct Settings {
     form: Form,
     level: String,
-    time_zone: TimeZone,
+    pub(crate) time_zone: TimeZone,
 }
 
 impl Settings {

@@ -5,6 +5,7 @@
 //! begins.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -43,6 +44,7 @@ pub(crate) struct Agent {
     intake: Intake,
     job: watch::Sender<Option<Arc<Job>>>,
     current: Mutex<Current>,
+    is_there: AtomicBool,
 }
 
 /// What goes on by the settings of the moment.
@@ -61,33 +63,26 @@ impl Agent {
     ) -> (Arc<Self>, impl Future<Output = ()> + Send + use<>) {
         let (job, jobs) = watch::channel(None);
         let worker = Worker { source: source.clone(), job: jobs };
-        let agent = Self { source, intake, job, current: Mutex::default() };
+        let agent = Self { source, intake, job, current: Mutex::default(), is_there: AtomicBool::default() };
         (Arc::new(agent), worker.run(stop))
     }
 
-    /// Goes on with these settings.
-    ///
-    /// # Errors
-    /// If the machine lacks what is needed to call anybody: why. Nothing has changed then.
+    /// Goes on with these settings, and calls whom they name by `api`.
     pub(crate) async fn exchange(
         &self,
+        api: Option<Api>,
         settings: Option<&Settings>,
         poll: Option<&poll::Settings>,
         delivery: &Delivery,
-    ) -> Result<(), String> {
-        let api = settings.map(Api::new).transpose()?;
+    ) {
         let mut current = self.current.lock().await;
         self.stop(&mut current).await;
         current.api.clone_from(&api);
+        self.is_there.store(api.is_some(), Ordering::Release);
         let (Some(api), Some(settings), Some(archive)) = (api, settings, self.source.archive.clone()) else {
-            return Ok(());
+            return;
         };
-        let fetch = Fetch {
-            api,
-            archive: Arc::clone(&archive),
-            intake: self.intake.clone(),
-            not_found_after: settings.not_found_after,
-        };
+        let fetch = Fetch::new(api, Arc::clone(&archive), self.intake.clone(), settings.not_found_after);
         let polling = poll.map(|poll| Polling {
             fetch: fetch.clone(),
             settings: poll.clone(),
@@ -96,7 +91,11 @@ impl Agent {
         });
         let duty = Duty { job: Arc::new(job(fetch, delivery)), polling, jobs: self.job.clone() };
         current.tasks.spawn(lead(archive, duty));
-        Ok(())
+    }
+
+    /// Whether there is somebody to call.
+    pub(crate) fn is_there(&self) -> bool {
+        self.is_there.load(Ordering::Acquire)
     }
 
     /// Fetches something at once, for who does not keep a notice of it.

@@ -62,6 +62,23 @@ pub(crate) enum Polled {
 }
 
 impl Polled {
+    /// The name in logs and in the inbox.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Orders => "orders",
+            Self::SingleDelivery => "single-delivery orders",
+            Self::Shipments => "shipments",
+        }
+    }
+
+    /// What the ids are ids of.
+    pub(crate) const fn what(self) -> What {
+        match self {
+            Self::Orders | Self::SingleDelivery => What::OrderId,
+            Self::Shipments => What::ShipmentId,
+        }
+    }
+
     const fn path(self) -> &'static str {
         match self {
             Self::Orders => "v2/order-search/poll",

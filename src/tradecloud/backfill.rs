@@ -6,7 +6,6 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::api::{Api, Polled};
-use super::fetch::Fetch;
 use super::known::Known;
 use super::poll::{Pages, RoundError, store, time};
 use crate::decode::{self, Body, StateOf};
@@ -109,9 +108,4 @@ impl Backfill {
         }
         Ok(looked)
     }
-}
-
-/// Fetches by hand what notices would be about, where no receiver runs that could.
-pub(crate) fn by_hand(api: Api, archive: Arc<dyn Archive>, intake: Intake, not_found_after: std::time::Duration) -> Fetch {
-    Fetch { api, archive, intake, not_found_after }
 }

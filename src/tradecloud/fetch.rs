@@ -7,7 +7,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::api::Api;
@@ -39,7 +38,9 @@ pub(super) const SCHEDULE: Schedule = Schedule {
 
 /// What the worker of notices goes by.
 pub(super) fn route() -> Route {
-    Route { timeout: PATIENCE, lanes: Some(LANES), ..Route::all(FETCH) }
+    let mut route = Route::all(FETCH);
+    (route.timeout, route.lanes) = (PATIENCE, Some(LANES));
+    route
 }
 
 /// Fetches, and puts what it has fetched in the place of a notice.
@@ -80,13 +81,18 @@ pub(crate) enum FetchError {
 }
 
 impl Fetch {
+    /// Into that inbox.
+    pub(crate) fn new(api: Api, archive: Arc<dyn Archive>, intake: Intake, not_found_after: Duration) -> Self {
+        Self { api, archive, intake, not_found_after }
+    }
+
     /// Fetches what the notice with that key is about, and stores it in its place unless its state is known.
     pub(crate) async fn bring(&self, key: EventKey, what: What, id: &str) -> Result<Brought, FetchError> {
         let body = self.api.fetch(what, id).await?;
-        let decoded = decode::fetched(what, id, &body)
-            .map_err(|error| FetchError::Other { what: in_words(what), error })?;
+        let decoded =
+            decode::fetched(what, id, &body).map_err(|error| FetchError::Other { what: in_words(what), error })?;
         let known = Known::of(&*self.archive, decoded.envelope.kind, id, Some(key)).await?;
-        if is_known(&known, &body) {
+        if known.has(Body { format: Format::Json, content_type: None, bytes: body.clone() }) {
             return Ok(Brought::Known(known.by));
         }
         self.intake.fetched(&*self.archive, key, decoded, body).await?;
@@ -101,13 +107,6 @@ impl Fetch {
         }
         Outcome::Rejected(Rejection { reason, status: Some(404) })
     }
-}
-
-/// Whether a state that was fetched brings nothing new. One that does not say which state it is, is always new.
-fn is_known(known: &Known, body: &Bytes) -> bool {
-    let body = Body { format: Format::Json, content_type: None, bytes: body.clone() };
-    let Some(state) = decode::state_of(&body).filter(|state| state.updated.is_some()) else { return false };
-    !known.is_nothing() && known.news(&state, None).is_empty()
 }
 
 /// What an id is the id of, in words.
@@ -153,4 +152,3 @@ impl Handler for Fetch {
 fn ours(error: &InboxError) -> Outcome {
     Outcome::Unavailable(Unavailability::new(Fault::Ours, error.to_string()).of_one())
 }
-

@@ -22,6 +22,8 @@ pub(crate) struct Known {
     lines: HashMap<String, Timestamp>,
     /// The id of the event that brought the newest.
     pub(crate) by: Option<String>,
+    /// The body of the event that came last.
+    last: Option<Body>,
 }
 
 impl Known {
@@ -43,11 +45,16 @@ impl Known {
             }
             let bytes = archive.body(view.sequence).await?;
             // An event is read by its first character, whatever it says that it is.
-            let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace() && !b"\xef\xbb\xbf\xfe\xff\0".contains(byte));
+            let first =
+                bytes.iter().find(|byte| !byte.is_ascii_whitespace() && !b"\xef\xbb\xbf\xfe\xff\0".contains(byte));
             let format = if first == Some(&b'<') { Format::Txml } else { Format::Json };
             let body = Body { format, content_type: view.content_type, bytes };
             if let Some(state) = decode::state_of(&body) {
                 known.add(&state, &view.id);
+            }
+            if known.last.is_none() {
+                known.by.get_or_insert(view.id);
+                known.last = Some(body);
             }
         }
         Ok(known)
@@ -75,9 +82,13 @@ impl Known {
         whole.into_iter().chain(lines.map(|(_, updated)| *updated)).collect()
     }
 
-    /// Whether nothing at all is known of it.
-    pub(crate) fn is_nothing(&self) -> bool {
-        self.by.is_none() && self.updated.is_none() && self.lines.is_empty()
+    /// Whether a whole order or shipment brings nothing new. One that does not say which state it is, is compared with
+    /// what came last.
+    pub(crate) fn has(&self, body: Body) -> bool {
+        match decode::state_of(&body).filter(|state| state.updated.is_some()) {
+            Some(state) => self.updated.is_some() && self.news(&state, None).is_empty(),
+            None => self.last.clone().is_some_and(|last| decode::say_the_same(&[last, body])),
+        }
     }
 }
 
@@ -113,6 +124,5 @@ mod tests {
     #[test]
     fn of_what_nobody_has_seen_everything_is_news() {
         assert_eq!(Known::default().news(&state(20, &[("1", 10)]), None), [at(20), at(10)]);
-        assert!(Known::default().is_nothing());
     }
 }

@@ -6,29 +6,32 @@
 //! too many attempts get an account banned; `account` knows whether its password was refused; `token` is what a login
 //! gives. `path` makes addresses of ids, `page` takes answers apart, `hidden` keeps what we showed of ourselves out of
 //! what others say, and `probe` is for `check --online`.
-
-// Goes once all of it is in use.
-#![cfg_attr(not(test), expect(dead_code, reason = "fetching, polling and documents are built on it"))]
+//!
+//! On that stand `fetch`, which follows notices, `poll`, which asks what has changed, and `backfill`, which looks for what
+//! is missing; `known` says what the inbox has, and `agent` is the part of a receiver that does all this, if it leads.
 
 mod account;
+mod agent;
 mod api;
+mod backfill;
 mod error;
+mod fetch;
 mod hidden;
+mod known;
 mod line;
 mod page;
 mod path;
+pub(crate) mod poll;
 mod probe;
 mod session;
 mod settings;
 mod token;
 
+pub(crate) use self::agent::Agent;
+pub(crate) use self::api::{Api, Polled};
+pub(crate) use self::backfill::{Backfill, Missing};
+pub(crate) use self::fetch::{Brought, Fetch, in_words};
 pub(crate) use self::settings::Settings;
-#[expect(unused_imports, reason = "fetching, polling and documents are built on it")]
-pub(crate) use self::{
-    api::{Api, Polled},
-    error::ApiError,
-    page::{Item, Metadata, Page},
-};
 
 #[cfg(test)]
 mod tests;

@@ -21,7 +21,7 @@ const NOT_FOUND_AFTER: Duration = Duration::from_secs(10 * 60);
 
 /// `[tradecloud]`
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// What stands before `/v2`, without a slash at its end.
     pub(super) url: Url,
     pub(super) roots: Vec<Certificate>,
@@ -74,6 +74,11 @@ impl Settings {
     /// Whether the API has an id of the platform before to be asked for.
     pub(crate) const fn has_legacy(&self) -> bool {
         self.legacy.is_some()
+    }
+
+    /// What tells this platform and account from others: how far polls of the one have come says nothing of the other.
+    pub(crate) fn platform(&self) -> String {
+        format!("{} {}", self.url.as_str().trim_end_matches('/'), self.login.username)
     }
 
     /// Whether it is on this very machine, as one for trying things out is.

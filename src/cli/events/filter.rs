@@ -73,7 +73,7 @@ pub(super) fn number(text: &str) -> Result<String, String> {
 
 /// A time as somebody writes it.
 #[derive(Debug, Clone, Copy)]
-enum Time {
+pub(in crate::cli) enum Time {
     Instant(Timestamp),
     /// By the clock on the wall.
     Local(DateTime),
@@ -82,7 +82,7 @@ enum Time {
 impl Time {
     /// The instant in that zone. A time that its clock leaves out in spring is as much later as the clock goes forward;
     /// of one that it has twice in autumn it is the first.
-    fn at(self, zone: &TimeZone) -> anyhow::Result<Timestamp> {
+    pub(in crate::cli) fn at(self, zone: &TimeZone) -> anyhow::Result<Timestamp> {
         match self {
             Self::Instant(instant) => Ok(instant),
             Self::Local(local) => Ok(zone.to_timestamp(local)?),
@@ -91,7 +91,7 @@ impl Time {
 }
 
 /// A point in time: an instant, a day or a time of a day by the clock on the wall, or how long ago.
-fn time(text: &str) -> Result<Time, String> {
+pub(in crate::cli) fn time(text: &str) -> Result<Time, String> {
     // A zone that is named beside it goes before that of the configuration.
     let named = |_| text.parse::<Zoned>().map(|zoned| zoned.timestamp());
     if let Ok(instant) = text.parse::<Timestamp>().or_else(named) {

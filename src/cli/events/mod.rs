@@ -19,6 +19,7 @@ use clap::{ArgGroup, Args, Subcommand};
 use jiff::tz::TimeZone;
 
 use self::filter::FilterArgs;
+pub(super) use self::filter::{Time, time};
 use super::Failure;
 use crate::desk::{Desk, LONGEST_REASON};
 use crate::inbox::{NoInbox, Purpose};

@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-pub(crate) use self::pages::{Pages, time};
-pub(crate) use self::round::{Round, RoundError, store};
-pub use self::settings::Settings;
+pub(super) use self::pages::{Pages, time};
+pub(super) use self::round::{RoundError, store};
+pub(crate) use self::settings::Settings;
 
-use self::round::Handled;
+use self::round::{Handled, Round};
 use self::settings::Deliver;
 use super::api::{Api, Polled};
 use super::fetch::Fetch;

@@ -7,7 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::round::RoundError;
 use crate::model::instant::instant;
-use crate::tradecloud::api::{Api, Item, Page, Polled};
+use crate::tradecloud::api::{Api, Polled};
+use crate::tradecloud::page::{Item, Page};
 
 /// The finest step of Tradecloud's times.
 pub(super) const STEP: SignedDuration = SignedDuration::from_millis(1);

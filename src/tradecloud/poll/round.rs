@@ -14,9 +14,10 @@ use crate::intake::{Intake, IntakeError};
 use crate::model::instant::instant;
 use crate::model::{Format, Kind};
 use crate::telemetry::events;
-use crate::tradecloud::api::{Api, Item, Page, Polled};
+use crate::tradecloud::api::{Api, Polled};
 use crate::tradecloud::error::ApiError;
 use crate::tradecloud::known::Known;
+use crate::tradecloud::page::{Item, Page};
 
 /// Times that the whole set is read until nothing new comes, if it is not in order.
 const PASSES: usize = 5;
@@ -60,8 +61,8 @@ pub(crate) enum Found {
     Echo,
     /// It may still come by the webhook: what is new is from that time.
     Young(Timestamp),
-    /// It is to be handed on; what is new in it is from that time.
-    New(Timestamp),
+    /// It is to be handed on.
+    New,
 }
 
 /// The polls of one kind.
@@ -175,7 +176,7 @@ impl Round {
                     continue;
                 }
                 Found::Known | Found::Echo => progress.handled.known += 1,
-                Found::New(_) => self.hand_on(item, progress).await?,
+                Found::New => self.hand_on(item, progress).await?,
             }
             self.seen.insert(item.id.clone(), (item.updated.clone(), at.unwrap_or(now)));
         }
@@ -197,13 +198,15 @@ impl Round {
         {
             return Ok(Found::Echo);
         }
-        let Deliver::Missed(grace) = settings.deliver else { return Ok(Found::New(first)) };
-        if company.as_deref().is_some_and(|company| decode::is_own_change(&body, company)) {
+        let Deliver::Missed(grace) = settings.deliver else { return Ok(Found::New) };
+        let by = decode::fetched(self.of.what(), &item.id, &item.body).ok().and_then(|it| it.envelope.company_id);
+        if company.is_some() && by == *company {
+            // What the own company changes has no event.
             return Ok(Found::Echo);
         }
         let grace = SignedDuration::try_from(grace).unwrap_or(SignedDuration::MAX);
         let ripe = now.saturating_sub(grace).unwrap_or(Timestamp::MIN);
-        Ok(if first <= ripe { Found::New(first) } else { Found::Young(first) })
+        Ok(if first <= ripe { Found::New } else { Found::Young(first) })
     }
 
     async fn hand_on(&self, item: &Item, progress: &mut Progress) -> Result<(), RoundError> {

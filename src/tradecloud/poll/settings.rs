@@ -10,7 +10,7 @@ use crate::tradecloud::api::Polled;
 
 /// `[poll]`
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// What is polled, one after the other.
     pub(crate) of: Vec<Polled>,
     /// How long it is from the end of one poll to the begin of the next.
@@ -45,18 +45,19 @@ const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 impl Settings {
     /// Reads and checks the section; `company` says whether the own company is known.
     pub(crate) fn read(section: Section, has_company: bool) -> Option<Self> {
-        let orders = [
+        let forms = [
             ("delivery-schedule", Some(Polled::Orders)),
             ("single-delivery", Some(Polled::SingleDelivery)),
             ("off", None),
         ];
-        let orders = section.choice("orders", &orders).flatten();
-        let shipments = section.boolean("shipments").unwrap_or(false);
-        let every = section.duration("every").unwrap_or(EVERY);
-        let overlap = section.duration("overlap").unwrap_or(OVERLAP);
-        let grace = section.duration("grace").unwrap_or(GRACE);
-        let missed = section.choice("deliver", &[("all", false), ("missed", true)]).unwrap_or(false);
-        let skip_echoes = section.boolean("skip_echoes");
+        let orders = section.or("orders", |section, key| section.choice(key, &forms), None);
+        let shipments = section.or("shipments", Section::boolean, false);
+        let every = section.or("every", Section::duration, EVERY);
+        let overlap = section.or("overlap", Section::duration, OVERLAP);
+        let grace = section.or("grace", Section::duration, GRACE);
+        let which = [("all", false), ("missed", true)];
+        let missed = section.or("deliver", |section, key| section.choice(key, &which), false);
+        let skip_echoes = section.or("skip_echoes", Section::boolean, has_company);
         let since = section.required_text("since", "\"2026-11-01T00:00:00Z\"").and_then(|text| {
             let found = instant(&text).or_else(|| instant(&format!("{text}T00:00:00Z")));
             if found.is_none() {
@@ -64,18 +65,28 @@ impl Settings {
             }
             found
         });
-        if orders.is_none() && !shipments {
+        if orders == Some(None) && shipments == Some(false) {
             section.error("orders", "is off, and `shipments` is false: nothing would be polled. Set one of them");
         }
-        if every < SHORTEST || every > LONGEST {
+        if every.is_some_and(|every| !(SHORTEST..=LONGEST).contains(&every)) {
             section.error("every", "must be from one second to seven days");
         }
         if skip_echoes == Some(true) && !has_company {
             section.error("skip_echoes", "needs to know whose requests are the own ones: set `tradecloud.company`");
         }
         section.finish();
-        let of = orders.into_iter().chain(shipments.then_some(Polled::Shipments)).collect();
-        let deliver = if missed { Deliver::Missed(grace) } else { Deliver::All };
-        Some(Self { of, every, since: since?, overlap, deliver, skip_echoes: skip_echoes.unwrap_or(has_company) })
+        Some(Self {
+            of: orders?.into_iter().chain(shipments?.then_some(Polled::Shipments)).collect(),
+            every: every?,
+            since: since?,
+            overlap: overlap?,
+            deliver: if missed? { Deliver::Missed(grace?) } else { Deliver::All },
+            skip_echoes: skip_echoes?,
+        })
+    }
+
+    /// The form in which orders are polled, if they are.
+    pub(crate) fn orders(&self) -> Option<Polled> {
+        self.of.iter().copied().find(|of| *of != Polled::Shipments)
     }
 }
