@@ -9,7 +9,7 @@ use super::surroundings::{Surroundings, header_of, is_key};
 use crate::shown::printable;
 
 /// The keys whose values are nobody's secret. A new key that is not among them is not shown: the message says the same.
-const SHOWN: [&str; 63] = [
+const SHOWN: [&str; 71] = [
     "acknowledge",
     "allow_from",
     "answer_within",
@@ -31,14 +31,17 @@ const SHOWN: [&str; 63] = [
     "connections",
     "contact",
     "create_stream",
+    "deliver",
     "directory",
     "domains",
     "environment",
     "events",
+    "every",
     "exchange",
     "first_retry",
     "format",
     "give_up_after",
+    "grace",
     "header_read",
     "issuer",
     "keep",
@@ -53,6 +56,8 @@ const SHOWN: [&str; 63] = [
     "max_retry",
     "mode",
     "not_found_after",
+    "orders",
+    "overlap",
     "path",
     "paused",
     "private_key",
@@ -63,7 +68,10 @@ const SHOWN: [&str; 63] = [
     "retry_factor",
     "roles",
     "routing_key",
+    "shipments",
     "shutdown_grace",
+    "since",
+    "skip_echoes",
     "store",
     "stream",
     "table",

@@ -427,6 +427,9 @@ fn every_option_of_every_command_is_told() {
         &["inbox", "backup"],
         &["inbox", "verify"],
         &["inbox", "restore"],
+        &["fetch", "order"],
+        &["fetch", "shipment"],
+        &["backfill"],
         &["secret"],
     ] {
         let help = String::from_utf8(receiver.run(&[command, &["--help"]].concat()).stdout).unwrap();
