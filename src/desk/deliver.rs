@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::outcome::{Delivered, Note, Outcome};
 use super::plan::Scope;
 use super::{Configured, Desk, Errand, Plan};
-use crate::inbox::{AT_ONCE, Deed, DeliveryView, EventView, InboxError, State};
+use crate::inbox::{AT_ONCE, Deed, DeliveryView, EventView, FETCH, InboxError, State};
 
 /// Events that somebody has delivered, one batch after the other, the oldest first.
 pub struct Round<'d> {
@@ -118,7 +118,7 @@ impl Round<'_> {
     fn delivered(&self, changed: usize, event: Option<&EventView>, only: &[State]) -> Delivered {
         let deliveries = event.map(|event| &*event.deliveries).unwrap_or_default();
         let pending = deliveries.iter().filter(|delivery| {
-            delivery.state == State::Pending && self.errand.handler().is_none_or(|handler| handler == delivery.handler)
+            delivery.state.is_to_be_made() && self.errand.handler().is_none_or(|handler| handler == delivery.handler)
         });
         let (mut notes, mut kept, mut free, mut paused) = (Vec::new(), false, false, false);
         if changed > 0 {
@@ -140,7 +140,7 @@ impl Round<'_> {
         }
         let mut done = changed > 0 || !kept;
         if notes.is_empty() {
-            let note = nothing(event, only);
+            let note = nothing(event, self.errand.handler(), only);
             done = matches!(note, Note::IsBy(_));
             notes.push(note);
         }
@@ -163,10 +163,14 @@ impl Round<'_> {
 }
 
 /// Nothing was changed, and nothing is pending.
-fn nothing(event: Option<&EventView>, only: &[State]) -> Note {
-    let passes = |state: &State| matches!(state, State::Pending | State::Dead | State::Discarded);
+fn nothing(event: Option<&EventView>, handler: Option<&str>, only: &[State]) -> Note {
+    let passes = |state: &State| state.is_to_be_made() || matches!(state, State::Dead | State::Discarded);
+    let is_empty_notice =
+        |event: &EventView| event.size == 0 && event.deliveries.iter().any(|delivery| delivery.handler == FETCH);
     match event {
         None => Note::Gone,
+        Some(_) if handler == Some(FETCH) => Note::NothingToFetch,
+        Some(event) if handler.is_some() && is_empty_notice(event) => Note::NotFetched,
         Some(event) if only.iter().any(passes) => Note::IsBy(event.state),
         Some(_) => Note::Nothing,
     }

@@ -30,7 +30,7 @@ pub use self::outcome::{Delivered, Note, Outcome};
 pub use self::plan::{Named, Plan};
 pub use self::set_aside::{Aside, Erased, SetAside};
 use crate::dispatch::{Dispatch, Route};
-use crate::inbox::{Archive, EventView, Filter, InboxError, Mended};
+use crate::inbox::{Archive, EventView, FETCH, Filter, InboxError, Mended};
 use crate::intake::Intake;
 
 /// An inbox, with the handlers that there are for its events.
@@ -61,6 +61,8 @@ impl Desk {
     /// What there is of that handler in the configuration.
     pub fn configured(&self, handler: &str) -> Configured {
         match self.route(handler) {
+            // Whoever receives fetches.
+            None if handler == FETCH => Configured::Yes,
             None => Configured::No,
             Some(route) if route.paused => Configured::Paused,
             Some(_) => Configured::Yes,

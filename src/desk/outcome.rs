@@ -46,6 +46,10 @@ pub enum Note {
     IsBy(State),
     /// Its body was erased.
     Erased,
+    /// Nothing was fetched for it so far, so there is nothing to deliver.
+    NotFetched,
+    /// It came with its body, or that was fetched.
+    NothingToFetch,
     /// There is nothing to deliver: each handler that wanted it, if any, is done.
     Nothing,
 }

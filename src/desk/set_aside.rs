@@ -60,11 +60,9 @@ impl SetAside<'_> {
     /// The handlers that are being given what was set aside.
     fn under_way(&self, event: &EventView) -> Vec<String> {
         let only = self.plan.only();
-        if !only.is_empty() && !only.contains(&State::Pending) {
-            return Vec::new();
-        }
         let handler = self.errand.handler();
-        under_way(event).filter(|name| handler.is_none_or(|handler| handler == name)).collect()
+        let under_way = under_way(event, |state| only.is_empty() || only.contains(&state));
+        under_way.filter(|name| handler.is_none_or(|handler| handler == name)).collect()
     }
 }
 
@@ -80,16 +78,17 @@ impl Desk {
     /// If the inbox cannot be written; nothing is erased then.
     pub async fn erase(&self, event: &EventView, errand: &Errand) -> Result<Erased, InboxError> {
         let done = self.inbox.erase(event.sequence, &errand.action(Deed::Erase)).await?;
-        let pending = event.deliveries.iter().filter(|delivery| delivery.state == State::Pending).count();
+        let pending = event.deliveries.iter().filter(|delivery| delivery.state.is_to_be_made()).count();
         if !done {
             return Ok(Erased { done, discarded: 0, under_way: Vec::new() });
         }
-        Ok(Erased { done, discarded: pending, under_way: under_way(event).collect() })
+        Ok(Erased { done, discarded: pending, under_way: under_way(event, |_| true).collect() })
     }
 }
 
-/// The handlers that an attempt at the event goes on for.
-fn under_way(event: &EventView) -> impl Iterator<Item = String> {
-    let deliveries = event.deliveries.iter().filter(|delivery| delivery.being_delivered);
+/// The handlers that an attempt at the event goes on for, of those whose delivery is in such a state.
+fn under_way(event: &EventView, is_meant: impl Fn(State) -> bool) -> impl Iterator<Item = String> {
+    let deliveries =
+        event.deliveries.iter().filter(move |delivery| delivery.being_delivered && is_meant(delivery.state));
     deliveries.map(|delivery| delivery.handler.clone())
 }

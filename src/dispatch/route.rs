@@ -8,6 +8,7 @@ use wildmatch::WildMatch;
 use super::doubts;
 use crate::config::{Problems, Section, table};
 use crate::handlers;
+use crate::inbox::FETCH;
 use crate::model::{Actor, Envelope, Kind};
 
 /// What `max_per_second` may be: what is slower stands still, and nothing is faster.
@@ -101,6 +102,9 @@ impl Route {
     /// Reads what a handler's section says of the events it gets, and how.
     pub(crate) fn read(section: &Section) -> Self {
         let mut route = Self { timeout: handlers::timeout(section), ..Self::all(section.name()) };
+        if route.name == FETCH {
+            section.error("", "is how the inbox calls what fetches from Tradecloud. Give the handler another name");
+        }
         if let Some(names) = section.texts("kinds") {
             route.kinds = names.iter().filter_map(|name| Kind::from_name(name)).collect();
             if route.kinds.len() < names.len() || names.is_empty() {

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{
-    Action, ActionView, Claim, Count, EventKey, EventView, Filter, Inbox, InboxError, Incoming, Mended, Receipt, State,
-    Unread,
+    Action, ActionView, Claim, Count, EventKey, EventView, FETCH, Filter, Inbox, InboxError, Incoming, Mended, Receipt,
+    State, Unread,
 };
 use crate::model::What;
 
@@ -67,6 +67,17 @@ pub(super) fn is_asked_for(name: &str, state: State, handler: Option<&str>, only
     wanted && (only.is_empty() || only.contains(&state))
 }
 
+/// Whether a delivery by the handler `name` can be made of an event, in `state` if it has one: of a notice that was not
+/// fetched there is only that to be done, and what was fetched never changes again. `fetched` says so of a notice; there
+/// is none of other events.
+pub(super) fn can_be_made(name: &str, state: Option<State>, fetched: Option<bool>) -> bool {
+    match (name == FETCH, fetched) {
+        (true, None) | (false, Some(false)) => false,
+        (true, Some(true)) => state != Some(State::Done),
+        (true, Some(false)) | (false, _) => true,
+    }
+}
+
 /// An inbox in which events stay until they are delivered, and longer.
 #[async_trait::async_trait]
 pub trait Archive: Inbox {
@@ -103,8 +114,8 @@ pub trait Archive: Inbox {
     /// Has events delivered: to `handler`, whatever became of them there, or to each handler whose delivery
     /// is not done. One that waits for its next attempt is due at once; one that waits for an earlier event
     /// of its order or shipment, or is due, is left as it is. With `only`, none but those that are in one of those
-    /// states at this moment. Of an event that was erased there is nothing to deliver. Returns how many deliveries were
-    /// changed of each event.
+    /// states at this moment. Of an event that was erased there is nothing to deliver, and of a notice that was not
+    /// fetched only that. Returns how many deliveries were changed of each event.
     async fn deliver(
         &self,
         events: &[i64],
@@ -140,8 +151,9 @@ pub trait Archive: Inbox {
     }
 
     /// Puts what was fetched in the place of the notice that has its key, with a delivery for each handler that wants
-    /// it and has none of it yet. The delivery by [`FETCH`](super::FETCH) stays as it is: it ends as any other. Durable
-    /// on return. Returns whether there was such a notice.
+    /// it and has none of it yet. The delivery by [`FETCH`] stays as it is: it ends as any other. What was put there once
+    /// stays: handlers may have it already, and whatever came later has a notice of its own. Durable on return. Returns
+    /// whether there was such a notice, which was neither erased nor set aside.
     async fn fetched(&self, _incoming: Incoming) -> Result<bool, InboxError> {
         Ok(false)
     }
@@ -157,7 +169,7 @@ pub trait Archive: Inbox {
     }
 
     /// Whether this receiver is the one that does `what`, for so long from now on, among all on this inbox. To be
-    /// called again before that time is over.
+    /// called again before that time is over, which begins before the call. A command beside receivers never is.
     async fn lead(&self, _what: &str, _for_long: Duration) -> Result<bool, InboxError> {
         Ok(true)
     }

@@ -4,10 +4,11 @@
 //! line in [`STORES`]. Every write returns only when it is durable. That a message is new is found out in the same
 //! transaction that stores it; what is to be done if it is not is in `repeat`.
 //!
-//! `incoming` is what comes in, `notice` what is still to be fetched, `claim` what is worked on, `view` what people see, `action` what they do, and `key`
-//! what a message is recognised by and the lane that it goes in. `copy` is how copies of an inbox are made. `retention`
-//! keeps an inbox in order, by the clock as far as `trusted` believes it. `stored` and `refused` are what the stores do
-//! alike; `left_out` stands in for one that a build was made without, and `tests` has each of them beside a model.
+//! `incoming` is what comes in, `notice` what is still to be fetched, `claim` what is worked on, `view` what people see,
+//! `action` what they do, and `key` what a message is recognised by and the lane that it goes in. `copy` is how copies of
+//! an inbox are made. `retention` keeps an inbox in order, by the clock as far as `trusted` believes it. `stored` and
+//! `refused` are what the stores do alike; `left_out` stands in for one that a build was made without, and `tests` has
+//! each of them beside a model.
 
 mod action;
 mod archive;

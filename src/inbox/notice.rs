@@ -3,6 +3,11 @@
 //! A notice is an event whose body has not come yet. It has one delivery, by [`FETCH`], which is worked on like any
 //! other: retried, claimed by one receiver at a time, dead when it cannot be helped, delivered again by hand. What it
 //! brings takes the place of the notice, under its id and key, with a delivery for each handler that wants it.
+//!
+//! A notice is `waiting` until an attempt to fetch it begins, and again once one has failed; calls for its id are counted
+//! on it meanwhile, since what it will bring is younger than they are. While it is `fetching`, nobody knows which state
+//! it brings: a call makes a notice of its own then, behind it in the lane. So it stays after a process that died: at
+//! worst there is one fetch more. `fetched` is the end of it, whatever becomes of its deliveries.
 
 use std::sync::Arc;
 
@@ -33,7 +38,6 @@ pub struct Notice {
 
 impl Notice {
     /// The event that it is until it is fetched, under an id of its own.
-    #[expect(dead_code, reason = "the stores are to make one of it")]
     pub(crate) fn into_incoming(self) -> Incoming {
         let id = Uuid::new_v4();
         let kind = if self.what == What::ShipmentId { Kind::Shipment } else { Kind::Order };
@@ -62,4 +66,15 @@ impl Notice {
             arrival: self.arrival,
         }
     }
+}
+
+/// References in what was fetched, and the one that its notice came with: it is still found by that.
+pub(super) fn keeping(mut references: Vec<Reference>, what: &str, of: String) -> Vec<Reference> {
+    if let Some(what) = What::from_name(what) {
+        let noticed = Reference { what, value: of };
+        if !references.contains(&noticed) {
+            references.push(noticed);
+        }
+    }
+    references
 }

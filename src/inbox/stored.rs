@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Finish, State};
+use super::{FETCH, Filter, Finish, State};
 use crate::model::{Envelope, Format, Kind};
 
 /// Attempts that are kept of each time that a delivery was begun: so many of the first, which tell how it began,
@@ -22,10 +22,15 @@ const DONE: i16 = 1;
 const DEAD: i16 = 2;
 const DISCARDED: i16 = 3;
 
+/// What stands for a pending delivery by [`FETCH`] wherever it is told from others, such as among the states that are
+/// listed, where each has the bit of its number. (4 stands for a refused body there.) The delivery itself is pending.
+const FETCHING: i16 = 5;
+
 /// The number that stands for a delivery's state; `None` if no delivery is ever in that.
 pub(super) fn number(state: State) -> Option<i16> {
     match state {
         State::Pending => Some(PENDING),
+        State::Fetching => Some(FETCHING),
         State::Done => Some(DONE),
         State::Dead => Some(DEAD),
         State::Discarded => Some(DISCARDED),
@@ -41,6 +46,25 @@ pub(super) fn state(number: i16) -> State {
         DEAD => State::Dead,
         _ => State::Discarded,
     }
+}
+
+/// The state of a delivery by that handler, as it is seen by people.
+pub(super) fn state_by(handler: &str, number: i16) -> State {
+    let state = state(number);
+    if state == State::Pending && handler == FETCH { State::Fetching } else { state }
+}
+
+/// The bits of the states of an event's deliveries when they are new.
+pub(super) fn states_at_first(handlers: &[String]) -> i16 {
+    let bit = |handler: &String| if handler == FETCH { 1 << FETCHING } else { 1 << PENDING };
+    handlers.iter().fold(0, |states, handler| states | bit(handler))
+}
+
+/// The numbers of the states that the deliveries by the filter's handler are in which it asks for.
+pub(super) fn states_asked(filter: &Filter) -> Vec<i16> {
+    let by = filter.handler.as_deref().unwrap_or_default();
+    let numbers = [PENDING, DONE, DEAD, DISCARDED].into_iter();
+    numbers.filter(|number| filter.states.is_empty() || filter.states.contains(&state_by(by, *number))).collect()
 }
 
 /// How a delivery stands after an attempt.
@@ -91,6 +115,9 @@ mod tests {
         let states = [State::Pending, State::Done, State::Dead, State::Discarded];
         assert_eq!(states.map(number), [Some(0), Some(1), Some(2), Some(3)]);
         assert_eq!([0, 1, 2, 3].map(state), states);
+        assert_eq!(number(State::Fetching), Some(5), "only as a bit of what is listed");
+        let handlers = ["erp".to_owned(), FETCH.to_owned()];
+        assert_eq!([0, 1, 2].map(|many| states_at_first(&handlers[..many])), [0, 1, 33]);
         assert_eq!([State::Refused, State::Unwanted].map(number), [None, None], "no delivery is ever so");
     }
 }

@@ -19,6 +19,8 @@ use crate::model::{Kind, Reference};
 pub enum State {
     /// To be delivered, or to be tried again.
     Pending,
+    /// To be fetched from Tradecloud: nothing but its id has come so far.
+    Fetching,
     /// Every handler that wanted it is done.
     Done,
     /// Rejected by a handler, or given up: waits for somebody.
@@ -38,16 +40,22 @@ impl State {
         if !is_event {
             return if discarded { Self::Discarded } else { Self::Refused };
         }
-        [Self::Dead, Self::Pending, Self::Discarded, Self::Done]
+        [Self::Dead, Self::Fetching, Self::Pending, Self::Discarded, Self::Done]
             .into_iter()
             .find(|state| deliveries.iter().any(|delivery| delivery.state == *state))
             .unwrap_or(Self::Unwanted)
+    }
+
+    /// Whether a delivery in that state is still to be made: by a handler, or by the one that fetches.
+    pub const fn is_to_be_made(self) -> bool {
+        matches!(self, Self::Pending | Self::Fetching)
     }
 
     /// The name in answers and on the command line.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
+            Self::Fetching => "fetching",
             Self::Done => "done",
             Self::Dead => "dead",
             Self::Discarded => "discarded",
@@ -146,7 +154,7 @@ impl EventView {
 pub struct DeliveryView {
     /// The handler's name.
     pub handler: String,
-    /// Pending, done, dead or discarded.
+    /// Pending, done, dead or discarded; fetching in the place of pending, if it is the one that fetches.
     pub state: State,
     /// Attempts that ended, since somebody has begun the delivery anew if anybody has.
     pub attempts: u32,

@@ -87,6 +87,12 @@ fn note(note: &Note) -> String {
         Note::Gone => "nothing to deliver: it is not in the inbox any more".to_owned(),
         Note::IsBy(state) => format!("it is {} by now", state.as_str()),
         Note::Erased => "nothing to deliver: its body was erased".to_owned(),
+        Note::NotFetched => {
+            "nothing to deliver: nothing has been fetched for it so far. With `--handler '(fetch)'` that is done at once, \
+             and each handler that wants it gets it"
+                .to_owned()
+        }
+        Note::NothingToFetch => "nothing to fetch: it is here with its body, which does not change any more".to_owned(),
         Note::Nothing => {
             "nothing to deliver: each handler that wanted it, if any, is done. With `--handler NAME` it goes to that \
              handler once more all the same"

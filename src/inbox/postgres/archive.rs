@@ -6,16 +6,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 
+use super::inbox::taken_over;
+use super::notices::Fetched;
 use super::people::asked;
 use super::shelf::{Accepting, gone};
 use super::{
-    LIMIT, Postgres, acts, batch, changes, claims, clock, durably, erase, mend, notes, on_connection, reading, shelf,
-    sweep, views,
+    LIMIT, Postgres, acts, batch, changes, claims, clock, durably, erase, leads, mend, notes, notices, on_connection,
+    open, reading, shelf, sweep, views,
 };
 use crate::inbox::{
-    Action, ActionView, Archive, Claim, Count, EventKey, EventView, Filter, InboxError, Incoming, Mended, Overdue,
-    Receipt, State, Swept, Unread, Verified, repeat,
+    Action, ActionView, Archive, Claim, Count, EventKey, EventView, FETCH, Filter, InboxError, Incoming, Mended,
+    Overdue, Purpose, Receipt, State, Swept, Unread, Verified, repeat,
 };
+use crate::model::What;
 use crate::outgoing::postgres::{Failure, within};
 
 /// Longer than anything takes that goes through a part of the inbox.
@@ -92,6 +95,41 @@ impl Archive for Postgres {
         let Some(stored) = on_connection!(self, LIMIT, db => erase::read(db, event)) else { return Ok(false) };
         let erased = erase::digest(stored).await?;
         Ok(durably!(self, LIMIT, db => erase::erase(db, &erased, action)))
+    }
+
+    async fn noticed(&self, key: EventKey) -> Result<Option<(What, String)>, InboxError> {
+        Ok(on_connection!(self, LIMIT, db => notices::about(db, key)))
+    }
+
+    async fn fetched(&self, incoming: Incoming) -> Result<bool, InboxError> {
+        let place = on_connection!(self, LIMIT, db => notices::place(db, incoming.key));
+        let Some(place) = place else { return Ok(false) };
+        let token = self.held.token_in(FETCH, place.1);
+        match durably!(self, LIMIT, db => notices::fetched(db, place, token, &incoming)) {
+            Fetched::Here => Ok(true),
+            Fetched::Gone => Ok(false),
+            Fetched::TakenOver => Err(taken_over()),
+        }
+    }
+
+    async fn cursor(&self, name: &str) -> Result<Option<String>, InboxError> {
+        Ok(on_connection!(self, LIMIT, db => notes::cursor(db, name)))
+    }
+
+    async fn move_cursor(&self, name: &str, value: &str) -> Result<(), InboxError> {
+        durably!(self, LIMIT, db => notes::move_cursor(db, name, value));
+        Ok(())
+    }
+
+    async fn lead(&self, what: &str, for_long: Duration) -> Result<bool, InboxError> {
+        if self.purpose != Purpose::Serve {
+            return Ok(false);
+        }
+        Ok(on_connection!(self, LIMIT, db => leads::take(db, what, &self.receiver, for_long)))
+    }
+
+    async fn is_served(&self) -> Result<bool, InboxError> {
+        Ok(on_connection!(self, LIMIT, db => open::is_in_use(db)))
     }
 
     async fn claim_one(&self, handler: &str, except: &[i64], until: Timestamp) -> Result<Option<Claim>, InboxError> {

@@ -1,4 +1,5 @@
-//! One transaction that writes: what has come (`arrivals`, with `row` and `listed`), and ends of attempts (`ends`).
+//! One transaction that writes: what has come (`arrivals`, with `row` and `listed`), what is to be fetched (`notices`), and
+//! ends of attempts (`ends`).
 //!
 //! The order of a lane across receivers is the order in which they commit to it: a transaction first
 //! takes the lock of every lane it touches (lowest first, so that two cannot wait for each other), then a
@@ -15,7 +16,9 @@ use tokio_postgres::{Error, Statement};
 use super::arrivals::{DELIVER, REFUSE, STORE, add_deliveries, count_refused, store_rows};
 use super::ends::{End, FINISH, FORGET, advance_ended, finish_attempts, forget_attempts, relist_ended};
 use super::listed::{LIST, REFER, RELIST, list_rows, refer_rows};
+use super::notices::{self, COUNT, Call, Calls, NOTICE};
 use super::row::Row;
+use crate::inbox::EventKey;
 
 /// What a batch holds at the most. Less than what the numbers of events leave room for.
 pub(super) const MOST: usize = 256;
@@ -28,10 +31,15 @@ pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /// what it locks, but never for long.
 pub(super) const BEGIN_LIGHTLY: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = off";
 
+/// Begins one that outlives a crash of the database, and waits for no standby.
+pub(super) const BEGIN_ALONE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = local";
+
 /// What a transaction has done.
 pub(super) struct Done {
     /// For each row whether it is new; for a refused body whether it is there.
     pub(super) stored: Vec<bool>,
+    /// For each call the notice that counts it; `None` if it was stored.
+    pub(super) called: Vec<Option<(EventKey, String)>>,
     /// For each end whether its claim still was ours.
     pub(super) ended: Vec<bool>,
     /// When the last event of this receiver was received, as it is noted.
@@ -42,11 +50,21 @@ pub(super) struct Done {
 pub(super) async fn commit(
     db: &ClientWrapper,
     rows: &[&Row],
+    calls: &[&Call],
     ends: &[&End],
     latest: Option<Timestamp>,
 ) -> Result<Done, Error> {
-    let lanes = rows.iter().filter_map(|row| row.lane).chain(ends.iter().map(|end| end.claim.lane));
-    let [lock, store, list, refer, deliver, finish, forget, relist, advance, refuse] = [
+    let of_rows = rows.iter().copied().chain(calls.iter().map(|call| &call.row)).filter_map(|row| row.lane);
+    let lanes: Vec<i64> = of_rows.chain(ends.iter().map(|end| end.claim.lane)).collect();
+    // Which calls are to be stored is to be known first.
+    let (mut lanes, mut judged) = (Some(lanes), Calls::default());
+    if let Some(lanes) = lanes.take_if(|_| !calls.is_empty()) {
+        begin(db, lanes).await?;
+        judged = notices::judge(db, calls).await?;
+    }
+    let rows: Vec<&Row> = rows.iter().copied().chain(judged.new.iter().map(|call| &call.row)).collect();
+    let rows = rows.as_slice();
+    let [lock, store, list, refer, deliver, finish, forget, relist, advance, refuse, notice, count] = [
         db.prepare_cached(LOCK).await?,
         db.prepare_cached(STORE).await?,
         db.prepare_cached(LIST).await?,
@@ -57,16 +75,19 @@ pub(super) async fn commit(
         db.prepare_cached(RELIST).await?,
         db.prepare_cached(ADVANCE).await?,
         db.prepare_cached(REFUSE).await?,
+        db.prepare_cached(NOTICE).await?,
+        db.prepare_cached(COUNT).await?,
     ];
     // Sent in this order, and all of it before the first answer is there.
-    let ((), (), (mut stored, latest), (), (), (), ended, (), (), (), refused, (), ()) = tokio::try_join!(
+    let ((), (mut stored, latest), (), (), (), (), (), ended, (), (), (), refused, (), ()) = tokio::try_join!(
         biased;
-        db.batch_execute(BEGIN),
-        lock_lanes(db, &lock, lanes.collect()),
+        begin_on(db, &lock, lanes),
         store_rows(db, &store, rows, latest),
         list_rows(db, &list, rows),
         refer_rows(db, &refer, rows),
         add_deliveries(db, &deliver, rows),
+        notices::note(db, &notice, &judged.new),
+        notices::count(db, &count, &judged.waiting),
         finish_attempts(db, &finish, ends),
         forget_attempts(db, &forget, ends),
         relist_ended(db, &relist, ends),
@@ -79,7 +100,14 @@ pub(super) async fn commit(
     for (row, stored) in rows.iter().zip(&mut stored).filter(|(row, _)| row.is_refused()) {
         *stored = refused.contains(row.key.0.as_slice());
     }
-    Ok(Done { stored, ended, latest })
+    stored.truncate(rows.len() - judged.new.len());
+    Ok(Done { stored, called: judged.waiting, ended, latest })
+}
+
+/// Begins a transaction on these lanes, unless one has begun.
+async fn begin_on(db: &ClientWrapper, lock: &Statement, lanes: Option<Vec<i64>>) -> Result<(), Error> {
+    let Some(lanes) = lanes else { return Ok(()) };
+    tokio::try_join!(biased; db.batch_execute(BEGIN), lock_lanes(db, lock, lanes)).map(drop)
 }
 
 const LOCK: &str = "SELECT count(pg_advisory_xact_lock(lane)) FROM unnest($1::bigint[]) AS lane";

@@ -12,8 +12,8 @@ use tokio_postgres::Error;
 use super::acts::{self, Acted};
 use super::batch::{self, ADVANCE};
 use super::listed::{self, RELIST};
-use crate::inbox::archive::is_asked_for;
-use crate::inbox::stored::{number, state};
+use crate::inbox::archive::{can_be_made, is_asked_for};
+use crate::inbox::stored::{number, state_by};
 use crate::inbox::{Action, EventKey, State};
 
 /// How many deliveries (or bodies) were changed of each event.
@@ -46,22 +46,29 @@ pub(super) async fn deliver(
 ) -> Result<Vec<usize>, Error> {
     batch::begin(db, lanes_of(db, events).await?).await?;
     // Locked, or retention could remove them meanwhile.
-    let statement = "SELECT number, lane FROM events e WHERE number = ANY ($1) AND lane IS NOT NULL
+    let statement = "SELECT number, lane, (SELECT n.state = 'fetched' FROM notices n WHERE n.event = e.number)
+                     FROM events e WHERE number = ANY ($1) AND lane IS NOT NULL
                        AND NOT EXISTS (SELECT 1 FROM erased x WHERE x.event = e.number)
                      ORDER BY number FOR SHARE OF e";
-    let there = db.query(statement, &[&events]).await?;
-    let there: Vec<(i64, i64)> = there.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let rows = db.query(statement, &[&events]).await?;
+    let there: Vec<(i64, i64)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let fetched: HashMap<i64, Option<bool>> = rows.iter().map(|row| (row.get(0), row.get(2))).collect();
+    let is_fetched = |event: i64| fetched.get(&event).copied().flatten();
     let numbers: Vec<i64> = there.iter().map(|(event, _)| *event).collect();
     let statement = "SELECT event, lane, handler, state FROM deliveries WHERE event = ANY ($1)";
     let found = db.query(statement, &[&numbers]).await?;
     let mut deliveries: Vec<(i64, i64, String, State)> =
-        found.iter().map(|row| (row.get(0), row.get(1), row.get(2), state(row.get(3)))).collect();
+        found.iter().map(|row| (row.get(0), row.get(1), row.get(2), state_by(row.get(2), row.get(3)))).collect();
     if let (Some(handler), true) = (handler, only.is_empty()) {
-        let added = add(db, handler, &there, &deliveries).await?;
+        let can: Vec<_> =
+            there.iter().copied().filter(|(event, _)| can_be_made(handler, None, is_fetched(*event))).collect();
+        let added = add(db, handler, &can, &deliveries).await?;
         deliveries.extend(added.into_iter().map(|(event, lane)| (event, lane, handler.to_owned(), State::Discarded)));
     }
-    deliveries.retain(|(_, _, name, state)| is_asked_for(name, *state, handler, only));
-    let (waiting, anew): (Vec<_>, Vec<_>) = deliveries.iter().partition(|(_, _, _, state)| *state == State::Pending);
+    deliveries.retain(|(event, _, name, state)| {
+        is_asked_for(name, *state, handler, only) && can_be_made(name, Some(*state), is_fetched(*event))
+    });
+    let (waiting, anew): (Vec<_>, Vec<_>) = deliveries.iter().partition(|(_, _, _, state)| state.is_to_be_made());
     let mut changed = Changed::default();
     hurry(db, &waiting, &mut changed).await?;
     again(db, &anew, &mut changed).await?;
@@ -110,6 +117,14 @@ async fn hurry(db: &ClientWrapper, waiting: &[&Delivery], changed: &mut Changed)
     Ok(())
 }
 
+/// A later delivery that was the first of its lane waits for those that were put before it.
+pub(super) const WAIT_AGAIN: &str = "\
+    UPDATE deliveries d SET due = NULL
+    FROM (SELECT DISTINCT handler, lane FROM unnest($1::text[], $2::bigint[]) AS of (handler, lane)) AS of,
+         LATERAL (SELECT p.event FROM deliveries p WHERE p.handler = of.handler AND p.lane = of.lane AND p.state = 0
+                  ORDER BY p.event LIMIT 1) AS first
+    WHERE d.handler = of.handler AND d.lane = of.lane AND d.state = 0 AND d.due IS NOT NULL AND d.event > first.event";
+
 /// Begins deliveries anew. Each takes its place in its lane by the order received.
 async fn again(db: &ClientWrapper, anew: &[&Delivery], changed: &mut Changed) -> Result<(), Error> {
     if anew.is_empty() {
@@ -122,14 +137,7 @@ async fn again(db: &ClientWrapper, anew: &[&Delivery], changed: &mut Changed) ->
         FROM unnest($1::bigint[], $2::text[]) AS of (event, handler)
         WHERE d.event = of.event AND d.handler = of.handler RETURNING d.event";
     db.query(statement, &[&events, &handlers]).await?.iter().for_each(|row| changed.add(row.get(0)));
-    // A later one that was the first waits for them from now on.
-    let statement = "\
-        UPDATE deliveries d SET due = NULL
-        FROM (SELECT DISTINCT handler, lane FROM unnest($1::text[], $2::bigint[]) AS of (handler, lane)) AS of,
-             LATERAL (SELECT p.event FROM deliveries p WHERE p.handler = of.handler AND p.lane = of.lane AND p.state = 0
-                      ORDER BY p.event LIMIT 1) AS first
-        WHERE d.handler = of.handler AND d.lane = of.lane AND d.state = 0 AND d.due IS NOT NULL AND d.event > first.event";
-    db.execute(statement, &[&handlers, &lanes]).await?;
+    db.execute(WAIT_AGAIN, &[&handlers, &lanes]).await?;
     db.execute(ADVANCE, &[&handlers, &lanes]).await.map(drop)
 }
 
@@ -161,8 +169,8 @@ pub(super) async fn discard(
             SELECT number FROM kept";
         db.query(statement, &[&events]).await?.iter().for_each(|row| changed.add(row.get(0)));
     }
-    let states: Vec<i16> =
-        [State::Pending, State::Dead].into_iter().filter(|state| is_asked(state)).filter_map(number).collect();
+    let open = [State::Pending, State::Fetching, State::Dead];
+    let states: Vec<i16> = open.into_iter().filter(|state| is_asked(state)).filter_map(number).collect();
     for event in discard_deliveries(db, events, handler, &states).await? {
         changed.add(event);
     }
@@ -179,7 +187,8 @@ pub(super) async fn discard_deliveries(
     states: &[i16],
 ) -> Result<Vec<i64>, Error> {
     let statement = "UPDATE deliveries SET state = 3, due = NULL, reason = NULL, changed = now()
-                     WHERE event = ANY ($1) AND state = ANY ($2) AND handler = coalesce($3::text, handler)
+                     WHERE event = ANY ($1) AND handler = coalesce($3::text, handler)
+                       AND CASE WHEN state = 0 AND handler = '(fetch)' THEN 5 ELSE state END = ANY ($2)
                      RETURNING event, handler, lane";
     let discarded = db.query(statement, &[&events, &states, &handler]).await?;
     let lanes: Vec<(&str, i64)> = discarded.iter().map(|row| (row.get(1), row.get(2))).collect();

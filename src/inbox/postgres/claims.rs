@@ -9,9 +9,10 @@ use tokio_postgres::{Error, Row};
 use super::batch;
 use super::clock::{Clock, Reading};
 use super::held::Owned;
+use super::notices;
 use crate::event::{Answers, Event, WEBHOOK};
 use crate::inbox::stored::{HURRIED, envelope, state};
-use crate::inbox::{Claim, Due, EventKey, Standing};
+use crate::inbox::{Claim, Due, EventKey, FETCH, Standing};
 use crate::model::Format;
 
 /// Longer than anything waits, in microseconds: a hundred years.
@@ -66,12 +67,9 @@ pub(super) struct Claimant<'a> {
     pub(super) until: Option<Timestamp>,
 }
 
-/// Begins the transaction that claims. It outlives a crash of the database, after which others would start what is
-/// worked on here, but it waits for no standby: one that is away would let nobody work, and a claim that is made
-/// long after it was given up is nobody's.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = local";
-
-/// Claims up to `most` deliveries of `handler` that are due.
+/// Claims up to `most` deliveries of `handler` that are due. That outlives a crash of the database, after which others
+/// would start what is worked on here, but it waits for no standby: one that is away would let nobody work, and a claim
+/// that is made long after it was given up is nobody's.
 pub(super) async fn claim(
     db: &ClientWrapper,
     handler: &str,
@@ -92,7 +90,7 @@ pub(super) async fn claim(
     // Sent in this order, and all of it before the first answer is there.
     let ((), _, heads, next, said, ()) = tokio::try_join!(
         biased;
-        db.batch_execute(BEGIN),
+        db.batch_execute(batch::BEGIN_ALONE),
         async { db.execute(&claim, &[&handler, &most, &by.busy, &by.receiver, &by.token, &until]).await },
         async { db.query(&claimed, &[&handler, &by.token, &until]).await },
         async { db.query_opt(&next, &[&handler, &by.busy]).await },
@@ -161,9 +159,12 @@ pub(super) async fn load(db: &ClientWrapper, claim: &Claim, token: i64) -> Resul
 }
 
 /// Gives a claim back.
-pub(super) async fn release(db: &ClientWrapper, handler: &str, lane: i64, token: i64) -> Result<(), Error> {
+pub(super) async fn release(db: &ClientWrapper, claim: &Claim, token: i64) -> Result<(), Error> {
+    if claim.handler == FETCH {
+        return notices::release(db, claim, token).await;
+    }
     let statement = "DELETE FROM claims WHERE handler = $1 AND lane = $2 AND token = $3";
-    batch::lightly(db, &db.prepare_cached(statement).await?, &[&handler, &lane, &token]).await.map(drop)
+    batch::lightly(db, &db.prepare_cached(statement).await?, &[&claim.handler, &claim.lane, &token]).await.map(drop)
 }
 
 /// Takes back that attempts of a receiver have begun.
@@ -183,8 +184,13 @@ pub(super) async fn begin(
     let statement = "\
         UPDATE claims SET begun = $4 WHERE handler = $1 AND lane = $2 AND token = $3
           AND EXISTS (SELECT 1 FROM deliveries WHERE event = $5 AND handler = $1 AND state = 0 AND due IS NOT NULL)";
-    let statement = db.prepare_cached(statement).await?;
-    if batch::lightly(db, &statement, &[&claim.handler, &claim.lane, &token, &event, &claim.event]).await? > 0 {
+    let begun = if claim.handler == FETCH {
+        notices::begin(db, claim, token, event).await?
+    } else {
+        let statement = db.prepare_cached(statement).await?;
+        batch::lightly(db, &statement, &[&claim.handler, &claim.lane, &token, &event, &claim.event]).await? > 0
+    };
+    if begun {
         return Ok(Some(true));
     }
     let statement = "SELECT 1 FROM claims WHERE handler = $1 AND lane = $2 AND token = $3";

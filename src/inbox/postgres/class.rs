@@ -20,6 +20,7 @@ pub(super) const CLASSES: &str = "\
 pub(super) fn in_state(state: State, row: &str) -> String {
     match state {
         State::Pending => format!("{row}.states & 1 <> 0"),
+        State::Fetching => format!("{row}.states & 32 <> 0"),
         // Done with one handler is not done yet.
         State::Done => format!("{row}.states = 2"),
         State::Dead => format!("{row}.states & 4 <> 0"),

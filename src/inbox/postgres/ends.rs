@@ -33,7 +33,7 @@ impl End {
     }
 }
 
-/// Only a claim that still is ours counts. Somebody may have discarded the delivery meanwhile; then that
+/// Only a claim that still is ours counts. Calls count again on a notice whose fetch has failed. Somebody may have discarded the delivery meanwhile; then that
 /// stands, and the attempt is noted all the same: but nothing that was said, if the event was erased. And an earlier
 /// event may be to be delivered again; then this one waits for that.
 pub(super) const FINISH: &str = "\
@@ -51,6 +51,9 @@ pub(super) const FINISH: &str = "\
                                 AND e.state = 0 AND e.event < o.event LIMIT 1) IS NOT NULL
                           THEN NULL ELSE now() + o.pause * interval '1 microsecond' END
         FROM ours o WHERE d.event = o.event AND d.handler = o.handler AND d.state = 0
+    ), failed AS (
+        UPDATE notices n SET state = 'waiting' FROM ours o
+        WHERE n.event = o.event AND o.handler = '(fetch)' AND o.state <> 1 AND n.state = 'fetching'
     ), noted AS (
         INSERT INTO attempts (event, handler, round, attempt, begun, took, ending, status, answer, reason)
         SELECT o.event, o.handler, o.round, o.attempts, now() - o.age * interval '1 microsecond', o.took, o.ending,

@@ -63,7 +63,8 @@ pub(super) async fn erase(db: &ClientWrapper, erased: &Erased, action: &Action) 
         batch::end(db).await?;
         return Ok(false);
     }
-    let unfinished: Vec<i16> = [State::Pending, State::Dead].into_iter().filter_map(number).collect();
+    let unfinished = [State::Pending, State::Fetching, State::Dead];
+    let unfinished: Vec<i16> = unfinished.into_iter().filter_map(number).collect();
     discard_deliveries(db, &[*event], None, &unfinished).await?;
     let statements = [
         "UPDATE deliveries SET reason = NULL WHERE event = $1 AND reason IS NOT NULL",

@@ -12,8 +12,8 @@ use tokio_postgres::types::ToSql;
 
 use super::class::{CLASSES, in_state, like};
 use super::row::{lookup, storable};
-use crate::inbox::stored::number;
-use crate::inbox::{Filter, State};
+use crate::inbox::Filter;
+use crate::inbox::stored::states_asked;
 use crate::model::folded;
 
 /// So many deliveries are few.
@@ -56,18 +56,11 @@ pub(super) enum Lead {
 pub(super) async fn lead(db: &ClientWrapper, filter: &Filter) -> Result<Lead, Error> {
     let has_class = filter.kind.is_some() || filter.event.is_some() || filter.origin.is_some();
     let Some(handler) = filter.handler.as_ref().filter(|_| has_class) else { return Ok(Lead::Handler) };
-    let states: Vec<i16> = states(filter);
+    let states: Vec<i16> = states_asked(filter);
     let statement = "SELECT count(*) FROM unnest($2::smallint[]) AS of (state), LATERAL (
                          SELECT 1 FROM deliveries d WHERE d.handler = $1 AND d.state::int = of.state LIMIT $3) AS found";
     let row = db.query_one(statement, &[&storable(handler.clone()), &states, &(FEW + 1)]).await?;
     Ok(if row.get::<_, i64>(0) > FEW { Lead::Classes } else { Lead::Handler })
-}
-
-/// The numbers of the states that a delivery may be in.
-fn states(filter: &Filter) -> Vec<i16> {
-    let all = [State::Pending, State::Done, State::Dead, State::Discarded];
-    let wanted = all.into_iter().filter(|state| filter.states.is_empty() || filter.states.contains(state));
-    wanted.filter_map(number).collect()
 }
 
 struct Builder<'f> {
@@ -179,7 +172,7 @@ impl<'f> Builder<'f> {
 
     /// The numbers of the states that a delivery may be in, with commas.
     fn states(&self) -> String {
-        states(self.filter).iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+        states_asked(self.filter).iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
     }
 
     /// That there is a delivery by the handler, where it is not what led there.

@@ -94,6 +94,11 @@ impl Held {
         self.inside().lanes.get(&place(claim)).map(|mine| mine.token)
     }
 
+    /// The token of what goes on in that lane by that handler.
+    pub(super) fn token_in(&self, handler: &str, lane: i64) -> Option<i64> {
+        self.inside().lanes.get(&(handler.to_owned(), lane)).map(|mine| mine.token)
+    }
+
     /// Notes that nobody knows whether the database has heard of the attempt's end.
     pub(super) fn perhaps_ended(&self, claim: &Claim) {
         if let Some(mine) = self.inside().lanes.get_mut(&place(claim)) {

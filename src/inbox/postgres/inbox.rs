@@ -7,20 +7,22 @@ use deadpool_postgres::ClientWrapper;
 use tokio_postgres::Error;
 
 use super::ends::End;
+use super::notices::Call;
 use super::row::Row;
 use super::shelf::{briefly, gone};
-use super::writer::Work;
-use super::{LIMIT, Postgres, claims, durably, listed, on_connection, presence};
+use super::writer::{Answer, Work};
+use super::{LIMIT, Postgres, claims, durably, leads, listed, on_connection, presence};
 use crate::event::Event;
 use crate::inbox::{
-    Archive, Attempt, Claim, Due, EventKey, Finish, Inbox, InboxError, Incoming, Receipt, RefusedBody, Standing, repeat,
+    Archive, Attempt, Claim, Due, EventKey, Finish, Inbox, InboxError, Incoming, Notice, Receipt, RefusedBody,
+    Standing, repeat,
 };
 use crate::model::Reference;
 use crate::outgoing::postgres::{Failure, within};
 use crate::telemetry::events;
 
 /// The database no longer has the claim as ours.
-fn taken_over() -> InboxError {
+pub(super) fn taken_over() -> InboxError {
     InboxError::Failed("another receiver has taken over this order or shipment".to_owned())
 }
 
@@ -39,6 +41,15 @@ impl Inbox for Postgres {
             return Err(InboxError::Failed("an equal body was just made an event of".to_owned()));
         }
         Ok(Some(id))
+    }
+
+    async fn notice(&self, notice: Notice) -> Result<Receipt, InboxError> {
+        let call = Call::new(notice);
+        let (key, id) = (call.row.key, call.row.id.clone());
+        match self.writer.ask(Work::Notice(Box::new(call))).await? {
+            Answer::Counted(key, id) => Ok(Receipt { key, id, repeated: true, beside: None }),
+            Answer::Yes | Answer::No => Ok(Receipt { key, id, repeated: false, beside: None }),
+        }
     }
 
     async fn refer(&self, id: &str, references: Vec<Reference>) -> Result<(), InboxError> {
@@ -101,7 +112,7 @@ impl Inbox for Postgres {
     async fn release(&self, claim: &Claim) {
         let Some(token) = self.held.remove(claim) else { return };
         let released: Result<(), InboxError> = async {
-            on_connection!(self, LIMIT, db => claims::release(db, &claim.handler, claim.lane, token));
+            on_connection!(self, LIMIT, db => claims::release(db, claim, token));
             Ok(())
         }
         .await;
@@ -139,6 +150,7 @@ impl Inbox for Postgres {
             // It must not come after the farewell.
             heartbeat.shutdown().await;
             let left: Result<(), Failure> = async {
+                on_connection!(self, LIMIT, db => leads::give_back(db, &self.receiver));
                 on_connection!(self, LIMIT, db => presence::leave(db, &self.receiver));
                 Ok(())
             }

@@ -74,7 +74,9 @@ pub(super) async fn refer_rows(db: &ClientWrapper, refer: &Statement, rows: &[&R
 /// Nothing is written of an event whose states are what they were.
 pub(super) const RELIST: &str = "\
     UPDATE listed l SET states = fresh.states
-    FROM (SELECT of.event, (SELECT coalesce(bit_or(1 << d.state), 0) FROM deliveries d WHERE d.event = of.event) AS states
+    FROM (SELECT of.event,
+                 (SELECT coalesce(bit_or(1 << CASE WHEN d.state = 0 AND d.handler = '(fetch)' THEN 5 ELSE d.state END), 0)
+                  FROM deliveries d WHERE d.event = of.event) AS states
           FROM unnest($1::bigint[]) AS of (event) OFFSET 0) AS fresh
     WHERE l.event = ANY ($1) AND l.event = fresh.event AND l.states <> fresh.states";
 

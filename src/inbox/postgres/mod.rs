@@ -4,7 +4,7 @@
 //! the order is kept across receivers; its statements are in `arrivals` (with `row` and `listed`) and `ends`. `shelf` is
 //! what is there already. `claims` is what is due, `held` what this process works on, `presence` who is at work and what
 //! becomes of the work of one that is not: a receiver's claims end with its lease, and `presence` says why it is a lease
-//! and no lock of a session.
+//! and no lock of a session. `leads` is who does what only one of them may do. `notices` is what is to be fetched.
 //!
 //! `archive` is what it does besides. What people look at is in `views`, `filter` and `class`, over connections of their own
 //! (`people`), what they do in `changes` and `erase`, and that they did it in `acts`. `sweep` is retention, `reading`
@@ -29,9 +29,11 @@ mod erase;
 mod filter;
 mod held;
 mod inbox;
+mod leads;
 mod listed;
 mod mend;
 mod notes;
+mod notices;
 mod open;
 mod people;
 mod presence;
@@ -117,6 +119,7 @@ impl Open for Settings {
 
 /// The open inbox.
 struct Postgres {
+    purpose: Purpose,
     pool: Pool,
     /// What people read goes this way.
     people: Pool,
@@ -183,6 +186,7 @@ impl Postgres {
         let writer = Writer::start(pool(1));
         let (heartbeat, swept_to, mended_to) = (Mutex::new(heartbeat), Mutex::new(0), Mutex::new(mend::FIRST));
         Ok(Self {
+            purpose,
             pool: shared,
             people: people::pool(database),
             writer,

@@ -78,7 +78,7 @@ pub(super) async fn prepare(pool: &Pool, purpose: Purpose, place: &str) -> anyho
 }
 
 /// Whether a receiver is at work on the inbox.
-async fn is_in_use(db: &ClientWrapper) -> Result<bool, tokio_postgres::Error> {
+pub(super) async fn is_in_use(db: &ClientWrapper) -> Result<bool, tokio_postgres::Error> {
     Ok(db.query_one("SELECT EXISTS (SELECT 1 FROM receivers WHERE until > now())", &[]).await?.get(0))
 }
 

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::inbox::kept::{Record, folds, refs_json};
+use crate::inbox::stored::states_at_first;
 use crate::inbox::{Arrival, EventKey, Incoming, RefusedBody};
 use crate::model::Reference;
 
@@ -121,7 +122,7 @@ impl Row {
 
     /// The states that its deliveries will be in, as bits: all of them pending. Or it is a refused body.
     pub(super) fn states(&self) -> i16 {
-        if self.is_refused() { 16 } else { i16::from(!self.handlers.is_empty()) }
+        if self.is_refused() { 16 } else { states_at_first(&self.handlers) }
     }
 
     pub(super) fn is_refused(&self) -> bool {

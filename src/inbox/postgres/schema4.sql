@@ -12,7 +12,8 @@ ALTER TABLE events ALTER COLUMN discarded DROP DEFAULT;
 -- What is listed of an event or refused body, apart from the body, so that no list has to pass by those.
 CREATE TABLE listed (
     event      bigint PRIMARY KEY,
-    states     smallint NOT NULL,   -- a bit for each state that one of its deliveries is in: 1 << state; 16: refused
+    states     smallint NOT NULL,   -- a bit for each state that one of its deliveries is in: 1 << state; 16: refused;
+                                    -- 32 in the place of 1: the pending delivery is that which fetches the event
     kind       text COLLATE "C" NOT NULL,       -- empty: a refused body
     event_name text COLLATE "C" NOT NULL,       -- its beginning, as an index takes no more; empty: none
     hour       int NOT NULL,        -- in which it was received, since 1970
@@ -104,18 +105,27 @@ CREATE TABLE erased (
     alike bytea NOT NULL
 );
 
--- What is to be fetched, and how far what is polled has come. Nothing fetches or polls yet.
+-- What is to be fetched, or was. The event is what is known of it so far: it has a delivery by `(fetch)`.
 CREATE TABLE notices (
-    event bigint PRIMARY KEY,       -- what is known of it so far
+    event bigint PRIMARY KEY,
     what  text NOT NULL,            -- what the id is an id of
     id    text NOT NULL,
-    state text NOT NULL
+    state text NOT NULL             -- waiting; fetching: an attempt has begun, and has not failed so far; fetched
 );
-CREATE INDEX notices_of ON notices (what, id);
+CREATE INDEX notices_waiting ON notices (what, id, event) WHERE state = 'waiting';
+
+-- How far what is polled has come.
 CREATE TABLE cursors (
     name  text PRIMARY KEY,
     value text NOT NULL,
     at    timestamptz NOT NULL
+);
+
+-- Which receiver does what only one of them may do, such as asking Tradecloud.
+CREATE TABLE leads (
+    what     text PRIMARY KEY,
+    receiver text NOT NULL,
+    until    timestamptz NOT NULL   -- after that anybody may
 );
 
 -- Nobody has counted them yet, and the first questions come before anybody does. Where there is nothing to count, what

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::acts;
 use super::filter::{self, Query};
 use crate::inbox::kept::refs_of;
-use crate::inbox::stored::state;
+use crate::inbox::stored::state_by;
 use crate::inbox::{ActionView, AttemptView, Count, DeliveryView, Ending, EventKey, EventView, Filter, State, Unread};
 use crate::model::Kind;
 
@@ -159,7 +159,7 @@ async fn deliveries_of(db: &ClientWrapper, events: &[i64]) -> Result<HashMap<i64
     for row in db.query(&db.prepare_cached(statement).await?, &[&events]).await? {
         found.entry(row.get(0)).or_default().push(DeliveryView {
             handler: row.get(1),
-            state: state(row.get(2)),
+            state: state_by(row.get(1), row.get(2)),
             attempts: count_in(&row, 3),
             round: count_in(&row, 8),
             due: row.get(4),

@@ -16,8 +16,9 @@ use tokio::time::{Instant, sleep};
 use super::LIMIT;
 use super::batch;
 use super::ends::End;
+use super::notices::Call;
 use super::row::Row;
-use crate::inbox::InboxError;
+use crate::inbox::{EventKey, InboxError};
 use crate::outgoing::postgres::{Connection, Failure, Pool, within};
 use crate::telemetry::events;
 
@@ -34,19 +35,33 @@ const PAUSE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) enum Work {
     Store(Box<Row>),
+    Notice(Box<Call>),
     Finish(Box<End>),
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// It is new; or the claim still was ours.
+    Yes,
+    /// It is not.
+    #[default]
+    No,
+    /// A notice that waits counts it, which goes by that key and id.
+    Counted(EventKey, String),
 }
 
 struct Job {
     work: Work,
-    /// Told when it is durable: whether it is new, or whether the claim still was ours.
-    reply: oneshot::Sender<Result<bool, InboxError>>,
+    /// Told when it is durable.
+    reply: oneshot::Sender<Result<Answer, InboxError>>,
 }
 
 impl Job {
     fn weight(&self) -> usize {
         match &self.work {
             Work::Store(row) => row.weight(),
+            Work::Notice(call) => call.row.weight(),
             Work::Finish(_) => 0,
         }
     }
@@ -69,6 +84,11 @@ impl Writer {
     /// Does that in the next transaction; returns once it is durable, with whether an event is new, or an
     /// attempt that has ended still was ours. It is done even if the caller stops waiting.
     pub(super) async fn run(&self, work: Work) -> Result<bool, InboxError> {
+        Ok(self.ask(work).await? == Answer::Yes)
+    }
+
+    /// The same, with all that there is to say.
+    pub(super) async fn ask(&self, work: Work) -> Result<Answer, InboxError> {
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(InboxError::Closed)?;
         let (reply, replied) = oneshot::channel();
         jobs.send(Job { work, reply }).await.map_err(|_| InboxError::Closed)?;
@@ -139,9 +159,9 @@ async fn run(pool: Pool, mut jobs: mpsc::Receiver<Job>) {
 }
 
 /// Writes all of it, in one transaction if that can be; an answer for each.
-async fn write(pool: &Pool, line: &mut Line, works: &[&Work]) -> Vec<Result<bool, Failure>> {
+async fn write(pool: &Pool, line: &mut Line, works: &[&Work]) -> Vec<Result<Answer, Failure>> {
     match transaction(pool, line, works).await {
-        Ok(new) => new.into_iter().map(Ok).collect(),
+        Ok(answers) => answers.into_iter().map(Ok).collect(),
         Err(failure) if works.len() > 1 && is_of_one(&failure) => {
             let (begun, mut stopped, mut answers) = (Instant::now(), None, Vec::new());
             for work in works {
@@ -151,7 +171,7 @@ async fn write(pool: &Pool, line: &mut Line, works: &[&Work]) -> Vec<Result<bool
                 };
                 // Those behind it have waited long enough, or would fare no better.
                 stopped = alone.as_ref().err().filter(|why| !is_of_one(why) || begun.elapsed() > LIMIT).cloned();
-                answers.push(alone.map(|new| new.first().copied().unwrap_or_default()));
+                answers.push(alone.map(|answers| answers.into_iter().next().unwrap_or_default()));
             }
             answers
         }
@@ -159,29 +179,37 @@ async fn write(pool: &Pool, line: &mut Line, works: &[&Work]) -> Vec<Result<bool
     }
 }
 
-async fn transaction(pool: &Pool, line: &mut Line, works: &[&Work]) -> Result<Vec<bool>, Failure> {
+async fn transaction(pool: &Pool, line: &mut Line, works: &[&Work]) -> Result<Vec<Answer>, Failure> {
     // A closed one has to go first, or the pool, which is for one, would wait for its place.
     let (open, latest) = (line.connection.take().filter(|db| !db.is_closed()), line.latest.take());
     let db = match open {
         Some(db) => db,
         None => pool.get_to_commit().await?,
     };
-    let (mut rows, mut ends) = (Vec::new(), Vec::new());
+    let (mut rows, mut calls, mut ends) = (Vec::new(), Vec::new(), Vec::new());
     for work in works {
         match work {
             Work::Store(row) => rows.push(&**row),
+            Work::Notice(call) => calls.push(&**call),
             Work::Finish(end) => ends.push(&**end),
         }
     }
     // All its statements are under way at once: too much for a stack.
-    let done = within(LIMIT, Box::pin(batch::commit(&db, &rows, &ends, latest))).await?;
+    let done = within(LIMIT, Box::pin(batch::commit(&db, &rows, &calls, &ends, latest))).await?;
     *line = Line { connection: Some(db), latest: done.latest };
-    let (mut stored, mut ended) = (done.stored.into_iter(), done.ended.into_iter());
+    let (mut stored, mut called, mut ended) =
+        (done.stored.into_iter(), done.called.into_iter(), done.ended.into_iter());
+    let plain = |is_so: Option<bool>| if is_so == Some(true) { Answer::Yes } else { Answer::No };
     let answer = |work: &&Work| match work {
-        Work::Store(_) => stored.next(),
-        Work::Finish(_) => ended.next(),
+        Work::Store(_) => plain(stored.next()),
+        Work::Notice(_) => match called.next() {
+            Some(Some((key, id))) => Answer::Counted(key, id),
+            Some(None) => Answer::Yes,
+            None => Answer::No,
+        },
+        Work::Finish(_) => plain(ended.next()),
     };
-    Ok(works.iter().map(answer).map(Option::unwrap_or_default).collect())
+    Ok(works.iter().map(answer).collect())
 }
 
 /// Whether it may be the fault of one job: not if the database was not reached, is full, ends, or can

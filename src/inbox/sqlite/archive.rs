@@ -2,19 +2,23 @@
 
 use std::collections::HashSet;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
+use super::writer::failed;
 use super::{
-    Sqlite, actions, changes, deliveries, erasing, events, listed, mending, notes, place, reading, search, sweep, views,
+    Sqlite, actions, changes, deliveries, erasing, events, listed, mending, notes, notices, open, place, reading,
+    search, sweep, views,
 };
 use crate::inbox::repeat::{self, Newest, Shelf, Taken};
 use crate::inbox::{
     Action, ActionView, Archive, Claim, Count, EventKey, EventView, Filter, InboxError, Incoming, Mended, Overdue,
     Purpose, Receipt, State, Swept, Unread, Verified,
 };
+use crate::model::What;
 
 #[async_trait::async_trait]
 impl Archive for Sqlite {
@@ -95,6 +99,38 @@ impl Archive for Sqlite {
         let Some(known) = known else { return Ok(false) };
         let action = action.clone();
         self.writer.run(0, move |db| erasing::erase(db, event, &known, &action, Timestamp::now())).await
+    }
+
+    async fn noticed(&self, key: EventKey) -> Result<Option<(What, String)>, InboxError> {
+        self.read(move |db| notices::about(db, key)).await
+    }
+
+    async fn fetched(&self, incoming: Incoming) -> Result<bool, InboxError> {
+        let weight = incoming.body.len();
+        self.writer.run(weight, move |db| notices::fetched(db, &incoming, Timestamp::now())).await
+    }
+
+    async fn cursor(&self, name: &str) -> Result<Option<String>, InboxError> {
+        let name = name.to_owned();
+        self.read(move |db| notes::cursor(db, &name)).await
+    }
+
+    async fn move_cursor(&self, name: &str, value: &str) -> Result<(), InboxError> {
+        let (name, value) = (name.to_owned(), value.to_owned());
+        self.writer.run(0, move |db| notes::move_cursor(db, &name, &value, Timestamp::now())).await
+    }
+
+    async fn lead(&self, _: &str, _: Duration) -> Result<bool, InboxError> {
+        // It has the lock, and nobody else.
+        Ok(self.known.purpose() == Purpose::Serve)
+    }
+
+    async fn is_served(&self) -> Result<bool, InboxError> {
+        if self.known.purpose() == Purpose::Serve {
+            return Ok(true);
+        }
+        let path = self.known.path().to_owned();
+        tokio::task::spawn_blocking(move || open::is_locked(&path)).await.map_err(failed)
     }
 
     async fn claim_one(&self, handler: &str, except: &[i64], until: Timestamp) -> Result<Option<Claim>, InboxError> {

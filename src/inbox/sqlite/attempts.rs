@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::micros;
+use super::{micros, notices};
 use crate::inbox::stored::{ATTEMPTS_KEPT, FIRST_KEPT};
 use crate::inbox::{Attempt, Claim};
 
@@ -20,14 +20,17 @@ pub(super) fn begin(db: &Connection, claim: &Claim, at: Option<Timestamp>) -> ru
                AND EXISTS (SELECT 1 FROM events WHERE number = ?1 AND key = ?4)",
         )?
         .execute(params![claim.event, claim.handler, at.map(micros), claim.key.0])?;
+    if begun > 0 {
+        notices::begin(db, claim)?;
+    }
     Ok(begun > 0)
 }
 
 /// Takes that back: it did not end, and the process lives.
 pub(super) fn take_back(db: &Connection, claim: &Claim) -> rusqlite::Result<()> {
     db.prepare_cached("UPDATE deliveries SET begun = NULL WHERE event = ?1 AND handler = ?2 AND begun IS NOT NULL")?
-        .execute(params![claim.event, claim.handler])
-        .map(drop)
+        .execute(params![claim.event, claim.handler])?;
+    notices::take_back(db, claim)
 }
 
 /// Takes all of them back: the process ends because it is told to.

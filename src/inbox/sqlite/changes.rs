@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{actions, deliveries, listed, micros};
-use crate::inbox::archive::is_asked_for;
+use super::{actions, deliveries, listed, micros, notices};
+use crate::inbox::archive::{can_be_made, is_asked_for};
 use crate::inbox::key::lane;
-use crate::inbox::stored::{number, state};
+use crate::inbox::stored::{number, state_by};
 use crate::inbox::{Action, EventKey, State};
 use crate::model::Kind;
 
@@ -70,11 +70,19 @@ fn deliver_one(
     }
     let mut deliveries: Vec<(String, i64, State)> = db
         .prepare_cached("SELECT handler, lane, state FROM deliveries WHERE event = ?1")?
-        .query_map([event], |row| Ok((row.get(0)?, row.get(1)?, state(row.get(2)?))))?
+        .query_map([event], |row| {
+            let name: String = row.get(0)?;
+            let state = state_by(&name, row.get(2)?);
+            Ok((name, row.get(1)?, state))
+        })?
         .collect::<rusqlite::Result<_>>()?;
+    let fetched = notices::was_fetched(db, event)?;
+    // Where it is already is where it goes: what was fetched is in the lane of its notice.
+    let its_lane = deliveries.first().map(|(_, lane, _)| *lane);
     if let (Some(handler), []) = (handler, only)
         && !deliveries.iter().any(|(name, ..)| name == handler)
-        && let Some(lane) = lane_of(db, event)?
+        && can_be_made(handler, None, fetched)
+        && let Some(lane) = its_lane.map_or_else(|| lane_of(db, event), |lane| Ok(Some(lane)))?
     {
         // A handler that did not want the event, or was not there when it came.
         db.execute(
@@ -85,13 +93,11 @@ fn deliver_one(
     }
     let mut changed = 0;
     for (name, lane, state) in deliveries {
-        if !is_asked_for(&name, state, handler, only) {
+        if !is_asked_for(&name, state, handler, only) || !can_be_made(&name, Some(state), fetched) {
             continue;
         }
-        changed += match state {
-            State::Pending => hurry(db, event, &name, now)?,
-            _ => again(db, event, &name, lane, now)?,
-        };
+        changed +=
+            if state.is_to_be_made() { hurry(db, event, &name, now)? } else { again(db, event, &name, lane, now)? };
     }
     Ok(changed)
 }
@@ -116,10 +122,26 @@ fn again(db: &Connection, event: i64, handler: &str, lane: i64, now: Timestamp) 
              WHERE event = ?1 AND handler = ?2",
         )?
         .execute(params![event, handler, micros(now)])?;
-    // A later one that was the first waits for this one from now on.
-    db.prepare_cached(WAIT_AGAIN)?.execute(params![handler, lane, event])?;
-    deliveries::advance(db, handler, lane, now)?;
+    take_place(db, event, handler, lane, now)?;
     Ok(changed)
+}
+
+/// A later delivery that was the first of the lane waits for this one from now on.
+fn take_place(db: &Connection, event: i64, handler: &str, lane: i64, now: Timestamp) -> rusqlite::Result<()> {
+    db.prepare_cached(WAIT_AGAIN)?.execute(params![handler, lane, event])?;
+    deliveries::advance(db, handler, lane, now).map(drop)
+}
+
+/// Adds a delivery of an event that has been there for a while, if it has none by that handler. It too takes its place
+/// in its lane by the order received.
+pub(super) fn add(db: &Connection, event: i64, handler: &str, lane: i64, now: Timestamp) -> rusqlite::Result<()> {
+    let added = db
+        .prepare_cached(
+            "INSERT OR IGNORE INTO deliveries (event, handler, lane, state, since, changed)
+             VALUES (?1, ?2, ?3, 0, ?4, ?4)",
+        )?
+        .execute(params![event, handler, lane, micros(now)])?;
+    if added > 0 { take_place(db, event, handler, lane, now) } else { Ok(()) }
 }
 
 /// The lane of an event; `None` for a refused body.
@@ -140,12 +162,14 @@ pub(super) fn discard_one(
     only: &[State],
     now: Timestamp,
 ) -> rusqlite::Result<usize> {
-    let open = [State::Pending, State::Dead].into_iter().filter(|state| only.is_empty() || only.contains(state));
+    let open = [State::Pending, State::Fetching, State::Dead];
+    let open = open.into_iter().filter(|state| only.is_empty() || only.contains(state));
     let mut lanes: Vec<(String, i64)> = Vec::new();
     for number in open.filter_map(number) {
         let mut statement = db.prepare_cached(
             "UPDATE deliveries SET state = 3, due = NULL, begun = NULL, changed = ?2, reason = NULL
-             WHERE event = ?1 AND state = ?3 AND handler = coalesce(?4, handler) RETURNING handler, lane",
+             WHERE event = ?1 AND CASE WHEN state = 0 AND handler = '(fetch)' THEN 5 ELSE state END = ?3
+               AND handler = coalesce(?4, handler) RETURNING handler, lane",
         )?;
         let values = params![event, micros(now), number, handler];
         let found = statement.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)))?;

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{attempts, micros, timestamp};
+use super::{attempts, micros, notices, timestamp};
 use crate::inbox::stored::{Ended, HURRIED, state};
 use crate::inbox::{Attempt, Claim, Due, EventKey, Finish, Standing};
 use crate::model::Format;
@@ -85,6 +85,7 @@ pub(super) fn finish(
     if let Some(attempt) = attempt {
         attempts::keep(db, claim, attempt, reason)?;
     }
+    notices::finish(db, claim, finish)?;
     // Somebody may have discarded it meanwhile; then that stands. Or the inbox is another file by now,
     // where the number is another event's. And an earlier event may be to be delivered again; then
     // this one waits for that.

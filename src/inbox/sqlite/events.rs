@@ -61,6 +61,18 @@ pub(super) fn store(db: &Connection, incoming: &Incoming) -> rusqlite::Result<bo
         .optional()?;
     let Some((number, received)) = stored else { return Ok(false) };
     write_large(db, number, &incoming.body)?;
+    listed::add_event(db, number, received, incoming, checksum(incoming, &companies))?;
+    let lane = incoming.lane();
+    note_newest(db, lane, number, incoming.is_unnamed())?;
+    for handler in &*incoming.handlers {
+        deliveries::add(db, number, handler, lane, incoming.received)?;
+    }
+    Ok(true)
+}
+
+/// The checksum of what is stored of an event.
+fn checksum(incoming: &Incoming, companies: &str) -> i64 {
+    let envelope = &incoming.envelope;
     let record = Record {
         key: &incoming.key.0,
         id: &incoming.id,
@@ -72,17 +84,37 @@ pub(super) fn store(db: &Connection, incoming: &Incoming) -> rusqlite::Result<bo
         subject: envelope.subject.as_deref(),
         document: envelope.number.as_deref(),
         company: envelope.company_id.as_deref(),
-        companies: Some(&companies),
+        companies: Some(companies),
         created: envelope.created.as_deref(),
         body: &incoming.body,
     };
-    listed::add_event(db, number, received, incoming, record.checksum())?;
-    let lane = incoming.lane();
-    note_newest(db, lane, number, incoming.is_unnamed())?;
-    for handler in &*incoming.handlers {
-        deliveries::add(db, number, handler, lane, incoming.received)?;
-    }
-    Ok(true)
+    record.checksum()
+}
+
+/// Puts an event in the place of a notice: what it says, but not how it came, nor what it goes by. Returns its checksum.
+pub(super) fn replace(db: &Connection, number: i64, incoming: &Incoming) -> rusqlite::Result<i64> {
+    let envelope = &incoming.envelope;
+    let companies = envelope.companies.join("\n");
+    db.prepare_cached(
+        "UPDATE events SET content_type = ?2, kind = ?3, format = ?4, event_name = ?5, subject = ?6, document = ?7,
+                company = ?8, companies = ?9, created = ?10, body = coalesce(?11, zeroblob(?12)) WHERE number = ?1",
+    )?
+    .execute(params![
+        number,
+        incoming.content_type,
+        envelope.kind.as_str(),
+        envelope.format.as_str(),
+        envelope.event_name,
+        envelope.subject,
+        envelope.number,
+        envelope.company_id,
+        companies,
+        envelope.created,
+        small(&incoming.body),
+        incoming.body.len(),
+    ])?;
+    write_large(db, number, &incoming.body)?;
+    Ok(checksum(incoming, &companies))
 }
 
 /// Notes the newest event of an order or shipment, if it has had one without a `messageId`.

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::micros;
 use crate::inbox::kept::{folds, refs_json, refs_of};
+use crate::inbox::stored::states_at_first;
 use crate::inbox::{Arrival, EventKey, Incoming, RefusedBody};
 use crate::model::Reference;
 
@@ -44,7 +45,7 @@ pub(super) fn add_event(
     let (envelope, arrival) = (&incoming.envelope, &incoming.arrival);
     let row = Row {
         number,
-        states: i64::from(!incoming.handlers.is_empty()),
+        states: i64::from(states_at_first(&incoming.handlers)),
         kind: envelope.kind.as_str(),
         name: envelope.event_name.as_deref().unwrap_or_default(),
         received,
@@ -98,6 +99,20 @@ fn add(db: &Connection, row: &Row<'_>) -> rusqlite::Result<()> {
         references,
     ])?;
     look_up(db, row.number, row.references.unwrap_or_default())
+}
+
+/// Lists what was fetched as what it is; how its notice came, and which references that had, stays.
+pub(super) fn replace(db: &Connection, number: i64, incoming: &Incoming, checksum: i64) -> rusqlite::Result<()> {
+    let envelope = &incoming.envelope;
+    db.prepare_cached("UPDATE listed SET kind = ?2, event_name = ?3, checksum = ?4, refs = ?5 WHERE event = ?1")?
+        .execute(params![
+            number,
+            envelope.kind.as_str(),
+            envelope.event_name.as_deref().unwrap_or_default(),
+            checksum,
+            refs_json(&incoming.references),
+        ])?;
+    look_up(db, number, &incoming.references)
 }
 
 /// Has an event found by its references.

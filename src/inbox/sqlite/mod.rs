@@ -1,7 +1,7 @@
 //! The inbox in an embedded SQLite database: WAL, `synchronous=FULL`, one writer.
 //!
 //! `writer` commits whatever is waiting in one transaction and one sync, and `checkpoint` moves the log into the
-//! database; `reader` reads beside them. `events`, `deliveries`, `attempts` and `notes` are the statements, `changes`
+//! database; `reader` reads beside them. `events`, `deliveries`, `attempts`, `notices` and `notes` are the statements, `changes`
 //! and `views` what people do and look at (`archive`). `clock` and `mending` see to it that what waits does not wait
 //! for ever. `open` makes sure that the database is there in the right version (`rehearsal` that it
 //! can be made so), and `known` that it still is the same. `backup`, `examine` and `restore` are copies of it.
@@ -21,6 +21,7 @@ mod known;
 mod listed;
 mod mending;
 mod notes;
+mod notices;
 mod open;
 mod people;
 mod reader;
@@ -45,8 +46,8 @@ use super::copy::{Copies, NoCopies};
 use super::refused::Space;
 use super::repeat::{self, Newest, Shelf, Taken};
 use super::{
-    Archive, Attempt, Claim, Due, EventKey, Finish, Inbox, InboxError, Incoming, Open, Purpose, Receipt, RefusedBody,
-    SharedInbox, Standing, try_to_write,
+    Archive, Attempt, Claim, Due, EventKey, FETCH, Finish, Inbox, InboxError, Incoming, Notice, Open, Purpose, Receipt,
+    RefusedBody, SharedInbox, Standing, try_to_write,
 };
 use crate::config::Section;
 use crate::event::Event;
@@ -215,6 +216,11 @@ impl Inbox for Sqlite {
         self.writer.run(weight, move |db| events::refuse(db, key, refused, &space)).await.map(Some)
     }
 
+    async fn notice(&self, notice: Notice) -> Result<Receipt, InboxError> {
+        let (what, of, incoming) = (notice.what, notice.of.clone(), notice.into_incoming());
+        self.writer.run(0, move |db| notices::add(db, what, &of, &incoming)).await
+    }
+
     async fn refer(&self, id: &str, references: Vec<Reference>) -> Result<(), InboxError> {
         let key = EventKey::of_id(id);
         self.writer.jot(move |db| listed::refer_by_key(db, key, &references)).await
@@ -269,7 +275,8 @@ impl Inbox for Sqlite {
 
     async fn release(&self, claim: &Claim) {
         let begun = self.claimed().get(&place(claim)).copied().unwrap_or_default();
-        if begun {
+        // That a fetch begins is noted in any case.
+        if begun || claim.handler == FETCH {
             let claim = claim.clone();
             // If that fails, the worst is that an attempt counts as one that the process did not survive.
             if let Err(error) = self.writer.jot(move |db| attempts::take_back(db, &claim)).await {

@@ -1,4 +1,4 @@
-//! Statements on times that outlive a restart.
+//! Statements on what outlives a restart by a name: times, and how far something that is polled has come.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -17,4 +17,19 @@ pub(super) fn read(db: &Connection, name: &str) -> rusqlite::Result<Option<Times
     db.prepare_cached("SELECT at FROM notes WHERE name = ?1")?
         .query_row([name], |row| row.get(0).map(timestamp))
         .optional()
+}
+
+/// Notes how far something has come.
+pub(super) fn move_cursor(db: &Connection, name: &str, value: &str, now: Timestamp) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "INSERT INTO cursors (name, value, at) VALUES (?1, ?2, ?3)
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value, at = excluded.at",
+    )?
+    .execute(params![name, value, micros(now)])
+    .map(drop)
+}
+
+/// How far it had come.
+pub(super) fn cursor(db: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
+    db.prepare_cached("SELECT value FROM cursors WHERE name = ?1")?.query_row([name], |row| row.get(0)).optional()
 }

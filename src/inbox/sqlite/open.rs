@@ -194,6 +194,12 @@ pub(super) fn lock(path: &Path) -> anyhow::Result<File> {
     }
 }
 
+/// Whether a receiver is working on the inbox.
+pub(super) fn is_locked(path: &Path) -> bool {
+    let lock = File::open(beside(path, ".lock"));
+    lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
 /// The file beside the database whose name ends so.
 pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();

@@ -4,7 +4,6 @@
 //! soon as as much was written to it: what it has acknowledged meanwhile would be missing, and nobody would know. And a
 //! backup from before would be taken for one of what was written to it since.
 
-use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -35,7 +34,7 @@ pub(super) fn restore(path: &Path, folder: &Path) -> anyhow::Result<Restored> {
     durable::make_folder(&directory, Some(FOLDER_FOR_OWNER)).with_context(failed)?;
     // As long as it is held, no receiver starts on what is not whole yet.
     let _lock = open::lock(path)
-        .map_err(|error| if is_locked(path) { still_running(path) } else { error.context(failed()) })?;
+        .map_err(|error| if open::is_locked(path) { still_running(path) } else { error.context(failed()) })?;
     ensure_nothing_is_there(path)?;
     remove_left_behind(&directory).with_context(failed)?;
     let names = Folder::open(&directory).with_context(failed)?;
@@ -49,11 +48,6 @@ pub(super) fn restore(path: &Path, folder: &Path) -> anyhow::Result<Restored> {
     put(&mut part, path, is_there)?;
     names.sync().with_context(failed)?;
     Ok(Restored { place: path.to_owned(), content })
-}
-
-fn is_locked(path: &Path) -> bool {
-    let lock = File::open(open::beside(path, ".lock"));
-    lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
 fn still_running(path: &Path) -> anyhow::Error {

@@ -4,7 +4,8 @@
 -- What is listed of an event or refused body, apart from the body, so that no list has to pass by those.
 CREATE TABLE listed (
     event      INTEGER PRIMARY KEY,
-    states     INTEGER NOT NULL,    -- a bit for each state that one of its deliveries is in: 1 << state; 16: refused
+    states     INTEGER NOT NULL,    -- a bit for each state that one of its deliveries is in: 1 << state; 16: refused;
+                                    -- 32 in the place of 1: the pending delivery is that which fetches the event
     kind       TEXT NOT NULL,       -- empty: a refused body
     event_name TEXT NOT NULL,       -- empty: none
     hour       INTEGER NOT NULL,    -- in which it was received, since 1970
@@ -30,10 +31,14 @@ CREATE INDEX listed_unread ON listed (event) WHERE refs IS NULL;
 
 -- Whatever changes the state of a delivery, the states of its event follow.
 CREATE TRIGGER delivery_added AFTER INSERT ON deliveries BEGIN
-    UPDATE listed SET states = states | (1 << new.state) WHERE event = new.event AND states & (1 << new.state) = 0;
+    UPDATE listed SET states = states | (1 << CASE WHEN new.state = 0 AND new.handler = '(fetch)' THEN 5 ELSE new.state END)
+    WHERE event = new.event
+      AND states & (1 << CASE WHEN new.state = 0 AND new.handler = '(fetch)' THEN 5 ELSE new.state END) = 0;
 END;
 CREATE TRIGGER delivery_changed AFTER UPDATE OF state ON deliveries WHEN new.state <> old.state BEGIN
-    UPDATE listed SET states = (SELECT sum(DISTINCT 1 << d.state) FROM deliveries d WHERE d.event = new.event)
+    UPDATE listed
+    SET states = (SELECT sum(DISTINCT 1 << CASE WHEN d.state = 0 AND d.handler = '(fetch)' THEN 5 ELSE d.state END)
+                  FROM deliveries d WHERE d.event = new.event)
     WHERE event = new.event;
 END;
 
@@ -112,14 +117,16 @@ CREATE TABLE erased (
     alike BLOB NOT NULL
 );
 
--- What is to be fetched, and how far what is polled has come. Nothing fetches or polls yet.
+-- What is to be fetched, or was. The event is what is known of it so far: it has a delivery by `(fetch)`.
 CREATE TABLE notices (
-    event INTEGER PRIMARY KEY,      -- what is known of it so far
+    event INTEGER PRIMARY KEY,
     what  TEXT NOT NULL,            -- what the id is an id of
     id    TEXT NOT NULL,
-    state TEXT NOT NULL
+    state TEXT NOT NULL             -- waiting; fetching: an attempt has begun, and has not failed so far; fetched
 );
-CREATE INDEX notices_of ON notices (what, id);
+CREATE INDEX notices_waiting ON notices (what, id, event) WHERE state = 'waiting';
+
+-- How far what is polled has come.
 CREATE TABLE cursors (
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL,

@@ -12,7 +12,7 @@ use wildmatch::WildMatch;
 
 use super::listed::{HOUR, REFUSED};
 use super::micros;
-use crate::inbox::stored::number;
+use crate::inbox::stored::{number, states_asked};
 use crate::inbox::{Count, Filter, State};
 use crate::model::folded;
 use crate::model::names::CHANGED;
@@ -115,7 +115,7 @@ fn ways(db: &Connection, filter: &Filter) -> rusqlite::Result<Vec<Way>> {
     {
         let from = "deliveries d INDEXED BY deliveries_state CROSS JOIN listed l ON l.event = d.event";
         let mut ways = Vec::new();
-        for state in states_of_deliveries(filter) {
+        for state in states_asked(filter) {
             let way = Way::new(from, "d.event")
                 .when("d.handler = ? AND d.state = ?", [handler.clone().into(), i64::from(state).into()]);
             ways.push(of_class(db, bounded(way), of_events)?);
@@ -228,7 +228,7 @@ fn of_class(db: &Connection, way: Way, filter: &Filter) -> rusqlite::Result<Way>
 /// Asks each event on a way for its delivery by the handler.
 fn of_handler(way: Way, filter: &Filter) -> Way {
     let Some(handler) = &filter.handler else { return way };
-    let states: Vec<_> = states_of_deliveries(filter).iter().map(ToString::to_string).collect();
+    let states: Vec<_> = states_asked(filter).iter().map(ToString::to_string).collect();
     let condition = format!(
         "EXISTS (SELECT 1 FROM deliveries d WHERE d.event = l.event AND d.handler = ? AND d.state IN ({}))",
         states.join(", ")
@@ -244,17 +244,10 @@ fn has_few(db: &Connection, filter: &Filter) -> rusqlite::Result<bool> {
                                LIMIT ?3)",
     )?;
     let mut counted = 0;
-    for state in states_of_deliveries(filter) {
+    for state in states_asked(filter) {
         counted += statement.query_row(params![filter.handler, state, FEW + 1], |row| row.get::<_, i64>(0))?;
     }
     Ok(counted <= FEW)
-}
-
-/// The states of deliveries that the filter asks for.
-fn states_of_deliveries(filter: &Filter) -> Vec<i16> {
-    let all = [State::Pending, State::Done, State::Dead, State::Discarded];
-    let wanted = all.into_iter().filter(|state| filter.states.is_empty() || filter.states.contains(state));
-    wanted.filter_map(number).collect()
 }
 
 /// Asks each event on a way when it was received, if that is within an hour of the bounds.

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{actions, timestamp};
 use crate::inbox::kept::refs_of;
-use crate::inbox::stored::state;
+use crate::inbox::stored::state_by;
 use crate::inbox::{AttemptView, DeliveryView, Ending, EventKey, EventView, State};
 use crate::model::Kind;
 
@@ -80,9 +80,10 @@ fn deliveries_of(db: &Connection, event: i64, attempts: &[AttemptView]) -> rusql
          FROM deliveries d WHERE event = ?1 ORDER BY handler",
     )?
     .query_map([event], |row| {
+        let handler: String = row.get(0)?;
         let delivery = DeliveryView {
-            handler: row.get(0)?,
-            state: state(row.get(1)?),
+            state: state_by(&handler, row.get(1)?),
+            handler,
             attempts: row.get(2)?,
             round: row.get(7)?,
             due: row.get::<_, Option<i64>>(3)?.map(timestamp),
