@@ -5,7 +5,7 @@
 //! handler gets. The first runs before an answer is given, the second when the event is delivered. `found` is what both
 //! look for, by the table in `model/kinds.rs`, `named` are the references they find on their way, and `position` says
 //! where in a body a fault is. `message` reads the whole body as types, and `content` tells whether two bodies say the
-//! same.
+//! same. `attached` are the documents of an event.
 
 use std::borrow::Cow;
 
@@ -37,6 +37,7 @@ pub enum DecodeError {
 
 pub(crate) mod json;
 
+mod attached;
 mod content;
 mod encoding;
 mod found;
@@ -45,6 +46,7 @@ mod named;
 mod position;
 mod txml;
 
+pub(crate) use attached::{Attachment, Place, attached};
 pub(crate) use content::{Body, Content, say_the_same};
 
 /// What is known of an event once its body has been read.
