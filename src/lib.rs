@@ -76,6 +76,8 @@ pub mod auth;
 
 mod intake;
 
+mod documents;
+
 pub mod decode;
 
 pub mod model;

@@ -12,7 +12,7 @@ use crate::dispatch::{Delivery, Route};
 use crate::listener::development;
 use crate::listener::requests::endpoints::{self, Acknowledge, Endpoint};
 use crate::listener::settings::Server;
-use crate::{admin, handlers, inbox, telemetry, tradecloud};
+use crate::{admin, documents, handlers, inbox, telemetry, tradecloud};
 
 /// Everything the configuration says, checked as a whole.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub struct Settings {
     pub inbox: inbox::Settings,
     /// `[delivery]`
     pub delivery: Delivery,
+    /// `[documents]`, if documents are to be kept.
+    pub documents: Option<documents::Settings>,
     /// `[handlers]`, by name.
     pub handlers: Vec<Handler>,
     /// `[tradecloud]`, which only those need who fetch, poll or load documents.
@@ -129,10 +131,12 @@ impl Settings {
         if root.has("poll") && !root.has("tradecloud") {
             root.error("poll", "needs to know whom to ask: add `[tradecloud]`, with an account that may");
         }
+        let documents = root.table("documents").and_then(documents::Settings::read);
         let admin = root.table("admin").and_then(admin::read);
         let log = root.table("log").and_then(telemetry::Settings::read);
         if let Some(inbox) = &inbox {
             check_together(&root, inbox, &endpoints, &handlers);
+            check_documents(&root, inbox, &handlers);
         }
         root.finish();
         Some(Self {
@@ -141,6 +145,7 @@ impl Settings {
             endpoints,
             inbox: inbox?,
             delivery: delivery?,
+            documents,
             handlers,
             tradecloud: tradecloud?,
             poll: poll?,
@@ -209,5 +214,26 @@ fn check_together(root: &Section, inbox: &inbox::Settings, endpoints: &[Endpoint
     }
     if no_handler {
         root.error("handlers", "has no handler, and inbox.store is \"none\": every event would be gone");
+    }
+}
+
+/// What handlers want with documents, and what it takes to have them.
+fn check_documents(root: &Section, inbox: &inbox::Settings, handlers: &[Handler]) {
+    let mut wanted = false;
+    for handler in handlers.iter().filter(|handler| handler.route.documents) {
+        wanted = true;
+        let what = if !root.has("documents") {
+            "is true, but there is no [documents], which says where they are kept. Add it; it may be empty"
+        } else if !root.has("tradecloud") {
+            "is true, but there is no [tradecloud], and Tradecloud's documents come from its API. Add it"
+        } else {
+            continue;
+        };
+        root.error(&format!("handlers.{}.documents", handler.route.name), what);
+    }
+    if wanted && !inbox.store.keeps() {
+        let what = "stay for ever, because inbox.store is \"none\": nobody knows when their events are gone. Remove them \
+                    yourself";
+        root.warning("documents", what);
     }
 }

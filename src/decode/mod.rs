@@ -6,7 +6,7 @@
 //! look for, by the table in `model/kinds.rs`, `named` are the references they find on their way, and `position` says
 //! where in a body a fault is. `message` reads the whole body as types, and `content` tells whether two bodies say the
 //! same. `fetched` reads what Tradecloud's API answers, `state` when an order or shipment and its lines were changed
-//! last, and `echo` whether that is news.
+//! last, and `echo` whether that is news. `attached` are the documents of an event.
 
 use std::borrow::Cow;
 
@@ -38,6 +38,7 @@ pub enum DecodeError {
 
 pub(crate) mod json;
 
+mod attached;
 mod content;
 mod echo;
 mod encoding;
@@ -49,6 +50,7 @@ mod position;
 mod state;
 mod txml;
 
+pub(crate) use attached::{Attachment, Place, attached};
 pub(crate) use content::{Body, Content, say_the_same};
 pub(crate) use echo::is_echo;
 pub(crate) use fetched::fetched;

@@ -119,7 +119,10 @@ impl Attempts {
     async fn deliver(&self, claim: &Claim, event: Event, is_try: bool) {
         let event = Event { answers: self.answers(), ..event };
         let (started, time, said) = (Instant::now(), Timestamp::now(), event.answers.clone());
-        let outcome = self.hand_on(event).await;
+        let outcome = match self.with_documents(event).await {
+            Ok(event) => self.hand_on(event).await,
+            Err(why) => Outcome::Unavailable(why),
+        };
         let took = started.elapsed();
         // Should the clock be set meanwhile, what has passed since then is not what the clock says.
         let since =
@@ -149,17 +152,39 @@ impl Attempts {
         }
     }
 
+    /// The event with its documents, if the handler wants to have them: fetched in the time that it takes, which is not
+    /// the handler's. If one cannot be had, it is no fault of the handler's either.
+    async fn with_documents(&self, event: Event) -> Result<Event, Unavailability> {
+        if !self.job.route.documents {
+            return Ok(event);
+        }
+        let ours = |reason: String| Unavailability::new(Fault::Ours, reason).of_one();
+        let Some(documents) = self.source.dispatch.documents() else {
+            return Err(ours("`documents` is true, but the configuration has no [documents]".to_owned()));
+        };
+        // As with the handler.
+        let mut task = JoinSet::new();
+        task.spawn(async move { documents.gather(&event).await.map(|gathered| (event, gathered)) });
+        match task.join_next().await {
+            Some(Ok(Ok((event, gathered)))) => Ok(Event { documents: Some(gathered), ..event }),
+            Some(Ok(Err(failure))) => Err(ours(failure.reason).pause(failure.pause)),
+            Some(Err(error)) => Err(ours(format!("fetching the documents ended in a panic: {error}"))),
+            None => Err(ours("fetching the documents was not started".to_owned())),
+        }
+    }
+
     /// Calls the handler. Whatever it does, there is an outcome.
     async fn hand_on(&self, event: Event) -> Outcome {
         let handler = Arc::clone(&self.job.handler);
+        let patience = self.job.route.patience(&event);
         // A task of its own contains a panic; the set ends the task if we are ended.
         let mut task = JoinSet::new();
         task.spawn(async move { handler.deliver(&event).await });
-        match timeout(self.job.route.timeout + GRACE, task.join_next()).await {
+        match timeout(patience.saturating_add(GRACE), task.join_next()).await {
             Ok(Some(Ok(outcome))) => outcome,
             Ok(Some(Err(error))) => Outcome::ours(format!("the handler ended in a panic: {error}")),
             Ok(None) => Outcome::ours("the handler was not started"),
-            Err(_) => Outcome::late(format!("not finished within {}", format_duration(self.job.route.timeout))),
+            Err(_) => Outcome::late(format!("not finished within {}", format_duration(patience))),
         }
     }
 

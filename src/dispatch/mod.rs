@@ -26,7 +26,7 @@ pub(crate) mod worker;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::watch as signal;
 
 pub(crate) use alone::Alone;
@@ -39,9 +39,10 @@ pub use settings::Delivery;
 pub(crate) use staff::Staff;
 pub(crate) use watch::{Settled, Watch};
 
+use crate::documents::Documents;
 use crate::handlers::Outcome;
-use crate::inbox::EventKey;
 use crate::inbox::retention::Workers;
+use crate::inbox::{Archive, EventKey};
 
 /// The routes of the handlers there are at the moment.
 type Routes = Arc<ArcSwap<Arc<[Route]>>>;
@@ -54,6 +55,8 @@ type Healths = Arc<ArcSwap<BTreeMap<String, Arc<Health>>>>;
 pub(crate) struct Dispatch {
     routes: Routes,
     healths: Healths,
+    /// The documents of events, if there is a place for them.
+    documents: Arc<ArcSwapOption<Documents>>,
     work: signal::Sender<()>,
     watchers: watch::Watchers,
 }
@@ -65,6 +68,7 @@ impl Dispatch {
         Self {
             routes,
             healths: Healths::default(),
+            documents: Arc::default(),
             work: signal::Sender::new(()),
             watchers: watch::Watchers::default(),
         }
@@ -78,6 +82,16 @@ impl Dispatch {
     /// From now on these. What is stored already stays with the handlers it was stored for.
     pub(crate) fn reroute(&self, routes: Vec<Route>) {
         self.routes.store(Arc::new(routes.into()));
+    }
+
+    /// From now on, documents are kept so, or not at all.
+    pub(crate) fn keep_documents(&self, documents: Option<Arc<Documents>>) {
+        self.documents.store(documents);
+    }
+
+    /// How documents are kept, if they are.
+    fn documents(&self) -> Option<Arc<Documents>> {
+        self.documents.load_full()
     }
 
     /// Those whose health is looked at from now on.
@@ -106,6 +120,7 @@ impl Dispatch {
     }
 }
 
+#[async_trait::async_trait]
 impl Workers for Dispatch {
     fn wake(&self) {
         self.wake();
@@ -113,5 +128,11 @@ impl Workers for Dispatch {
 
     fn are_there(&self) -> bool {
         !self.routes().is_empty()
+    }
+
+    async fn tidy(&self, inbox: &dyn Archive) {
+        if let Some(documents) = self.documents() {
+            documents.tidy(inbox).await;
+        }
     }
 }

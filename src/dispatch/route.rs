@@ -7,6 +7,7 @@ use wildmatch::WildMatch;
 
 use super::doubts;
 use crate::config::{Problems, Section, table};
+use crate::event::Event;
 use crate::handlers;
 use crate::inbox::FETCH;
 use crate::model::{Actor, Envelope, Kind};
@@ -27,6 +28,12 @@ pub struct Route {
     pub lanes: Option<usize>,
     /// How many attempts begin in a second at the most, in this receiver, from 0.001 to 100000; `None`: any number.
     pub max_per_second: Option<f64>,
+    /// Whether it gets an event only once its documents are on disk (see [`Event::documents`]).
+    ///
+    /// [`Event::documents`]: crate::event::Event::documents
+    pub documents: bool,
+    /// Whether it hands them on itself, for each of which it has the time that it has for an attempt.
+    pub(super) hands_documents_on: bool,
     pub(super) kinds: Vec<Kind>,
     pub(super) events: Vec<WildMatch>,
     pub(super) by: Option<Actor>,
@@ -42,6 +49,8 @@ impl Route {
             paused: false,
             lanes: None,
             max_per_second: None,
+            documents: false,
+            hands_documents_on: false,
             kinds: Kind::ALL.to_vec(),
             events: Vec::new(),
             by: None,
@@ -78,7 +87,7 @@ impl Route {
     }
 
     /// The route of a handler of your own, by keys in TOML: `kinds`, `events`, `by`, `companies`, `timeout`, `paused`,
-    /// `lanes` and `max_per_second`, as in the configuration's table of a handler. Without any key it is [`Route::all`].
+    /// `lanes`, `max_per_second` and `documents`, as in the configuration's table of a handler. Without any key it is [`Route::all`].
     ///
     /// ```
     /// use tradecloud_webhook::dispatch::Route;
@@ -133,7 +142,15 @@ impl Route {
         if route.max_per_second.is_some_and(|most| !PACES.contains(&most)) {
             section.error("max_per_second", format!("must be from {} to {}", PACES.start(), PACES.end()));
         }
+        route.documents = section.boolean("documents").unwrap_or(false);
+        route.hands_documents_on = section.has("documents_url");
         route
+    }
+
+    /// How long an attempt at that event may take.
+    pub(super) fn patience(&self, event: &Event) -> Duration {
+        let documents = event.documents.as_deref().filter(|_| self.hands_documents_on).unwrap_or_default();
+        self.timeout.saturating_mul(u32::try_from(documents.len()).unwrap_or(u32::MAX).saturating_add(1))
     }
 
     /// Whether the handler wants that event.

@@ -29,12 +29,16 @@ const SWEPT: &str = "swept";
 const SAID: &str = "said what goes next";
 
 /// Those who work the inbox off, as far as its upkeep has to do with them.
+#[async_trait::async_trait]
 pub(crate) trait Workers: Send + Sync {
     /// Says that there may be work.
     fn wake(&self);
 
     /// Whether there is any handler.
     fn are_there(&self) -> bool;
+
+    /// Removes what they keep beside the inbox for events that are gone.
+    async fn tidy(&self, _inbox: &dyn Archive) {}
 }
 
 /// Keeps the inbox in order.
@@ -129,6 +133,7 @@ impl Upkeep {
             Some(passed) if passed < SWEEP_PAUSE => Ok(()),
             Some(_) => {
                 let swept = self.sweep(now).await;
+                self.workers.tidy(&*self.inbox).await;
                 self.inbox.note(SWEPT, now).await.and(swept)
             }
             // The first time, or a clock was ahead then.

@@ -6,12 +6,19 @@
 use serde::Serialize;
 
 use super::kinds::Kind;
+use super::spelling::tells;
 
 /// So many different references of an event are kept. The bound keeps an event small whatever its body holds.
 pub(crate) const MOST: usize = 2000;
 
 /// Longer than this, in bytes, a text is no reference.
 pub(crate) const LONGEST: usize = 256;
+
+/// Whether an event is found by a text that stands where a reference does. A placeholder such as a dash would be found by
+/// everything, and a character NUL cannot be stored everywhere.
+pub(crate) fn is_findable(text: &str) -> bool {
+    text.len() <= LONGEST && text.contains(tells) && !text.contains('\0')
+}
 
 /// Something that a person may look for an event by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -73,6 +80,8 @@ whats! {
     DespatchAdvice = "despatchAdvice",
     /// What everything that one action caused has in common.
     TraceId = "traceId",
+    /// A document, by its id in Tradecloud's object storage or by the address where the other party has it.
+    Document = "document",
 }
 
 impl What {
@@ -129,14 +138,17 @@ pub(crate) const NAMED: &[Field] = &[
     field("id", Id),
     reference("orderId", What::OrderId),
     reference("legacyOrderId", What::LegacyOrderId),
-    field("buyerOrder", Part(&[reference("purchaseOrderNumber", What::PurchaseOrder)])),
+    field("buyerOrder", Part(&[reference("purchaseOrderNumber", What::PurchaseOrder), DOCUMENTS])),
+    field("supplierOrder", Part(&[DOCUMENTS])),
     field(
         "supplierShipment",
         Part(&[
             reference("shipmentNumber", What::Shipment),
             list("invoiceNumbers", "invoiceNumber", Holds::Reference(What::Invoice)),
+            DOCUMENTS,
         ]),
     ),
+    field("buyerShipment", Part(&[DOCUMENTS])),
     field(
         "identifiers",
         Part(&[
@@ -154,18 +166,23 @@ pub(crate) const NAMED: &[Field] = &[
     field("meta", Part(&[field("source", Part(&[reference("traceId", What::TraceId)]))])),
 ];
 
+/// What is attached to an order, a shipment or a line.
+const DOCUMENTS: Field =
+    list("documents", "document", Part(&[reference("objectId", What::Document), reference("url", What::Document)]));
+
 /// The lines of an order or of a shipment.
 const LINES: Field = list(
     "lines",
     "line",
     Part(&[
         reference("purchaseOrderNumber", What::PurchaseOrder),
-        field("buyerLine", Part(&[reference("salesOrderNumber", What::SalesOrder)])),
+        field("buyerLine", Part(&[reference("salesOrderNumber", What::SalesOrder), DOCUMENTS])),
         field(
             "supplierLine",
             Part(&[
                 reference("salesOrderNumber", What::SalesOrder),
                 reference("despatchAdviceNumber", What::DespatchAdvice),
+                DOCUMENTS,
             ]),
         ),
     ]),

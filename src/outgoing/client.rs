@@ -5,10 +5,11 @@
 //! in time is not asked again: the next request begins with another one. What nobody waits for is found dead by
 //! the pings of HTTP/2.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::{Certificate, Client, Identity, Request, RequestBuilder, Response, Url, redirect};
+use reqwest::dns::Resolve;
+use reqwest::{Certificate, Client, ClientBuilder, Identity, Request, RequestBuilder, Response, Url, redirect};
 
 use super::address::on_loopback;
 
@@ -118,11 +119,28 @@ pub(crate) fn client(url: &Url, roots: &[Certificate]) -> Result<Client, reqwest
     client_with(url, roots, None)
 }
 
+/// A client for addresses that somebody else has named: it goes only where `resolver` leads it, and by no proxy, which
+/// would do that for it. It trusts `roots` besides the roots of the system.
+pub(crate) fn guarded<R: Resolve + 'static>(roots: &[Certificate], resolver: Arc<R>) -> Result<Client, reqwest::Error> {
+    builder().no_proxy().dns_resolver(resolver).tls_certs_merge(roots.iter().cloned()).build()
+}
+
 fn client_with(url: &Url, roots: &[Certificate], identity: Option<&Identity>) -> Result<Client, reqwest::Error> {
+    let client = builder();
+    let client = if url.host_str().is_some_and(on_loopback) { client.no_proxy() } else { client };
+    // Without TLS no roots are needed; a slim container has none, and should not fail for that.
+    let client =
+        if url.scheme() == "http" { client.tls_certs_only([]) } else { client.tls_certs_merge(roots.iter().cloned()) };
+    let client = if let Some(identity) = identity { client.identity(identity.clone()) } else { client };
+    client.build()
+}
+
+/// What all clients have in common.
+fn builder() -> ClientBuilder {
     // reqwest takes the process's TLS provider and panics if there is none. If a program that embeds
     // us has installed one, this changes nothing.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let client = Client::builder()
+    Client::builder()
         .user_agent(concat!("tradecloud-webhook/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT)
@@ -135,11 +153,5 @@ fn client_with(url: &Url, roots: &[Certificate], identity: Option<&Identity>) ->
         .http1_allow_spaces_after_header_name_in_responses(true)
         .http1_ignore_invalid_headers_in_responses(true)
         .http1_max_headers(MOST_HEADERS)
-        .http2_max_header_list_size(LARGEST_HEAD);
-    let client = if url.host_str().is_some_and(on_loopback) { client.no_proxy() } else { client };
-    // Without TLS no roots are needed; a slim container has none, and should not fail for that.
-    let client =
-        if url.scheme() == "http" { client.tls_certs_only([]) } else { client.tls_certs_merge(roots.iter().cloned()) };
-    let client = if let Some(identity) = identity { client.identity(identity.clone()) } else { client };
-    client.build()
+        .http2_max_header_list_size(LARGEST_HEAD)
 }

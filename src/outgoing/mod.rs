@@ -21,7 +21,7 @@ use std::time::Duration;
 
 pub(crate) use self::address::{on_loopback, place, url, warn_of_plain_http};
 pub(crate) use self::answer::{beginning, cause, failed, late, say};
-pub(crate) use self::client::{Caller, client};
+pub(crate) use self::client::{Caller, client, guarded};
 pub(crate) use self::credentials::{Auth, Credentials, basic, bearer};
 pub(crate) use self::handshake::{TrustedBy, causes, certificate_in_words, failure, in_words};
 pub(crate) use self::identity::{advice, identity};

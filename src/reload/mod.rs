@@ -10,6 +10,7 @@ mod follow;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Mutex;
@@ -21,6 +22,7 @@ use crate::budget::Budget;
 use crate::config::marks::{Marks, is_below};
 use crate::dispatch::worker::Job;
 use crate::dispatch::{Delivery, Dispatch, Pace, Route, Staff};
+use crate::documents::{Documents, Surroundings};
 use crate::handlers::SharedHandler;
 use crate::inbox::{FETCH, SharedInbox};
 use crate::listener::connections::certificates::Certificates;
@@ -40,6 +42,8 @@ const PROXIES: [&str; 2] = ["server.trusted_proxies", "server.proxy_header"];
 const TLS: &str = "server.tls";
 /// What Tradecloud is called by.
 const AGENT: [&str; 2] = ["tradecloud", "poll"];
+/// How long it is doubted that a document is not there.
+const NOT_FOUND_AFTER: Duration = Duration::from_secs(600);
 /// Unfinished deliveries of one handler are counted up to this many.
 pub(crate) const BACKLOG_COUNTED: usize = 10_000;
 
@@ -73,6 +77,7 @@ struct State {
     staff: Staff,
     handlers: BTreeMap<String, SharedHandler>,
     credentials: Vec<(String, SharedCredential)>,
+    documents: Option<Arc<Documents>>,
     /// What of the settings that were last put in place an operator has written,
     written: Written,
     /// and their marks.
@@ -134,6 +139,7 @@ impl Reloader {
             staff,
             handlers: BTreeMap::new(),
             credentials: Vec::new(),
+            documents: None,
             written: Written::default(),
             marks: Marks::default(),
             at_start: settings.marks.clone(),
@@ -227,6 +233,7 @@ impl Live {
             return Err(ReloadError::OtherStore);
         }
         let handlers = self.set_up(std::mem::take(&mut settings.handlers), &settings.marks, state).await?;
+        let documents = documents(&mut settings, state).await?;
         keep_unchanged(&mut settings, state);
         let api = self.set_up_agent(&settings, state)?;
         for (_, credential) in &settings.anywhere.credentials {
@@ -251,6 +258,8 @@ impl Live {
             }
         }
         let jobs = handlers.into_iter().chain(parts.own.iter().cloned());
+        parts.dispatch.keep_documents(documents.clone());
+        state.documents = documents;
         state.staff.assign(jobs.map(|(route, handler)| job(route, handler, &settings.delivery)).collect());
         parts.dispatch.reroute(routes);
         state.credentials.clone_from(&settings.anywhere.credentials);
@@ -323,6 +332,21 @@ impl Live {
             }
         }
     }
+}
+
+/// How documents are kept from now on. If that is as before, those under way go on to be fetched once.
+async fn documents(settings: &mut Settings, state: &State) -> Result<Option<Arc<Documents>>, ReloadError> {
+    let Some(new) = settings.documents.take() else { return Ok(None) };
+    let same = |table| state.marks.same_below(&settings.marks, table);
+    if let Some(documents) = state.documents.as_ref().filter(|_| same("documents") && same("tradecloud")) {
+        return Ok(Some(Arc::clone(documents)));
+    }
+    let around = Surroundings { local: false, roots: Vec::new(), not_found_after: NOT_FOUND_AFTER };
+    // May read the system's root certificates.
+    let made = tokio::task::spawn_blocking(move || Documents::new(new, None, &around)).await;
+    let made = made.map_err(|error| error.to_string()).flatten().map_err(ReloadError::Handler)?;
+    made.begin();
+    Ok(Some(Arc::new(made)))
 }
 
 /// Takes over the credentials that are still the same, with what they have learnt.

@@ -6,8 +6,7 @@ use std::collections::HashMap;
 
 pub(super) use self::target::in_target;
 use super::found::{self, Bare, EVENTS};
-use crate::model::references::{Field, Holds, LONGEST, MOST, NAMED};
-use crate::model::spelling::tells;
+use crate::model::references::{Field, Holds, MOST, NAMED, is_findable};
 use crate::model::{Format, Kind, Reference, What};
 
 /// What a value or an element is to whoever looks for references.
@@ -69,8 +68,7 @@ impl Named {
             return;
         }
         let value = text.trim();
-        // A placeholder such as a dash would be found by everything. A character NUL cannot be stored everywhere.
-        if value.len() > LONGEST || !value.contains(tells) || value.contains('\0') {
+        if !is_findable(value) {
             return;
         }
         let values = &mut self.values[what as usize];

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::decode::{self, DecodeError, envelope, event, to_json};
+use crate::model::spelling::tells;
 
 macro_rules! sample {
     ($name:literal) => {

@@ -1,4 +1,4 @@
-//! Handler `http`: every event is one POST to the ERP.
+//! Handler `http`: every event is one POST to the ERP, and before that each of its documents a PUT (`documents`).
 //!
 //! Proxies: as with curl, `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` of the environment apply, because
 //! an ERP in the cloud is often reached no other way; one on the intranet belongs into `NO_PROXY`. A
@@ -6,6 +6,7 @@
 
 mod answer;
 mod binding;
+mod documents;
 mod headers;
 mod settings;
 
@@ -19,6 +20,7 @@ pub use self::settings::Settings;
 
 use self::answer::Refusals;
 use self::binding::Format;
+use self::documents::DocumentsUrl;
 use super::{BuildError, Configured, Handler, Outcome, SharedHandler};
 use crate::event::Event;
 use crate::outgoing::{Caller, Credentials, Failure, advice, cause, failed, late, place};
@@ -31,6 +33,13 @@ struct Erp {
     credentials: Credentials,
     headers: HeaderMap,
     caller: Caller,
+    documents: Option<Way>,
+}
+
+/// The way to where documents go.
+struct Way {
+    url: DocumentsUrl,
+    caller: Caller,
 }
 
 impl Configured for Settings {
@@ -40,6 +49,13 @@ impl Configured for Settings {
 
     fn build(self: Box<Self>, name: &str) -> Result<SharedHandler, BuildError> {
         let failed = |error: reqwest::Error| BuildError { name: name.to_owned(), what: cause(&error) };
+        let documents = match self.documents_url.and_then(|url| Some((url.any()?, url))) {
+            Some((any, url)) => {
+                let caller = Caller::identified(&any, &self.roots, self.identity.clone()).map_err(failed)?;
+                Some(Way { url, caller })
+            }
+            None => None,
+        };
         let caller = Caller::identified(&self.url, &self.roots, self.identity).map_err(failed)?;
         let credentials = Credentials::new(self.auth, &self.roots).map_err(failed)?;
         Ok(Arc::new(Erp {
@@ -50,12 +66,16 @@ impl Configured for Settings {
             credentials,
             headers: self.headers.headers,
             caller,
+            documents,
         }))
     }
 }
 
 impl Handler for Erp {
     async fn deliver(&self, event: &Event) -> Outcome {
+        if let Err(outcome) = self.hand_documents_on(event).await {
+            return outcome;
+        }
         let message = match self.format.render(event).await {
             Ok(message) => message,
             Err(outcome) => return outcome,
@@ -85,11 +105,11 @@ impl Erp {
         let sent = tokio::time::timeout(self.timeout, async {
             let again = request.try_clone();
             let used = self.credentials.header(None).await?;
-            let response = self.execute(request, used.as_ref()).await?;
+            let response = self.execute(&self.caller, request, used.as_ref()).await?;
             match (again, used) {
                 (Some(again), Some(used)) if response.status().as_u16() == 401 && self.credentials.renewable() => {
                     let renewed = self.credentials.header(Some(&used)).await?;
-                    self.execute(again, renewed.as_ref()).await
+                    self.execute(&self.caller, again, renewed.as_ref()).await
                 }
                 _ => Ok(response),
             }
@@ -97,14 +117,20 @@ impl Erp {
         sent.await.unwrap_or_else(|_| Err(late(&self.url, self.timeout)))
     }
 
-    async fn execute(&self, mut request: Request, authorization: Option<&HeaderValue>) -> Result<Response, Failure> {
+    async fn execute(
+        &self,
+        caller: &Caller,
+        mut request: Request,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<Response, Failure> {
+        let url = request.url().clone();
         let headers = request.headers_mut();
         headers.extend(self.headers.clone());
         if let Some(authorization) = authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
-        self.caller.execute(request).await.map_err(|error| {
-            let failure = failed(&self.url, &error);
+        caller.execute(request).await.map_err(|error| {
+            let failure = failed(&url, &error);
             let reason = format!("{}{}", failure.reason, advice(&error));
             Failure { reason, ..failure }
         })

@@ -6,6 +6,7 @@ use reqwest::{Certificate, Identity, Url};
 
 use super::answer::Refusals;
 use super::binding::Format;
+use super::documents::DocumentsUrl;
 use super::headers::Headers;
 use crate::config::Section;
 use crate::handlers::Readable;
@@ -25,6 +26,7 @@ pub struct Settings {
     pub(super) headers: Headers,
     pub(super) roots: Vec<Certificate>,
     pub(super) identity: Option<Identity>,
+    pub(super) documents_url: Option<DocumentsUrl>,
 }
 
 impl Readable for Settings {
@@ -44,6 +46,13 @@ impl Readable for Settings {
         {
             warn_of_plain_http(section, "url", url);
         }
+        let has_secret = section.has("auth") || headers.as_ref().is_some_and(|headers| headers.has_secret);
+        let documents_url = |section: &Section, key: &str| DocumentsUrl::read(section, key, has_secret).map(Some);
+        let documents_url = section.or("documents_url", documents_url, None);
+        if documents_url.as_ref().is_some_and(Option::is_some) && section.boolean("documents") != Some(true) {
+            section.error("documents_url", "is of no use without documents. Add `documents = true`, or take it out");
+            return None;
+        }
         if let (Some(url), Some(Some(_))) = (&url, &identity)
             && url.scheme() == "http"
         {
@@ -60,6 +69,7 @@ impl Readable for Settings {
             headers: headers?,
             roots: roots?,
             identity: identity?,
+            documents_url: documents_url?,
         })
     }
 }

@@ -7,20 +7,23 @@
 
 mod table;
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 use tokio_postgres::types::{ToSql, Type};
 
-use self::table::Table;
+use self::table::{EXTRAS, Extras, Table};
 use super::{BuildError, Configured, Fault, Handler, Outcome, Readable, SharedHandler, Unavailability, render};
 use crate::config::Section;
 use crate::event::{Event, rfc3339};
-use crate::outgoing::postgres::{Database, Failure, Pool};
+use crate::outgoing::postgres::{Connection, Database, Failure, Pool};
 
 /// Connections at the most; as many as `delivery.lanes` is by default.
 const CONNECTIONS: usize = 8;
+
+/// How long it is believed which columns the table has; not at all if an event could not be written.
+const KNOWN: Duration = Duration::from_secs(60);
 
 /// The keys of `type = "postgres"`, checked.
 #[derive(Debug)]
@@ -48,7 +51,12 @@ impl Configured for Settings {
         // time zone, say) is what triggers of the table may go by.
         let setup = format!("SET synchronous_commit = on; SET statement_timeout = {}", self.timeout.as_millis().max(1));
         let pool = self.database.pool(CONNECTIONS, &setup);
-        Ok(Arc::new(Rows { place: format!("{} in {}", self.table, self.database.place()), settings: *self, pool }))
+        Ok(Arc::new(Rows {
+            place: format!("{} in {}", self.table, self.database.place()),
+            settings: *self,
+            pool,
+            extras: Mutex::default(),
+        }))
     }
 
     fn preparation(&self) -> Option<String> {
@@ -60,6 +68,8 @@ struct Rows {
     settings: Settings,
     pool: Pool,
     place: String,
+    /// What the table has besides, and when that was looked for.
+    extras: Mutex<Option<(Extras, Instant)>>,
 }
 
 impl Handler for Rows {
@@ -103,8 +113,9 @@ impl Rows {
         let (time, received) = (time(event), rfc3339(event.received));
         let attempt = i64::from(event.attempt);
         let envelope = &event.envelope;
+        let (kind, event_name) = (envelope.kind.as_str(), envelope.event_name_or_changed());
         // In the order of `table::COLUMNS`.
-        let values: [&(dyn ToSql + Sync); table::COLUMNS.len()] = [
+        let mut values: Vec<&(dyn ToSql + Sync)> = vec![
             &attributes.id,
             &attributes.source,
             &attributes.r#type,
@@ -113,16 +124,27 @@ impl Rows {
             &received,
             &attempt,
             &attributes.tcformat,
-            &envelope.kind.as_str(),
-            &envelope.event_name_or_changed(),
+            &kind,
+            &event_name,
             &envelope.number,
             &envelope.company_id,
             &data,
         ];
-        let types = table::COLUMNS.map(|column| if column.is_number() { Type::INT8 } else { Type::TEXT });
-        let parameters: Vec<_> = values.into_iter().zip(types).collect();
         let connection = self.pool.get().await?;
-        let inserted = connection.execute_typed(&self.settings.table.insert(), &parameters).await;
+        let extras = self.extras(&connection).await?;
+        let of_extra: [(&str, &(dyn ToSql + Sync)); EXTRAS.len()] =
+            [("tcorigin", &attributes.tcorigin), ("tcdocuments", &attributes.tcdocuments)];
+        for (name, _) in &extras {
+            values.extend(of_extra.iter().filter(|(of, _)| of == name).map(|(_, value)| *value));
+        }
+        let types = table::COLUMNS.map(|column| if column.is_number() { Type::INT8 } else { Type::TEXT });
+        let parameters: Vec<_> =
+            values.into_iter().zip(types.into_iter().chain(std::iter::repeat(Type::TEXT))).collect();
+        let inserted = connection.execute_typed(&self.settings.table.insert(&extras), &parameters).await;
+        if inserted.is_err() {
+            // Perhaps somebody has changed the table.
+            *self.extras.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
         match inserted.map_err(|error| Failure::from(&error)) {
             // A refusal is an answer too.
             result @ (Ok(_) | Err(Failure::Refused { .. })) => {
@@ -131,6 +153,23 @@ impl Rows {
             }
             Err(failure) => Err(failure),
         }
+    }
+
+    /// The columns of the table that are filled if it has them.
+    async fn extras(&self, connection: &Connection) -> Result<Extras, Failure> {
+        let known = self.extras.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((extras, _)) = known.filter(|(_, at)| at.elapsed() < KNOWN) {
+            return Ok(extras);
+        }
+        let rows = connection.query_typed(&self.settings.table.look_for_extras(), &[]).await;
+        let rows = rows.map_err(|error| Failure::from(&error))?;
+        let named = |name: &str| EXTRAS.into_iter().find(|known| *known == name);
+        let extras: Extras = rows
+            .iter()
+            .filter_map(|row| Some((named(row.try_get::<_, &str>(0).ok()?)?, row.try_get(1).ok()?)))
+            .collect();
+        *self.extras.lock().unwrap_or_else(PoisonError::into_inner) = Some((extras.clone(), Instant::now()));
+        Ok(extras)
     }
 
     /// Has the database plan the statement that inserts, which fails as the statement itself would if

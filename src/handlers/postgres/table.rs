@@ -41,6 +41,12 @@ pub(super) const COLUMNS: [Column; 13] = [
     column("data", "jsonb", "NOT NULL"),
 ];
 
+/// Columns that are filled if the table has them: attributes that came later, or that not everybody wants.
+pub(super) const EXTRAS: [&str; 2] = ["tcorigin", "tcdocuments"];
+
+/// Those of [`EXTRAS`] that a table has, each with the type that it has there, as the database writes it.
+pub(super) type Extras = Vec<(&'static str, String)>;
+
 const fn column(name: &'static str, r#type: &'static str, constraint: &'static str) -> Column {
     Column { name, r#type, constraint }
 }
@@ -73,23 +79,40 @@ impl Table {
     }
 
     /// The statement that writes an event, with a parameter per column.
-    pub(super) fn insert(&self) -> String {
+    pub(super) fn insert(&self, extras: &Extras) -> String {
         let mut number = 0;
-        self.insert_of(|column| {
+        let mut parameter = |sent: &str, r#type: &str| {
             number += 1;
-            let sent = if column.is_number() { "bigint" } else { "text" };
-            format!("${number}::{sent}::{}", column.r#type)
-        })
+            format!("${number}::{sent}::{}", r#type)
+        };
+        let values = COLUMNS
+            .map(|column| parameter(if column.is_number() { "bigint" } else { "text" }, column.r#type))
+            .into_iter()
+            .chain(extras.iter().map(|(_, r#type)| parameter("text", r#type)))
+            .collect::<Vec<_>>();
+        self.insert_of(extras.iter().map(|(name, _)| *name), &values)
+    }
+
+    /// The statement that finds out which of [`EXTRAS`] there are.
+    pub(super) fn look_for_extras(&self) -> String {
+        let names = EXTRAS.map(|name| format!("'{name}'")).join(", ");
+        let name = self.0.replace('\'', "''");
+        format!(
+            "SELECT attname::text, format_type(atttypid, NULL) FROM pg_catalog.pg_attribute \
+             WHERE attrelid = to_regclass('{name}') AND attnum > 0 AND NOT attisdropped AND attgenerated = '' \
+             AND attname IN ({names})"
+        )
     }
 
     /// A statement that plans the other one.
     pub(super) fn explain(&self) -> String {
-        format!("EXPLAIN {}", self.insert_of(|column| format!("NULL::{}", column.r#type)))
+        let values = COLUMNS.map(|column| format!("NULL::{}", column.r#type));
+        format!("EXPLAIN {}", self.insert_of(std::iter::empty(), &values))
     }
 
-    fn insert_of(&self, value: impl FnMut(Column) -> String) -> String {
-        let names = COLUMNS.map(|column| column.name).join(", ");
-        let values = COLUMNS.map(value).join(", ");
+    fn insert_of(&self, extras: impl Iterator<Item = &'static str>, values: &[String]) -> String {
+        let names = COLUMNS.iter().map(|column| column.name).chain(extras).collect::<Vec<_>>().join(", ");
+        let values = values.join(", ");
         format!("INSERT INTO {self} ({names}) VALUES ({values}) ON CONFLICT (id) DO NOTHING")
     }
 }

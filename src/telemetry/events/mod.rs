@@ -7,6 +7,7 @@ pub(crate) mod callers;
 pub(crate) mod certificates;
 pub(crate) mod configuration;
 pub(crate) mod delivery;
+pub(crate) mod documents;
 pub(crate) mod handlers;
 pub(crate) mod inbox;
 pub(crate) mod intake;
