@@ -39,6 +39,7 @@ pub enum DecodeError {
 pub(crate) mod json;
 
 mod content;
+#[cfg_attr(not(test), expect(dead_code, reason = "polling is to ask it"))]
 mod echo;
 mod encoding;
 mod fetched;
@@ -46,14 +47,15 @@ mod found;
 mod message;
 mod named;
 mod position;
+#[cfg_attr(not(test), expect(dead_code, reason = "fetching and polling are to ask it"))]
 mod state;
 mod txml;
 
 pub(crate) use content::{Body, Content, say_the_same};
-#[cfg_attr(not(test), expect(unused_imports, reason = "polling is to ask it"))]
+#[expect(unused_imports, reason = "polling is to ask it")]
 pub(crate) use echo::is_echo;
 pub(crate) use fetched::fetched;
-#[cfg_attr(not(test), expect(unused_imports, reason = "fetching and polling are to ask it"))]
+#[expect(unused_imports, reason = "fetching and polling are to ask it")]
 pub(crate) use state::{StateOf, state_of};
 
 /// What is known of an event once its body has been read.
