@@ -3,10 +3,14 @@
 //! Whoever brings one comes through here: a request, and somebody at the desk who has a refused body accepted. How
 //! it came, how long its bringer waits and what he is answered is known there; what became of it is told here, to
 //! the log, once for all of them.
+//!
+//! A GET webhook brings a notice, which is stored as such: what it is about comes later. Where nothing is kept, it is
+//! fetched at once, by the [`Fetcher`].
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::task::spawn_blocking;
@@ -15,9 +19,9 @@ use uuid::Uuid;
 use crate::decode::{self, DecodeError, Decoded};
 use crate::dispatch::Dispatch;
 use crate::inbox::{
-    Action, Archive, Arrival, EventKey, EventView, InboxError, Incoming, Receipt, RefusedBody, SharedInbox,
+    Action, Archive, Arrival, EventKey, EventView, InboxError, Incoming, Notice, Receipt, RefusedBody, SharedInbox,
 };
-use crate::model::Envelope;
+use crate::model::{Envelope, What};
 use crate::telemetry::events::intake::Refused;
 use crate::telemetry::events::{self, About};
 
@@ -30,7 +34,21 @@ pub(crate) struct Intake {
     inbox: SharedInbox,
     keeps: bool,
     dispatch: Dispatch,
+    fetcher: Arc<ArcSwapOption<Box<dyn Fetcher>>>,
 }
+
+/// Whoever asks Tradecloud for what a notice is about, where no notice can be kept.
+#[async_trait::async_trait]
+pub(crate) trait Fetcher: Send + Sync {
+    /// The answer as it is.
+    ///
+    /// # Errors
+    /// Why there is none now, in words that the caller may be told.
+    async fn fetch_now(&self, what: What, id: &str) -> Result<Bytes, String>;
+}
+
+/// How the log and the inbox name what came by a GET webhook.
+const GET: &str = "get";
 
 /// Where a body came from.
 #[derive(Debug, Clone)]
@@ -145,6 +163,9 @@ pub(crate) enum IntakeError {
     /// It cannot be stored now.
     #[error("{0}")]
     Store(InboxError),
+    /// What a call is about could not be fetched, and nobody keeps the call.
+    #[error("{0}")]
+    NotFetched(String),
     /// Something went wrong in here: nobody knows what it is.
     #[error("the body could not be decoded: {0}")]
     Unforeseen(String),
@@ -154,20 +175,87 @@ impl Intake {
     /// Into that inbox, for the handlers that `dispatch` has.
     pub(crate) fn new(inbox: SharedInbox, dispatch: Dispatch) -> Self {
         let keeps = inbox.clone().archive().is_some();
-        Self { inbox, keeps, dispatch }
+        Self { inbox, keeps, dispatch, fetcher: Arc::default() }
+    }
+
+    /// Whether events stay until they are delivered.
+    pub(crate) const fn keeps(&self) -> bool {
+        self.keeps
+    }
+
+    /// Has what is fetched at once be fetched by that one from now on.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for whoever has the API, where inbox.store is \"none\""))]
+    pub(crate) fn fetch_by(&self, fetcher: Option<Box<dyn Fetcher>>) {
+        self.fetcher.store(fetcher.map(Arc::new));
+    }
+
+    /// Stores the notice that something has changed, and has it fetched. What fails here has the call come again.
+    pub(crate) async fn notice(&self, origin: &Origin, what: What, of: String) -> Result<Taken, IntakeError> {
+        let told = events::intake::Notice { what: what.as_str(), of: &of, from: &origin.from };
+        let notice = Notice {
+            what,
+            of: of.clone(),
+            received: origin.received,
+            path: origin.path.clone(),
+            arrival: Arrival { origin: GET, ..origin.arrival() },
+        };
+        match self.inbox.notice(notice).await {
+            Ok(Receipt { key, id, repeated, beside }) => {
+                self.dispatch.wake();
+                let tell = if repeated { events::intake::notice_repeated } else { events::intake::notice_stored };
+                tell(&id, told, origin.credential.as_deref());
+                Ok(Taken { key, id, repeated, beside, number: None, event_name: None, kept: self.keeps })
+            }
+            Err(error) => {
+                if !error.is_told() && !matches!(error, InboxError::Busy) {
+                    events::intake::notice_not_stored(told, &error);
+                }
+                Err(IntakeError::Store(error))
+            }
+        }
+    }
+
+    /// Fetches at once what has changed: an event like any other, that came by a GET webhook.
+    pub(crate) async fn fetch_now<'o>(
+        &self,
+        origin: &'o Origin,
+        what: What,
+        of: &str,
+    ) -> Result<Arrived<'o>, IntakeError> {
+        let answer = match self.fetcher.load_full() {
+            Some(fetcher) => fetcher.fetch_now(what, of).await,
+            None => Err("nobody here can ask Tradecloud for what has changed; see [tradecloud]".to_owned()),
+        };
+        let not_fetched = |reason: String| {
+            let told = events::intake::Notice { what: what.as_str(), of, from: &origin.from };
+            events::intake::not_fetched(told, &reason);
+            IntakeError::NotFetched(reason)
+        };
+        let body = answer.map_err(not_fetched)?;
+        let decoded = match decode::fetched(what, of, &body) {
+            Ok(decoded) => decoded,
+            Err(error) => return Err(not_fetched(format!("Tradecloud answered what cannot be read: {error}"))),
+        };
+        let arrival = Arrival { origin: GET, ..origin.arrival() };
+        Ok(Arrived { incoming: self.incoming(origin, decoded, body, arrival), origin })
+    }
+
+    /// An event for those who want it.
+    fn incoming(&self, origin: &Origin, decoded: Decoded, body: Bytes, arrival: Arrival) -> Incoming {
+        let Decoded { envelope, references } = decoded;
+        let routes = self.dispatch.routes();
+        let wanted = routes.iter().filter(|route| route.wants(&envelope)).map(|route| route.name.clone());
+        let handlers: Vec<_> = wanted.collect();
+        let (path, content_type) = (origin.path.clone(), origin.content_type.clone());
+        let incoming = Incoming::new(envelope, origin.received, path, content_type, body);
+        incoming.naming(references).by(arrival).wanted_by(handlers)
     }
 
     /// Reads a body. Who wants the event is asked here and never again: what is reloaded from now on is for those
     /// that come then.
     pub(crate) async fn read<'o>(&self, origin: &'o Origin, body: &Bytes) -> Result<Arrived<'o>, IntakeError> {
-        let Decoded { envelope, references } = decoded(origin.content_type.clone(), body.clone()).await?;
-        let routes = self.dispatch.routes();
-        let wanted = routes.iter().filter(|route| route.wants(&envelope)).map(|route| route.name.clone());
-        let handlers: Vec<_> = wanted.collect();
-        let (path, content_type) = (origin.path.clone(), origin.content_type.clone());
-        let incoming = Incoming::new(envelope, origin.received, path, content_type, body.clone());
-        let incoming = incoming.naming(references).by(origin.arrival()).wanted_by(handlers);
-        Ok(Arrived { incoming, origin })
+        let decoded = decoded(origin.content_type.clone(), body.clone()).await?;
+        Ok(Arrived { incoming: self.incoming(origin, decoded, body.clone(), origin.arrival()), origin })
     }
 
     /// Stores an event and has it delivered. What fails here has the event come again.
@@ -452,6 +540,36 @@ mod tests {
 
         let order = Reference { what: What::OrderId, value: "o".to_owned() };
         assert_eq!(event.incoming.references, [order]);
+    }
+
+    /// Answers with that, or says that it cannot.
+    struct Fetches(Option<&'static [u8]>);
+
+    #[async_trait::async_trait]
+    impl Fetcher for Fetches {
+        async fn fetch_now(&self, what: What, id: &str) -> Result<Bytes, String> {
+            self.0.map(Bytes::from_static).ok_or_else(|| format!("there is no {} {id}", what.as_str()))
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_fetched_at_once_is_an_event_that_came_by_get() {
+        let place = Place::new([Route::all("erp"), Route::all("names").events(["Changed"])]).await;
+        let (origin, of) = (origin(), "a/1");
+        let fetch =
+            async || place.intake.fetch_now(&origin, What::OrderId, of).await.map_err(|error| error.to_string());
+
+        assert!(fetch().await.is_err_and(|why| why.contains("[tradecloud]")));
+        place.intake.fetch_by(Some(Box::new(Fetches(None))));
+        assert!(fetch().await.is_err_and(|why| why == "there is no orderId a/1"));
+        place.intake.fetch_by(Some(Box::new(Fetches(Some(b"<html>")))));
+        assert!(fetch().await.is_err_and(|why| why.contains("cannot be read: line 1")));
+        place.intake.fetch_by(Some(Box::new(Fetches(Some(br#"{"id":"1","buyerOrder":{}}"#)))));
+        let fetched = fetch().await.unwrap().incoming;
+
+        let envelope = &fetched.envelope;
+        assert_eq!((envelope.subject.as_deref(), envelope.event_name_or_changed()), (Some(of), "Changed"));
+        assert_eq!((fetched.arrival.origin, fetched.handlers.to_vec()), ("get", vec!["erp".into(), "names".into()]));
     }
 
     #[tokio::test]

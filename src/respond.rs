@@ -76,12 +76,12 @@ impl Refusal {
     #[expect(clippy::match_same_arms, reason = "our own refusals stand apart from what a handler's back end said")]
     pub fn status(&self) -> StatusCode {
         match self.why {
-            Why::NoEvent => StatusCode::BAD_REQUEST,
+            Why::NoEvent | Why::NoId => StatusCode::BAD_REQUEST,
             Why::UnknownEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Why::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Why::Address | Why::Caller => StatusCode::FORBIDDEN,
             Why::NoSuchPath => StatusCode::NOT_FOUND,
-            Why::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Why::Method | Why::MethodOfNotices => StatusCode::METHOD_NOT_ALLOWED,
             Why::Rejected(Some(404)) => StatusCode::NOT_FOUND,
             Why::Rejected(Some(409)) => StatusCode::CONFLICT,
             Why::Rejected(Some(410)) => StatusCode::GONE,
@@ -108,6 +108,10 @@ pub enum Why {
     NoSuchPath,
     /// The endpoint takes POST and PUT only.
     Method,
+    /// The endpoint has a placeholder, and takes GET, POST and PUT only.
+    MethodOfNotices,
+    /// What has changed is named by nothing that could be fetched.
+    NoId,
     /// A handler rejected the event; the status its back end gave, if it speaks HTTP.
     Rejected(Option<u16>),
 }
@@ -201,6 +205,9 @@ impl IntoResponse for Answer {
             }
             Self::Refused(Refusal { why: Why::Method, .. }) => {
                 headers.insert(ALLOW, HeaderValue::from_static("POST, PUT"));
+            }
+            Self::Refused(Refusal { why: Why::MethodOfNotices, .. }) => {
+                headers.insert(ALLOW, HeaderValue::from_static("GET, POST, PUT"));
             }
             Self::ComeAgain(_) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
@@ -328,6 +335,8 @@ mod tests {
             Why::Caller,
             Why::NoSuchPath,
             Why::Method,
+            Why::MethodOfNotices,
+            Why::NoId,
             Why::Rejected(None),
         ];
         // A handler's back end may say anything; it must not get an event repeated for ever.

@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 
 use jiff::tz::TimeZone;
 
-use crate::auth::{self, Gate};
+use crate::auth::{self, AddressList, Gate};
 use crate::config::layers::Checked;
 use crate::config::{Layers, Marks, Problem, Problems, Section};
 use crate::dispatch::{Delivery, Route};
 use crate::listener::development;
 use crate::listener::requests::endpoints::{self, Acknowledge, Endpoint};
 use crate::listener::settings::Server;
+use crate::model::What;
 use crate::{admin, documents, handlers, inbox, telemetry, tradecloud};
 
 /// Everything the configuration says, checked as a whole.
@@ -138,6 +139,7 @@ impl Settings {
             check_together(&root, inbox, &endpoints, &handlers);
             check_documents(&root, inbox, &handlers);
         }
+        check_placeholders(&root, &endpoints, Platforms::configured(&root));
         root.finish();
         Some(Self {
             server: server?,
@@ -179,6 +181,47 @@ fn read_handlers(root: &Section) -> Vec<Handler> {
         }
     }
     handlers
+}
+
+/// Which of Tradecloud's APIs can be asked.
+#[derive(Clone, Copy)]
+struct Platforms {
+    /// `[tradecloud]`
+    current: bool,
+    /// `[tradecloud.legacy]`
+    legacy: bool,
+}
+
+impl Platforms {
+    /// Those that the configuration has a table of, whatever is in it.
+    fn configured(root: &Section) -> Self {
+        let current = root.table("tradecloud");
+        let legacy = current.as_ref().is_some_and(|table| table.table("legacy").is_some());
+        Self { current: current.is_some(), legacy }
+    }
+}
+
+/// What the placeholders in paths ask for besides: somebody who can fetch what they name, from one platform.
+fn check_placeholders(root: &Section, endpoints: &[Endpoint], platforms: Platforms) {
+    for (index, endpoint) in endpoints.iter().enumerate() {
+        let Some(template) = &endpoint.template else { continue };
+        let (there, table) = match template.what {
+            What::LegacyOrderId => (platforms.legacy, "[tradecloud.legacy]"),
+            _ => (platforms.current, "[tradecloud]"),
+        };
+        if !there {
+            let what = format!(
+                "has a placeholder, but there is no `{table}`: what has changed could not be fetched. Add it, with \
+                 `username` and `password_file`"
+            );
+            root.error(&format!("endpoints[{index}].path"), what);
+        }
+        if endpoint.gate.allow_from.as_ref().is_some_and(AddressList::is_of_both_platforms) {
+            let what = "lets in calls of production and of acceptance, but what they are about is fetched from one of \
+                        them only. Let in the addresses of the one that `[tradecloud]` is about";
+            root.warning(&format!("endpoints[{index}].allow_from"), what);
+        }
+    }
 }
 
 /// What each part alone cannot know: who waits for whom.

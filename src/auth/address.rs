@@ -54,6 +54,12 @@ impl AddressList {
         Self(texts.filter_map(|text| text.parse::<IpAddr>().ok()).map(IpNet::from).collect())
     }
 
+    /// Whether Tradecloud may send from there both for production and for acceptance.
+    pub(crate) fn is_of_both_platforms(&self) -> bool {
+        let from = |address: &&str| address.parse().is_ok_and(|address| self.contains(address));
+        TRADECLOUD.iter().all(|(_, addresses)| addresses.iter().any(|address| from(&address)))
+    }
+
     /// All of both.
     #[must_use]
     pub fn and(mut self, other: &Self) -> Self {
@@ -107,6 +113,7 @@ mod tests {
         let production = list(&["tradecloud-production"]);
         assert!(production.contains("34.90.20.233".parse().unwrap()));
         assert!(!production.contains("35.204.36.162".parse().unwrap()));
+        assert!(AddressList::tradecloud().is_of_both_platforms() && !production.is_of_both_platforms());
         assert_eq!(AddressList::tradecloud(), list(&["tradecloud-production", "tradecloud-acceptance"]));
     }
 

@@ -42,7 +42,9 @@ impl Desk {
             Ok(taken) => self.accepted(taken).await.map(Ok),
             Err(IntakeError::NoEvent(error)) => Ok(Err(error)),
             Err(IntakeError::Store(error)) => Err(error),
-            Err(error @ IntakeError::Unforeseen(_)) => Err(InboxError::Failed(error.to_string())),
+            Err(error @ (IntakeError::NotFetched(_) | IntakeError::Unforeseen(_))) => {
+                Err(InboxError::Failed(error.to_string()))
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::{Healths, Route, Routes};
 use crate::handlers::{Fault, Outcome, Rejection, Unavailability};
-use crate::inbox::{EventKey, Inbox, InboxError, Standing, State};
+use crate::inbox::{EventKey, FETCH, Inbox, InboxError, Standing, State};
 
 /// How often to ask the inbox without having heard of an attempt: another receiver may have made it.
 const POLL: Duration = Duration::from_millis(250);
@@ -71,7 +71,8 @@ impl Watch {
     /// Waits until every handler that wants the event is done or has rejected it, or until an attempt
     /// shows that one cannot take it now. A handler that the configuration no longer has does not count, if
     /// its deliveries are `kept`: they wait for somebody to bring it back. But if none is left that the event was
-    /// for, nobody has handled it. Has no time-out of its own.
+    /// for, nobody has handled it. A notice is settled once what it is about was fetched, and the handlers that want
+    /// that are done: their deliveries are there before the fetch ends. Has no time-out of its own.
     ///
     /// # Errors
     /// If the inbox fails, or does not know the event.
@@ -81,9 +82,8 @@ impl Watch {
             let mut standings = inbox.standing(self.key).await?;
             if kept {
                 let routes = Arc::clone(&self.routes.load());
-                let is_there = |standing: &Standing| routes.iter().any(|route| route.name == standing.handler);
-                if standings.iter().any(is_there) {
-                    standings.retain(is_there);
+                if counts_anybody(&standings, &routes) {
+                    standings.retain(|standing| is_fetch(standing) || is_there(standing, &routes));
                 } else if let Some(why) = self.left_alone(&standings) {
                     return Ok(Settled::Unavailable(why));
                 }
@@ -106,7 +106,8 @@ impl Watch {
     /// Why the event is not settled, if it waits for a handler that is not there any more. One that was when this
     /// began may still be at it.
     fn left_alone(&self, standings: &[Standing]) -> Option<Unavailability> {
-        let mut pending = standings.iter().filter(|standing| standing.state == State::Pending);
+        let handlers = standings.iter().filter(|standing| !is_fetch(standing));
+        let mut pending = handlers.filter(|standing| standing.state == State::Pending);
         let gone = pending.find(|standing| !self.at_first.iter().any(|route| route.name == standing.handler))?;
         let reason = format!("the event waits for handler {}, which is not there any more", gone.handler);
         Some(Unavailability::new(Fault::Ours, reason))
@@ -133,6 +134,24 @@ impl Drop for Watch {
     }
 }
 
+/// Whether it is the fetch of a notice, which is no handler of the configuration.
+fn is_fetch(standing: &Standing) -> bool {
+    standing.handler == FETCH
+}
+
+fn is_there(standing: &Standing, routes: &[Route]) -> bool {
+    routes.iter().any(|route| route.name == standing.handler)
+}
+
+/// Whether one of the handlers is there that the event is for. While there are none of those, the fetch counts.
+fn counts_anybody(standings: &[Standing], routes: &[Route]) -> bool {
+    let mut handlers = standings.iter().filter(|standing| !is_fetch(standing)).peekable();
+    match handlers.peek() {
+        Some(_) => handlers.any(|standing| is_there(standing, routes)),
+        None => !standings.is_empty(),
+    }
+}
+
 fn settled(standings: &[Standing]) -> Option<Settled> {
     if standings.iter().any(|standing| standing.state == State::Pending) {
         return None;
@@ -144,4 +163,98 @@ fn settled(standings: &[Standing]) -> Option<Settled> {
             Settled::Rejected(Rejection { reason, status: dead.status })
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::dispatch::Dispatch;
+    use crate::inbox::{Archive, Attempt, Claim, Due, Finish, Incoming, Receipt, RefusedBody};
+
+    /// An inbox that says of every event what the next of these says; the last of them for ever.
+    struct Says(Mutex<Vec<Vec<Standing>>>);
+
+    #[async_trait::async_trait]
+    impl Inbox for Says {
+        async fn standing(&self, _: EventKey) -> Result<Vec<Standing>, InboxError> {
+            let mut said = self.0.lock().unwrap();
+            Ok(if said.len() > 1 { said.remove(0) } else { said[0].clone() })
+        }
+
+        async fn store(&self, _: Incoming) -> Result<Receipt, InboxError> {
+            Err(InboxError::Closed)
+        }
+        async fn refuse(&self, _: RefusedBody) -> Result<Option<String>, InboxError> {
+            Err(InboxError::Closed)
+        }
+        async fn hurry(&self, _: EventKey) -> Result<(), InboxError> {
+            Err(InboxError::Closed)
+        }
+        async fn claim(&self, _: &str, _: usize) -> Result<Due, InboxError> {
+            Err(InboxError::Closed)
+        }
+        async fn load(&self, _: &Claim) -> Result<crate::event::Event, InboxError> {
+            Err(InboxError::Closed)
+        }
+        async fn finish(&self, _: &Claim, _: Finish, _: Option<Attempt>) -> Result<(), InboxError> {
+            Err(InboxError::Closed)
+        }
+        async fn release(&self, _: &Claim) {}
+        fn archive(self: Arc<Self>) -> Option<Arc<dyn Archive>> {
+            None
+        }
+        async fn probe(&self) -> Result<(), InboxError> {
+            Err(InboxError::Closed)
+        }
+        async fn close(&self) {}
+    }
+
+    fn standing(handler: &str, state: State) -> Standing {
+        let reason = (state == State::Dead).then(|| "403".to_owned());
+        Standing { handler: handler.to_owned(), state, reason, status: None }
+    }
+
+    /// What becomes of a notice that stands so, one after the other, with a handler `erp` in the configuration; `None`
+    /// if nothing for as long as anybody would wait.
+    async fn settled(said: &[&[(&str, State)]]) -> Option<Settled> {
+        let dispatch = Dispatch::new(vec![Route::all("erp")]);
+        let said = said.iter().map(|said| said.iter().map(|(handler, state)| standing(handler, *state)).collect());
+        let inbox = Says(Mutex::new(said.collect()));
+        let watch = dispatch.watch(EventKey::of_event(None, &Bytes::new()).0);
+        timeout(Duration::from_secs(60), watch.settled(&inbox, true)).await.ok().map(Result::unwrap)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_notice_is_settled_once_it_was_fetched_and_every_handler_is_done() {
+        use State::{Dead, Discarded, Done, Pending};
+        const GONE: &str = "gone";
+
+        let waits: [&[&[(&str, State)]]; 4] = [
+            &[&[(FETCH, Pending)]],
+            &[&[(FETCH, Pending), ("erp", Pending)]],
+            &[&[(FETCH, Pending), ("erp", Done)]],
+            &[&[(FETCH, Done), ("erp", Pending)]],
+        ];
+        for said in waits {
+            assert!(settled(said).await.is_none(), "{said:?}");
+        }
+        let done: [&[&[(&str, State)]]; 4] = [
+            &[&[(FETCH, Pending)], &[(FETCH, Pending), ("erp", Pending)], &[(FETCH, Done), ("erp", Done)]],
+            &[&[(FETCH, Done)]],
+            &[&[(FETCH, Done), ("erp", Done), (GONE, Pending)]],
+            &[&[(FETCH, Discarded), ("erp", Done)]],
+        ];
+        for said in done {
+            assert!(matches!(settled(said).await, Some(Settled::Done)), "{said:?}");
+        }
+        assert!(matches!(settled(&[&[(FETCH, Dead)]]).await, Some(Settled::Rejected(why)) if why.reason == "403"));
+        assert!(matches!(settled(&[&[(FETCH, Done), ("erp", Dead)]]).await, Some(Settled::Rejected(_))));
+        let left: [&[(&str, State)]; 2] = [&[(FETCH, Done), (GONE, Pending)], &[(FETCH, Pending), (GONE, Pending)]];
+        for said in left {
+            let settled = settled(&[said]).await;
+            assert!(matches!(&settled, Some(Settled::Unavailable(why)) if why.reason.contains(GONE)), "{settled:?}");
+        }
+    }
 }

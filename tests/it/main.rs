@@ -19,6 +19,7 @@ mod upgrade; // what the version before has left still serves: configuration, in
 // From the wire to the answer.
 mod acme; // a certificate that renews itself, from a real CA
 mod answers; // row by row: what is said, and what is kept
+mod get_notices; // a call says what has changed, and is safe before it is answered
 mod handshake; // TLS with old and careless clients
 mod hostile; // thousands of requests that mean harm, and none does any
 mod proxies; // behind a load balancer: whose word counts for who the client is

@@ -8,7 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, request};
 use jiff::Timestamp;
 
-use super::endpoints::Endpoint;
+use super::endpoints::{Aimed, Endpoint};
 use crate::intake::Origin;
 use crate::respond::{NOT_FROM_HERE, Refusal, Why};
 
@@ -16,23 +16,21 @@ use crate::respond::{NOT_FROM_HERE, Refusal, Why};
 const LONGEST_METHOD: usize = 20;
 
 /// The endpoint that takes a request from `address` by that method, or why it is refused whatever is in it.
-pub(super) fn aim(
-    endpoint: Option<&Arc<Endpoint>>,
-    address: IpAddr,
-    method: &Method,
-) -> Result<Arc<Endpoint>, Refusal> {
-    match endpoint {
+pub(super) fn aim(aimed: Option<&Aimed>, address: IpAddr, method: &Method) -> Result<Arc<Endpoint>, Refusal> {
+    match aimed.map(|aimed| &aimed.endpoint) {
         None => Err(Refusal::new(Why::NoSuchPath, no_such_path(method))),
         Some(endpoint) if !endpoint.gate.allows(address) => Err(Refusal::new(Why::Address, NOT_FROM_HERE)),
-        Some(_) if !brings_events(method) => Err(Refusal::new(Why::Method, not_taken(method))),
+        Some(endpoint) if brings_events(method) => Ok(Arc::clone(endpoint)),
+        Some(endpoint) if endpoint.template.is_none() => Err(Refusal::new(Why::Method, not_taken("", method))),
+        Some(_) if *method != Method::GET => Err(Refusal::new(Why::MethodOfNotices, not_taken("GET, ", method))),
         Some(endpoint) => Ok(Arc::clone(endpoint)),
     }
 }
 
 /// Where a body comes from.
 pub(super) struct Arrival {
-    /// For the intake. The path with the query, if it came by a method that brings no events: it may say which order
-    /// it is about.
+    /// For the intake. The path with the query, if it came by a method that brings no events: it says which order it is
+    /// about, or may do so.
     pub(super) origin: Origin,
     pub(super) address: IpAddr,
     pub(super) brings_event: bool,
@@ -62,8 +60,8 @@ fn brings_events(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PUT)
 }
 
-fn not_taken(method: &Method) -> String {
-    format!("this endpoint takes POST and PUT only, and this was {}", shown(method))
+fn not_taken(others: &str, method: &Method) -> String {
+    format!("this endpoint takes {others}POST and PUT only, and this was {}", shown(method))
 }
 
 fn no_such_path(method: &Method) -> String {

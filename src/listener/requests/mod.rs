@@ -15,6 +15,9 @@ pub mod client;
 // `[[endpoints]]`: who may send what where.
 pub mod endpoints;
 
+// The placeholder in a path: where the id stands of what a GET webhook says has changed.
+pub mod template;
+
 // What the head of one says: where it is aimed, and where its body comes from.
 pub(crate) mod arrival;
 
@@ -38,3 +41,6 @@ pub(crate) mod lingering;
 
 // The answer of an endpoint that waits for the handlers.
 pub(crate) mod handled;
+
+// A GET webhook: that something has changed, which is still to be fetched.
+pub(crate) mod notices;

@@ -18,6 +18,7 @@ use super::body::{self, BodyError, Received};
 use super::endpoints::{Acknowledge, Table};
 use super::handled::handled;
 use super::lingering::{Linger, begun, lingering};
+use super::notices::take_notice;
 use super::overload::Place;
 use super::reception::Reception;
 use crate::auth::{Denied, Gate, Verified};
@@ -36,7 +37,8 @@ const ASKED: Duration = Duration::from_secs(1);
 /// a slip in the portal's settings nor a changed role may cost an order. Where it is answered before its body is
 /// wanted, whoever drops the body leaves it to [`super::lingering`], so that the sender gets to read the answer.
 pub(crate) async fn receive(reception: Arc<Reception>, table: &Table, address: IpAddr, request: Request) -> Answer {
-    let endpoint = table.endpoint(request.uri().path());
+    let aimed = table.endpoint(request.uri());
+    let endpoint = aimed.as_ref().map(|aimed| Arc::clone(&aimed.endpoint));
     let most = table.patience(endpoint.as_deref(), address, request.headers(), reception.server.limits.body);
     let mut request = lingering(request, most);
     if reception.readiness.is_draining() {
@@ -47,7 +49,7 @@ pub(crate) async fn receive(reception: Arc<Reception>, table: &Table, address: I
         request = begun(request, ASKED).await;
     }
     let (open, shut) = table.gates(endpoint.as_deref(), address);
-    let aim = aim(endpoint.as_ref(), address, request.method());
+    let aim = aim(aimed.as_ref(), address, request.method());
     if let Err(refusal) = &aim {
         request = match aside::take(&reception, &shut, address, request, refusal) {
             Ok(()) => return Answer::Refused(refusal.clone()),
@@ -90,6 +92,11 @@ pub(crate) async fn receive(reception: Arc<Reception>, table: &Table, address: I
     in_time(left, async move {
         let _place = place;
         match (received, aim) {
+            // A body that came along says nothing. One that broke off may be half of a request, though.
+            (Ok(_) | Err(BodyError::TooLarge { .. }), Ok(endpoint)) if !arrival.brings_event => {
+                let written = aimed.and_then(|aimed| aimed.written);
+                take_notice(&reception, &endpoint, written.as_deref(), arrival, due).await
+            }
             (Ok(received), Ok(endpoint)) => take(&reception, endpoint.acknowledge, arrival, received, due).await,
             (Ok(received), Err(refusal)) => refuse(&reception, arrival, received.bytes, refusal).await,
             (Err(error), _) => unread(&reception, arrival, error).await,
@@ -201,7 +208,7 @@ async fn take(
 }
 
 /// Has the inbox note what an event is answered with, if it does not know that from the beginning. Nobody waits for it.
-fn note(reception: &Arc<Reception>, key: EventKey, answer: &Answer, repeated: bool, due: Instant) {
+pub(super) fn note(reception: &Arc<Reception>, key: EventKey, answer: &Answer, repeated: bool, due: Instant) {
     let late = Answer::ComeAgain(ComeAgain::Late);
     let given = if Instant::now() < due { answer } else { &late };
     if given.status() == STORED && !repeated {
@@ -233,12 +240,12 @@ async fn unread(reception: &Reception, arrival: Arrival, error: BodyError) -> An
 }
 
 /// Answers with a refusal once the body is safe; a body that cannot be kept is asked for again.
-async fn refuse(reception: &Reception, arrival: Arrival, body: Bytes, mut refusal: Refusal) -> Answer {
+pub(super) async fn refuse(reception: &Reception, arrival: Arrival, body: Bytes, mut refusal: Refusal) -> Answer {
     let (reason, status) = (&refusal.detail, refusal.status().as_u16());
     let kept = reception.intake.refuse(&arrival.origin, body, reason, status).await;
     match kept {
         Ok(id) => {
-            if id.is_some() && !arrival.brings_event {
+            if id.is_some() && !arrival.brings_event && refusal.why != Why::NoId {
                 let path = arrival.origin.path.split('?').next().unwrap_or_default();
                 reception.turned_away.note_method(arrival.address, path, &refusal.detail);
             }
@@ -250,15 +257,17 @@ async fn refuse(reception: &Reception, arrival: Arrival, body: Bytes, mut refusa
 }
 
 /// What is answered for what the intake cannot do now.
-fn come_again(reception: &Reception, error: &IntakeError) -> Answer {
+pub(super) fn come_again(reception: &Reception, error: &IntakeError) -> Answer {
     match error {
         IntakeError::Store(InboxError::Busy) => overload(reception),
         IntakeError::Store(_) => Answer::ComeAgain(ComeAgain::Store),
-        IntakeError::NoEvent(_) | IntakeError::Unforeseen(_) => Answer::ComeAgain(ComeAgain::Unforeseen),
+        IntakeError::NoEvent(_) | IntakeError::NotFetched(_) | IntakeError::Unforeseen(_) => {
+            Answer::ComeAgain(ComeAgain::Unforeseen)
+        }
     }
 }
 
-fn overload(reception: &Reception) -> Answer {
+pub(super) fn overload(reception: &Reception) -> Answer {
     reception.load.shed();
     Answer::ComeAgain(ComeAgain::Overload)
 }

@@ -48,6 +48,46 @@ pub(crate) fn not_stored(event: About<'_>, error: &dyn Display) {
     about!(error, event, %error, "an event could not be stored; the sender will repeat it");
 }
 
+/// What a GET webhook says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Notice<'a> {
+    /// What the id is, such as `orderId`.
+    pub(crate) what: &'static str,
+    /// The id of what has changed.
+    pub(crate) of: &'a str,
+    /// Where it came from.
+    pub(crate) from: &'a str,
+}
+
+/// A line about a notice, which is no event yet: it goes by the id of what it is about.
+macro_rules! notice {
+    ($level:ident, $id:expr, $notice:expr, $($rest:tt)*) => {{
+        let Notice { what, of, from } = $notice;
+        let of = &*super::beginning(of);
+        about!($level, About { id: $id, ..About::default() }, what, of, from, $($rest)*);
+    }};
+}
+
+/// A notice is safe: on disk, or committed.
+pub(crate) fn notice_stored(id: &str, notice: Notice<'_>, credential: Option<&str>) {
+    notice!(info, Some(id), notice, credential, "notice stored; what it is about is fetched");
+}
+
+/// A notice has come of what waits to be fetched: it is fetched once.
+pub(crate) fn notice_repeated(id: &str, notice: Notice<'_>, credential: Option<&str>) {
+    notice!(info, Some(id), notice, credential, "notice repeated");
+}
+
+/// A notice could not be stored.
+pub(crate) fn notice_not_stored(notice: Notice<'_>, error: &dyn Display) {
+    notice!(error, None, notice, %error, "a notice could not be stored; the sender will repeat it");
+}
+
+/// What a notice is about could not be fetched, and there is no inbox to keep the notice in.
+pub(crate) fn not_fetched(notice: Notice<'_>, reason: &str) {
+    notice!(warn, None, notice, reason, "what has changed could not be fetched; the sender will repeat its call");
+}
+
 /// What the handlers made of an event cannot be told to its sender.
 pub(crate) fn fate_unknown(event: About<'_>, error: &dyn Display) {
     about!(error, event, %error, "the inbox does not say what became of an event; the sender will repeat it");

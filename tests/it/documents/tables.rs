@@ -18,6 +18,8 @@ fn statuses() -> Vec<u16> {
         Why::Caller,
         Why::NoSuchPath,
         Why::Method,
+        Why::MethodOfNotices,
+        Why::NoId,
         Why::Rejected(None),
     ];
     let rejected = (100..=999).map(|status| Why::Rejected(Some(status)));
