@@ -26,7 +26,7 @@ use crate::reload::{BACKLOG_COUNTED, Changes, Parts, ReloadError, Reloader, foll
 use crate::settings::Settings;
 use crate::signal::Hangups;
 use crate::telemetry::events;
-use crate::tradecloud::Agent;
+use crate::tradecloud::{Agent, AtOnce};
 
 /// A receiver that is not started yet.
 pub struct Receiver {
@@ -138,6 +138,7 @@ impl Receiver {
             dispatch.clone(),
             Arc::clone(&readiness),
         ));
+        reception.intake.fetch_by(Some(Box::new(AtOnce(Arc::clone(&agent)))));
         let parts = Parts {
             readiness: Arc::clone(&readiness),
             inbox: Arc::clone(&inbox),

@@ -184,7 +184,6 @@ impl Intake {
     }
 
     /// Has what is fetched at once be fetched by that one from now on.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for whoever has the API, where inbox.store is \"none\""))]
     pub(crate) fn fetch_by(&self, fetcher: Option<Box<dyn Fetcher>>) {
         self.fetcher.store(fetcher.map(Arc::new));
     }

@@ -30,7 +30,7 @@ pub struct Settings {
     /// `[delivery]`
     pub delivery: Delivery,
     /// `[documents]`, if documents are to be kept.
-    pub documents: Option<documents::Settings>,
+    pub(crate) documents: Option<documents::Settings>,
     /// `[handlers]`, by name.
     pub handlers: Vec<Handler>,
     /// `[tradecloud]`, which only those need who fetch, poll or load documents.

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use reqwest::Certificate;
 
-pub use self::settings::Settings;
+pub(crate) use self::settings::Settings;
 pub(crate) use self::source::{Metadata, Source, SourceError};
 
 use self::elsewhere::Elsewhere;
@@ -47,6 +47,13 @@ pub(crate) struct Surroundings {
     pub(crate) roots: Vec<Certificate>,
     /// How long, from the receipt of its event, it is doubted that a document is not there.
     pub(crate) not_found_after: Duration,
+}
+
+impl Surroundings {
+    /// Without anybody to ask.
+    pub(crate) const fn alone() -> Self {
+        Self { local: false, roots: Vec::new(), not_found_after: Duration::ZERO }
+    }
 }
 
 /// All documents that handlers want to have.

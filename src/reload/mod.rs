@@ -22,7 +22,7 @@ use crate::budget::Budget;
 use crate::config::marks::{Marks, is_below};
 use crate::dispatch::worker::Job;
 use crate::dispatch::{Delivery, Dispatch, Pace, Route, Staff};
-use crate::documents::{Documents, Surroundings};
+use crate::documents::{Documents, Source, Surroundings};
 use crate::handlers::SharedHandler;
 use crate::inbox::{FETCH, SharedInbox};
 use crate::listener::connections::certificates::Certificates;
@@ -31,7 +31,7 @@ use crate::listener::requests::endpoints::{SharedTable, Table};
 use crate::readiness::Readiness;
 use crate::settings::{Handler, Settings, Written};
 use crate::telemetry::events;
-use crate::tradecloud::{Agent, Api};
+use crate::tradecloud::{self, Agent, Api};
 
 /// Tables that are read only at the start: addresses, limits that are built into the listener, the store,
 /// the log.
@@ -42,8 +42,6 @@ const PROXIES: [&str; 2] = ["server.trusted_proxies", "server.proxy_header"];
 const TLS: &str = "server.tls";
 /// What Tradecloud is called by.
 const AGENT: [&str; 2] = ["tradecloud", "poll"];
-/// How long it is doubted that a document is not there.
-const NOT_FOUND_AFTER: Duration = Duration::from_secs(600);
 /// Unfinished deliveries of one handler are counted up to this many.
 pub(crate) const BACKLOG_COUNTED: usize = 10_000;
 
@@ -233,9 +231,10 @@ impl Live {
             return Err(ReloadError::OtherStore);
         }
         let handlers = self.set_up(std::mem::take(&mut settings.handlers), &settings.marks, state).await?;
-        let documents = documents(&mut settings, state).await?;
-        keep_unchanged(&mut settings, state);
         let api = self.set_up_agent(&settings, state)?;
+        let of_now = parts.agent.api().await;
+        let documents = documents(&mut settings, state, api.as_ref().unwrap_or(&of_now).clone()).await?;
+        keep_unchanged(&mut settings, state);
         for (_, credential) in &settings.anywhere.credentials {
             if !state.credentials.iter().any(|(_, old)| Arc::ptr_eq(old, credential)) {
                 credential.start().await;
@@ -335,15 +334,20 @@ impl Live {
 }
 
 /// How documents are kept from now on. If that is as before, those under way go on to be fetched once.
-async fn documents(settings: &mut Settings, state: &State) -> Result<Option<Arc<Documents>>, ReloadError> {
+async fn documents(
+    settings: &mut Settings,
+    state: &State,
+    api: Option<Api>,
+) -> Result<Option<Arc<Documents>>, ReloadError> {
     let Some(new) = settings.documents.take() else { return Ok(None) };
     let same = |table| state.marks.same_below(&settings.marks, table);
     if let Some(documents) = state.documents.as_ref().filter(|_| same("documents") && same("tradecloud")) {
         return Ok(Some(Arc::clone(documents)));
     }
-    let around = Surroundings { local: false, roots: Vec::new(), not_found_after: NOT_FOUND_AFTER };
+    let around = settings.tradecloud.as_ref().map_or_else(Surroundings::alone, tradecloud::Settings::surroundings);
+    let source = api.map(|api| Arc::new(api) as Arc<dyn Source>);
     // May read the system's root certificates.
-    let made = tokio::task::spawn_blocking(move || Documents::new(new, None, &around)).await;
+    let made = tokio::task::spawn_blocking(move || Documents::new(new, source, &around)).await;
     let made = made.map_err(|error| error.to_string()).flatten().map_err(ReloadError::Handler)?;
     made.begin();
     Ok(Some(Arc::new(made)))

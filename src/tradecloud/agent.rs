@@ -14,7 +14,6 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::api::Api;
-use super::error::ApiError;
 use super::fetch::{self, Fetch};
 use super::poll::{self, Polling};
 use super::settings::Settings;
@@ -22,7 +21,7 @@ use crate::budget::Budget;
 use crate::dispatch::worker::{Job, Source, Worker};
 use crate::dispatch::{Delivery, Pace};
 use crate::inbox::Archive;
-use crate::intake::Intake;
+use crate::intake::{Fetcher, Intake};
 use crate::model::What;
 use crate::telemetry::events;
 
@@ -98,20 +97,9 @@ impl Agent {
         self.is_there.load(Ordering::Acquire)
     }
 
-    /// Fetches something at once, for who does not keep a notice of it.
-    ///
-    /// # Errors
-    /// Why there is nothing, for now or for good.
-    pub(crate) async fn fetch_now(&self, what: What, id: &str) -> Result<Bytes, ApiError> {
-        let api = self.current.lock().await.api.clone();
-        match api {
-            Some(api) => api.fetch(what, id).await,
-            None => Err(ApiError::Unavailable {
-                reason: "there is no `[tradecloud]` to fetch from".to_owned(),
-                late: false,
-                pause: None,
-            }),
-        }
+    /// Whom to call, by the settings of the moment.
+    pub(crate) async fn api(&self) -> Option<Api> {
+        self.current.lock().await.api.clone()
     }
 
     /// Ends what goes on, and the session.
@@ -127,6 +115,18 @@ impl Agent {
             // It ends by itself, if it is not ended.
             let _ = timeout(FAREWELL, api.logout()).await;
         }
+    }
+}
+
+/// For who keeps no notices: what they are about is fetched at once.
+pub(crate) struct AtOnce(pub(crate) Arc<Agent>);
+
+#[async_trait::async_trait]
+impl Fetcher for AtOnce {
+    async fn fetch_now(&self, what: What, id: &str) -> Result<Bytes, String> {
+        let api = self.0.api().await;
+        let api = api.ok_or_else(|| "there is no `[tradecloud]` to fetch from".to_owned())?;
+        api.fetch(what, id).await.map_err(|error| error.to_string())
     }
 }
 

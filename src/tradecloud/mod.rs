@@ -8,7 +8,8 @@
 //! what others say, and `probe` is for `check --online`.
 //!
 //! On that stand `fetch`, which follows notices, `poll`, which asks what has changed, and `backfill`, which looks for what
-//! is missing; `known` says what the inbox has, and `agent` is the part of a receiver that does all this, if it leads.
+//! is missing; `known` says what the inbox has, `source` gives documents, and
+//! `agent` is the part of a receiver that does all this, if it leads.
 
 mod account;
 mod agent;
@@ -25,9 +26,10 @@ pub(crate) mod poll;
 mod probe;
 mod session;
 mod settings;
+mod source;
 mod token;
 
-pub(crate) use self::agent::Agent;
+pub(crate) use self::agent::{Agent, AtOnce};
 pub(crate) use self::api::{Api, Polled};
 pub(crate) use self::backfill::{Backfill, Missing};
 pub(crate) use self::fetch::{Brought, Fetch, in_words};
