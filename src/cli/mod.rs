@@ -1,5 +1,5 @@
 //! The command line: one file or folder per command. Results go to standard output (`output`), logs to standard
-//! error. `sender` is what `send` and `replay` share, `online` what `check` tries, and `found` what it says of a valid
+//! error. `sender` is what `send`, `replay` and `simulate` share, `online` what `check` tries, and `found` what it says of a valid
 //! configuration; `person` is who sits at it.
 
 #![expect(clippy::print_stderr, reason = "this is where errors are for people")]
@@ -16,6 +16,7 @@ pub mod secret;
 pub mod send;
 mod sender;
 pub mod serve;
+pub mod simulate;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -60,6 +61,7 @@ enum Command {
     /// Copy the inbox, read whether it is whole, put a copy in its place
     Inbox(inbox::InboxArgs),
     Secret(secret::SecretArgs),
+    Simulate(simulate::SimulateArgs),
 }
 
 /// Why a command did not succeed.
@@ -138,6 +140,7 @@ async fn command(cli: Cli, out: &mut Output) -> Result<bool, Failure> {
         Some(Command::Events(args)) => events::run(&args, config, out).await?,
         Some(Command::Inbox(args)) => inbox::run(&args, config, out).await?,
         Some(Command::Secret(args)) => secret::run(&args, out)?,
+        Some(Command::Simulate(args)) => simulate::run(&args, out).await?,
     };
     out.flush().context("cannot write the result")?;
     Ok(done)
