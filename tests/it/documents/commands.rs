@@ -428,6 +428,7 @@ fn every_option_of_every_command_is_told() {
         &["inbox", "verify"],
         &["inbox", "restore"],
         &["secret"],
+        &["simulate"],
     ] {
         let help = String::from_utf8(receiver.run(&[command, &["--help"]].concat()).stdout).unwrap();
         assert!(
