@@ -1,6 +1,6 @@
-//! The command line: one file or folder per command. Results go to standard output (`output`), logs to standard
-//! error. `sender` is what `send`, `replay` and `simulate` share, `online` what `check` tries, and `found` what it says of a valid
-//! configuration; `person` is who sits at it.
+//! The command line: one file or folder per command. Results go to standard output (`output`), logs to standard error.
+//! `sender` is what `send`, `replay` and `simulate` share, `online` what `check` tries, and `found` what it says of a
+//! valid configuration; `person` is who sits at it.
 
 #![expect(clippy::print_stderr, reason = "this is where errors are for people")]
 

@@ -20,8 +20,8 @@ use crate::simulate::{Call, Form, Options, Played, Player, Simulation, Webhook};
 /// Seeds that nobody has chosen are short enough to be typed.
 const SEEDS: u64 = 1_000_000;
 
-/// Be a Tradecloud on this machine: orders that live, webhooks that tell it, and an API to ask, with sessions, polls and
-/// documents. Nothing is kept: it ends with Ctrl+C, and says what became of its webhooks.
+/// Be a Tradecloud on this machine: orders that live, webhooks that tell it, and an API to ask, with sessions, polls
+/// and documents. Nothing is kept: it ends with Ctrl+C, and says what became of its webhooks.
 ///
 /// Webhooks are judged and sent again as Tradecloud does: after 502, 503, 504 or no answer, with pauses from 1 second
 /// doubling to 5 minutes. A shipment is JSON in any format.
@@ -62,8 +62,8 @@ pub struct SimulateArgs {
     /// Lose so many of the webhooks on purpose, such as 5%
     #[arg(long, value_name = "SHARE", default_value = "0%", value_parser = share)]
     drop: f64,
-    /// Answer so many of the requests to the API with 429, 500, 503, slowly, or not to the end; files may get an address
-    /// that has expired
+    /// Answer so many of the requests to the API with 429, 500, 503, slowly, or not to the end; files may get an
+    /// address that has expired
     #[arg(long, value_name = "SHARE", default_value = "0%", value_parser = share)]
     faults: f64,
     /// How late, at the most, polls see what has changed, and out of order

@@ -1,8 +1,8 @@
 //! A Tradecloud on one's own machine: orders that live, webhooks that tell it, and an API to ask.
 //!
 //! `world` is what there is, `forms` how it is written, `index` what polls see of it, `api` what can be asked, and
-//! `webhooks` who is told; `journal` remembers all of that, and `random` has the chance in it. `simulate` on the command
-//! line runs it.
+//! `webhooks` who is told; `journal` remembers all of that, and `random` has the chance in it. `simulate` on the
+//! command line runs it.
 
 mod api;
 mod forms;

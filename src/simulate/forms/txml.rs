@@ -118,7 +118,7 @@ mod tests {
         for (form, single) in [(Form::Schedule, false), (Form::Single, true)] {
             let mut world = World::new(11, 20, single, Timestamp::from_second(1_790_000_000).unwrap());
             let parties = world.parties.clone();
-            let at = |second| Timestamp::from_second(1_790_000_000 + second).unwrap();
+            let at = |second: i64| Timestamp::from_second(1_790_000_000 + second).unwrap();
             let events: Vec<Event> = (0..300).flat_map(|second| world.change(at(second))).collect();
 
             for event in events.iter().filter(|event| !matches!(event.of, Subject::Shipment(_))) {

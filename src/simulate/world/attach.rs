@@ -1,4 +1,5 @@
-//! Documents: drawings, certificates and papers, which are in the object storage, and now and then with the other party.
+//! Documents: drawings, certificates and papers, which are in the object storage, and now and then with the other
+//! party.
 
 use std::sync::Arc;
 
@@ -124,8 +125,10 @@ impl World {
         if content_type == "application/pdf" {
             return pdf(&[name, &format!("Document {code}"), "Simulated: there is nothing more on it."]);
         }
-        let rows = 1 + self.random.below(20);
-        let rows: String = (1..=rows).map(|row| format!("{row:>4}  {:08x}\r\n", self.random.bits() >> 32)).collect();
-        format!("{name}\r\nDocument {code}, {id}\r\n\r\n{rows}").into()
+        let mut text = format!("{name}\r\nDocument {code}, {id}\r\n\r\n");
+        for row in 1..=1 + self.random.below(20) {
+            text += &format!("{row:>4}  {:08x}\r\n", self.random.bits() >> 32);
+        }
+        text.into()
     }
 }

@@ -24,7 +24,7 @@ impl World {
         let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
         let legacy = count.is_multiple_of(LEGACY).then(|| format!("{:010x}", self.random.bits() >> 24));
         let number = if legacy.is_some() {
-            format!("{}", 4_500_000_000_u64 + count as u64)
+            (4_500_000_000_u64 + count as u64).to_string()
         } else if count.is_multiple_of(SLASHED) {
             format!("PO26/{count:05}")
         } else {

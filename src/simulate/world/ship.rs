@@ -43,7 +43,6 @@ impl World {
             documents: Vec::new(),
             issued: at,
             updated: at,
-            meta,
         };
         self.places.insert(shipment.id.clone(), self.shipments.len());
         self.shipments.push(Arc::new(shipment));
@@ -69,7 +68,6 @@ impl World {
         }
         let shipment: &mut Shipment = Arc::make_mut(&mut self.shipments[place]);
         shipment.updated = at;
-        shipment.meta = meta;
         match name {
             "ShipmentApprovedByBuyer" => shipment.status = "Approved",
             "ShipmentRejectedByBuyer" => shipment.status = "Rejected",

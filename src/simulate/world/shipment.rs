@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::order::{Document, Meta};
+use super::order::Document;
 use super::parties::Item;
 
 /// A line of a shipment, which names the line of an order.
@@ -35,5 +35,4 @@ pub(crate) struct Shipment {
     pub(crate) documents: Vec<Document>,
     pub(crate) issued: Timestamp,
     pub(crate) updated: Timestamp,
-    pub(crate) meta: Meta,
 }
