@@ -103,6 +103,9 @@ pub mod desk;
 
 pub mod cli;
 
+// The other side, to try all of it on:
+mod simulate;
+
 mod admin;
 
 // What holds it together: from the configuration to what runs, and to other settings while it runs.

@@ -1,6 +1,6 @@
-//! The command line: one file or folder per command. Results go to standard output (`output`), logs to standard
-//! error. `sender` is what `send` and `replay` share, `online` what `check` tries, and `found` what it says of a valid
-//! configuration; `person` is who sits at it.
+//! The command line: one file or folder per command. Results go to standard output (`output`), logs to standard error.
+//! `sender` is what `send`, `replay` and `simulate` share, `online` what `check` tries, and `found` what it says of a
+//! valid configuration; `person` is who sits at it.
 
 #![expect(clippy::print_stderr, reason = "this is where errors are for people")]
 
@@ -17,6 +17,7 @@ pub mod send;
 mod sender;
 pub mod serve;
 pub mod tradecloud;
+pub mod simulate;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -63,6 +64,7 @@ enum Command {
     Fetch(tradecloud::FetchArgs),
     Backfill(tradecloud::BackfillArgs),
     Secret(secret::SecretArgs),
+    Simulate(simulate::SimulateArgs),
 }
 
 /// Why a command did not succeed.
@@ -143,6 +145,7 @@ async fn command(cli: Cli, out: &mut Output) -> Result<bool, Failure> {
         Some(Command::Fetch(args)) => tradecloud::fetch(&args, config, out).await?,
         Some(Command::Backfill(args)) => tradecloud::backfill(&args, config, out).await?,
         Some(Command::Secret(args)) => secret::run(&args, out)?,
+        Some(Command::Simulate(args)) => simulate::run(&args, out).await?,
     };
     out.flush().context("cannot write the result")?;
     Ok(done)

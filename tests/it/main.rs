@@ -62,6 +62,7 @@ mod outputs; // whole outputs of the commands, compared to the letter
 mod reload; // change without loss, and nobody notices it
 mod replay; // `replay` against scripted answers
 mod send; // `send` against scripted answers
+mod simulate; // a Tradecloud on one's own machine: its answers have the fields of the real ones
 
 // What the log says.
 mod telemetry; // each thing that happens, in every form of the log

@@ -1,4 +1,4 @@
-//! The part of `send` and `replay` that plays Tradecloud: posts a body, judges the answer as
+//! The part of `send`, `replay` and `simulate` that plays Tradecloud: sends a body, judges the answer as
 //! Tradecloud does, and sends again when Tradecloud would.
 
 mod answer;
@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Certificate, Client, Url};
+use reqwest::{Certificate, Client, Method, Url};
 
 use crate::pem;
 use crate::respond::Verdict;
 
 pub(crate) use answer::Answer;
 pub(crate) use report::Report;
-pub(crate) use target::Target;
+pub(crate) use target::{Access, Target};
 
 /// How long an answer may take. Tradecloud does not publish its own limit; a receiver that needs
 /// this long is too late under any.
@@ -51,12 +51,17 @@ pub(crate) struct Origin {
     pub(crate) line: Option<u64>,
 }
 
-/// A client of one receiver.
+/// Sends bodies to one receiver.
 pub(crate) struct Sender {
-    client: Client,
+    client: Caller,
     url: Url,
-    extra_ca: bool,
     retry: bool,
+}
+
+/// Calls receivers, with the credentials and the trust that were given.
+pub(crate) struct Caller {
+    client: Client,
+    extra_ca: bool,
 }
 
 impl Post {
@@ -103,14 +108,14 @@ pub(crate) fn is_file(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-impl Sender {
-    /// Makes a client for `target`.
+impl Caller {
+    /// Makes a client that shows itself as `access` says; `plain` if all that it calls is plain HTTP.
     ///
     /// # Errors
-    /// If the address or the credentials cannot be used, or the CA file cannot be read.
-    pub(crate) fn new(target: &Target) -> anyhow::Result<Self> {
+    /// If the credentials cannot be used, or the CA file cannot be read.
+    pub(crate) fn new(access: &Access, plain: bool) -> anyhow::Result<Self> {
         let mut headers = HeaderMap::new();
-        if let Some(authorization) = target.authorization()? {
+        if let Some(authorization) = access.authorization()? {
             headers.insert(AUTHORIZATION, authorization);
         }
         if rustls::crypto::CryptoProvider::get_default().is_none() {
@@ -122,9 +127,9 @@ impl Sender {
             .default_headers(headers)
             .redirect(reqwest::redirect::Policy::none())
             .timeout(ANSWER_WITHIN);
-        if let Some(path) = &target.ca {
+        if let Some(path) = &access.ca {
             builder = builder.tls_certs_merge(certificates(path)?);
-        } else if target.url.scheme() == "http" {
+        } else if plain {
             // A machine without any root certificate can still try its receiver over plain HTTP.
             builder = builder.tls_certs_only([]);
         }
@@ -134,7 +139,32 @@ impl Sender {
                 failure::root_cause(&error)
             )
         })?;
-        Ok(Self { client, url: target.url.clone(), extra_ca: target.ca.is_some(), retry: target.retry })
+        Ok(Self { client, extra_ca: access.ca.is_some() })
+    }
+
+    /// Calls once. No answer is one, too.
+    pub(crate) async fn call(&self, method: Method, url: &Url, headers: HeaderMap, body: Option<Bytes>) -> Answer {
+        let mut request = self.client.request(method, url.clone()).headers(headers);
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        let started = Instant::now();
+        match request.send().await {
+            Ok(response) => Answer::read(response, started).await,
+            Err(error) => Answer::none(failure::in_words(&error, url, self.extra_ca), started.elapsed()),
+        }
+    }
+}
+
+impl Sender {
+    /// Makes a client for `target`.
+    ///
+    /// # Errors
+    /// If the address or the credentials cannot be used, or the CA file cannot be read.
+    pub(crate) fn new(target: &Target) -> anyhow::Result<Self> {
+        target.has_bare_url()?;
+        let client = Caller::new(&target.access, target.url.scheme() == "http")?;
+        Ok(Self { client, url: target.url.clone(), retry: target.retry })
     }
 
     /// Sends `post` and reports every answer; with `--retry` until Tradecloud would stop.
@@ -146,21 +176,12 @@ impl Sender {
         let headers = post.headers().map_err(|why| anyhow::anyhow!("{}: {why}", post.origin.name()))?;
         let mut attempt = 1;
         loop {
-            let answer = self.post(&headers, &post.body).await;
+            let answer = self.client.call(Method::POST, &self.url, headers.clone(), Some(post.body.clone())).await;
             let pause = (self.retry && answer.verdict == Verdict::WillRetry).then(|| pause_after(attempt));
             report.answer(post, attempt, &answer, pause)?;
             let Some(pause) = pause else { return Ok(()) };
             tokio::time::sleep(pause).await;
             attempt += 1;
-        }
-    }
-
-    async fn post(&self, headers: &HeaderMap, body: &Bytes) -> Answer {
-        let request = self.client.post(self.url.clone()).headers(headers.clone()).body(body.clone());
-        let started = Instant::now();
-        match request.send().await {
-            Ok(response) => Answer::read(response, started).await,
-            Err(error) => Answer::none(failure::in_words(&error, &self.url, self.extra_ca), started.elapsed()),
         }
     }
 }
@@ -171,7 +192,7 @@ fn certificates(path: &Path) -> anyhow::Result<Vec<Certificate>> {
 }
 
 /// The pause after the given attempt (from 1).
-fn pause_after(attempt: u32) -> Duration {
+pub(crate) fn pause_after(attempt: u32) -> Duration {
     let factor = 1_u32.checked_shl(attempt - 1).unwrap_or(u32::MAX);
     FIRST_PAUSE.saturating_mul(factor).min(LONGEST_PAUSE)
 }

@@ -27,6 +27,20 @@ pub(crate) struct Target {
     /// The receiver's webhook address, such as https://localhost:8443/webhooks/tradecloud
     #[arg(long, value_name = "URL", value_parser = address)]
     pub(super) url: Url,
+    #[command(flatten)]
+    pub(super) access: Access,
+    /// Send again as Tradecloud does (after 502, 503, 504 or no answer, with pauses from 1 second
+    /// doubling to 5 minutes) until the event is delivered or lost
+    #[arg(long)]
+    pub(super) retry: bool,
+    /// Print one JSON object per answer
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// As whom to send, and whom to trust.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Access {
     /// User name and password of Basic authentication. Better in the environment variable
     /// TRADECLOUD_SEND_BASIC, which the list of processes does not show
     #[arg(long, value_name = "USER:PASSWORD", conflicts_with = "bearer")]
@@ -38,13 +52,6 @@ pub(crate) struct Target {
     /// Certificates (PEM) to trust besides those of the system, such as certs/dev-ca.pem
     #[arg(long, value_name = "FILE")]
     pub(super) ca: Option<PathBuf>,
-    /// Send again as Tradecloud does (after 502, 503, 504 or no answer, with pauses from 1 second
-    /// doubling to 5 minutes) until the event is delivered or lost
-    #[arg(long)]
-    pub(super) retry: bool,
-    /// Print one JSON object per answer
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 impl Target {
@@ -58,14 +65,24 @@ impl Target {
         &self.url
     }
 
+    /// That the address holds no credentials, which a list of processes would show.
+    ///
+    /// # Errors
+    /// If it does.
+    pub(super) fn has_bare_url(&self) -> anyhow::Result<()> {
+        if !self.url.username().is_empty() || self.url.password().is_some() {
+            wrong_usage!("--url holds a user name or password: give them with --basic or {BASIC} instead");
+        }
+        Ok(())
+    }
+}
+
+impl Access {
     /// The `Authorization` header to send, if any: from the command line, else from the environment.
     ///
     /// # Errors
     /// If there are two, or if what was given fits no header. The error does not repeat it.
     pub(super) fn authorization(&self) -> anyhow::Result<Option<HeaderValue>> {
-        if !self.url.username().is_empty() || self.url.password().is_some() {
-            wrong_usage!("--url holds a user name or password: give them with --basic or {BASIC} instead");
-        }
         authorization(self, |name| std::env::var(name).ok())
     }
 }
@@ -79,9 +96,9 @@ fn address(text: &str) -> Result<Url, String> {
     }
 }
 
-fn authorization(target: &Target, env: impl Fn(&str) -> Option<String>) -> anyhow::Result<Option<HeaderValue>> {
+fn authorization(access: &Access, env: impl Fn(&str) -> Option<String>) -> anyhow::Result<Option<HeaderValue>> {
     let from_env = |name| env(name).filter(|value| !value.is_empty()).map(SecretString::from);
-    let (basic, bearer) = match (&target.basic, &target.bearer) {
+    let (basic, bearer) = match (&access.basic, &access.bearer) {
         (None, None) => (from_env(BASIC), from_env(BEARER)),
         given => (given.0.clone(), given.1.clone()),
     };
@@ -125,7 +142,7 @@ mod tests {
 
     fn header(args: &[&str], env: &[(&str, &str)]) -> Result<Option<String>, String> {
         let find = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        authorization(&target(args).unwrap(), find)
+        authorization(&target(args).unwrap().access, find)
             .map(|header| header.map(|header| header.to_str().unwrap().to_owned()))
             .map_err(|error| error.to_string())
     }

@@ -431,6 +431,7 @@ fn every_option_of_every_command_is_told() {
         &["fetch", "shipment"],
         &["backfill"],
         &["secret"],
+        &["simulate"],
     ] {
         let help = String::from_utf8(receiver.run(&[command, &["--help"]].concat()).stdout).unwrap();
         assert!(

@@ -30,6 +30,7 @@ pub mod raw;
 pub mod receiver;
 pub mod sender;
 pub mod server;
+pub mod simulated;
 pub mod slow;
 pub mod store;
 
