@@ -167,7 +167,7 @@ impl Api {
             return match self.beside(shared.account.on(request())).await? {
                 Ok(response) => Ok(response),
                 Err(refused) if refused.status == 401 => Err(shared.account.refused(&refused.words, None)),
-                Err(refused) => Err(judged(refused).map_or_else(|error| error, unexpected)),
+                Err(refused) => Err(refusal(refused)),
             };
         }
         let (token, made) = match shared.session.current() {
@@ -178,21 +178,21 @@ impl Api {
             Err(refused) if refused.status == 401 => refused,
             other => {
                 shared.session.accepted(&token);
-                return other.map_err(|refused| judged(refused).map_or_else(|error| error, unexpected));
+                return other.map_err(refusal);
             }
         };
         if made {
-            return Err(shared.session.not_allowed(&refused.words));
+            return Err(shared.session.not_allowed(&token, &refused.words));
         }
         let (token, _) = {
             let mut place = shared.line.place().await?;
             shared.session.instead_of(&token, &refused.words, &shared.account, &mut place).await?
         };
         match self.beside(token.on(request())).await? {
-            Err(refused) if refused.status == 401 => Err(shared.session.not_allowed(&refused.words)),
+            Err(refused) if refused.status == 401 => Err(shared.session.not_allowed(&token, &refused.words)),
             other => {
                 shared.session.accepted(&token);
-                other.map_err(|refused| judged(refused).map_or_else(|error| error, unexpected))
+                other.map_err(refusal)
             }
         }
     }
@@ -237,12 +237,12 @@ impl Api {
             return Ok(answer);
         }
         if made {
-            return Err(session.not_allowed(&answer.words));
+            return Err(session.not_allowed(&token, &answer.words));
         }
         let (token, _) = session.instead_of(&token, &answer.words, account, &mut place).await?;
         let answer = place.ask(token.on(request())).await?;
         if answer.status == 401 {
-            return Err(session.not_allowed(&answer.words));
+            return Err(session.not_allowed(&token, &answer.words));
         }
         session.accepted(&token);
         Ok(answer)
@@ -286,15 +286,17 @@ async fn by_basic(line: &Line, account: &Account, request: Request) -> Result<An
 
 /// The answer, if it is one of use.
 fn judged(answer: Answer) -> Result<Answer, ApiError> {
-    match answer.status {
-        200..=299 => Ok(answer),
-        404 | 410 => Err(ApiError::NotFound(answer.words)),
-        403 => Err(ApiError::Forbidden(answer.words)),
-        _ => Err(unexpected(answer)),
-    }
+    if (200..300).contains(&answer.status) { Ok(answer) } else { Err(refusal(answer)) }
 }
 
-fn unexpected(answer: Answer) -> ApiError {
-    let pause = retry_after(&answer.headers);
-    ApiError::Unavailable { reason: answer.words, late: false, pause }
+/// What an answer comes to that is of no use.
+fn refusal(answer: Answer) -> ApiError {
+    match answer.status {
+        404 | 410 => ApiError::NotFound(answer.words),
+        403 => ApiError::Forbidden(answer.words),
+        _ => {
+            let pause = retry_after(&answer.headers);
+            ApiError::Unavailable { reason: answer.words, late: false, pause }
+        }
+    }
 }

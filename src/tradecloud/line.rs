@@ -96,10 +96,6 @@ impl Line {
         Ok(Self { caller: Caller::new(url, roots)?, url: url.clone(), spacing, bounds, state })
     }
 
-    pub(super) const fn bounds(&self) -> &Bounds {
-        &self.bounds
-    }
-
     /// Waits for a place, but not for a server that is left alone for long.
     pub(super) async fn place(&self) -> Result<Place<'_>, ApiError> {
         let mut state = self.state.lock().await;

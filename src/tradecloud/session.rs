@@ -63,6 +63,8 @@ struct State {
     not_before: Option<(Instant, String)>,
     /// When a session was last refused.
     refused: Option<Instant>,
+    /// The number of the token that was refused right after it was made.
+    useless: Option<u64>,
     told_held: bool,
     told_refused: Option<Instant>,
 }
@@ -89,8 +91,9 @@ impl Session {
 
     /// The API took that token, whatever it answered.
     pub(super) fn accepted(&self, token: &Token) {
-        if let Some(current) = self.state().token.as_mut().filter(|current| current.number == token.number) {
-            current.accepted = true;
+        let mut state = self.state();
+        if state.useless == Some(token.number) {
+            state.useless = None;
         }
     }
 
@@ -115,12 +118,12 @@ impl Session {
     /// Gives up a token that was refused, unless one was given up lately.
     fn end(&self, refused: &Token, words: &str) -> Result<(), ApiError> {
         let mut state = self.state();
-        let accepted = state.token.as_ref().is_some_and(|token| token.number == refused.number && token.accepted);
-        let between = if accepted { BETWEEN_RENEWALS } else { BETWEEN_USELESS };
+        let is_useless = state.useless == Some(refused.number);
+        let between = if is_useless { BETWEEN_USELESS } else { BETWEEN_RENEWALS };
         let left = state.refused.and_then(|at| between.checked_sub(at.elapsed())).filter(|left| !left.is_zero());
         match left {
             None => {}
-            Some(left) if accepted => {
+            Some(left) if !is_useless => {
                 let reason = format!("{words}; the session was renewed lately, and is again in {}", in_words(left));
                 return Err(ApiError::paused(reason, left));
             }
@@ -132,8 +135,9 @@ impl Session {
     }
 
     /// A token that was made a moment ago was refused, in these words: another one would be, too.
-    pub(super) fn not_allowed(&self, words: &str) -> ApiError {
+    pub(super) fn not_allowed(&self, token: &Token, words: &str) -> ApiError {
         let mut state = self.state();
+        state.useless = Some(token.number);
         state.refused = Some(Instant::now());
         if state.told_refused.is_none_or(|at| at.elapsed() >= TOLD_AGAIN) {
             state.told_refused = Some(Instant::now());
@@ -168,7 +172,10 @@ impl Session {
         if matches!(answer.status, 401 | 403) {
             return Err(account.refused(&answer.words, retry_after(&answer.headers)));
         }
-        if let Some(status) = status(&answer.body).filter(|status| !status.eq_ignore_ascii_case("authenticated")) {
+        let good = (200..300).contains(&answer.status);
+        if let Some(status) =
+            status(&answer.body).filter(|_| good).filter(|status| !status.eq_ignore_ascii_case("authenticated"))
+        {
             let status = shown::quoted(&status, SHOWN);
             let words = format!("{}, but with the status {status}: a second factor cannot be given", answer.words);
             return Err(account.refused(&words, None));

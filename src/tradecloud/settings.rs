@@ -1,13 +1,12 @@
 //! `[tradecloud]`: where Tradecloud's API is, and who asks there.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use reqwest::{Certificate, Url};
 use secrecy::SecretString;
 
 use crate::config::Section;
-use crate::outgoing::{on_loopback, roots, url};
+use crate::outgoing::{on_loopback, place, roots, url};
 
 /// The two platforms there are, by their names in the configuration.
 const ENVIRONMENTS: [(&str, &str); 2] =
@@ -71,7 +70,12 @@ impl Settings {
         })
     }
 
-    /// Whether the API has an id of the platform before to be asked for.
+    /// What `check` says of it.
+    pub(crate) fn describe(&self) -> String {
+        format!("{}://{}", self.url.scheme(), place(&self.url))
+    }
+
+    /// Whether orders of the platform before can be fetched.
     pub(crate) const fn has_legacy(&self) -> bool {
         self.legacy.is_some()
     }
@@ -105,13 +109,13 @@ fn platform(section: &Section) -> Option<Url> {
             None
         }
         (false, false) => {
-            section.or("url", |_, _| Some(()), ());
+            section.ignore("url");
             let what = "is missing. Add `environment = \"production\"` (or \"acceptance\"), or the address as `url`";
             section.error("environment", what);
             None
         }
         (true, false) => {
-            section.or("url", |_, _| Some(()), ());
+            section.ignore("url");
             environment??.parse().map_err(|_| section.error("environment", "has no address")).ok()
         }
         (false, true) => {
@@ -159,10 +163,8 @@ fn login(section: &Section) -> Option<Login> {
 fn spacing(section: &Section, key: &str) -> Option<Duration> {
     let rate = section.number(key)?;
     if !(FEWEST_PER_SECOND..=MOST_PER_SECOND).contains(&rate) {
-        let mut what = format!("must be from {FEWEST_PER_SECOND} to {MOST_PER_SECOND}");
-        if rate > MOST_PER_SECOND {
-            let _ = write!(what, ": Tradecloud allows no more");
-        }
+        let why = if rate > MOST_PER_SECOND { ": Tradecloud allows no more" } else { "" };
+        let what = format!("must be from {FEWEST_PER_SECOND} to {MOST_PER_SECOND}{why}");
         section.error(key, what);
         return None;
     }

@@ -33,8 +33,6 @@ pub(super) struct Token {
     pub(super) number: u64,
     /// From when on it is not used any more.
     pub(super) until: Instant,
-    /// Whether the API took it for any request.
-    pub(super) accepted: bool,
 }
 
 impl Token {
@@ -63,7 +61,7 @@ impl Granted {
     pub(super) fn token(&self, number: u64) -> Option<Token> {
         let secret = self.access.clone()?;
         let until = Instant::now() + usable(life(secret.expose_secret()).unwrap_or(LIFE));
-        Some(Token { secret, number, until, accepted: false })
+        Some(Token { secret, number, until })
     }
 }
 
@@ -79,7 +77,7 @@ pub(super) fn refreshing(method: reqwest::Method, url: &Url, refresh: &SecretStr
 
 /// The token in a header, without the scheme that may stand before it. An empty one is none.
 fn secret(headers: &HeaderMap, name: &HeaderName) -> Option<SecretString> {
-    let texts = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    let mut texts = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     let bare = |text: &str| {
         let text = text.trim();
         let bare = match text.split_at_checked("Bearer".len()) {
@@ -92,7 +90,7 @@ fn secret(headers: &HeaderMap, name: &HeaderName) -> Option<SecretString> {
         let fits = !bare.is_empty() && bare.bytes().all(|byte| byte.is_ascii_graphic());
         fits.then(|| SecretString::from(bare))
     };
-    texts.map(bare).find_map(|secret| secret)
+    texts.find_map(bare)
 }
 
 /// How long it is good, by what it says of itself. Nobody checks that here: it is a hint, and the API has the last word.
