@@ -47,7 +47,6 @@ mod found;
 mod message;
 mod named;
 mod position;
-#[cfg_attr(not(test), expect(dead_code, reason = "fetching and polling are to ask it"))]
 mod state;
 mod txml;
 
