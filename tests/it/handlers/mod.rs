@@ -54,6 +54,8 @@ fn event(id: &str) -> Event {
         round: 1,
         content_type: Some("application/json; charset=utf-8".to_owned()),
         body: BODY.into(),
+        origin: "webhook".into(),
+        documents: None,
         answers: Answers::default(),
     }
 }
