@@ -25,8 +25,10 @@ use std::time::Duration;
 
 use reqwest::Certificate;
 
-pub use self::settings::Settings;
-pub(crate) use self::source::{Metadata, Source, SourceError};
+pub(crate) use self::settings::Settings;
+#[cfg_attr(not(test), expect(unused_imports, reason = "what the API of Tradecloud will answer with"))]
+pub(crate) use self::source::Metadata;
+pub(crate) use self::source::{Source, SourceError};
 
 use self::elsewhere::Elsewhere;
 use self::failures::ours;
@@ -155,10 +157,12 @@ impl Documents {
             Got::For(held) => held,
             Got::NotFound(what) => self.unless_doubted(event, what)?,
         };
-        if let Held::Missing { missing } = &held
-            && self.unsaid.is_news(&key.folder)
-        {
-            events::documents::missing(event.about(), &key.of, missing);
+        match &held {
+            Held::Here { file, size, .. } => events::documents::taken(event.about(), &key.of, file, *size),
+            Held::Missing { missing } if self.unsaid.is_news(&key.folder) => {
+                events::documents::missing(event.about(), &key.of, missing);
+            }
+            Held::Missing { .. } => {}
         }
         Ok(held)
     }

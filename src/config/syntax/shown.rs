@@ -9,7 +9,7 @@ use super::surroundings::{Surroundings, header_of, is_key};
 use crate::shown::printable;
 
 /// The keys whose values are nobody's secret. A new key that is not among them is not shown: the message says the same.
-const SHOWN: [&str; 59] = [
+const SHOWN: [&str; 62] = [
     "acknowledge",
     "allow_from",
     "answer_within",
@@ -31,6 +31,7 @@ const SHOWN: [&str; 59] = [
     "contact",
     "create_stream",
     "directory",
+    "documents",
     "domains",
     "events",
     "exchange",
@@ -45,6 +46,7 @@ const SHOWN: [&str; 59] = [
     "keep_unwanted",
     "kinds",
     "lanes",
+    "largest",
     "level",
     "listen",
     "max_per_second",
@@ -69,6 +71,7 @@ const SHOWN: [&str; 59] = [
     "topic",
     "trusted_proxies",
     "type",
+    "urls_from",
 ];
 
 /// More of a long line is shown only around the caret.
