@@ -17,7 +17,6 @@ use super::{Got, Wanted};
 use crate::event::Held;
 use crate::outgoing::{Failure, causes, failed, guarded, late, on_loopback, retry_after, say};
 use crate::shown;
-use crate::telemetry::events;
 
 /// The way to documents of the other party.
 pub(super) struct Elsewhere {
@@ -94,10 +93,7 @@ impl Elsewhere {
         let media_type = media_type.map(|given| shown::line(given.trim())).filter(|given| !given.is_empty());
         let taken = wanted.store.take(wanted.key, &name.unwrap_or_default(), media_type, response).await;
         match taken.map_err(|failure| of(address, failure))? {
-            Taken::Whole(held) => {
-                events::documents::taken(wanted.event.about(), address, &held);
-                Ok(Got::For(held))
-            }
+            Taken::Whole(held) => Ok(Got::For(held)),
             Taken::TooLarge(largest) => missing(too_large(largest)),
         }
     }

@@ -162,10 +162,12 @@ impl Documents {
             Got::For(held) => held,
             Got::NotFound(what) => self.unless_doubted(event, what)?,
         };
-        if let Held::Missing { missing } = &held
-            && self.unsaid.is_news(&key.folder)
-        {
-            events::documents::missing(event.about(), &key.of, missing);
+        match &held {
+            Held::Here { file, size, .. } => events::documents::taken(event.about(), &key.of, file, *size),
+            Held::Missing { missing } if self.unsaid.is_news(&key.folder) => {
+                events::documents::missing(event.about(), &key.of, missing);
+            }
+            Held::Missing { .. } => {}
         }
         Ok(held)
     }

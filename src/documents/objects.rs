@@ -143,10 +143,7 @@ async fn keep(
     let content_type = content_type.map(|given| shown::line(given.trim())).filter(|given| !given.is_empty());
     let taken = wanted.store.take(wanted.key, &name, content_type, response).await;
     Ok(Got::For(match taken.map_err(|failure| of(id, failure))? {
-        Taken::Whole(held) => {
-            events::documents::taken(wanted.event.about(), id, &held);
-            held
-        }
+        Taken::Whole(held) => held,
         Taken::TooLarge(largest) => Held::Missing { missing: too_large(largest) },
     }))
 }

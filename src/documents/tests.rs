@@ -453,3 +453,41 @@ async fn without_tradecloud_its_documents_are_missing() {
 
     assert!(matches!(&gathered[0].held, Held::Missing { missing } if missing.contains("[tradecloud]")), "{gathered:?}");
 }
+
+#[cfg(feature = "postgres")]
+#[tokio::test]
+async fn a_document_goes_with_the_last_event_that_names_it() {
+    let server = Server::start().await;
+    server.answers((0..4).map(|_| of(200, PDF)));
+    let place = Place::new([says(format!("{}/", server.base))], nowhere());
+    let inbox = place.folder.path().join("inbox.db");
+    let inbox = crate::inbox::tests::place::open(
+        "sqlite",
+        &format!("path = '{}'", inbox.display()),
+        crate::inbox::Purpose::Serve,
+    )
+    .await;
+    let named = event(r#"{"objectId": "0e4e1eac-named"}"#);
+    let decoded = decode::event(None, &named.body).unwrap();
+    let mut incoming =
+        crate::inbox::Incoming::new(decoded.envelope, named.received, String::new(), None, named.body.clone());
+    incoming.references = decoded.references;
+    inbox.store(incoming).await.unwrap();
+    for id in ["0e4e1eac-named", "0e4e1eac-gone", "0e4e1eac-young", "0e4e1eac-other"] {
+        place.gather(&event(&format!(r#"{{"objectId": "{id}"}}"#))).await.unwrap();
+    }
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(2 * 3600);
+    for id in ["named", "gone", "other"] {
+        let note = place.path(&format!("0e4e1eac-{id}/.document.json"));
+        std::fs::File::options().write(true).open(note).unwrap().set_modified(long_ago).unwrap();
+    }
+    std::fs::write(place.path("0e4e1eac-other/of somebody else"), "").unwrap();
+    std::fs::create_dir(place.path("no document")).unwrap();
+
+    place.documents.tidy(&*inbox).await;
+
+    let left = ["0e4e1eac-named", "0e4e1eac-other", "0e4e1eac-young", "no document"];
+    assert_eq!(names(&place.path("")), left);
+    assert_eq!(names(&place.path("0e4e1eac-other")), ["of somebody else"]);
+    assert_eq!(names(&place.path("0e4e1eac-named")).len(), 2);
+}

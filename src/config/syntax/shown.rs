@@ -9,7 +9,7 @@ use super::surroundings::{Surroundings, header_of, is_key};
 use crate::shown::printable;
 
 /// The keys whose values are nobody's secret. A new key that is not among them is not shown: the message says the same.
-const SHOWN: [&str; 71] = [
+const SHOWN: [&str; 74] = [
     "acknowledge",
     "allow_from",
     "answer_within",
@@ -33,6 +33,7 @@ const SHOWN: [&str; 71] = [
     "create_stream",
     "deliver",
     "directory",
+    "documents",
     "domains",
     "environment",
     "events",
@@ -50,6 +51,7 @@ const SHOWN: [&str; 71] = [
     "keep_unwanted",
     "kinds",
     "lanes",
+    "largest",
     "level",
     "listen",
     "max_per_second",
@@ -81,6 +83,7 @@ const SHOWN: [&str; 71] = [
     "topic",
     "trusted_proxies",
     "type",
+    "urls_from",
 ];
 
 /// More of a long line is shown only around the caret.

@@ -58,6 +58,12 @@ fn an_event_names_the_same_as_json_and_as_txml() {
 #[test]
 fn an_order_is_found_by_its_numbers_and_ids() {
     let expected = [
+        "document 16b25b99-f458-4f80-998a-dfb014f35372",
+        "document 1753e78f-5009-43f4-9162-c59de112ea98",
+        "document 47220cb4-8469-49d5-8612-78eb54ba59fe",
+        "document 8e17248c-3648-4a61-9c31-e5876663bf87",
+        "document 8fec5141-c5a9-4b4e-a8cb-4c1067c9c4a3",
+        "document bed689f3-c143-4084-b75a-ce5b8a376bd6",
         "orderId a33463a9-1c67-42f9-bad5-5c1fa5dced34",
         "purchaseOrder PO0881488474",
         "salesOrder SO0123",
@@ -80,6 +86,7 @@ fn a_shipment_is_found_by_what_is_in_it_and_how_it_travels() {
         "shipment SN1",
         "invoice 0001",
         "invoice 0002",
+        "document edf3c4dd-0775-482d-aede-432b497cf1b8",
         "container BICU1234565",
         "purchaseOrder PO0123",
         "despatchAdvice DA1",

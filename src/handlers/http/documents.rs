@@ -220,4 +220,100 @@ mod tests {
         assert_eq!(of(".."), "https://erp.example/d/c0ffee/content?x=1");
         assert_eq!(url_of("https://erp.example/d?of={objectId}", None), "https://erp.example/d?of=c0ffee");
     }
+
+    /// Takes one request, answers it, and says what it was: method and target, media type, length, body.
+    async fn take(listener: &tokio::net::TcpListener, answer: u16) -> (String, Vec<u8>) {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        let head = String::from_utf8(head).unwrap();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+        let mut body = vec![0; length.parse().unwrap()];
+        stream.read_exact(&mut body).await.unwrap();
+        let answer = format!("HTTP/1.1 {answer} x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        (head, body)
+    }
+
+    #[tokio::test]
+    async fn each_document_is_put_before_its_event_and_one_that_is_refused_keeps_it_back() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let table = format!(
+            "type = 'http'\nurl = '{base}/event'\ndocuments = true\ndocuments_url = '{base}/d/{{objectId}}'\n\
+             auth = {{ type = 'bearer', token = 'secret' }}\nheaders = {{ X-Key = 'k' }}"
+        );
+        let handler = crate::handlers::from_toml("erp", &table).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let content: Vec<u8> = (0..200_000_u32).map(|number| number.to_le_bytes()[0]).collect();
+        let file = folder.path().join("a.pdf");
+        std::fs::write(&file, &content).unwrap();
+        let attached = |object_id: Option<&str>, held| Attached {
+            object_id: object_id.map(str::to_owned),
+            url: None,
+            code: None,
+            name: None,
+            line: None,
+            held,
+        };
+        let content_type = Some("application/pdf".to_owned());
+        let held = Held::Here { file, size: content.len() as u64, sha256: "c0ffee".to_owned(), content_type };
+        let documents = [
+            attached(Some("a/b"), held.clone()),
+            attached(Some("a/b"), held.clone()),
+            attached(None, held),
+            attached(Some("gone"), Held::Missing { missing: "it is gone".to_owned() }),
+        ];
+        let body = r#"{"orderEvent": {"orderId": "o"}}"#;
+        let event = Event { documents: Some(documents.into()), ..Event::from_body(body).unwrap() };
+
+        let taken = async {
+            let mut requests = Vec::new();
+            for answer in [201, 200, 202] {
+                requests.push(take(&listener, answer).await);
+            }
+            requests
+        };
+        let (outcome, requests) = tokio::join!(handler.deliver(&event), taken);
+
+        assert_eq!(outcome, Outcome::Done);
+        let first = |index: usize| requests[index].0.lines().next().unwrap();
+        assert_eq!(first(0), "PUT /d/a%2Fb HTTP/1.1");
+        assert_eq!(first(1), "PUT /d/c0ffee HTTP/1.1");
+        assert_eq!(first(2), "POST /event HTTP/1.1");
+        for line in
+            ["content-type: application/pdf", "content-length: 200000", "authorization: Bearer secret", "x-key: k"]
+        {
+            assert!(requests[0].0.lines().any(|other| other == line), "{line}: {}", requests[0].0);
+        }
+        assert!(requests[0].1 == content && requests[1].1 == content);
+
+        for (answer, rejected) in [(422, true), (503, false), (302, false)] {
+            let (outcome, _) = tokio::join!(handler.deliver(&event), take(&listener, answer));
+            let (is_rejected, reason) = match outcome {
+                Outcome::Rejected(rejection) => (true, rejection.reason),
+                Outcome::Unavailable(why) => (false, why.reason),
+                Outcome::Done => panic!("{answer}"),
+            };
+            assert!(is_rejected == rejected && reason.starts_with("document a/b: "), "{answer}: {reason}");
+        }
+    }
+
+    #[test]
+    fn an_address_without_a_place_for_the_id_is_refused() {
+        for (keys, words) in [
+            ("documents_url = 'https://erp.example/d'\ndocuments = true", "must have {objectId} in it"),
+            ("documents_url = 'https://{objectId}.example/d'\ndocuments = true", "in its host"),
+            ("documents_url = 'https://u:p@erp.example/{objectId}'\ndocuments = true", "credentials"),
+            ("documents_url = 'ftp://erp.example/{objectId}'\ndocuments = true", "no address"),
+            ("documents_url = 'https://erp.example/{objectId}'", "documents = true"),
+        ] {
+            let table = format!("type = 'http'\nurl = 'https://erp.example'\n{keys}");
+            let problems = crate::handlers::from_toml("erp", &table).err().unwrap().to_string();
+            assert!(problems.contains(words) && !problems.contains("u:p"), "{problems}");
+        }
+    }
 }

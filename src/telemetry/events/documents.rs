@@ -1,19 +1,16 @@
 //! What is told of the documents of events.
 
+use std::path::Path;
+
 use super::{About, about};
-use crate::event::Held;
 
 /// The stage whose lines these are, as filters by module name it (`log.level`).
 const TARGET: &str = "tradecloud_webhook::documents";
 
 /// A document was fetched and is on disk.
-pub(crate) fn taken(event: About<'_>, document: &str, held: &Held) {
-    let (file, size) = match held {
-        Held::Here { file, size, .. } => (file.display().to_string(), *size),
-        Held::Missing { .. } => return,
-    };
+pub(crate) fn taken(event: About<'_>, document: &str, file: &Path, size: u64) {
     let document = super::beginning(document);
-    about!(info, event, document = &*document, file, size, "a document was fetched");
+    about!(info, event, document = &*document, file = %file.display(), size, "a document was fetched");
 }
 
 /// A document is gone for good, too large, or not to be had by the rules.

@@ -7,7 +7,7 @@ use crate::support::receiver::Receiver;
 const UNKNOWN: &str = "nobody_knows_this_key";
 
 /// Each table of the configuration, with a key in it that nobody knows, and the pages where its keys are told.
-const TABLES: [(&str, &[&str]); 29] = [
+const TABLES: [(&str, &[&str]); 30] = [
     ("U = 1", &["configure"]),
     ("server.U = 1", &["configure"]),
     ("server.limits.U = 1", &["configure"]),
@@ -23,6 +23,7 @@ const TABLES: [(&str, &[&str]); 29] = [
     ("tradecloud.U = 1", &["configure"]),
     ("tradecloud.legacy.U = 1", &["configure"]),
     ("poll.U = 1", &["configure"]),
+    ("documents.U = 1", &["configure"]),
     ("admin.U = 1", &["configure"]),
     ("log.U = 1", &["configure"]),
     ("handlers.x = { type = \"file\", U = 1 }", &["handlers/README", "handlers/file"]),

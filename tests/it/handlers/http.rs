@@ -39,7 +39,7 @@ async fn the_binary_mode_puts_the_attributes_into_headers_and_encodes_what_does_
     let request = one_request("format = 'cloudevents-binary'", event).await;
 
     let headers: Vec<_> = request.headers.keys().filter(|name| name.as_str().starts_with("ce-")).collect();
-    assert_eq!(headers.len(), 9, "{headers:?}");
+    assert_eq!(headers.len(), 10, "{headers:?}");
     assert_eq!(request.header("ce-id"), "Z%C3%BCrich%20%221%25%22");
     assert_eq!(request.header("ce-subject"), "%E2%82%AC%F0%9F%98%80/a~b");
     assert_eq!(request.header("ce-specversion"), "1.0");
@@ -49,6 +49,7 @@ async fn the_binary_mode_puts_the_attributes_into_headers_and_encodes_what_does_
     assert_eq!(request.header("ce-tcreceived"), "2026-11-21T01:38:12.123456Z");
     assert_eq!(request.header("ce-tcattempt"), "12");
     assert_eq!(request.header("ce-tcformat"), "json");
+    assert_eq!(request.header("ce-tcorigin"), "webhook");
     assert_eq!(request.header("content-type"), "application/json");
     assert_eq!(request.body, BODY);
 }

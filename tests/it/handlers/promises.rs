@@ -98,6 +98,7 @@ async fn every_event_arrives_once_and_whole_and_the_same_everywhere() {
                 "datacontenttype": "application/json",
                 "tcattempt": 1,
                 "tcformat": "json",
+                "tcorigin": "webhook",
                 "data": event,
             });
             expected["tcreceived"] = found["tcreceived"].clone();

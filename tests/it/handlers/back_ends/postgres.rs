@@ -17,7 +17,7 @@ const CLOUD_EVENT: &str = r#"SELECT json_build_object(
     'time', to_char(time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
     'datacontenttype', 'application/json',
     'tcreceived', to_char(tcreceived AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-    'tcattempt', tcattempt, 'tcformat', tcformat, 'data', data)
+    'tcattempt', tcattempt, 'tcformat', tcformat, 'tcorigin', tcorigin, 'data', data)
     FROM tradecloud_events ORDER BY position"#;
 
 pub(super) struct Table {
@@ -32,8 +32,9 @@ impl Table {
             let server = Postgres::shared();
             let database = server.database();
             make(server, &database, TABLE);
-            // A column of the user's own, which notes the order.
-            let column = format!("SET ROLE {ROLE}; ALTER TABLE {TABLE} ADD COLUMN position bigserial");
+            // A column of the user's own, which notes the order, and one that is filled if it is there.
+            let column =
+                format!("SET ROLE {ROLE}; ALTER TABLE {TABLE} ADD COLUMN position bigserial, ADD COLUMN tcorigin text");
             server.sql(&database, &column);
             (server, database)
         })
