@@ -204,6 +204,21 @@ mod tests {
     }
 
     #[test]
+    fn no_handler_is_called_what_fetches_is_called() {
+        let text = "[handlers.\"(fetch)\"]\ntype = \"file\"\ndirectory = \"d\"";
+        let source = config::File::from_str(text, config::FileFormat::Toml);
+        let values = config::Config::builder().add_source(source).build().unwrap().try_deserialize().unwrap();
+        let findings = std::rc::Rc::default();
+        let root = crate::config::Section::new("", values, std::rc::Rc::clone(&findings));
+
+        let routes: Vec<_> = root.tables("handlers").iter().map(Route::read).collect();
+
+        assert_eq!(routes.len(), 1);
+        let said = format!("{findings:?}");
+        assert!(said.contains("handlers.(fetch)") && said.contains("another name"), "{said}");
+    }
+
+    #[test]
     fn a_handler_gets_the_kinds_it_lists() {
         let route = Route::all("erp").kinds([Kind::Shipment]);
         assert!(route.wants(&envelope(Kind::Shipment, Some("ShipmentIssuedBySupplier"))));

@@ -188,7 +188,7 @@ pub(super) async fn discard_deliveries(
 ) -> Result<Vec<i64>, Error> {
     let statement = "UPDATE deliveries SET state = 3, due = NULL, reason = NULL, changed = now()
                      WHERE event = ANY ($1) AND handler = coalesce($3::text, handler)
-                       AND CASE WHEN state = 0 AND handler = '(fetch)' THEN 5 ELSE state END = ANY ($2)
+                       AND CASE WHEN state = 0 AND handler = '(fetch)' THEN 5 ELSE state END = ANY ($2::smallint[])
                      RETURNING event, handler, lane";
     let discarded = db.query(statement, &[&events, &states, &handler]).await?;
     let lanes: Vec<(&str, i64)> = discarded.iter().map(|row| (row.get(1), row.get(2))).collect();

@@ -4,12 +4,13 @@
 mod begun;
 mod kept;
 mod model;
+mod notices;
 pub(crate) mod place;
 mod standing;
 
 use proptest::prelude::*;
 
-use model::{BODIES, Both};
+use model::{BODIES, Both, FETCHES};
 use place::{InPostgres, InSqlite, Place};
 
 use jiff::Timestamp;
@@ -40,9 +41,21 @@ enum Step {
         order: usize,
         body: usize,
     },
+    /// Something of an order is to be fetched.
+    Notice {
+        order: usize,
+    },
+    /// What was fetched is put in the place of a notice: in time, too late, once more.
+    Fetched {
+        event: usize,
+        wanted: [bool; 2],
+    },
     Claim {
         handler: usize,
         most: usize,
+    },
+    Begin {
+        claim: usize,
     },
     Finish {
         claim: usize,
@@ -104,13 +117,14 @@ enum How {
 
 /// The states that somebody may do something about.
 fn open() -> impl Strategy<Value = State> {
-    prop::sample::select(vec![State::Pending, State::Dead])
+    prop::sample::select(vec![State::Pending, State::Fetching, State::Dead])
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let how =
         prop_oneof![3 => Just(How::Done), 1 => Just(How::RetryNow), 2 => Just(How::RetryLater), 2 => Just(How::Dead)];
-    let states = prop::sample::select(vec![State::Pending, State::Done, State::Dead, State::Discarded]);
+    let states =
+        prop::sample::select(vec![State::Pending, State::Fetching, State::Done, State::Dead, State::Discarded]);
     let only = prop::option::weighted(0.3, states);
     prop_oneof![
         6 => prop::option::weighted(0.9, 0..3_usize).prop_map(|order| Step::Store { order }),
@@ -118,12 +132,15 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<usize>().prop_map(|event| Step::StoreOther { event }),
         2 => (0..3_usize, any::<[bool; 2]>()).prop_map(|(order, wanted)| Step::StoreFor { order, wanted }),
         3 => (0..3_usize, 0..2_usize).prop_map(|(order, body)| Step::StoreUnnamed { order, body }),
-        6 => (0..2_usize, 1..4_usize).prop_map(|(handler, most)| Step::Claim { handler, most }),
+        4 => (0..3_usize).prop_map(|order| Step::Notice { order }),
+        4 => (any::<usize>(), any::<[bool; 2]>()).prop_map(|(event, wanted)| Step::Fetched { event, wanted }),
+        8 => (0..3_usize, 1..4_usize).prop_map(|(handler, most)| Step::Claim { handler, most }),
+        4 => any::<usize>().prop_map(|claim| Step::Begin { claim }),
         6 => (any::<usize>(), how).prop_map(|(claim, how)| Step::Finish { claim, how }),
         1 => any::<usize>().prop_map(|claim| Step::Release { claim }),
-        3 => (any::<usize>(), prop::option::of(0..2_usize), only)
+        3 => (any::<usize>(), prop::option::of(0..3_usize), only)
             .prop_map(|(event, handler, only)| Step::Deliver { event, handler, only }),
-        2 => (any::<usize>(), prop::option::weighted(0.3, 0..2_usize), prop::option::weighted(0.3, open()))
+        2 => (any::<usize>(), prop::option::weighted(0.3, 0..3_usize), prop::option::weighted(0.3, open()))
             .prop_map(|(event, handler, only)| Step::Discard { event, handler, only }),
         1 => open().prop_map(|only| Step::DeliverAll { only }),
         1 => open().prop_map(|only| Step::DiscardAll { only }),
@@ -288,6 +305,63 @@ fn erase_and_repeat(place: impl Place + 'static) {
         both.compare_lists();
     }
     both.finish_all();
+}
+
+/// One that is called for while it waits, while it is fetched, and after that; killed between what was fetched and the
+/// end of the attempt.
+fn call_fetch_and_deliver(place: impl Place + 'static) {
+    let mut both = Both::new(place);
+    let both_handlers = [true, true];
+    let steps = [
+        Step::Notice { order: 0 },
+        Step::Notice { order: 0 },
+        Step::Store { order: Some(0) },
+        Step::Claim { handler: FETCHES, most: 2 },
+        Step::Notice { order: 0 },
+        Step::Begin { claim: 0 },
+        Step::Notice { order: 0 },
+        Step::Notice { order: 0 },
+        Step::Finish { claim: 0, how: How::RetryNow },
+        Step::Notice { order: 0 },
+        Step::Deliver { event: 0, handler: Some(0), only: None },
+        Step::Deliver { event: 1, handler: Some(FETCHES), only: None },
+        Step::Claim { handler: FETCHES, most: 2 },
+        Step::Begin { claim: 0 },
+        Step::Claim { handler: 0, most: 1 },
+        Step::Fetched { event: 0, wanted: [true, false] },
+        Step::Crash,
+        Step::Fetched { event: 0, wanted: both_handlers },
+        Step::Notice { order: 0 },
+        Step::Claim { handler: FETCHES, most: 2 },
+        Step::Begin { claim: 0 },
+        Step::Fetched { event: 0, wanted: both_handlers },
+        Step::Finish { claim: 0, how: How::Done },
+        Step::Deliver { event: 0, handler: Some(FETCHES), only: None },
+        Step::Claim { handler: 0, most: 2 },
+        Step::DiscardAll { only: State::Pending },
+        Step::Fetched { event: 2, wanted: [false, false] },
+        Step::Claim { handler: FETCHES, most: 2 },
+        Step::Finish { claim: 1, how: How::Dead },
+        Step::Notice { order: 0 },
+        Step::DiscardAll { only: State::Fetching },
+        Step::Fetched { event: 3, wanted: both_handlers },
+        Step::Notice { order: 0 },
+        Step::Erase { event: 4 },
+        Step::Fetched { event: 4, wanted: both_handlers },
+        Step::Sweep { unwanted: false },
+    ];
+    for step in &steps {
+        both.apply(step);
+        both.compare();
+        both.compare_lists();
+    }
+    both.finish_all();
+}
+
+#[test]
+fn a_notice_stands_for_the_calls_before_its_fetch_and_for_none_after() {
+    call_fetch_and_deliver(InSqlite::new());
+    call_fetch_and_deliver(InPostgres::new());
 }
 
 #[test]

@@ -52,6 +52,11 @@ impl InPostgres {
     pub(super) fn new() -> Self {
         Self(Postgres::shared().database())
     }
+
+    /// Something done to the tables by others.
+    pub(super) fn sql(&self, statement: &str) -> String {
+        Postgres::shared().sql(&self.0, &format!("SET search_path = tradecloud_inbox; {statement}"))
+    }
 }
 
 #[async_trait::async_trait(?Send)]

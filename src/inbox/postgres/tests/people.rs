@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::{HANDLER, Place, Server, action, claim, store};
 use crate::inbox::postgres::Postgres;
+use crate::inbox::postgres::row::lookup;
 use crate::inbox::{
     Archive as _, Arrival, Attempt, Count, Deed, Ending, Filter, Finish, Inbox as _, InboxError, Overdue, RefusedBody,
     State,
@@ -86,7 +87,7 @@ async fn whatever_is_asked_for_is_found_by_every_way_there_is() {
     let just_now = Filter { since: Some(now - SignedDuration::from_mins(2)), until: Some(now), ..Filter::default() };
     assert!(found(&inbox, just_now).await.len() >= 3);
     assert_eq!(inbox.count(&Filter::default(), 3).await.unwrap(), Count::MoreThan(3));
-    place.sql(&format!("INSERT INTO refs SELECT '{}', event FROM deliveries", folded("PO1")));
+    place.sql(&format!("INSERT INTO refs SELECT {}, event FROM deliveries", lookup(&folded("PO1"))));
     let number = |number: &str| Filter { number: Some(number.to_owned()), ..Filter::default() };
     assert_eq!(found(&inbox, number("PO1")).await, ["c", "b", "a"]);
     assert_eq!(found(&inbox, Filter { number: Some("po1".to_owned()), ..erp(&[State::Dead]) }).await, ["a"]);

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Both, Delivery, HANDLERS, NEW};
+use super::shown::seen;
+use super::{Both, Deliveries, Delivery, FETCHES, HANDLERS, NEW};
 use crate::inbox::tests::{How, action};
 use crate::inbox::{Attempt, Deed, Ending, Finish, State};
 
@@ -67,6 +68,9 @@ impl Both {
         let attempt =
             Attempt { begun: Timestamp::now(), took: Duration::from_millis(1), ending, status: Some(200), answer };
         self.runtime.block_on(self.inbox.finish(&claim, finish, Some(attempt))).unwrap();
+        if !matches!(how, How::Done) {
+            self.fetch_failed(handler, &claim);
+        }
         if self.events[event].is_some() {
             self.kept[event].attempts.push((handler, claim.attempts + 1, ending));
         }
@@ -87,13 +91,13 @@ impl Both {
 
     /// The first event of a lane that is pending.
     pub(super) fn first(&self, lane: usize, handler: usize) -> Option<usize> {
-        let is_pending = |all: &[Option<Delivery>; 2]| all[handler].is_some_and(|one| one.state == State::Pending);
+        let is_pending = |all: &Deliveries| all[handler].is_some_and(|one| one.state == State::Pending);
         self.live().find(|(_, (of, all))| *of == lane && is_pending(all)).map(|(event, _)| event)
     }
 
     /// The events that have a delivery in that state, the newest first.
     pub(super) fn all_in(&self, state: State) -> Vec<usize> {
-        let is_in = |all: &[Option<Delivery>; 2]| all.iter().flatten().any(|one| one.state == state);
+        let is_in = |all: &Deliveries| seen(all).any(|one| one == state);
         let mut all: Vec<_> = self.live().filter(|(_, (_, all))| is_in(all)).map(|(event, _)| event).collect();
         all.reverse();
         all
@@ -116,8 +120,17 @@ impl Both {
     fn delivered(&mut self, event: usize, handler: Option<usize>, only: Option<State>) -> usize {
         let Some((lane, before)) = self.events[event].filter(|_| !self.kept[event].erased) else { return 0 };
         let mut expected = 0;
+        let notice = self.kept[event].notice;
         for (index, delivery) in before.iter().enumerate() {
-            let state = delivery.map(|delivery| delivery.state);
+            let state = delivery.map(|delivery| delivery.seen(index));
+            let can_be_made = match (index, notice.map(|notice| notice.fetched)) {
+                (FETCHES, None) => false,
+                (FETCHES, Some(fetched)) => !fetched || state != Some(State::Done),
+                (_, fetched) => fetched != Some(false),
+            };
+            if !can_be_made {
+                continue;
+            }
             let wanted = match handler {
                 None => state.is_some_and(|state| state != State::Done),
                 // Whether it wanted the event or not.
@@ -126,7 +139,7 @@ impl Both {
             if !wanted || only.is_some_and(|only| Some(only) != state) {
                 continue;
             }
-            if state != Some(State::Pending) {
+            if !state.is_some_and(State::is_to_be_made) {
                 expected += 1;
                 for (of, deliveries) in self.events[event + 1..].iter_mut().flatten() {
                     // Those behind it wait for it again.
@@ -160,13 +173,15 @@ impl Both {
     }
 
     fn discarded(&mut self, event: usize, handler: Option<usize>, only: Option<State>) -> usize {
-        let open = |delivery: &Delivery| {
-            matches!(delivery.state, State::Pending | State::Dead) && only.is_none_or(|only| only == delivery.state)
+        let open = |index: usize, delivery: &Delivery| {
+            let state = delivery.seen(index);
+            (state.is_to_be_made() || state == State::Dead) && only.is_none_or(|only| only == state)
         };
         let mut expected = 0;
         if let Some((_, deliveries)) = &mut self.events[event] {
             let of_it = deliveries.iter_mut().enumerate().filter(|(index, _)| handler.is_none_or(|one| one == *index));
-            for delivery in of_it.filter_map(|(_, delivery)| delivery.as_mut()).filter(|delivery| open(delivery)) {
+            let of_it = of_it.filter_map(|(index, delivery)| Some((index, delivery.as_mut()?)));
+            for (_, delivery) in of_it.filter(|(index, delivery)| open(*index, delivery)) {
                 delivery.state = State::Discarded;
                 delivery.later = false;
                 expected += 1;

@@ -1,6 +1,7 @@
 //! An inbox, and beside it what it should hold.
 
 mod deliveries;
+mod notices;
 mod shown;
 
 use std::collections::BTreeMap;
@@ -9,12 +10,21 @@ use std::sync::Arc;
 use super::action;
 use super::place::Place;
 use super::{How, Step};
-use crate::inbox::{Archive, Arrival, Claim, Deed, Ending, Incoming, Overdue, Receipt, RefusedBody, State};
+use crate::inbox::{Archive, Arrival, Claim, Deed, Ending, FETCH, Incoming, Overdue, Receipt, RefusedBody, State};
 use crate::model::{Envelope, Format, Kind, Reference, What};
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
-const HANDLERS: [&str; 2] = ["erp", "disk"];
+const HANDLERS: [&str; 3] = ["erp", "disk", FETCH];
+
+/// Those of them that events are stored for.
+const WANTING: [&str; 2] = ["erp", "disk"];
+
+/// The number of the one that fetches.
+pub(super) const FETCHES: usize = 2;
+
+/// The deliveries of an event, by handler.
+type Deliveries = [Option<Delivery>; 3];
 
 /// How many bodies there are that are refused.
 pub(super) const BODIES: usize = 3;
@@ -28,6 +38,13 @@ struct Delivery {
     later: bool,
 }
 
+impl Delivery {
+    /// The state it is seen in.
+    fn seen(&self, handler: usize) -> State {
+        if handler == FETCHES && self.state == State::Pending { State::Fetching } else { self.state }
+    }
+}
+
 const NEW: Delivery = Delivery { state: State::Pending, attempts: 0, later: false };
 
 /// What else the model knows of an event, whether it is there or was swept.
@@ -38,10 +55,20 @@ struct Kept {
     repeats: u32,
     deeds: Vec<Deed>,
     erased: bool,
+    notice: Option<Noticed>,
+}
+
+/// What the model knows of a notice.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Noticed {
+    order: usize,
+    /// An attempt to fetch it has begun, and has not failed.
+    begun: bool,
+    fetched: bool,
 }
 
 /// An event of the model: its lane, and a delivery per handler that is to have it. `None` once it was swept.
-type Event = Option<(usize, [Option<Delivery>; 2])>;
+type Event = Option<(usize, Deliveries)>;
 
 /// A refused body of the model.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -102,6 +129,15 @@ impl Both {
             }
             Step::StoreFor { order, wanted } => self.store_for(order, wanted),
             Step::StoreUnnamed { order, body } => self.store_unnamed(order, body),
+            Step::Notice { order } => self.notice(order),
+            Step::Fetched { event, wanted } => {
+                let Some(event) = pick(event, self.events.len()) else { return };
+                self.fetched(event, wanted);
+            }
+            Step::Begin { claim } => {
+                let Some(claim) = pick(claim, self.claims.len()) else { return };
+                self.begin(claim);
+            }
             Step::Claim { handler, most } => self.claim(handler, most),
             Step::Finish { claim, how } => {
                 let Some(claim) = pick(claim, self.claims.len()) else { return };
@@ -109,8 +145,9 @@ impl Both {
             }
             Step::Release { claim } => {
                 let Some(claim) = pick(claim, self.claims.len()) else { return };
-                let (.., claim) = self.claims.remove(claim);
+                let (_, handler, claim) = self.claims.remove(claim);
                 self.runtime.block_on(self.inbox.release(&claim));
+                self.fetch_failed(handler, &claim);
             }
             Step::Deliver { event, handler, only } => {
                 let Some(event) = pick(event, self.events.len()) else { return };
@@ -155,7 +192,7 @@ impl Both {
         // Order documents go in the lane of their order.
         let kind = if number.is_multiple_of(2) { Kind::Order } else { Kind::OrderDocuments };
         let incoming = incoming(kind, Some(format!("message-{number}")), order, &format!("body {number}"));
-        let receipt = self.runtime.block_on(self.inbox.store(incoming.clone().wanted_by(HANDLERS))).unwrap();
+        let receipt = self.runtime.block_on(self.inbox.store(incoming.clone().wanted_by(WANTING))).unwrap();
         assert_eq!(receipt, Receipt::stored(&incoming));
         // An event without order or shipment is alone in its lane.
         self.add(incoming, &receipt, order.unwrap_or(1000 + number));
@@ -164,13 +201,14 @@ impl Both {
     /// An event that only some handlers want.
     fn store_for(&mut self, order: usize, wanted: [bool; 2]) {
         let incoming = incoming(Kind::Order, Some(format!("message-{}", self.events.len())), Some(order), "for some");
-        let of = HANDLERS.iter().zip(wanted).filter(|(_, wanted)| *wanted);
+        let of = WANTING.iter().zip(wanted).filter(|(_, wanted)| *wanted);
         let for_them = incoming.clone().wanted_by(of.map(|(name, _)| *name));
         let receipt = self.runtime.block_on(self.inbox.store(for_them)).unwrap();
         assert_eq!(receipt, Receipt::stored(&incoming));
         self.add(incoming, &receipt, order);
         self.events.pop();
-        self.events.push(Some((order, wanted.map(|wanted| wanted.then_some(NEW)))));
+        let [erp, disk] = wanted.map(|wanted| wanted.then_some(NEW));
+        self.events.push(Some((order, [erp, disk, None])));
     }
 
     /// A message as it was sent before.
@@ -178,10 +216,12 @@ impl Both {
         let Incoming { envelope, received, path, content_type, body, id, .. } = self.stored[event].clone();
         let again = Incoming::new(envelope, received, path, content_type, body);
         let first = self.runtime.block_on(self.inbox.show(&again.id)).unwrap();
-        if self.events[event].is_none() || again.is_unnamed() || first.is_none() {
+        // A notice has an id that no message has.
+        let is_notice = self.kept[event].notice.is_some();
+        if self.events[event].is_none() || again.is_unnamed() || first.is_none() || is_notice {
             return;
         }
-        let receipt = self.runtime.block_on(self.inbox.store(again.wanted_by(HANDLERS))).unwrap();
+        let receipt = self.runtime.block_on(self.inbox.store(again.wanted_by(WANTING))).unwrap();
         assert_eq!((receipt.repeated, receipt.id), (true, id));
         self.kept[event].repeats += 1;
     }
@@ -193,12 +233,12 @@ impl Both {
             return;
         };
         let is_there = self.runtime.block_on(self.inbox.show(&message_id)).unwrap().is_some();
-        if !is_there {
+        if !is_there || self.kept[event].notice.is_some() {
             return;
         }
         let order = (lane < 1000).then_some(lane);
         let incoming = incoming(base.envelope.kind, Some(message_id.clone()), order, &format!("other body {number}"));
-        let receipt = self.runtime.block_on(self.inbox.store(incoming.clone().wanted_by(HANDLERS))).unwrap();
+        let receipt = self.runtime.block_on(self.inbox.store(incoming.clone().wanted_by(WANTING))).unwrap();
         assert!(!receipt.repeated);
         assert_eq!(receipt.beside, Some(message_id), "{receipt:?}");
         self.add(incoming, &receipt, order.unwrap_or(1000 + number));
@@ -215,7 +255,7 @@ impl Both {
         // It is the same event only if it is the newest of its order.
         let same = newest.filter(|(stored, event)| event.is_some() && stored.body == incoming.body);
         let same = same.map(|(stored, _)| stored.id.clone());
-        let receipt = self.runtime.block_on(self.inbox.store(incoming.clone().wanted_by(HANDLERS))).unwrap();
+        let receipt = self.runtime.block_on(self.inbox.store(incoming.clone().wanted_by(WANTING))).unwrap();
         assert_eq!(receipt.repeated.then(|| receipt.id.clone()), same, "{receipt:?}");
         if let Some(same) = self.stored.iter().position(|stored| receipt.repeated && stored.id == receipt.id) {
             self.kept[same].repeats += 1;
@@ -228,7 +268,7 @@ impl Both {
     fn add(&mut self, incoming: Incoming, receipt: &Receipt, lane: usize) {
         assert!(self.stored.iter().all(|stored| stored.key != receipt.key), "{receipt:?}");
         self.stored.push(Incoming { key: receipt.key, id: receipt.id.clone(), ..incoming });
-        self.events.push(Some((lane, [Some(NEW); 2])));
+        self.events.push(Some((lane, [Some(NEW), Some(NEW), None])));
         self.kept.push(Kept::default());
         self.order.push(receipt.id.clone());
         self.comes_last(&receipt.id);
@@ -275,7 +315,7 @@ impl Both {
         }
         let sequence = self.runtime.block_on(self.inbox.show(&refused_id(body))).unwrap().unwrap().sequence;
         let action = action(Deed::Accept);
-        let accepting = self.inbox.accept(sequence, incoming.clone().wanted_by(HANDLERS), &action);
+        let accepting = self.inbox.accept(sequence, incoming.clone().wanted_by(WANTING), &action);
         let receipt = self.runtime.block_on(accepting).unwrap();
         self.deeds_on_refused.entry(body).or_default().push(Deed::Accept);
         assert_eq!(receipt, Receipt { repeated: before.is_some(), ..Receipt::stored(&incoming) });
@@ -292,7 +332,7 @@ impl Both {
         self.order.retain(|id| *id != refused_id(body));
     }
 
-    fn live(&self) -> impl Iterator<Item = (usize, (usize, [Option<Delivery>; 2]))> {
+    fn live(&self) -> impl Iterator<Item = (usize, (usize, Deliveries))> {
         self.events.iter().enumerate().filter_map(|(number, event)| Some((number, (*event)?)))
     }
 
@@ -304,7 +344,7 @@ impl Both {
         let is_over = |event: &Event| {
             let finished = |delivery: &Delivery| matches!(delivery.state, State::Done | State::Discarded);
             event.is_some_and(|(_, deliveries)| match deliveries {
-                [None, None] => unwanted,
+                [None, None, None] => unwanted,
                 some => some.iter().flatten().all(finished),
             })
         };
@@ -342,7 +382,7 @@ impl Both {
                 }
             }
         }
-        let is_pending = |all: &[Option<Delivery>; 2]| all.iter().flatten().any(|one| one.state == State::Pending);
+        let is_pending = |all: &Deliveries| all.iter().flatten().any(|one| one.state == State::Pending);
         let left = self.live().filter(|(_, (_, all))| is_pending(all));
         assert_eq!(left.count(), 0);
         self.compare();
