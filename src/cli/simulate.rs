@@ -70,7 +70,7 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration)]
     lag: Duration,
     /// How often something happens; 0s: nothing does by itself
-    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = humantime::parse_duration)]
     every: Duration,
 }
 

@@ -14,7 +14,7 @@ pub(super) fn line(of: &Line, form: Form) -> Value {
     put(&mut fields, "buyerLine", buyer_line(of, form));
     put(&mut fields, "supplierLine", supplier_line(of));
     if let Some(agreed) = &of.agreed {
-        let moved = Moved { etd: true, ..Moved::default() };
+        let moved = Moved { etd: true, by_road: true, status: None };
         let mut confirmed = Map::new();
         put(&mut confirmed, "deliverySchedule", schedule(agreed, form, &moved));
         put(&mut confirmed, "prices", prices(agreed.price, of.item));
