@@ -148,7 +148,7 @@ impl Receiver {
             own: self.own,
             agent: Arc::clone(&agent),
         };
-        let reloader = Reloader::start(settings, parts, staff).await?;
+        let reloader = Box::pin(Reloader::start(settings, parts, staff)).await?;
 
         let (mut workers, mut at_upkeep, mut serving) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
         workers.spawn(work);

@@ -321,7 +321,7 @@ impl Intake {
         decoded: Decoded,
         body: Bytes,
     ) -> Result<bool, InboxError> {
-        let incoming = self.from_tradecloud(Uuid::from_bytes(key.0), decoded, body);
+        let incoming = self.of_tradecloud(Uuid::from_bytes(key.0), decoded, body);
         let (id, number) = (incoming.id.clone(), incoming.envelope.number.clone());
         let unwanted = incoming.handlers.is_empty();
         let stored = archive.fetched(incoming).await?;
@@ -345,7 +345,7 @@ impl Intake {
         decoded: Decoded,
         body: Bytes,
     ) -> Result<Taken, IntakeError> {
-        let incoming = self.from_tradecloud(id, decoded, body).by(Arrival { origin, ..Arrival::default() });
+        let incoming = self.of_tradecloud(id, decoded, body).by(Arrival { origin, ..Arrival::default() });
         let origin = Origin {
             received: incoming.received,
             path: String::new(),
@@ -359,7 +359,7 @@ impl Intake {
     }
 
     /// An event that Tradecloud was asked for, for the handlers that want it now.
-    fn from_tradecloud(&self, id: Uuid, decoded: Decoded, body: Bytes) -> Incoming {
+    fn of_tradecloud(&self, id: Uuid, decoded: Decoded, body: Bytes) -> Incoming {
         let Decoded { envelope, references } = decoded;
         let routes = self.dispatch.routes();
         let wanted = routes.iter().filter(|route| route.wants(&envelope)).map(|route| route.name.clone());

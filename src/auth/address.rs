@@ -57,7 +57,7 @@ impl AddressList {
     /// Whether Tradecloud may send from there both for production and for acceptance.
     pub(crate) fn is_of_both_platforms(&self) -> bool {
         let from = |address: &&str| address.parse().is_ok_and(|address| self.contains(address));
-        TRADECLOUD.iter().all(|(_, addresses)| addresses.iter().any(|address| from(&address)))
+        TRADECLOUD.iter().all(|(_, addresses)| addresses.iter().any(&from))
     }
 
     /// All of both.

@@ -24,6 +24,8 @@ pub(super) struct Found {
     /// `None` where something else ends TLS.
     tls: Option<Certificate>,
     inbox: String,
+    /// Whom to fetch from, and what is polled there.
+    tradecloud: Option<(String, Vec<&'static str>)>,
     handlers: Vec<Target>,
 }
 
@@ -74,6 +76,10 @@ impl Found {
             endpoints: endpoints.collect(),
             tls: tls.map(|tls| Certificate(tls.chain.clone())),
             inbox: settings.inbox.store.describe(),
+            tradecloud: settings.tradecloud.as_ref().map(|tradecloud| {
+                let polled = settings.poll.iter().flat_map(|poll| poll.of.iter().map(|of| of.as_str()));
+                (tradecloud.describe(), polled.collect())
+            }),
             handlers: handlers.collect(),
         }
     }
@@ -91,6 +97,10 @@ impl Found {
             Some(Certificate(Some(chain))) => writeln!(out, "certificate: {}", certificate_in_words(chain))?,
         }
         writeln!(out, "inbox: {}", self.inbox)?;
+        if let Some((place, polled)) = &self.tradecloud {
+            let polled = if polled.is_empty() { String::new() } else { format!("; polled: {}", polled.join(", ")) };
+            writeln!(out, "tradecloud: {place}{polled}")?;
+        }
         for Target { name, what, paused } in &self.handlers {
             writeln!(out, "handler {name}: {what}{}", if *paused { " (paused)" } else { "" })?;
         }
@@ -108,6 +118,7 @@ impl Found {
                 "days_left": days_until(chain.ends), "length": chain.length, "accepted": is_accepted(chain),
             }))),
             "inbox": self.inbox,
+            "tradecloud": self.tradecloud.as_ref().map(|(place, polled)| json!({"place": place, "polled": polled})),
             "handlers": handlers.map(|Target { name, what, paused }| json!({
                 "name": name, "what": what, "paused": paused,
             })).collect::<Vec<_>>(),

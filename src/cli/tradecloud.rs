@@ -17,9 +17,9 @@ use crate::inbox::{Archive, Arrival, EventKey, NoInbox, Notice, Purpose, SharedI
 use crate::intake::Intake;
 use crate::listener::development;
 use crate::model::What;
-use crate::settings::Settings;
+use crate::settings;
 use crate::shown;
-use crate::tradecloud::{Api, Backfill, Brought, Fetch, Missing, Polled, in_words};
+use crate::tradecloud::{Api, Backfill, Brought, Fetch, Missing, Polled, Settings, in_words, poll};
 
 /// Fetch orders or shipments from Tradecloud by their ids, and hand them on as events. A running receiver does it; where
 /// none runs, it is done here, and the events are delivered when one does. What the inbox knows already in that state is
@@ -57,6 +57,7 @@ enum FetchWhat {
 ///
 /// Exit status: 0 if all of it was looked at, 1 if not.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option")]
 pub struct BackfillArgs {
     /// What was changed at that time or later
     #[arg(long, value_name = "TIME", value_parser = time)]
@@ -80,7 +81,7 @@ pub struct BackfillArgs {
 
 /// What both work on.
 struct Place {
-    settings: Settings,
+    settings: settings::Settings,
     inbox: SharedInbox,
     archive: Arc<dyn Archive>,
     intake: Intake,
@@ -113,7 +114,7 @@ pub async fn fetch(args: &FetchArgs, config: Option<&Path>, out: &mut impl Write
         FetchWhat::Shipment { ids } => (What::ShipmentId, ids),
     };
     let place = place(config).await?;
-    if what == What::LegacyOrderId && !place.settings.tradecloud.as_ref().is_some_and(|it| it.has_legacy()) {
+    if what == What::LegacyOrderId && !place.settings.tradecloud.as_ref().is_some_and(Settings::has_legacy) {
         let what = "is not there: add the table with the account of the legacy platform";
         return Err(vec![Problem::error("tradecloud.legacy", what)].into());
     }
@@ -177,7 +178,7 @@ pub async fn backfill(args: &BackfillArgs, config: Option<&Path>, out: &mut impl
     // By itself on each request: a session would end that of a receiver that runs.
     let api = place.api.by_basic();
     let backfill = Backfill { api, archive: Arc::clone(&place.archive), intake: place.intake.clone() };
-    let of_orders = place.settings.poll.as_ref().and_then(|poll| poll.orders()).unwrap_or(Polled::Orders);
+    let of_orders = place.settings.poll.as_ref().and_then(poll::Settings::orders).unwrap_or(Polled::Orders);
     let mut of = Vec::new();
     if args.orders || !args.shipments {
         of.push(of_orders);

@@ -162,6 +162,9 @@ mod tests {
         }
     }
 
+    /// What makes another order of one.
+    type Change<'a> = &'a dyn Fn(&mut Value);
+
     #[test]
     fn in_doubt_it_is_news() {
         let changed = |change: &dyn Fn(&mut Value)| {
@@ -169,7 +172,7 @@ mod tests {
             change(&mut order);
             is_echo_to(&order, BUYER, Some(BEFORE))
         };
-        let doubts: [(&str, &dyn Fn(&mut Value)); 9] = [
+        let doubts: [(&str, Change<'_>); 9] = [
             ("the head was changed later", &|order| order["lastUpdatedAt"] = json!("2026-01-30T10:05:00.008Z")),
             ("when is not said", &|order| order["lastUpdatedAt"] = Value::Null),
             ("a line does not say when", &|order| order["lines"][0]["lastUpdatedAt"] = Value::Null),

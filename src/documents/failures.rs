@@ -8,6 +8,6 @@ pub(super) fn ours(reason: impl Into<String>) -> Failure {
 }
 
 /// The same with the document in front.
-pub(super) fn of(document: &str, failure: Failure) -> Failure {
-    Failure { reason: format!("document {}: {}", crate::shown::line(document), failure.reason), ..failure }
+pub(super) fn of(document: &str, Failure { reason, late, pause }: Failure) -> Failure {
+    Failure { reason: format!("document {}: {}", crate::shown::line(document), reason), late, pause }
 }

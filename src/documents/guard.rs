@@ -93,17 +93,17 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [a, b, c, d, e, f, g, h] = address.segments();
+    let [first, second, third, middle @ .., high, low] = address.segments();
     let inner = |high: u16, low: u16| is_public_v4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
-    match (a, b) {
+    match (first, second) {
         // One of the other family in a form of this one, which leads to that.
-        (0, 0) if (c, d, e, f) == (0, 0, 0, 0xffff) => inner(g, h),
-        (0x64, 0xff9b) if (c, d, e, f) == (0, 0, 0, 0) => inner(g, h),
-        (0x2002, _) => inner(b, c),
+        (0, 0) if third == 0 && middle == [0, 0, 0xffff] => inner(high, low),
+        (0x64, 0xff9b) if third == 0 && middle == [0, 0, 0] => inner(high, low),
+        (0x2002, _) => inner(second, third),
         // Of protocols (2001::/23, Teredo in it) and for examples.
         (0x2001, 0..=0x1ff | 0xdb8) | (0x3fff, 0..=0xfff) => false,
         // All that was given out for everybody; what is private, of a site, a link or a group is not in it.
-        _ => a & 0xe000 == 0x2000,
+        _ => first & 0xe000 == 0x2000,
     }
 }
 

@@ -151,7 +151,10 @@ mod tests {
     fn a_long_name_is_cut_between_letters_and_keeps_its_extension() {
         for letter in ["x", "ö", "螺"] {
             let name = safe(&format!("{}.step", letter.repeat(200)));
-            assert!(name.len() <= LONGEST && name.len() > LONGEST - 4 && name.ends_with(".step"), "{name}");
+            assert!(
+                name.len() <= LONGEST && name.len() > LONGEST - 4 && name.strip_suffix(".step").is_some(),
+                "{name}"
+            );
             let name = safe(&format!("a.{}", letter.repeat(200)));
             assert!(name.len() <= LONGEST && name.len() > LONGEST - 4, "{name}");
         }

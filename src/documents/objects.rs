@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use reqwest::{Certificate, Client, Response, StatusCode, Url};
+use reqwest::{Certificate, Client, Response, Url};
 use tokio::time::timeout;
 
 use super::failures::{of, ours};
@@ -77,7 +77,7 @@ impl Objects {
             }
         }
         match source.download(id).await {
-            Ok(response) if response.status() == StatusCode::OK => keep(wanted, name, content_type, response).await,
+            Ok(response) if response.status().as_u16() == 200 => keep(wanted, name, content_type, response).await,
             Ok(response) => Err(of(id, ours(say(response).await.0))),
             Err(error) => refused(wanted, error),
         }

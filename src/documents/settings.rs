@@ -14,7 +14,7 @@ const LARGEST: u64 = 512 * 1024 * 1024;
 
 /// The keys of `[documents]`, checked.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Where they are kept: an absolute path.
     pub(super) directory: PathBuf,
     /// Bytes of the largest one that is taken.

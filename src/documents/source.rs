@@ -18,7 +18,6 @@ pub(crate) struct Metadata {
 
 /// Why Tradecloud does not say it.
 #[derive(Debug, Clone)]
-#[cfg_attr(not(test), expect(dead_code, reason = "what the API of Tradecloud will answer with"))]
 pub(crate) enum SourceError {
     /// There is no such document, in words. It may be gone, or not there yet.
     NotFound(String),

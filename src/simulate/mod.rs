@@ -147,7 +147,7 @@ impl Simulation {
         loop {
             for _ in 0..TRIES {
                 let events = self.change(|world| world.change(Timestamp::now()));
-                let told = events.into_iter().map(|event| self.publish(event)).filter(|told| *told).count();
+                let told = events.iter().map(|event| self.publish(event)).filter(|told| *told).count();
                 // Whoever waits for a webhook sees one each time.
                 if told > 0 || self.options.webhooks.is_empty() {
                     break;
@@ -162,7 +162,7 @@ impl Simulation {
         let events = self.change(what);
         let count = events.len();
         for event in events {
-            self.publish(event);
+            self.publish(&event);
         }
         count
     }

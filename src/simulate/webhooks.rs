@@ -106,10 +106,10 @@ impl Webhook {
 
 impl Simulation {
     /// Tells an event to whom it concerns, or loses it on purpose. Returns whether any webhook wants it.
-    pub(super) fn publish(self: &Arc<Self>, event: Event) -> bool {
+    pub(super) fn publish(self: &Arc<Self>, event: &Event) -> bool {
         let wanted: Vec<Url> = {
             let to = self.options.webhooks.iter();
-            to.filter_map(|to| to.wants(&event).and_then(|id| to.url(id))).collect()
+            to.filter_map(|to| to.wants(event).and_then(|id| to.url(id))).collect()
         };
         let lines = match event.lines.len() {
             0 => String::new(),
@@ -133,8 +133,8 @@ impl Simulation {
         }
         self.tell(format!("{what}{lines}"));
         lock(&self.journal).sent(place);
-        let body = self.body(&event);
-        for (webhook, url) in self.options.webhooks.iter().filter(|to| to.wants(&event).is_some()).zip(wanted) {
+        let body = self.body(event);
+        for (webhook, url) in self.options.webhooks.iter().filter(|to| to.wants(event).is_some()).zip(wanted) {
             let body = (webhook.method != Method::GET).then(|| body.clone());
             let call = Call { method: webhook.method.clone(), url, body };
             tokio::spawn(Arc::clone(self).deliver(place, what.clone(), call));

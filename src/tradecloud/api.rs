@@ -197,22 +197,14 @@ impl Api {
         }
     }
 
-    /// Logs in, and says what the account may do; for `check --online`.
+    /// Says what the account may do, without a login; for `check --online`.
     pub(crate) async fn probe(&self) -> Result<String, String> {
-        let found = probe::probe(self).await;
-        self.logout().await;
-        found
+        probe::probe(&self.by_basic()).await
     }
 
     /// Ends the session, if there is one.
     pub(crate) async fn logout(&self) {
         self.shared.session.end_all(&self.shared.line).await;
-    }
-
-    /// Logs in, unless there is a session.
-    pub(super) async fn log_in(&self) -> Result<(), ApiError> {
-        let mut place = self.shared.line.place().await?;
-        self.shared.session.token(&self.shared.account, &mut place).await.map(drop)
     }
 
     fn get(&self, path: &str) -> Request {

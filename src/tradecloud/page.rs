@@ -19,8 +19,6 @@ pub(crate) struct Page {
     pub(crate) items: Vec<Item>,
     /// How many there are on all pages together.
     pub(crate) total: u64,
-    /// The answer's own `lastUpdatedAt`.
-    pub(crate) updated: Option<String>,
     /// When it was made, by the clock of the server.
     pub(crate) date: Option<Timestamp>,
 }
@@ -54,8 +52,6 @@ struct Envelope<'a> {
     orders: Option<Vec<&'a RawValue>>,
     #[serde(borrow)]
     total: Option<&'a RawValue>,
-    #[serde(default, rename = "lastUpdatedAt", deserialize_with = "text")]
-    updated: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -108,12 +104,7 @@ impl Page {
             Item::read(of, raw).map_err(|what| unreadable(format!("entry {} of `data` {what}", index + 1)))
         });
         let items = items.collect::<Result<Vec<_>, _>>()?;
-        Ok(Self {
-            total: total.unwrap_or(items.len() as u64),
-            items,
-            updated: envelope.updated,
-            date: date(&answer.headers),
-        })
+        Ok(Self { total: total.unwrap_or(items.len() as u64), items, date: date(&answer.headers) })
     }
 }
 

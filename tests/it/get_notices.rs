@@ -19,7 +19,7 @@ const PATHS: [&str; 4] = [
 
 /// Endpoints of these paths, and a Tradecloud at `url`.
 fn endpoints(url: &str) -> String {
-    let endpoints: String = PATHS.iter().map(|path| format!("[[endpoints]]\npath = \"{path}\"\n")).collect();
+    let endpoints = PATHS.map(|path| format!("[[endpoints]]\npath = \"{path}\"\n")).concat();
     format!(
         "{endpoints}\n[tradecloud]\nurl = \"{url}\"\nusername = \"u\"\npassword = \"p-of-the-api\"\n\
          [tradecloud.legacy]\nurl = \"{url}/api/v1\"\nusername = \"u\"\npassword = \"p-of-the-api\"\n"

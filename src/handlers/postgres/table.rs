@@ -83,7 +83,7 @@ impl Table {
         let mut number = 0;
         let mut parameter = |sent: &str, r#type: &str| {
             number += 1;
-            format!("${number}::{sent}::{}", r#type)
+            format!("${number}::{sent}::{type}")
         };
         let values = COLUMNS
             .map(|column| parameter(if column.is_number() { "bigint" } else { "text" }, column.r#type))

@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn what_could_lead_elsewhere_or_is_nothing_is_no_id() {
-        let at = |id: &str| super::tests::id("/o/{orderId}", &format!("/o/{id}")).unwrap();
+        let at = |text: &str| id("/o/{orderId}", &format!("/o/{text}")).unwrap();
         let long = "ü".repeat(256);
         for (id, what) in [
             ("", "is missing"),

@@ -77,7 +77,7 @@ mod tests {
         }
 
         assert!(gate.enter(now + Duration::from_millis(500)).unwrap_err().contains("10 in a second"));
-        assert_eq!(gate.enter(now + Duration::from_millis(1000)), Ok(()));
+        assert_eq!(gate.enter(now + Duration::from_secs(1)), Ok(()));
         assert!(gate.enter(now + Duration::from_millis(1010)).unwrap_err().contains("one after the other"));
         assert_eq!((gate.most, gate.turned_away), (11, 2));
     }

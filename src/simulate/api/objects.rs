@@ -97,7 +97,7 @@ impl Presigner {
 pub(super) fn metadata(simulation: &Simulation, id: &str) -> Response {
     let (id, object) = match find(simulation, id) {
         Ok(found) => found,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     let mut presigner = lock(&simulation.presigner);
     // The platform keeps addresses for some files and not for others; which, only it knows.
@@ -120,7 +120,7 @@ pub(super) fn metadata(simulation: &Simulation, id: &str) -> Response {
 pub(super) fn document(simulation: &Simulation, id: &str) -> Response {
     match find(simulation, id) {
         Ok((_, object)) => give(&object),
-        Err(refused) => refused,
+        Err(refused) => *refused,
     }
 }
 
@@ -141,15 +141,15 @@ pub(super) fn download(simulation: &Simulation, request: &Parts) -> Response {
     }
 }
 
-fn find(simulation: &Simulation, id: &str) -> Result<(Uuid, Object), Response> {
+fn find(simulation: &Simulation, id: &str) -> Result<(Uuid, Object), Box<Response>> {
     let found = id.parse::<Uuid>().ok().and_then(|id| {
         let object = lock(&simulation.living).world.objects.get(&id).cloned();
         object.map(|object| (id, object))
     });
     match found {
-        Some((_, object)) if !object.ours => Err(reply::forbidden()),
+        Some((_, object)) if !object.ours => Err(reply::forbidden().into()),
         Some(found) => Ok(found),
-        None => Err(reply::not_found()),
+        None => Err(reply::not_found().into()),
     }
 }
 

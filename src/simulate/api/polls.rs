@@ -104,8 +104,8 @@ pub(super) fn orders(simulation: &Simulation, body: &[u8], form: Form) -> Respon
     let wanted = |order: &Order| asked.wants_company(&buyer) && asked.wants_status(order.phase().process());
     let (page, total) = living.orders.page(asked.after, asked.range, wanted, Instant::now());
     drop(living);
-    let data = page.iter().map(|of| order(of, &parties, form, None)).collect();
-    answer(data, total, page.last().map(|last| last.updated))
+    let data = page.iter().map(|of| order(of, &parties, form, None)).collect::<Vec<_>>();
+    answer(&data, total, page.last().map(|last| last.updated))
 }
 
 /// `shipment/poll`.
@@ -120,11 +120,11 @@ pub(super) fn shipments(simulation: &Simulation, body: &[u8]) -> Response {
     let wanted = |of: &Shipment| asked.wants_company(&buyer) && asked.wants_status(of.status);
     let (page, total) = living.shipments.page(asked.after, asked.range, wanted, Instant::now());
     drop(living);
-    let data = page.iter().map(|of| shipment(of, &parties)).collect();
-    answer(data, total, page.last().map(|last| last.updated))
+    let data = page.iter().map(|of| shipment(of, &parties)).collect::<Vec<_>>();
+    answer(&data, total, page.last().map(|last| last.updated))
 }
 
-fn answer(data: Vec<Value>, total: usize, updated: Option<Timestamp>) -> Response {
+fn answer(data: &[Value], total: usize, updated: Option<Timestamp>) -> Response {
     let mut answer = json!({ "data": data, "total": total });
     if let Some(updated) = updated {
         answer["lastUpdatedAt"] = time(updated).into();

@@ -1,6 +1,8 @@
 //! Documents: drawings, certificates and papers, which are in the object storage, and now and then with the other
 //! party.
 
+use std::fmt::Write as _;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -127,7 +129,7 @@ impl World {
         }
         let mut text = format!("{name}\r\nDocument {code}, {id}\r\n\r\n");
         for row in 1..=1 + self.random.below(20) {
-            text += &format!("{row:>4}  {:08x}\r\n", self.random.bits() >> 32);
+            let _ = write!(text, "{row:>4}  {:08x}\r\n", self.random.bits() >> 32);
         }
         text.into()
     }

@@ -1,5 +1,7 @@
 //! What is in the simulated object storage: small files, and as large ones as somebody asks for.
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 
 /// An uploaded file.
@@ -42,13 +44,13 @@ pub(crate) fn pdf(lines: &[&str]) -> Bytes {
     let mut places = Vec::new();
     for (index, object) in objects.iter().enumerate() {
         places.push(pdf.len());
-        pdf += &format!("{} 0 obj\n{object}\nendobj\n", index + 1);
+        let _ = write!(pdf, "{} 0 obj\n{object}\nendobj\n", index + 1);
     }
     let table = pdf.len();
-    pdf += &format!("xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1);
+    let _ = write!(pdf, "xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1);
     for place in places {
-        pdf += &format!("{place:010} 00000 n \n");
+        let _ = writeln!(pdf, "{place:010} 00000 n ");
     }
-    pdf += &format!("trailer\n<< /Size {} /Root 1 0 R >>\nstartxref\n{table}\n%%EOF\n", objects.len() + 1);
+    let _ = write!(pdf, "trailer\n<< /Size {} /Root 1 0 R >>\nstartxref\n{table}\n%%EOF\n", objects.len() + 1);
     pdf.into()
 }

@@ -1,7 +1,8 @@
 //! What is asked for, and what is made of the answers.
 
 use super::*;
-use crate::tradecloud::{Page, Polled};
+use crate::tradecloud::Polled;
+use crate::tradecloud::page::Page;
 
 #[tokio::test]
 async fn an_id_is_one_segment_of_the_path_that_is_asked_for() {
@@ -75,7 +76,7 @@ async fn a_page_is_asked_for_as_the_documents_say() {
         assert_eq!(call.header("content-type"), Some("application/json"));
         let body = r#"{"filters":{"lastUpdatedAfter":"2026-02-02T06:00:03.249+02:00"},"offset":100,"limit":100}"#;
         assert_eq!(call.body, body);
-        assert!(page.items.is_empty() && page.total == 0 && page.updated.is_none() && page.date.is_some());
+        assert!(page.items.is_empty() && page.total == 0 && page.date.is_some());
     }
 }
 
@@ -87,7 +88,7 @@ async fn entries_of_a_page_stay_as_they_are() {
     );
     let page = polled(Polled::Orders, body).await.unwrap();
 
-    assert_eq!((page.total, page.updated.as_deref()), (412, Some("2026-01-03T00:00:00Z")));
+    assert_eq!(page.total, 412);
     let [first, second] = &page.items[..] else { panic!("{page:?}") };
     let exact =
         "{\"id\":\"a/1\", \"n\": 1234.560,\n \"x\":511385847703197635,\"lastUpdatedAt\":\"2026-01-01T00:00:00.5Z\"}";
@@ -100,7 +101,7 @@ async fn entries_of_a_page_stay_as_they_are() {
 async fn other_forms_of_a_page_are_understood() {
     let shipment = r#"{"data":[{"id":"s","lastUpdatedAt":"old","meta":{"lastUpdatedAt":"new"}}],"lastUpdatedAt":null}"#;
     let page = polled(Polled::Shipments, shipment).await.unwrap();
-    assert_eq!((page.total, page.items[0].updated.as_deref(), page.updated), (1, Some("new"), None));
+    assert_eq!((page.total, page.items[0].updated.as_deref()), (1, Some("new")));
 
     let page = polled(Polled::Orders, r#"{"orders":[{"id":"o","meta":null,"lastUpdatedAt":null}],"total":1}"#).await;
     assert_eq!(page.unwrap().items[0].updated, None);
@@ -144,14 +145,11 @@ async fn what_the_account_may_do_is_said() {
 
     let found = tradecloud.api().probe().await.unwrap();
 
-    assert!(
-        found.starts_with("the account logs in, and may poll orders, load documents; it may not poll shipments ("),
-        "{found}"
-    );
+    assert!(found.starts_with("the account may poll orders, load documents; it may not poll shipments ("), "{found}");
     let calls = tradecloud.calls();
     let by_basic = |call: &&Call| call.header("authorization").is_some_and(|value| value.starts_with("Basic "));
-    assert_eq!((calls.len(), calls.iter().filter(by_basic).count()), (5, 4));
-    assert!(calls[1].body.ends_with(b"\"limit\":1}") && calls[4].path == LOGOUT);
+    assert_eq!((calls.len(), calls.iter().filter(by_basic).count()), (3, 3), "without a login");
+    assert!(calls[0].body.ends_with(b"\"limit\":1}"));
     let refused = Tradecloud::scripted([Reply::new(401, INVALID)]).await;
     assert!(refused.api().probe().await.unwrap_err().contains("[tradecloud]"));
     assert_eq!(refused.heard().len(), 1);

@@ -28,9 +28,10 @@ use bytes::Bytes;
 use http_body::Frame;
 use secrecy::SecretString;
 
+use super::Api;
+use super::error::ApiError;
 use super::line::Bounds;
 use super::settings::{Legacy, Login, Settings};
-use super::{Api, ApiError};
 use crate::model::What;
 
 const PASSWORD: &str = "correct horse";

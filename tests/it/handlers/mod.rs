@@ -37,8 +37,6 @@ const BODY: &str = r#"{"eventName":"OrderIssuedByBuyer","price":1234.56000000000
 
 fn event(id: &str) -> Event {
     Event {
-        origin: "webhook".into(),
-        documents: None,
         id: id.to_owned(),
         envelope: Envelope {
             kind: Kind::Order,

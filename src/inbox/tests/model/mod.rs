@@ -40,7 +40,7 @@ struct Delivery {
 
 impl Delivery {
     /// The state it is seen in.
-    fn seen(&self, handler: usize) -> State {
+    fn seen(self, handler: usize) -> State {
         if handler == FETCHES && self.state == State::Pending { State::Fetching } else { self.state }
     }
 }
