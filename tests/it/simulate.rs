@@ -66,7 +66,9 @@ fn have_the_fields_of(sample: &str, values: &[Value]) {
     let text = std::fs::read(root().join("tests/fixtures/api").join(sample)).unwrap();
     let (mut known, mut there) = (Fields::new(), Fields::new());
     fields(&serde_json::from_slice(&text).unwrap(), "", &mut known);
-    values.iter().for_each(|value| fields(value, "", &mut there));
+    for value in values {
+        fields(value, "", &mut there);
+    }
     for (path, kinds) in known {
         assert_eq!(there.get(&path), Some(&kinds), "{sample}: {path}");
     }
@@ -176,7 +178,7 @@ async fn is_taken(arguments: &[&str]) {
     }
     let mut told = Vec::new();
     eventually("all of it is delivered", async || {
-        told = platform.state().await["events"].as_array().unwrap().clone();
+        told.clone_from(platform.state().await["events"].as_array().unwrap());
         told.iter().all(|event| event["verdict"] == "delivered")
     })
     .await;
