@@ -10,7 +10,7 @@ use super::pages::{Pages, STEP, as_sent, time};
 use super::{Deliver, Polling};
 use crate::decode::{self, Body, StateOf};
 use crate::inbox::InboxError;
-use crate::intake::{Intake, IntakeError};
+use crate::intake::{Intake, IntakeError, Taken};
 use crate::model::instant::instant;
 use crate::model::{Format, Kind};
 use crate::telemetry::events;
@@ -88,7 +88,7 @@ impl Progress {
     /// How far the next poll need not go back: never over what is waited for, nor over the platform's own time.
     fn cursor(&self, now: Timestamp) -> Option<Timestamp> {
         let latest = self.latest?.min(now);
-        Some(self.held.map_or(latest, |held| latest.min(held.saturating_sub(STEP).unwrap_or(held))))
+        Some(self.held.map_or(latest, |held| latest.min(just_before(held))))
     }
 }
 
@@ -115,7 +115,7 @@ impl Round {
         let mut progress = Progress { from, latest: noted, held: None, handled: Handled::default() };
         self.seen.retain(|_, (_, at)| *at >= from);
         let api = self.polling.api().clone();
-        let mut pages = Pages::after(&api, self.of, from);
+        let mut pages = Pages::after(&api, self.of, just_before(from));
         loop {
             match pages.next().await {
                 Ok(Some(page)) => {
@@ -149,7 +149,7 @@ impl Round {
         events::tradecloud::out_of_order(self.of.as_str());
         for _ in 0..PASSES {
             let before = progress.handled.new;
-            let mut pages = Pages::by_number(api, self.of, from);
+            let mut pages = Pages::by_number(api, self.of, just_before(from));
             let mut now = Timestamp::now();
             while let Some(page) = pages.next().await? {
                 now = page.date.unwrap_or(now);
@@ -189,7 +189,7 @@ impl Round {
         let body = body_of(item);
         let state = decode::state_of(&body).unwrap_or(StateOf { updated: time(item), lines: Vec::new() });
         let known = Known::of(&*fetch.archive, kind(self.of), &item.id, None).await?;
-        let mut news = known.news(&state, Some(from.saturating_sub(STEP).unwrap_or(from)));
+        let mut news = known.news(&state, Some(just_before(from)));
         news.sort_unstable();
         let Some(first) = news.first().copied() else { return Ok(Found::Known) };
         if settings.skip_echoes
@@ -214,13 +214,17 @@ impl Round {
             Deliver::All => "poll",
             Deliver::Missed(_) => "missed",
         };
-        if !store(&self.polling.fetch.intake, self.of, item, origin).await? {
+        let Some(taken) = store(&self.polling.fetch.intake, self.of, item, origin).await? else {
             progress.handled.known += 1;
             return Ok(());
-        }
+        };
         progress.handled.new += 1;
         if origin == "missed" {
             progress.handled.missed += 1;
+            if progress.handled.missed <= TOLD {
+                let number = taken.number.as_deref();
+                events::tradecloud::missed(&taken.id, number, self.of.as_str(), item.updated.as_deref());
+            }
         }
         Ok(())
     }
@@ -235,22 +239,28 @@ impl Round {
     }
 }
 
-/// Stores an entry as the event that it is; whether it was not there.
-pub(crate) async fn store(intake: &Intake, of: Polled, item: &Item, origin: &'static str) -> Result<bool, RoundError> {
+/// Stores an entry as the event that it is; nothing comes of one that is there, or that is none.
+pub(crate) async fn store(
+    intake: &Intake,
+    of: Polled,
+    item: &Item,
+    origin: &'static str,
+) -> Result<Option<Taken>, RoundError> {
     let decoded = match decode::fetched(of.what(), &item.id, &item.body) {
         Ok(decoded) => decoded,
         Err(error) => {
             // It will never be one, and must not keep back what stands behind it.
             events::tradecloud::no_event(of.as_str(), &item.id, &error);
-            return Ok(false);
+            return Ok(None);
         }
     };
-    let number = decoded.envelope.number.clone();
     let taken = intake.found(origin, id_of(of, item), decoded, item.body.clone()).await?;
-    if origin == "missed" && !taken.repeated {
-        events::tradecloud::missed(&taken.id, number.as_deref(), of.as_str(), item.updated.as_deref());
-    }
-    Ok(!taken.repeated)
+    Ok(Some(taken).filter(|taken| !taken.repeated))
+}
+
+/// The last time before that one.
+fn just_before(at: Timestamp) -> Timestamp {
+    at.saturating_sub(STEP).unwrap_or(at)
 }
 
 /// The id of the event that an entry is: the same whenever this state is found.
