@@ -5,8 +5,8 @@
 //! ```text
 //! POST/PUT ─► listener ─► auth ─► intake ──────────► inbox ─► dispatch ─► handlers ─► ERP
 //!             TLS, limits  who?    decode ─► model    durable   order,      file exec http
-//!                                  JSON,     typed    + dedup   retry       ▲
-//!                                  tXML      event                          documents: on disk before
+//!                                  JSON,     typed    + dedup   retry       ▲ documents: those of the event
+//!                                  tXML      event                           are on disk before
 //!                └─────────────── respond: one status, chosen in one place ◄──┘
 //!
 //! GET ──────► listener ─► auth ─► a notice: an id ─► inbox ─► dispatch ─► tradecloud ─► intake ─► as above
