@@ -5,9 +5,15 @@
 //! ```text
 //! POST/PUT ─► listener ─► auth ─► intake ──────────► inbox ─► dispatch ─► handlers ─► ERP
 //!             TLS, limits  who?    decode ─► model    durable   order,      file exec http
-//!                                  JSON,     typed    + dedup   retry
-//!                                  tXML      event
+//!                                  JSON,     typed    + dedup   retry       ▲ documents: those of the event
+//!                                  tXML      event                           are on disk before
 //!                └─────────────── respond: one status, chosen in one place ◄──┘
+//!
+//! GET ──────► listener ─► auth ─► a notice: an id ─► inbox ─► dispatch ─► tradecloud ─► intake ─► as above
+//!             which order?         answered 202       durable   retry       fetch        in the notice's place
+//!
+//! now and then: tradecloud ─► is it known, or an echo? ─► intake ─► as above
+//!               poll           or still to come?
 //! ```
 //!
 //! A folder is a stage, a file in it one variant: a new handler, credential kind, store or encoding is
@@ -103,10 +109,10 @@ pub mod desk;
 
 pub mod cli;
 
+mod admin;
+
 // The other side, to try all of it on:
 mod simulate;
-
-mod admin;
 
 // What holds it together: from the configuration to what runs, and to other settings while it runs.
 pub mod app;

@@ -8,3 +8,5 @@ mod events;
 mod examples;
 mod links;
 mod tables;
+mod tradecloud;
+mod walk;
