@@ -46,6 +46,9 @@ mod repeated; // what comes again is one event, and what only looks like it is a
 mod shared_inbox; // several receivers on one database
 mod stateless; // without an inbox: 200 only for what the handlers confirmed
 
+// What the receiver asks Tradecloud for.
+mod fetching; // polls, notices, documents and gaps, on a simulated Tradecloud
+
 // From the inbox to the ERP.
 mod dispatch; // in the order received, until it arrives or somebody decides otherwise
 mod handlers; // the promises that every handler keeps, on real back ends

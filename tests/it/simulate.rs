@@ -79,6 +79,7 @@ async fn its_answers_have_every_field_of_the_samples() {
     let platform = Simulated::start(&["--orders", "100", "--seed", "7", "--every", "0s"]);
     for _ in 0..4 {
         platform.change("orders=100").await;
+        platform.change("shipments=30").await;
     }
     let beginning = json!({ "lastUpdatedAfter": "2000-01-01T00:00:00Z" });
     let orders = poll(&platform, "/v2/order-search/poll", beginning.clone()).await;

@@ -17,6 +17,7 @@ use crate::simulate::{Simulation, lock};
 /// |---|---|
 /// | `GET state` | says what there is, what happened, and what was asked |
 /// | `POST change?orders=N` | changes so many orders at once |
+/// | `POST change?shipments=N` | the same with so many shipments, one after the other |
 /// | `POST change?echoes=N` | asks so many suppliers to reopen what was agreed, of which no webhook tells |
 /// | `POST change?document=BYTES` | attaches a file of that size to an order |
 /// | `POST expire` | ends the life of the access token; with `?all` that of the refresh token, too |
@@ -25,7 +26,7 @@ pub(super) fn answer(simulation: &Arc<Simulation>, method: &Method, asked: &str,
         ("GET", "state") => reply::json(&state(simulation)),
         ("POST", "change") => match change(simulation, query) {
             Some(events) => reply::json(&json!({ "events": events })),
-            None => reply::text(400, "orders=N, echoes=N or document=BYTES"),
+            None => reply::text(400, "orders=N, shipments=N, echoes=N or document=BYTES"),
         },
         ("POST", "expire") => {
             lock(&simulation.accounts).expire(query == "all");
@@ -42,6 +43,7 @@ fn change(simulation: &Arc<Simulation>, query: &str) -> Option<usize> {
     let now = Timestamp::now();
     let events = match what {
         "orders" => simulation.happen(|world| world.change_orders(count, now)),
+        "shipments" => simulation.happen(|world| world.change_shipments(count, now)),
         "echoes" => simulation.happen(|world| world.ask_to_reopen(count, now)),
         "document" => simulation.happen(|world| world.attach_large(size, now).into_iter().collect()),
         _ => return None,

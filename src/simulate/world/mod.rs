@@ -182,6 +182,16 @@ impl World {
         drawn.into_iter().flat_map(|place| self.change_order(place, now)).collect()
     }
 
+    /// Something happens to a shipment, so many times; to none if there is none.
+    pub(crate) fn change_shipments(&mut self, count: usize, now: Timestamp) -> Vec<Event> {
+        let mut events = Vec::new();
+        while events.len() < count && !self.shipments.is_empty() {
+            let place = self.random.below(self.shipments.len());
+            events.push(self.change_shipment(place, now));
+        }
+        events
+    }
+
     /// So many places of orders, drawn without putting back until none is left.
     fn draw(&mut self, count: usize) -> Vec<usize> {
         let mut drawn = Vec::with_capacity(count);

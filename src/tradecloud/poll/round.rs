@@ -189,7 +189,11 @@ impl Round {
         let body = body_of(item);
         let state = decode::state_of(&body).unwrap_or(StateOf { updated: time(item), lines: Vec::new() });
         let known = Known::of(&*fetch.archive, kind(self.of), &item.id, None).await?;
-        let mut news = known.news(&state, Some(just_before(from)));
+        // Nor is it news what was judged with an earlier state of the same.
+        let after = just_before(from);
+        let judged = self.seen.get(&item.id).and_then(|(updated, _)| updated.as_deref().and_then(instant));
+        let after = judged.map_or(after, |judged| after.max(judged));
+        let mut news = known.news(&state, Some(after));
         news.sort_unstable();
         let Some(first) = news.first().copied() else { return Ok(Found::Known) };
         if settings.skip_echoes
@@ -200,8 +204,8 @@ impl Round {
         }
         let Deliver::Missed(grace) = settings.deliver else { return Ok(Found::New) };
         let by = decode::fetched(self.of.what(), &item.id, &item.body).ok().and_then(|it| it.envelope.company_id);
-        if company.is_some() && by == *company {
-            // What the own company changes has no event.
+        // What the own company changes has no event. Who made the last change is said, and who made those before is not.
+        if company.is_some() && by == *company && news.iter().all(|at| Some(*at) == state.updated) {
             return Ok(Found::Echo);
         }
         let grace = SignedDuration::try_from(grace).unwrap_or(SignedDuration::MAX);

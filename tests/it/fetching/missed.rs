@@ -1,0 +1,135 @@
+//! What the webhook did not bring comes all the same, and is said; what it did bring comes once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::{Delivered, QUICK, State, company, in_the_end, polled_again, sized, state, tradecloud, webhooks_to};
+use crate::support::receiver::Receiver;
+use crate::support::simulated::Simulated;
+
+/// What the log says of each.
+const MISSED: &str = "the webhook did not bring";
+
+/// How long a webhook may take to bring it.
+const GRACE: Duration = Duration::from_secs(10);
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+/// What the platform says that happened.
+async fn events(platform: &Simulated) -> Vec<Value> {
+    platform.state().await["events"].as_array().unwrap().clone()
+}
+
+/// Of each order or shipment the latest event, and those events that changed the whole, or one of the lines, last. A
+/// shipment is told whole each time.
+fn last(events: &[Value]) -> BTreeMap<&str, (&Value, Vec<&Value>)> {
+    let mut last: BTreeMap<&str, BTreeMap<&str, &Value>> = BTreeMap::new();
+    for event in events {
+        let of = last.entry(text(&event["id"])).or_default();
+        of.insert("", event);
+        if event["kind"] != "shipment" {
+            event["lines"].as_array().unwrap().iter().for_each(|line| drop(of.insert(text(line), event)));
+        }
+    }
+    last.into_iter().map(|(id, parts)| (id, (parts[""], parts.into_values().collect()))).collect()
+}
+
+/// The latest states for which that holds of those of these events that were lost, if any was.
+fn with_gaps(events: &[Value], are: impl Fn(&Value, &[&Value]) -> bool) -> BTreeSet<State> {
+    let gaps = last(events).into_iter().filter(|(_, (latest, parts))| {
+        let lost: Vec<&Value> = parts.iter().copied().filter(|event| event["dropped"] == true).collect();
+        !lost.is_empty() && are(latest, &lost)
+    });
+    gaps.map(|(id, (latest, _))| (id.to_owned(), text(&latest["lastUpdatedAt"]).to_owned())).collect()
+}
+
+/// A receiver that is told of what happens to some orders, loses some of it, and polls for what it has missed, with
+/// these further keys of `[tradecloud]`; and the platform, to which all of that has happened.
+async fn with_losses(seed: &str, keys: impl Fn(&Simulated) -> String) -> (Receiver, Simulated) {
+    let (orders, at_once, times, drop) = sized(("16", 10, 4, "30%"), ("2000", 500, 10, "5%"));
+    let receiver = Receiver::with(&format!("{QUICK}handlers.disk = {{ type = 'file', directory = 'events' }}\n"));
+    let to = webhooks_to(&receiver, "/webhooks/tradecloud");
+    let mut arguments = vec!["--orders", orders, "--seed", seed, "--every", "0s", "--drop", drop, "--lag", "1s"];
+    arguments.extend(to.iter().map(String::as_str));
+    let platform = Simulated::start(&arguments);
+    let poll = format!(
+        "orders = 'delivery-schedule', shipments = true, since = '{}', every = '1s', overlap = '10s', \
+         deliver = 'missed', grace = '{}s'",
+        jiff::Timestamp::now(),
+        sized(GRACE.as_secs(), 120)
+    );
+    let account =
+        tradecloud(&platform).replace("requests_per_second", &format!("{}requests_per_second", keys(&platform)));
+    receiver.configure(|text| format!("{text}{account}poll = {{ {poll} }}\n"));
+    let said = receiver.hang_up().await;
+    assert!(said.contains("reloaded"), "{said}");
+
+    let began = Instant::now();
+    for _ in 0..times {
+        platform.change(&format!("orders={at_once}")).await;
+        platform.change(&format!("shipments={}", at_once / 10)).await;
+    }
+    in_the_end("what was not lost is delivered", async || {
+        events(&platform).await.iter().all(|event| event["dropped"] == true || event["verdict"] == "delivered")
+    })
+    .await;
+    let took = began.elapsed();
+    assert!(took.as_secs() < sized(GRACE.as_secs(), 120), "the machine is too slow for this test: {took:?}");
+    (receiver, platform)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn exactly_what_the_webhook_lost_comes_as_missed_and_is_said() {
+    let (receiver, platform) = with_losses("21", |_| String::new()).await;
+    let mut disk = Delivered::by(&receiver);
+    let happened = events(&platform).await;
+    let wanted = with_gaps(&happened, |_, _| true);
+    let dropped = happened.iter().filter(|event| event["dropped"] == true).count();
+    assert!(wanted.len() > 3 && wanted.len() < dropped, "{} of {dropped}", wanted.len());
+
+    receiver.expects_error(MISSED);
+    disk.has(&wanted).await;
+    // A poll that finds one finds all, so whatever else there might be is there now.
+    let missed = |disk: &mut Delivered| -> Vec<State> {
+        disk.events().filter(|event| event["tcorigin"] == "missed").map(state).collect()
+    };
+    polled_again(&platform).await;
+
+    let mut came = missed(&mut disk);
+    came.sort();
+    assert_eq!(came, wanted.iter().cloned().collect::<Vec<_>>());
+    let said =
+        receiver.log().iter().filter(|line| line["message"].as_str().is_some_and(|it| it.contains(MISSED))).count();
+    assert!(said >= wanted.len().min(20), "{said} of {}", wanted.len());
+    let sent = happened.iter().filter(|event| event["sent"] == true).count();
+    assert_eq!(disk.events().count(), sent + wanted.len(), "and everything else came once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_our_own_company_changed_is_not_missed_and_hides_nothing_that_is() {
+    let of_ours = |platform: &Simulated| format!("company = '{}', ", company(platform));
+    let (receiver, platform) = with_losses("22", of_ours).await;
+    let mut disk = Delivered::by(&receiver);
+    let happened = events(&platform).await;
+    // Who changed a shipment, or an order from the platform before, is not said.
+    let is_ours = |event: &Value| {
+        text(&event["eventName"]).ends_with("ByBuyer")
+            && event["kind"] != "shipment"
+            && event["legacyOrderId"].is_null()
+    };
+    let theirs = with_gaps(&happened, |_, lost| lost.iter().any(|event| !is_ours(event)));
+    // Of our own changes only the last can be told, unless one was polled before the next.
+    let ours = with_gaps(&happened, |latest, lost| is_ours(latest) && lost.iter().all(|event| event == &latest));
+    assert!(!ours.is_empty() && !theirs.is_empty(), "{ours:?} {theirs:?}");
+
+    receiver.expects_error(MISSED);
+    disk.has(&theirs).await;
+    polled_again(&platform).await;
+
+    let missed: BTreeSet<State> = disk.events().filter(|event| event["tcorigin"] == "missed").map(state).collect();
+    assert!(missed.is_disjoint(&ours), "{missed:?} {ours:?}");
+}
