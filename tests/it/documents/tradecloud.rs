@@ -45,6 +45,7 @@ async fn a_newcomer_sees_all_of_it_in_ten_minutes() {
     }
     walk.receiver.terminate();
     eventually("Tradecloud notices", async || walk.terminal().contains(" -> will retry")).await;
+    std::fs::create_dir(walk.receiver.path("config")).unwrap();
     walk.receiver.replace("config/receiver.toml", &configuration);
     let said = walk.types("check --online");
     assert!(said.contains("the account logs in, and may poll orders, poll shipments, load documents"), "{said}");

@@ -59,6 +59,18 @@ pub struct Walk {
     pub replaced: Vec<(String, String)>,
     /// What `ID`, and the ids that are shown, stand for.
     pub id: String,
+    /// What runs in a terminal of its own until Ctrl+C.
+    running: Option<Running>,
+}
+
+/// A simulated Tradecloud, as a page starts it; killed when dropped.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 impl Walk {
@@ -107,7 +119,7 @@ impl Walk {
         self.variables += &(set.join("\n") + "\n");
     }
 
-    fn as_typed(&self, line: &str) -> String {
+    pub fn as_typed(&self, line: &str) -> String {
         let mut line = line.to_owned();
         for (written, typed) in &self.replaced {
             line = line.replace(written, typed);
