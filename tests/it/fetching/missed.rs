@@ -32,7 +32,9 @@ fn last(events: &[Value]) -> BTreeMap<&str, (&Value, Vec<&Value>)> {
         let of = last.entry(text(&event["id"])).or_default();
         of.insert("", event);
         if event["kind"] != "shipment" {
-            event["lines"].as_array().unwrap().iter().for_each(|line| drop(of.insert(text(line), event)));
+            event["lines"].as_array().unwrap().iter().for_each(|line| {
+                of.insert(text(line), event);
+            });
         }
     }
     last.into_iter().map(|(id, parts)| (id, (parts[""], parts.into_values().collect()))).collect()
