@@ -151,7 +151,7 @@ async fn every_document_is_whole_and_here_before_its_event_and_is_sent_ahead_of_
     }
     let asked = platform.state().await;
     assert_eq!(asked["requests"]["download"], objects.len(), "each of them was fetched once");
-    assert_eq!((&asked["tooMany"], &asked["logins"]), (&json!(0), &json!(1)));
+    assert_eq!(asked["logins"], 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -70,7 +70,7 @@ async fn what_is_known_is_polled_again_and_handed_on_no_more_and_no_request_is_o
     let configuration = format!(
         "{QUICK}{}poll = {{ {EVERYTHING}, overlap = '1000d' }}\n\
          handlers.disk = {{ type = 'file', directory = 'events' }}",
-        tradecloud(&platform)
+        unhurried(&platform)
     );
     let mut receiver = Receiver::with(&configuration);
     let mut disk = Delivered::by(&receiver);
