@@ -16,8 +16,8 @@ pub mod secret;
 pub mod send;
 mod sender;
 pub mod serve;
-pub mod tradecloud;
 pub mod simulate;
+pub mod tradecloud;
 
 use std::io::Write as _;
 use std::path::PathBuf;

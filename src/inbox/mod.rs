@@ -242,8 +242,9 @@ pub trait Inbox: Send + Sync {
     }
 
     /// Notes how an attempt ended, and lets the next event of the same order or shipment be claimed. Without an
-    /// `attempt`, none was made: it is given up.
-    async fn finish(&self, claim: &Claim, finish: Finish, attempt: Option<Attempt>) -> Result<(), InboxError>;
+    /// `attempt`, none was made: it is given up. Returns whether the delivery is as that says: somebody may have discarded
+    /// it meanwhile, or begun it anew, or another receiver may have taken it over, and then that stands.
+    async fn finish(&self, claim: &Claim, finish: Finish, attempt: Option<Attempt>) -> Result<bool, InboxError>;
 
     /// Gives a claim back without an attempt having ended.
     async fn release(&self, claim: &Claim);

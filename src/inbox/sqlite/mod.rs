@@ -264,13 +264,13 @@ impl Inbox for Sqlite {
         self.writer.jot(move |db| attempts::begin(db, &claim, at)).await
     }
 
-    async fn finish(&self, claim: &Claim, finish: Finish, attempt: Option<Attempt>) -> Result<(), InboxError> {
+    async fn finish(&self, claim: &Claim, finish: Finish, attempt: Option<Attempt>) -> Result<bool, InboxError> {
         let finished = claim.clone();
         let note =
             move |db: &Connection| deliveries::finish(db, &finished, &finish, attempt.as_ref(), Timestamp::now());
-        self.writer.run(0, note).await?;
+        let ended = self.writer.run(0, note).await?;
         self.claimed().remove(&place(claim));
-        Ok(())
+        Ok(ended)
     }
 
     async fn release(&self, claim: &Claim) {
