@@ -45,6 +45,7 @@ use rusqlite::{Connection, ErrorCode};
 use super::copy::{Copies, NoCopies};
 use super::refused::Space;
 use super::repeat::{self, Newest, Shelf, Taken};
+use super::unreadable::Unreadable;
 use super::{
     Archive, Attempt, Claim, Due, EventKey, FETCH, Finish, Inbox, InboxError, Incoming, Notice, Open, Purpose, Receipt,
     RefusedBody, SharedInbox, Standing, try_to_write,
@@ -141,6 +142,7 @@ struct Sqlite {
     /// Where the next look for lanes that stand still goes on.
     mended_to: Mutex<Option<mending::Lane>>,
     refused_space: Arc<Space>,
+    unreadable: Unreadable,
     clock: Clock,
     /// The receiver was told to end.
     ending: AtomicBool,
@@ -159,6 +161,7 @@ impl Sqlite {
             swept_to: Mutex::new(0),
             mended_to: Mutex::default(),
             refused_space: Arc::new(refused_space),
+            unreadable: Unreadable::default(),
             clock: Clock::default(),
             ending: AtomicBool::new(false),
         })

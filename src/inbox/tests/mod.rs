@@ -2,6 +2,7 @@
 //! claimed one at a time, in the order received, and none is forgotten.
 
 mod begun;
+mod damaged;
 mod kept;
 mod model;
 mod notices;
