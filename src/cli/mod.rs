@@ -28,6 +28,7 @@ use clap::{Parser, Subcommand};
 
 use self::output::Output;
 use crate::config::{Problem, Problems};
+use crate::inbox::Archive;
 use crate::telemetry::{priority_of_errors, priority_of_warnings};
 
 /// Exit status for a configuration that is not valid (sysexits.h: EX_CONFIG).
@@ -128,6 +129,18 @@ pub async fn run(cli: Cli) -> ExitCode {
             ExitCode::from(CONFIGURATION)
         }
         Err(Failure::Reported) => ExitCode::from(CONFIGURATION),
+    }
+}
+
+/// Says that the inbox was of an earlier version until this command opened it.
+fn tell_of_take_over(archive: &dyn Archive) {
+    if let Some(version) = archive.taken_over_from() {
+        let _ = writeln!(
+            std::io::stderr(),
+            "{}The inbox was of an earlier version ({version}) and was taken over: programs of that version cannot use it any \
+             more.",
+            priority_of_warnings()
+        );
     }
 }
 

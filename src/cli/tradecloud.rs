@@ -98,6 +98,7 @@ async fn place(config: Option<&Path>) -> Result<Place, Failure> {
     let api = Api::new(tradecloud).map_err(|error| anyhow!(error))?;
     let inbox = settings.inbox.store.open(Purpose::Tool).await?;
     let archive = Arc::clone(&inbox).archive().ok_or(NoInbox::KeepsNothing).map_err(anyhow::Error::from)?;
+    super::tell_of_take_over(&*archive);
     let routes = settings.handlers.iter().map(|handler| handler.route.clone()).collect();
     let intake = Intake::new(Arc::clone(&inbox), Dispatch::new(routes));
     Ok(Place { settings, inbox, archive, intake, api })

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::Desk;
-use crate::inbox::{AT_ONCE, EventView, Filter, InboxError, State};
+use crate::inbox::{AT_ONCE, Deed, EventView, Filter, InboxError, State};
 use crate::model::Kind;
 use crate::model::folded;
 
@@ -26,6 +26,8 @@ pub struct Plan {
     /// Numbers that are spelled in another way than the one that was asked for, each with the events that match by it:
     /// they are not meant.
     pub others: BTreeMap<String, usize>,
+    /// How many match besides, at which there is nothing to change.
+    pub beyond: usize,
     /// What is to be true of each when its turn comes.
     pub(super) scope: Scope,
 }
@@ -84,16 +86,21 @@ impl Plan {
 }
 
 impl Desk {
-    /// Every event that matches, in one of the filter's states still when its turn comes. A number is meant as it is
+    /// Every event that matches and can be delivered or set aside, in one of the filter's states still when its turn
+    /// comes. A number is meant as it is
     /// spelled: whoever acts is not to hit an order that only looks the same.
     ///
     /// # Errors
     /// If the inbox cannot be read.
-    pub async fn plan(&self, filter: &Filter) -> Result<Plan, InboxError> {
+    pub async fn plan(&self, filter: &Filter, deed: Deed) -> Result<Plan, InboxError> {
         let mut plan = Plan { scope: Scope::States(filter.states.clone()), ..Plan::default() };
         for batch in self.sequences(filter).await?.chunks(AT_ONCE) {
             for event in self.views(batch).await? {
-                plan.add(&event, filter);
+                if can_be_changed(&event, filter, deed) {
+                    plan.add(&event, filter);
+                } else {
+                    plan.beyond += 1;
+                }
             }
         }
         Ok(plan)
@@ -132,6 +139,24 @@ impl Desk {
         named.plan.sequences.sort_unstable();
         named.plan.sequences.dedup();
         Ok(named)
+    }
+}
+
+/// Whether there is something at an event that is to be changed: to set aside, what is open; to deliver, what is not done,
+/// or whatever became of it at the handler that is named.
+fn can_be_changed(event: &EventView, filter: &Filter, deed: Deed) -> bool {
+    let handler = filter.handler.as_ref();
+    let is_asked = |state| filter.states.is_empty() || filter.states.contains(&state);
+    let mut states =
+        event.deliveries.iter().filter(|one| handler.is_none_or(|name| *name == one.handler)).map(|one| one.state);
+    let is_body = event.kind.is_none() && handler.is_none() && event.erased.is_none();
+    match deed {
+        Deed::Discard if event.kind.is_none() => is_body && event.state == State::Refused && is_asked(State::Refused),
+        Deed::Discard => states.any(|state| (state.is_to_be_made() || state == State::Dead) && is_asked(state)),
+        _ if event.kind.is_none() => is_body && is_asked(event.state),
+        _ => {
+            event.erased.is_none() && states.any(|state| (handler.is_some() || state != State::Done) && is_asked(state))
+        }
     }
 }
 

@@ -50,6 +50,16 @@ fn made(begun: Timestamp, took: Duration, outcome: &Outcome, said: Option<Answer
     Attempt { begun, took, ending, status: status.or(of_outcome), answer: text }
 }
 
+/// Says that there is a dead letter, which somebody has to look at; or that there is none, because somebody has decided
+/// otherwise while the attempt was made.
+fn say_dead(claim: &Claim, attempts: u32, stands: bool, why: impl FnOnce()) {
+    if stands {
+        why();
+    } else {
+        events::delivery::overtaken(claim.about(), &claim.handler, attempts);
+    }
+}
+
 /// Attempts at one job.
 #[derive(Clone)]
 pub(super) struct Attempts {
@@ -133,7 +143,10 @@ impl Attempts {
             self.judge(archive, claim.lane, &outcome, is_try).await;
         }
         let attempt = made(time, took, &outcome, said.take());
-        self.note(claim, &finish, Some(attempt)).await;
+        let stands = self.note(claim, &finish, Some(attempt)).await;
+        if let Finish::Dead { .. } = finish {
+            say_dead(claim, claim.attempts + 1, stands, || self.say_why_dead(claim, &outcome, took));
+        }
         self.source.dispatch.announce(claim.key, &outcome);
     }
 
@@ -142,13 +155,26 @@ impl Attempts {
         if self.source.keep_answers { Answers::default() } else { Answers::unwanted() }
     }
 
-    /// Notes how it ended. Not noting it would mean doing it again; as long as we live, we try.
-    async fn note(&self, claim: &Claim, finish: &Finish, attempt: Option<Attempt>) {
-        while let Err(error) = self.source.inbox.finish(claim, finish.clone(), attempt.clone()).await {
-            if !error.is_told() {
-                events::delivery::end_not_noted(claim.about(), &claim.handler, &error);
+    /// Notes how it ended; returns whether the delivery stands so. Not noting it would mean doing it again; as long as we
+    /// live, we try.
+    async fn note(&self, claim: &Claim, finish: &Finish, attempt: Option<Attempt>) -> bool {
+        loop {
+            match self.source.inbox.finish(claim, finish.clone(), attempt.clone()).await {
+                Ok(stands) => return stands,
+                Err(error) if error.is_told() => {}
+                Err(error) => events::delivery::end_not_noted(claim.about(), &claim.handler, &error),
             }
             sleep(PAUSE).await;
+        }
+    }
+
+    /// Says that an event is a dead letter by that outcome.
+    fn say_why_dead(&self, claim: &Claim, outcome: &Outcome, took: Duration) {
+        let (handler, attempt) = (&self.job.route.name, claim.attempts + 1);
+        match outcome {
+            Outcome::Done => {}
+            Outcome::Rejected(why) => events::delivery::rejected(claim.about(), handler, attempt, took, &why.reason),
+            Outcome::Unavailable(why) => events::delivery::given_up(claim.about(), handler, attempt, &why.reason),
         }
     }
 
@@ -190,18 +216,12 @@ impl Attempts {
 
     /// What follows from an outcome. `since` is when the delivery was first due, by the clock as it is now.
     fn finish(&self, claim: &Claim, since: Timestamp, outcome: &Outcome, took: Duration) -> Finish {
-        let attempt = claim.attempts + 1;
-        let handler = &self.job.route.name;
         match outcome {
             Outcome::Done => {
-                events::delivery::delivered(claim.about(), handler, attempt, took);
+                events::delivery::delivered(claim.about(), &self.job.route.name, claim.attempts + 1, took);
                 Finish::Done
             }
-            Outcome::Rejected(rejection) => {
-                let reason = rejection.reason.clone();
-                events::delivery::rejected(claim.about(), handler, attempt, took, &reason);
-                Finish::Dead { reason, status: rejection.status }
-            }
+            Outcome::Rejected(rejection) => Finish::Dead { reason: rejection.reason.clone(), status: rejection.status },
             Outcome::Unavailable(why) => self.again(claim, since, why, took),
         }
     }
@@ -216,7 +236,6 @@ impl Attempts {
             return Finish::Retry { at: Timestamp::now(), reason };
         }
         let Some(at) = self.next(attempt, why.pause, since) else {
-            events::delivery::given_up(event, handler, attempt, &reason);
             return Finish::Dead { reason: format!("given up after {attempt} attempts: {reason}"), status: None };
         };
         if self.job.health.is_down() {
@@ -236,16 +255,20 @@ impl Attempts {
 
     /// Gives up a delivery whose time has passed while the handler was down.
     pub(super) async fn give_up(&self, claim: &Claim) {
-        events::delivery::given_up(claim.about(), &claim.handler, claim.attempts, "the handler is down");
         let reason = format!("given up after {} attempts: the handler is down", claim.attempts);
-        self.note(claim, &Finish::Dead { reason, status: None }, None).await;
+        let stands = self.note(claim, &Finish::Dead { reason, status: None }, None).await;
+        say_dead(claim, claim.attempts, stands, || {
+            events::delivery::given_up(claim.about(), &claim.handler, claim.attempts, "the handler is down");
+        });
     }
 
     /// Gives up an event that ends the process each time.
     async fn bury(&self, claim: &Claim) {
         let reason = format!("the process ended during each of the last {} attempts", claim.ends);
-        events::delivery::ends_the_process(claim.about(), &claim.handler, &reason);
-        self.note(claim, &Finish::Dead { reason, status: None }, None).await;
+        let stands = self.note(claim, &Finish::Dead { reason: reason.clone(), status: None }, None).await;
+        say_dead(claim, claim.attempts, stands, || {
+            events::delivery::ends_the_process(claim.about(), &claim.handler, &reason);
+        });
     }
 
     /// Notes what an attempt says about the handler.

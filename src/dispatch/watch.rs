@@ -198,7 +198,7 @@ mod tests {
         async fn load(&self, _: &Claim) -> Result<crate::event::Event, InboxError> {
             Err(InboxError::Closed)
         }
-        async fn finish(&self, _: &Claim, _: Finish, _: Option<Attempt>) -> Result<(), InboxError> {
+        async fn finish(&self, _: &Claim, _: Finish, _: Option<Attempt>) -> Result<bool, InboxError> {
             Err(InboxError::Closed)
         }
         async fn release(&self, _: &Claim) {}

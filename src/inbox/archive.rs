@@ -59,7 +59,13 @@ pub struct Verified {
     pub damaged: Vec<(i64, String)>,
     /// The last one that was looked at; `None` if there are no more.
     pub last: Option<i64>,
+    /// The version that the inbox is of, if that is an earlier one: then there are no checksums, and it was only tried
+    /// whether all of it can be read.
+    pub earlier: Option<u32>,
 }
+
+/// What is wrong with an event that is not found by the state that it is in.
+pub(super) const LISTED_WRONG: &str = "it is listed in another state than it is in, and not found by that";
 
 /// Whether [`Archive::deliver`] is about a delivery by the handler `name` that is in `state`.
 pub(super) fn is_asked_for(name: &str, state: State, handler: Option<&str>, only: &[State]) -> bool {
@@ -81,6 +87,11 @@ pub(super) fn can_be_made(name: &str, state: Option<State>, fetched: Option<bool
 /// An inbox in which events stay until they are delivered, and longer.
 #[async_trait::async_trait]
 pub trait Archive: Inbox {
+    /// The version that the inbox was of until it was opened here, if that was an earlier one.
+    fn taken_over_from(&self) -> Option<u32> {
+        None
+    }
+
     // What people ask. It is read apart from the work, and takes two seconds at the most: then it is
     // [`InboxError::TooLong`].
 

@@ -74,8 +74,8 @@ pub struct Restored {
 #[async_trait::async_trait]
 pub trait Copies: Send + Sync {
     /// Writes a backup of one moment into `folder`, which is made if it is missing. It is there whole or not at all, and
-    /// takes the place of nothing. If nothing was written since the backup in the folder `previous`, it is linked to
-    /// that.
+    /// takes the place of nothing. If nothing was written since the backup in the folder `previous`, and that is whole, it is
+    /// linked to that.
     ///
     /// # Errors
     /// If there is no inbox, if it cannot be read, or if the backup cannot be written.
@@ -91,7 +91,7 @@ pub trait Copies: Send + Sync {
     /// What [`super::Archive::verify`] is for an inbox, for the backup in that folder.
     ///
     /// # Errors
-    /// If it cannot be read, or has no checksums because it is of an earlier version.
+    /// If it cannot be read. One of an earlier version has no checksums: what can be read of it is read.
     async fn verify(&self, backup: &Path, after: i64) -> anyhow::Result<Verified>;
 
     /// Puts the backup in that folder in the place of the inbox, where nothing of one may be. Whoever had the inbox open

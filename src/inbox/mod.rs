@@ -8,7 +8,7 @@
 //! `action` what they do, and `key` what a message is recognised by and the lane that it goes in. `copy` is how copies of
 //! an inbox are made. `retention` keeps an inbox in order, by the clock as far as `trusted` believes it. `stored` and
 //! `refused` are what the stores do alike; `left_out` stands in for one that a build was made without, and `tests` has
-//! each of them beside a model.
+//! each of them beside a model. `unreadable` is what a damaged disk has left of it.
 
 mod action;
 mod archive;
@@ -32,6 +32,7 @@ mod stored;
 #[cfg(feature = "postgres")]
 pub(crate) mod tests;
 pub(crate) mod trusted;
+mod unreadable;
 pub mod view;
 
 use std::sync::Arc;
@@ -242,8 +243,9 @@ pub trait Inbox: Send + Sync {
     }
 
     /// Notes how an attempt ended, and lets the next event of the same order or shipment be claimed. Without an
-    /// `attempt`, none was made: it is given up.
-    async fn finish(&self, claim: &Claim, finish: Finish, attempt: Option<Attempt>) -> Result<(), InboxError>;
+    /// `attempt`, none was made: it is given up. Returns whether the delivery is as that says: somebody may have discarded
+    /// it meanwhile, or begun it anew, or another receiver may have taken it over, and then that stands.
+    async fn finish(&self, claim: &Claim, finish: Finish, attempt: Option<Attempt>) -> Result<bool, InboxError>;
 
     /// Gives a claim back without an attempt having ended.
     async fn release(&self, claim: &Claim);

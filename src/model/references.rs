@@ -11,6 +11,12 @@ use super::spelling::tells;
 /// So many different references of an event are kept. The bound keeps an event small whatever its body holds.
 pub(crate) const MOST: usize = 2000;
 
+/// Of each of these there are a few more in any case, however many numbers of others stand before them: what an event is
+/// first looked for by, and what leads to what else belongs to it.
+pub(crate) const ALWAYS: [What; 6] =
+    [What::PurchaseOrder, What::Shipment, What::OrderId, What::ShipmentId, What::LegacyOrderId, What::TraceId];
+pub(crate) const ALWAYS_OF_EACH: usize = 10;
+
 /// Longer than this, in bytes, a text is no reference.
 pub(crate) const LONGEST: usize = 256;
 

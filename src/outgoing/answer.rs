@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, LOCATION};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION};
 use reqwest::{Response, Url};
 
 use super::Failure;
@@ -64,8 +65,9 @@ pub(crate) struct Beginning {
     pub(crate) whole: bool,
 }
 
-/// The first part of the body, as far as it comes.
+/// The first part of the body, as far as it comes, as UTF-8 if its media type says that it is something else.
 pub(crate) async fn beginning(mut response: Response) -> Beginning {
+    let encoding = encoding(response.headers());
     let mut body = Vec::new();
     let read = tokio::time::timeout(PATIENCE, async {
         while let Some(chunk) = response.chunk().await? {
@@ -77,7 +79,31 @@ pub(crate) async fn beginning(mut response: Response) -> Beginning {
         Ok::<_, reqwest::Error>(())
     })
     .await;
-    Beginning { body, whole: matches!(read, Ok(Ok(()))) }
+    Beginning { body: in_utf8(body, encoding), whole: matches!(read, Ok(Ok(()))) }
+}
+
+/// The encoding that the media type names, if that is one.
+pub(crate) fn encoding(headers: &HeaderMap) -> &'static Encoding {
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let parameters = media_type.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
+    let charset = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset")).map(|(_, value)| value);
+    let label = charset.map(|value| value.trim().trim_matches(['"', '\''])).next();
+    label.and_then(|label| Encoding::for_label(label.as_bytes())).unwrap_or(UTF_8)
+}
+
+/// What was said in that encoding, as UTF-8: as far as whole letters of it are there. What is UTF-8 by all its bytes is
+/// left as it is, whatever is said of it: servers name a charset of their own.
+pub(crate) fn in_utf8(said: Vec<u8>, encoding: &'static Encoding) -> Vec<u8> {
+    let is_wide = [UTF_16LE, UTF_16BE].contains(&encoding);
+    if encoding == UTF_8 || (!is_wide && str::from_utf8(&said).is_ok()) {
+        return said;
+    }
+    let mut decoder = encoding.new_decoder_with_bom_removal();
+    let Some(length) = decoder.max_utf8_buffer_length(said.len()) else { return said };
+    let mut text = String::with_capacity(length);
+    // Not the last part of it: the end may stand in the middle of a letter.
+    let _ = decoder.decode_to_string(&said, &mut text, false);
+    text.into_bytes()
 }
 
 /// No answer at all.
@@ -105,4 +131,25 @@ pub(crate) fn cause(error: &reqwest::Error) -> String {
     }
     let cause = causes(error).skip(1).last();
     cause.map_or_else(|| "the request cannot be made".to_owned(), |cause| shown::line(&cause.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_in_another_charset_is_read_by_that() {
+        let said = |media_type: &str, said: &[u8]| {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, media_type.parse().unwrap())]);
+            String::from_utf8_lossy(&in_utf8(said.to_vec(), encoding(&headers))).into_owned()
+        };
+
+        assert_eq!(said("text/plain; charset=iso-8859-1", b"Auftrag f\xfcr M\xfcller"), "Auftrag für Müller");
+        assert_eq!(said("text/plain; Charset=\"Windows-1252\"", b"5 \x80"), "5 €");
+        assert_eq!(said("text/plain;charset=utf-16le", b"\xfcr\0"), said("text/plain", "\u{72fc}".as_bytes()));
+        assert_eq!(said("text/plain;charset=utf-16le", b"\xfc\0r\0M"), "ür", "it is cut in the middle of a letter");
+        assert_eq!(said("text/plain; charset=iso-8859-1", "für".as_bytes()), "für", "it is UTF-8 all the same");
+        assert_eq!(said("text/plain; charset=nonsense", b"f\xfcr"), "f\u{fffd}r");
+        assert_eq!(said("application/json", "für".as_bytes()), "für");
+    }
 }

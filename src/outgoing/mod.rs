@@ -20,7 +20,7 @@ mod tokens;
 use std::time::Duration;
 
 pub(crate) use self::address::{on_loopback, place, url, warn_of_plain_http};
-pub(crate) use self::answer::{beginning, cause, failed, late, say};
+pub(crate) use self::answer::{beginning, cause, encoding, failed, in_utf8, late, say};
 pub(crate) use self::client::{Caller, client, guarded};
 pub(crate) use self::credentials::{Auth, Credentials, basic, bearer};
 pub(crate) use self::handshake::{TrustedBy, causes, certificate_in_words, failure, in_words};

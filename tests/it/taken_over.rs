@@ -207,6 +207,20 @@ fn database(receiver: &Receiver) -> String {
     receiver.inbox_url().unwrap().rsplit_once('/').unwrap().1.split('?').next().unwrap().to_owned()
 }
 
+/// Who goes back to the version before finds an inbox that it cannot read.
+#[rstest]
+#[tokio::test]
+async fn who_takes_an_inbox_over_by_looking_is_told_so_and_nobody_after_him(#[values(Sqlite, Postgres)] store: Store) {
+    let erp = Erp::start();
+    let receiver = left_behind(store, &erp, None);
+
+    let [first, second] = [(); 2].map(|()| receiver.run(&["events", "list"]));
+
+    let told = |output: &std::process::Output| String::from_utf8_lossy(&output.stderr).contains("earlier version (1)");
+    assert!(first.status.success() && told(&first), "{first:?}");
+    assert!(second.status.success() && !told(&second), "{second:?}");
+}
+
 /// Has it look as if a receiver of version 1 had the inbox open.
 fn at_work(store: Store, receiver: &Receiver) -> Option<std::fs::File> {
     if store == Postgres {

@@ -1,6 +1,6 @@
 //! `events deliver` and `events discard`.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use anyhow::{Context as _, bail};
 use jiff::tz::TimeZone;
@@ -10,7 +10,7 @@ use super::list::tell_how_far_numbers_are_read;
 use super::{ChangeArgs, DeliverArgs, DiscardArgs, ask, words};
 use crate::cli::{WrongUsage, person};
 use crate::desk::{Aside, Configured, Desk, Errand, Plan};
-use crate::inbox::{Filter, Mended, State};
+use crate::inbox::{Deed, Filter, Mended, State};
 use crate::shown::printable;
 
 const CANNOT_READ: &str = "cannot read the inbox";
@@ -36,7 +36,7 @@ pub(super) async fn deliver(
             Some(handler) if !args.all => desk.missed(&filter, handler).await,
             _ => {
                 dead_unless_said(&mut filter);
-                desk.plan(&filter).await
+                desk.plan(&filter, Deed::Deliver).await
             }
         };
         let plan = plan.context(CANNOT_READ)?;
@@ -53,16 +53,18 @@ pub(super) async fn deliver(
         report(args, &id, Ok(what), None, out)?;
     }
     if plan.is_empty() && ids.is_empty() {
-        nothing_to("deliver", args, out)?;
+        nothing_to("deliver", &plan, args, out)?;
         return Ok(all);
     }
     let (mut due, mut paused) = (false, false);
     let mut round = desk.round(&plan, &errand);
-    while let Some(outcomes) = round.next().await? {
+    let mut bulk = Bulk::new("delivered", plan.sequences.len());
+    while let Some(outcomes) = bulk.goes_on(round.next().await)? {
+        bulk.done += outcomes.iter().filter(|(_, outcome)| outcome.is_done()).count();
         for (id, outcome) in outcomes {
             due |= outcome.is_due();
             paused |= outcome.is_paused();
-            all &= report(args, &id, words::said(&outcome), outcome.became(), out)?;
+            all &= bulk.goes_on(report(args, &id, words::said(&outcome), outcome.became(), out))?;
         }
     }
     if due && !args.json {
@@ -87,15 +89,22 @@ pub(super) async fn discard(
     let given = args.reason.as_deref();
     ask::ensure_reason(given, "discard")?;
     let handler = args.filter.handler.as_deref();
+    // One that is gone from the configuration may have left deliveries behind, and they are what is to be set aside.
+    if let Some(name) = handler
+        && desk.configured(name) == Configured::No
+        && !desk.had_any(name).await.context(CANNOT_READ)?
+    {
+        bail!("there is no handler \"{}\" in the configuration, nor an event that went to one", printable(name));
+    }
     let (mut all, mut found_by) = (true, None);
     let plan = if args.all {
         let filter = args.filter.to_filter(0, zone)?;
-        let plan = desk.plan(&filter).await.context(CANNOT_READ)?;
+        let plan = desk.plan(&filter, Deed::Discard).await.context(CANNOT_READ)?;
         if !is_wanted("discard", desk, &plan, &filter, args, zone).await? {
             return Ok(false);
         }
         if plan.is_empty() {
-            nothing_to("discard", args, out)?;
+            nothing_to("discard", &plan, args, out)?;
             return Ok(true);
         }
         found_by = Some(filter);
@@ -113,12 +122,37 @@ pub(super) async fn discard(
         None => errand,
     };
     let mut set_aside = desk.set_aside(&plan, &errand);
-    while let Some(events) = set_aside.next().await? {
+    let mut bulk = Bulk::new("discarded", plan.sequences.len());
+    while let Some(events) = bulk.goes_on(set_aside.next().await)? {
+        bulk.done += events.iter().filter(|aside| aside.discarded > 0).count();
         for aside in events {
-            all &= report(args, &aside.id, discarded(&aside, handler), None, out)?;
+            all &= bulk.goes_on(report(args, &aside.id, discarded(&aside, handler), None, out))?;
         }
     }
     Ok(all)
+}
+
+/// How far something is that is done to many events. Should it end before that, because nobody reads what is said of
+/// them or the inbox is away, somebody wants to know.
+struct Bulk {
+    what: &'static str,
+    of: usize,
+    done: usize,
+}
+
+impl Bulk {
+    fn new(what: &'static str, of: usize) -> Self {
+        Self { what, of, done: 0 }
+    }
+
+    fn goes_on<T, E>(&self, result: Result<T, E>) -> Result<T, E> {
+        if result.is_err() && self.of > 1 {
+            let (done, of) = (words::with_commas(self.done), words::events(self.of));
+            // Perhaps nobody reads that either.
+            let _ = writeln!(io::stderr(), "It ended early: {done} of {of} {}. The same command goes on.", self.what);
+        }
+        result
+    }
 }
 
 /// What to say of an event that was to be set aside, and whether it was.
@@ -174,9 +208,23 @@ async fn named(
     Ok(named.plan)
 }
 
-fn nothing_to(verb: &str, args: &ChangeArgs, out: &mut impl Write) -> anyhow::Result<()> {
+fn nothing_to(verb: &str, plan: &Plan, args: &ChangeArgs, out: &mut impl Write) -> anyhow::Result<()> {
     match &args.filter.handler {
         _ if args.json => {}
+        _ if plan.beyond > 0 => {
+            let (number, why) = (
+                words::events(plan.beyond),
+                match verb {
+                    "discard" => "what is done or was discarded stays as it is",
+                    _ if args.filter.handler.is_some() => "what was erased cannot be delivered",
+                    _ => {
+                        "what is done, erased or unwanted is not delivered. With --handler NAME, a handler gets what it has had"
+                    }
+                },
+            );
+            let s = if plan.beyond == 1 { "es" } else { "" };
+            writeln!(out, "Nothing to {verb}: {number} match{s}, but {why}.")?;
+        }
         Some(name) if !args.all => {
             writeln!(out, "Nothing to deliver: handler {name} has had every event that it is for, or is to get it.")?;
         }

@@ -98,7 +98,8 @@ pub(in crate::cli) fn time(text: &str) -> Result<Time, String> {
         return Ok(Time::Instant(instant));
     }
     if let Ok(ago) = humantime::parse_duration(text) {
-        return Timestamp::now().checked_sub(ago).map(Time::Instant).map_err(|error| error.to_string());
+        let instant = Timestamp::now().checked_sub(ago).map(Time::Instant);
+        return instant.map_err(|_| "so long ago that no calendar has it".to_owned());
     }
     let local = text.parse().map(Time::Local);
     local.map_err(|_| "a time such as 2026-03-01, '2026-03-01 12:00', 2026-03-01T12:00:00Z or 2h (ago)".to_owned())
@@ -115,6 +116,11 @@ mod tests {
             [" PO-1 ", "0", "#"].map(|text| number(text).ok()),
             [" PO-1 ", "0", "#"].map(|text| Some(text.into()))
         );
+    }
+
+    #[test]
+    fn a_time_that_no_calendar_has_is_named_in_words() {
+        assert_eq!(time("9999999999h").unwrap_err(), "so long ago that no calendar has it");
     }
 
     #[test]

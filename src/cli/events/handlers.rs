@@ -20,12 +20,14 @@ pub(super) fn in_full(
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     writeln!(out, "{}", head(delivery, attempts, configured, zone))?;
-    let (mut round, mut next) = (1, 1);
+    let (mut round, mut next, mut is_first) = (1, 1, true);
     for attempt in attempts.iter().filter(|attempt| attempt.handler == delivery.handler) {
         if attempt.round != round {
             (round, next) = (attempt.round, 1);
-            writeln!(out, "  begun anew by somebody (round {round}):")?;
+            // Of one that it had not wanted before, or that was set aside before an attempt, there is nothing to begin anew.
+            writeln!(out, "  begun{} by somebody (round {round}):", if is_first { "" } else { " anew" })?;
         }
+        is_first = false;
         if attempt.attempt > next {
             writeln!(out, "  … {} not kept", attempts_that_are(attempt.attempt - next))?;
         }
@@ -95,7 +97,8 @@ fn of_all_rounds(delivery: &DeliveryView, attempts: &[AttemptView]) -> String {
     }
     let all = before.into_values().fold(delivery.attempts, u32::saturating_add);
     match delivery.round {
-        0 | 1 => counted(all),
+        // Nor was anything begun anew of which there were no attempts before.
+        _ if all == delivery.attempts => counted(all),
         _ => format!("{} ({} since it was begun anew)", counted(all), delivery.attempts),
     }
 }
@@ -229,6 +232,14 @@ mod tests {
         let text = shown(3, 1, &[attempt(1, 2), attempt(1, 3), attempt(2, 1), attempt(2, 2), attempt(3, 1)]);
 
         assert!(text.starts_with("handler erp: done, 6 attempts (1 since it was begun anew), since "), "{text}");
+    }
+
+    #[test]
+    fn what_was_first_tried_by_hand_was_not_begun_anew() {
+        let text = shown(2, 1, &[attempt(2, 1)]);
+
+        assert!(text.starts_with("handler erp: done, 1 attempt, since "), "{text}");
+        assert!(text.contains("\n  begun by somebody (round 2):\n"), "{text}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::{ShowArgs, handlers, history};
 use crate::desk::{Configured, Desk, NotWanted};
 use crate::inbox::EventView;
 use crate::model::Reference;
+use crate::model::references::MOST;
 use crate::shown::{printable, time};
 
 /// Shows one event.
@@ -102,7 +103,17 @@ fn text(event: &EventView, desk: &Desk, zone: &TimeZone, out: &mut impl Write) -
         }
     }
     match &event.references {
-        Some(references) => names(references, out)?,
+        Some(references) => {
+            names(references, out)?;
+            if references.len() >= MOST {
+                let most = with_commas(MOST);
+                writeln!(
+                    out,
+                    "{:<13} perhaps more: of an event the first {most} are kept, and its own in any case",
+                    ""
+                )?;
+            }
+        }
         None => writeln!(out, "{:<13} not looked for yet: that is done while a receiver runs", "names")?,
     }
     for delivery in &event.deliveries {

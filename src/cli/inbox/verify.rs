@@ -94,6 +94,7 @@ async fn of_inbox(kept: &Kept, copies: Result<Box<dyn Copies>, NoCopies>) -> any
         Err(error) => return Err(error),
     };
     let archive = Arc::clone(&inbox).archive().ok_or(NoInbox::KeepsNothing)?;
+    crate::cli::tell_of_take_over(&*archive);
     let mut found = found.with_events(&Source::Inbox(Arc::clone(&archive))).await;
     let sequences: Vec<_> = found.events.damaged.iter().map(|(sequence, _)| *sequence).collect();
     for some in sequences.chunks(PAGE) {
@@ -113,6 +114,7 @@ impl Found {
                 Ok(step) => {
                     self.events.events += step.events;
                     self.events.without += step.without;
+                    self.events.earlier = self.events.earlier.or(step.earlier);
                     self.events.damaged.extend(step.damaged);
                     match step.last {
                         Some(last) if last > after => after = last,
@@ -142,6 +144,9 @@ impl Found {
         let all = self.events.events as u64;
         match (self.is_whole(), self.events.without as u64) {
             (true, 0) if all == 0 => writeln!(out, "No events, and nothing damaged.")?,
+            (true, _) if self.events.earlier.is_some() => {
+                writeln!(out, "{}, all of which can be read, and the structure is sound.", events(all))?;
+            }
             (true, 0) => writeln!(out, "{}, all as they were received.", events(all))?,
             (true, _) => writeln!(out, "{}, none of them damaged.", events(all))?,
             (false, _) => {
@@ -149,7 +154,13 @@ impl Found {
                 writeln!(out, "{} read, {damaged} of them damaged.", events(all))?;
             }
         }
-        if self.events.without > 0 {
+        if let Some(version) = self.events.earlier {
+            writeln!(
+                out,
+                "It is of an earlier version ({version}) of the inbox, which has no checksums: whether something in a body \
+                 has changed, nobody can say. Restored, it is taken over by the next start."
+            )?;
+        } else if self.events.without > 0 {
             writeln!(
                 out,
                 "{} came before checksums were kept, and nothing can be said of what is in them. A receiver that runs \
@@ -186,7 +197,7 @@ impl Found {
             .collect();
         let found = json!({
             "whole": self.is_whole(), "events": self.events.events, "withoutChecksum": self.events.without,
-            "damaged": damaged, "structure": self.structure, "unread": self.unread,
+            "earlierVersion": self.events.earlier, "damaged": damaged, "structure": self.structure, "unread": self.unread,
         });
         writeln!(out, "{found}")?;
         Ok(())

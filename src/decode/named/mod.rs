@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 pub(super) use self::target::in_target;
 use super::found::{self, Bare, EVENTS};
-use crate::model::references::{Field, Holds, MOST, NAMED, is_findable};
+use crate::model::references::{ALWAYS, ALWAYS_OF_EACH, Field, Holds, MOST, NAMED, is_findable};
 use crate::model::{Format, Kind, Reference, What};
 
 /// What a value or an element is to whoever looks for references.
@@ -72,7 +72,8 @@ impl Named {
             return;
         }
         let values = &mut self.values[what as usize];
-        if self.count < MOST && !values.contains_key(value) {
+        let is_kept = self.count < MOST || (ALWAYS.contains(&what) && values.len() < ALWAYS_OF_EACH);
+        if is_kept && !values.contains_key(value) {
             values.insert(value.to_owned(), self.count);
             self.count += 1;
         }

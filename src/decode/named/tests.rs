@@ -166,6 +166,24 @@ fn an_event_has_2000_references_at_most() {
 }
 
 #[test]
+fn however_many_numbers_there_are_an_event_is_found_by_its_own_and_by_its_trace() {
+    let many = (0..3000).map(|number| number.to_string()).collect::<Vec<_>>();
+    let json = format!(
+        r#"{{"shipment": {{"supplierShipment": {{"invoiceNumbers": [{}], "shipmentNumber": "SH1"}}, "id": "7",
+            "lines": [{{"purchaseOrderNumber": "PO1"}}], "identifiers": {{"trackingNumber": "T1"}},
+            "meta": {{"source": {{"traceId": "trace"}}}}}}}}"#,
+        many.join(",")
+    );
+
+    let found = of(&json);
+
+    assert_eq!(found[2000..], ["shipment SH1", "shipmentId 7", "purchaseOrder PO1", "traceId trace"]);
+    let orders = many.iter().map(|number| format!(r#"{{"purchaseOrderNumber": "{number}"}}"#)).collect::<Vec<_>>();
+    let json = format!(r#"{{"shipment": {{"id": "7", "lines": [{}]}}}}"#, orders.join(","));
+    assert_eq!(of(&json).len(), 2000, "the bound stands");
+}
+
+#[test]
 fn what_stands_before_a_fault_is_found() {
     for whole in
         [sample!("older-shipment-event.json"), sample!("older-shipment-event.xml"), sample!("shipment-event.json")]

@@ -6,7 +6,7 @@ use reqwest::Response;
 
 use crate::event::{ENOUGH, Event};
 use crate::handlers::{Fault, Outcome, Rejection, Unavailability};
-use crate::outgoing::{beginning, retry_after, say};
+use crate::outgoing::{beginning, encoding, in_utf8, retry_after, say};
 
 /// How long the words of an ERP that has taken the event are waited for. They come with the status, or are not worth
 /// the wait. Shorter than what the dispatcher grants beyond the time-out, so that it calls no such event late.
@@ -73,16 +73,18 @@ pub(super) async fn judge(event: &Event, mut response: Response, refusals: &Refu
 
 /// What there is of the body before the time is up, as much of it as is kept. However it ends, the event is taken.
 async fn words(response: &mut Response) -> Vec<u8> {
-    let mut words = Vec::new();
+    let encoding = encoding(response.headers());
+    // In UTF-16 most letters are twice as long.
+    let (mut words, enough) = (Vec::new(), 2 * ENOUGH);
     let read = async {
-        while words.len() < ENOUGH
+        while words.len() < enough
             && let Ok(Some(chunk)) = response.chunk().await
         {
-            words.extend_from_slice(&chunk[..chunk.len().min(ENOUGH - words.len())]);
+            words.extend_from_slice(&chunk[..chunk.len().min(enough - words.len())]);
         }
     };
     let _ = tokio::time::timeout(WORDS, read).await;
-    words
+    in_utf8(words, encoding)
 }
 
 /// Whether a status says that nobody is there to take any event.

@@ -97,7 +97,7 @@ impl Inbox for Memory {
         })
     }
 
-    async fn finish(&self, claim: &Claim, finish: Finish, _: Option<Attempt>) -> Result<(), InboxError> {
+    async fn finish(&self, claim: &Claim, finish: Finish, _: Option<Attempt>) -> Result<bool, InboxError> {
         self.events().end(claim, |delivery| {
             delivery.attempts += 1;
             (delivery.step, delivery.reason, delivery.status) = match finish {
@@ -106,7 +106,7 @@ impl Inbox for Memory {
                 Finish::Dead { reason, status } => (Step::Dead, Some(reason), status),
             };
         });
-        Ok(())
+        Ok(true)
     }
 
     async fn release(&self, claim: &Claim) {

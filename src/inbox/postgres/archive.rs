@@ -29,6 +29,10 @@ pub(super) const MENDING_STEPS: usize = 5;
 
 #[async_trait::async_trait]
 impl Archive for Postgres {
+    fn taken_over_from(&self) -> Option<u32> {
+        self.taken_over_from
+    }
+
     async fn list(&self, filter: &Filter) -> Result<Vec<EventView>, InboxError> {
         asked!(self, db => views::list(db, filter))
     }
@@ -189,11 +193,13 @@ impl Archive for Postgres {
         let connection = self.pool.get().await?;
         let db = &*connection;
         let mut events = None;
-        if let Some(unread) = within(LIMIT, reading::unread(db)).await? {
-            let read = reading::read(unread).await?;
+        if let Some(step) = within(LIMIT, reading::unread(db, &self.unreadable.left())).await? {
+            let reading::Step { stored, failed } = step;
+            self.unreadable.leave(&failed);
+            let read = reading::read(stored).await?;
             within(LIMIT, reading::note(db, &read)).await?;
             within(LIMIT, reading::done(db)).await?;
-            events = Some(read.len());
+            events = Some(read.len() + failed.len());
         }
         connection.give_back();
         Ok(events)

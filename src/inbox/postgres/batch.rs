@@ -14,7 +14,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Statement};
 
 use super::arrivals::{DELIVER, REFUSE, STORE, add_deliveries, count_refused, store_rows};
-use super::ends::{End, FINISH, FORGET, advance_ended, finish_attempts, forget_attempts, relist_ended};
+use super::ends::{End, FINISH, FORGET, Stands, advance_ended, finish_attempts, forget_attempts, relist_ended};
 use super::listed::{LIST, REFER, RELIST, list_rows, refer_rows};
 use super::notices::{self, COUNT, Call, Calls, NOTICE};
 use super::row::Row;
@@ -40,8 +40,8 @@ pub(super) struct Done {
     pub(super) stored: Vec<bool>,
     /// For each call the notice that counts it; `None` if it was stored.
     pub(super) called: Vec<Option<(EventKey, String)>>,
-    /// For each end whether its claim still was ours.
-    pub(super) ended: Vec<bool>,
+    /// For each end what became of it.
+    pub(super) ended: Vec<Stands>,
     /// When the last event of this receiver was received, as it is noted.
     pub(super) latest: Option<Timestamp>,
 }

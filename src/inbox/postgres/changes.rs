@@ -78,7 +78,8 @@ pub(super) async fn deliver(
 
 type Delivery = (i64, i64, String, State);
 
-/// Adds deliveries by a handler that did not want the events, or was not there when they came. Set aside at first.
+/// Adds deliveries by a handler that did not want the events, or was not there when they came. Set aside at first, before
+/// their first round.
 async fn add(
     db: &ClientWrapper,
     handler: &str,
@@ -88,8 +89,8 @@ async fn add(
     let has: Vec<i64> = deliveries.iter().filter(|(_, _, name, _)| name == handler).map(|(event, ..)| *event).collect();
     let added: Vec<(i64, i64)> = there.iter().filter(|(event, _)| !has.contains(event)).copied().collect();
     let (events, lanes): (Vec<i64>, Vec<i64>) = added.iter().copied().unzip();
-    let statement = "INSERT INTO deliveries (event, handler, lane, state, since, changed)
-                     SELECT event, $1, lane, 3, now(), now() FROM unnest($2::bigint[], $3::bigint[]) AS of (event, lane)";
+    let statement = "INSERT INTO deliveries (event, handler, lane, state, since, changed, round)
+                     SELECT event, $1, lane, 3, now(), now(), 0 FROM unnest($2::bigint[], $3::bigint[]) AS of (event, lane)";
     db.execute(statement, &[&handler, &events, &lanes]).await?;
     Ok(added)
 }

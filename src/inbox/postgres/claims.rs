@@ -173,7 +173,8 @@ pub(super) async fn take_all_back(db: &ClientWrapper, receiver: &str) -> Result<
     batch::lightly(db, &db.prepare_cached(statement).await?, &[&receiver]).await.map(drop)
 }
 
-/// Notes that the attempt that a claim was made for begins, if `event` says so; returns whether it is still its turn,
+/// Notes that the attempt that a claim was made for begins, if `event` says so; returns whether it is still its turn in the round that it
+/// was claimed in,
 /// or nothing if the claim is not ours any more. Only the first of a lane has a time when it is due.
 pub(super) async fn begin(
     db: &ClientWrapper,
@@ -183,12 +184,13 @@ pub(super) async fn begin(
 ) -> Result<Option<bool>, Error> {
     let statement = "\
         UPDATE claims SET begun = $4 WHERE handler = $1 AND lane = $2 AND token = $3
-          AND EXISTS (SELECT 1 FROM deliveries WHERE event = $5 AND handler = $1 AND state = 0 AND due IS NOT NULL)";
+          AND EXISTS (SELECT 1 FROM deliveries WHERE event = $5 AND handler = $1 AND state = 0 AND due IS NOT NULL
+                        AND round = $6)";
     let begun = if claim.handler == FETCH {
         notices::begin(db, claim, token, event).await?
     } else {
-        let statement = db.prepare_cached(statement).await?;
-        batch::lightly(db, &statement, &[&claim.handler, &claim.lane, &token, &event, &claim.event]).await? > 0
+        let (statement, round) = (db.prepare_cached(statement).await?, i32::try_from(claim.round).unwrap_or(i32::MAX));
+        batch::lightly(db, &statement, &[&claim.handler, &claim.lane, &token, &event, &claim.event, &round]).await? > 0
     };
     if begun {
         return Ok(Some(true));

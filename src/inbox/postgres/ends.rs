@@ -1,6 +1,6 @@
 //! The statements of a batch on attempts that have ended.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use deadpool_postgres::ClientWrapper;
 use jiff::Timestamp;
@@ -33,9 +33,10 @@ impl End {
     }
 }
 
-/// Only a claim that still is ours counts. Calls count again on a notice whose fetch has failed. Somebody may have discarded the delivery meanwhile; then that
-/// stands, and the attempt is noted all the same: but nothing that was said, if the event was erased. And an earlier
-/// event may be to be delivered again; then this one waits for that.
+/// Only a claim that still is ours counts. Calls count again on a notice whose fetch has failed. Somebody may have
+/// discarded the delivery meanwhile, or begun it anew; then that stands, and the attempt is noted all the same, in its
+/// own round: but nothing that was said, if the event was erased. And an earlier event may be to be delivered again; then
+/// this one waits for that.
 pub(super) const FINISH: &str = "\
     WITH ours AS (
         DELETE FROM claims c
@@ -50,7 +51,8 @@ pub(super) const FINISH: &str = "\
                due = CASE WHEN (SELECT e.event FROM deliveries e WHERE e.handler = o.handler AND e.lane = o.lane
                                 AND e.state = 0 AND e.event < o.event LIMIT 1) IS NOT NULL
                           THEN NULL ELSE now() + o.pause * interval '1 microsecond' END
-        FROM ours o WHERE d.event = o.event AND d.handler = o.handler AND d.state = 0
+        FROM ours o WHERE d.event = o.event AND d.handler = o.handler AND d.state = 0 AND d.round = o.round
+        RETURNING d.event, d.handler
     ), failed AS (
         UPDATE notices n SET state = 'waiting' FROM ours o
         WHERE n.event = o.event AND o.handler = '(fetch)' AND o.state <> 1 AND n.state = 'fetching'
@@ -62,9 +64,24 @@ pub(super) const FINISH: &str = "\
              LEFT JOIN erased x ON x.event = o.event
         WHERE o.age IS NOT NULL
     )
-    SELECT event, token FROM ours";
+    SELECT o.event, o.token, e.event IS NOT NULL FROM ours o LEFT JOIN ended e USING (event, handler)";
 
-pub(super) async fn finish_attempts(db: &ClientWrapper, finish: &Statement, ends: &[&End]) -> Result<Vec<bool>, Error> {
+/// What became of an attempt that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stands {
+    /// The delivery is as it says.
+    Yes,
+    /// Somebody has discarded the delivery meanwhile, or begun it anew.
+    Overtaken,
+    /// The claim was not ours any more.
+    Lost,
+}
+
+pub(super) async fn finish_attempts(
+    db: &ClientWrapper,
+    finish: &Statement,
+    ends: &[&End],
+) -> Result<Vec<Stands>, Error> {
     if ends.is_empty() {
         return Ok(Vec::new());
     }
@@ -103,8 +120,13 @@ pub(super) async fn finish_attempts(db: &ClientWrapper, finish: &Statement, ends
             ],
         )
         .await?;
-    let ours: HashSet<(i64, i64)> = ours.iter().map(|row| (row.get(0), row.get(1))).collect();
-    Ok(ends.iter().map(|end| ours.contains(&(end.claim.event, end.token))).collect())
+    let ours: HashMap<(i64, i64), bool> = ours.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect();
+    let stands = |end: &&End| match ours.get(&(end.claim.event, end.token)) {
+        Some(true) => Stands::Yes,
+        Some(false) => Stands::Overtaken,
+        None => Stands::Lost,
+    };
+    Ok(ends.iter().map(stands).collect())
 }
 
 /// In microseconds from now on: the database has a clock of its own.

@@ -48,7 +48,7 @@ impl Inbox for Postgres {
         let (key, id) = (call.row.key, call.row.id.clone());
         match self.writer.ask(Work::Notice(Box::new(call))).await? {
             Answer::Counted(key, id) => Ok(Receipt { key, id, repeated: true, beside: None }),
-            Answer::Yes | Answer::No => Ok(Receipt { key, id, repeated: false, beside: None }),
+            Answer::Yes | Answer::No | Answer::Overtaken => Ok(Receipt { key, id, repeated: false, beside: None }),
         }
     }
 
@@ -93,20 +93,23 @@ impl Inbox for Postgres {
         turn.ok_or_else(taken_over)
     }
 
-    async fn finish(&self, claim: &Claim, finish: Finish, attempt: Option<Attempt>) -> Result<(), InboxError> {
-        let Some(token) = self.held.token(claim) else { return Ok(()) };
+    async fn finish(&self, claim: &Claim, finish: Finish, attempt: Option<Attempt>) -> Result<bool, InboxError> {
+        let Some(token) = self.held.token(claim) else { return Ok(false) };
         let end = End { claim: claim.clone(), token, finish, attempt };
-        match self.writer.run(Work::Finish(Box::new(end))).await {
-            Ok(true) => {}
-            Ok(false) if self.held.has_perhaps_ended(claim) => {}
-            Ok(false) => events::delivery::taken_over(claim.about(), &claim.handler),
+        let ended = match self.writer.ask(Work::Finish(Box::new(end))).await {
+            Ok(Answer::Overtaken) => false,
+            Ok(Answer::No) if !self.held.has_perhaps_ended(claim) => {
+                events::delivery::taken_over(claim.about(), &claim.handler);
+                false
+            }
+            Ok(Answer::Yes | Answer::No | Answer::Counted(..)) => true,
             Err(error) => {
                 self.held.perhaps_ended(claim);
                 return Err(error);
             }
-        }
+        };
         self.held.remove(claim);
-        Ok(())
+        Ok(ended)
     }
 
     async fn release(&self, claim: &Claim) {

@@ -60,6 +60,7 @@ use tokio_postgres::Error;
 
 use super::copy::{Copies, NoCopies};
 use super::refused::Space;
+use super::unreadable::Unreadable;
 use super::{Due, EventKey, InboxError, Open, Purpose, SharedInbox, try_to_write};
 use crate::config::Section;
 use crate::outgoing::postgres::{Database, Failure, Pool, within};
@@ -120,6 +121,8 @@ impl Open for Settings {
 /// The open inbox.
 struct Postgres {
     purpose: Purpose,
+    /// See [`super::Archive::taken_over_from`].
+    taken_over_from: Option<u32>,
     pool: Pool,
     /// What people read goes this way.
     people: Pool,
@@ -134,6 +137,7 @@ struct Postgres {
     /// Where the next look for lanes that stand still goes on.
     mended_to: Mutex<mend::Place>,
     refused_space: Space,
+    unreadable: Unreadable,
     refused: Mutex<Option<Counted>>,
     /// The receiver was told to end.
     ending: AtomicBool,
@@ -174,7 +178,7 @@ impl Postgres {
     async fn open(database: &Database, purpose: Purpose, refused_space: Space) -> anyhow::Result<Self> {
         let pool = |most| database.pool(most, open::SETUP);
         let (shared, own) = (pool(CONNECTIONS), pool(1));
-        open::prepare(&shared, purpose, &database.place()).await?;
+        let taken_over_from = open::prepare(&shared, purpose, &database.place()).await?;
         let (receiver, held, clock) = (presence::name(), Held::default(), Clock::default());
         let mut heartbeat = JoinSet::new();
         if purpose == Purpose::Serve {
@@ -187,6 +191,7 @@ impl Postgres {
         let (heartbeat, swept_to, mended_to) = (Mutex::new(heartbeat), Mutex::new(0), Mutex::new(mend::FIRST));
         Ok(Self {
             purpose,
+            taken_over_from,
             pool: shared,
             people: people::pool(database),
             writer,
@@ -197,6 +202,7 @@ impl Postgres {
             swept_to,
             mended_to,
             refused_space,
+            unreadable: Unreadable::default(),
             refused: Mutex::default(),
             ending: AtomicBool::new(false),
         })

@@ -135,18 +135,19 @@ pub(super) async fn begin(db: &ClientWrapper, claim: &Claim, token: i64, event: 
     let statement = "\
         WITH turn AS (
             UPDATE claims SET begun = $4 WHERE handler = $1 AND lane = $2 AND token = $3
-              AND (SELECT d.due FROM deliveries d WHERE d.event = $5 AND d.handler = $1 AND d.state = 0) IS NOT NULL
+              AND (SELECT d.due FROM deliveries d WHERE d.event = $5 AND d.handler = $1 AND d.state = 0
+                     AND d.round = $6) IS NOT NULL
             RETURNING lane
         ), begun AS (
             UPDATE notices SET state = 'fetching'
             WHERE event = $5 AND state = 'waiting' AND (SELECT lane FROM turn) IS NOT NULL
         )
         SELECT lane FROM turn";
-    let statement = db.prepare_cached(statement).await?;
+    let (statement, round) = (db.prepare_cached(statement).await?, i32::try_from(claim.round).unwrap_or(i32::MAX));
     let ((), turn, ()) = tokio::try_join!(
         biased;
         db.batch_execute(batch::BEGIN_ALONE),
-        async { db.query(&statement, &[&claim.handler, &claim.lane, &token, &event, &claim.event]).await },
+        async { db.query(&statement, &[&claim.handler, &claim.lane, &token, &event, &claim.event, &round]).await },
         db.batch_execute("COMMIT"),
     )?;
     Ok(!turn.is_empty())

@@ -49,8 +49,9 @@ pub(super) const SETUP: &str = "\
     SELECT set_config('synchronous_commit', CASE held WHEN 'off' THEN 'on' ELSE held END, false) \
     FROM current_setting('synchronous_commit') AS held";
 
-/// Makes sure that the inbox is there in the right version. `place` is the database, for messages.
-pub(super) async fn prepare(pool: &Pool, purpose: Purpose, place: &str) -> anyhow::Result<()> {
+/// Makes sure that the inbox is there in the right version; returns which it was of, if that was an earlier one. `place` is
+/// the database, for messages.
+pub(super) async fn prepare(pool: &Pool, purpose: Purpose, place: &str) -> anyhow::Result<Option<u32>> {
     let db = pool.get().await.with_context(|| format!("cannot reach the inbox {place}"))?;
     within(LIMIT, judge(&db, purpose))
         .await
@@ -74,7 +75,7 @@ pub(super) async fn prepare(pool: &Pool, purpose: Purpose, place: &str) -> anyho
             .with_context(|| format!("cannot prepare the inbox {place}"))?;
     }
     db.give_back();
-    Ok(())
+    Ok(u32::try_from(version).ok().filter(|_| (1..VERSION).contains(&version)))
 }
 
 /// Whether a receiver is at work on the inbox.

@@ -6,12 +6,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use deadpool_postgres::ClientWrapper;
 use tokio::task::spawn_blocking;
-use tokio_postgres::Error;
+use tokio_postgres::error::DbError;
+use tokio_postgres::{Error, Row};
 
 use super::batch::BEGIN_LIGHTLY;
 use super::record::{COLUMNS, Stored};
 use super::row::{lookups, storable};
 use crate::decode;
+use crate::inbox::archive::LISTED_WRONG;
 use crate::inbox::kept::refs_json;
 use crate::inbox::{InboxError, Verified};
 
@@ -23,6 +25,8 @@ const MOST_BYTES: i64 = 8 << 20;
 
 /// Events that are read in one step,
 const READ_STEP: i64 = 100;
+/// in one where each is read by itself,
+const ONE_BY_ONE: i64 = 10;
 /// and compared.
 const VERIFY_STEP: i64 = 500;
 
@@ -34,8 +38,16 @@ pub(super) struct Found {
     checksum: i64,
 }
 
-/// The newest events that nobody has read, to be followed by [`done`]; nothing if another receiver is at it.
-pub(super) async fn unread(db: &ClientWrapper) -> Result<Option<Vec<Stored>>, Error> {
+/// Events to be looked into, and those that cannot be read, with why.
+#[derive(Default)]
+pub(super) struct Step {
+    pub(super) stored: Vec<Stored>,
+    pub(super) failed: Vec<(i64, String)>,
+}
+
+/// The newest events that nobody has read, but for those in `left`, to be followed by [`done`]; nothing if another
+/// receiver is at it. One that cannot be read keeps nobody from the others.
+pub(super) async fn unread(db: &ClientWrapper, left: &[i64]) -> Result<Option<Step>, Error> {
     if !db.query_one("SELECT pg_try_advisory_lock($1)", &[&READING]).await?.get::<_, bool>(0) {
         return Ok(None);
     }
@@ -43,12 +55,42 @@ pub(super) async fn unread(db: &ClientWrapper) -> Result<Option<Vec<Stored>>, Er
         "SELECT {COLUMNS} FROM (
              SELECT step.event, sum(step.size) OVER (ORDER BY step.event DESC) - step.size AS before FROM (
                  SELECT u.event, octet_length(e.body) AS size
-                 FROM (SELECT event FROM listed WHERE refs IS NULL ORDER BY event DESC LIMIT $1) AS u
-                 JOIN events e ON e.number = u.event) AS step) AS step
+                 FROM ({UNREAD}) AS u JOIN events e ON e.number = u.event) AS step) AS step
          JOIN events e ON e.number = step.event JOIN listed l ON l.event = step.event
          WHERE step.before < $2 ORDER BY step.event DESC"
     );
-    Ok(Some(db.query(&statement, &[&READ_STEP, &MOST_BYTES]).await?.iter().map(Stored::read).collect()))
+    match db.query(&statement, &[&READ_STEP, &MOST_BYTES, &left]).await {
+        Ok(rows) => Ok(Some(Step { stored: rows.iter().map(Stored::read).collect(), ..Step::default() })),
+        Err(error) if error.as_db_error().is_some_and(is_damage) => one_by_one(db, left).await.map(Some),
+        Err(error) => Err(error),
+    }
+}
+
+/// The newest that are to be read.
+const UNREAD: &str = "SELECT event FROM listed WHERE refs IS NULL AND event <> ALL ($3) ORDER BY event DESC LIMIT $1";
+
+/// Whether something that is stored cannot be read, and not the database as a whole.
+fn is_damage(error: &DbError) -> bool {
+    // Data that is corrupted or no data of its type, a file that cannot be read, and what was not foreseen.
+    ["XX", "22", "58"].iter().any(|class| error.code().code().starts_with(class))
+}
+
+/// The next of them, each read by itself.
+async fn one_by_one(db: &ClientWrapper, left: &[i64]) -> Result<Step, Error> {
+    let events = db.query(&UNREAD.replace("$3", "$2"), &[&ONE_BY_ONE, &left]).await?;
+    let statement = format!("SELECT {COLUMNS} FROM events e JOIN listed l ON l.event = e.number WHERE e.number = $1");
+    let statement = db.prepare(&statement).await?;
+    let mut step = Step::default();
+    for event in events.iter().map(|row| row.get::<_, i64>(0)) {
+        match db.query_opt(&statement, &[&event]).await {
+            Ok(row) => step.stored.extend(row.as_ref().map(Stored::read)),
+            Err(error) => match error.as_db_error() {
+                Some(said) if is_damage(said) => step.failed.push((event, said.message().to_owned())),
+                _ => return Err(error),
+            },
+        }
+    }
+    Ok(step)
 }
 
 /// Reads the bodies, where nobody waits for it. One that cannot be read names nothing.
@@ -109,16 +151,18 @@ pub(super) async fn verify(db: &ClientWrapper, after: i64) -> Result<Verified, E
     let events = db.query(step, &[&after, &VERIFY_STEP, &MOST_BYTES]).await?;
     let events: Vec<i64> = events.iter().map(|row| row.get(0)).collect();
     let mut verified = Verified { last: events.last().copied(), ..Verified::default() };
-    let statement =
-        format!("SELECT {COLUMNS} FROM events e LEFT JOIN listed l ON l.event = e.number WHERE e.number = ANY ($1)");
+    let statement = format!(
+        "SELECT {COLUMNS}, {LISTED_RIGHT} FROM events e LEFT JOIN listed l ON l.event = e.number
+                 WHERE e.number = ANY ($1)"
+    );
     let statement = db.prepare(&statement).await?;
     match db.query(&statement, &[&events]).await {
-        Ok(rows) => rows.iter().for_each(|row| look(&Stored::read(row), &mut verified)),
+        Ok(rows) => rows.iter().for_each(|row| look(row, &mut verified)),
         // What cannot even be read is found one by one.
         Err(error) if error.as_db_error().is_some() => {
             for event in &events {
                 match db.query_opt(&statement, &[&[*event].as_slice()]).await {
-                    Ok(row) => row.iter().for_each(|row| look(&Stored::read(row), &mut verified)),
+                    Ok(row) => row.iter().for_each(|row| look(row, &mut verified)),
                     Err(error) => {
                         let Some(said) = error.as_db_error() else { return Err(error) };
                         verified.events += 1;
@@ -133,15 +177,31 @@ pub(super) async fn verify(db: &ClientWrapper, after: i64) -> Result<Verified, E
     Ok(verified)
 }
 
-fn look(stored: &Stored, verified: &mut Verified) {
+/// Whether an event is listed in the states that its deliveries are in, and one without deliveries as one that nobody
+/// wants. Behind [`COLUMNS`].
+const LISTED_RIGHT: &str = "\
+    l.states = CASE WHEN e.kind IS NULL THEN CASE WHEN e.discarded THEN 8 ELSE 16 END
+               ELSE coalesce((SELECT bit_or(1 << CASE WHEN d.state = 0 AND d.handler = '(fetch)' THEN 5 ELSE d.state END)
+                              FROM deliveries d WHERE d.event = e.number), 0) END";
+
+/// Its place in a row.
+const LISTED_AT: usize = 17;
+
+fn look(row: &Row, verified: &mut Verified) {
+    let stored = Stored::read(row);
     verified.events += 1;
     if !stored.is_listed {
         verified.damaged.push((stored.number, "is not listed".to_owned()));
         return;
     }
     match stored.checksum {
+        Some(checksum) if checksum != stored.checksum_of(&stored.body) => {
+            verified.damaged.push((stored.number, "differs from what was stored".to_owned()));
+        }
+        _ if row.get::<_, Option<bool>>(LISTED_AT) == Some(false) => {
+            verified.damaged.push((stored.number, LISTED_WRONG.to_owned()));
+        }
         None => verified.without += 1,
-        Some(checksum) if checksum == stored.checksum_of(&stored.body) => {}
-        Some(_) => verified.damaged.push((stored.number, "differs from what was stored".to_owned())),
+        Some(_) => {}
     }
 }

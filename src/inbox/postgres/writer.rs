@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 
 use super::LIMIT;
 use super::batch;
-use super::ends::End;
+use super::ends::{End, Stands};
 use super::notices::Call;
 use super::row::Row;
 use crate::inbox::{EventKey, InboxError};
@@ -42,11 +42,13 @@ pub(super) enum Work {
 /// What became of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// It is new; or the claim still was ours.
+    /// It is new; or the claim still was ours, and its delivery is over as it says.
     Yes,
     /// It is not.
     #[default]
     No,
+    /// The claim still was ours, but its delivery had been discarded or begun anew.
+    Overtaken,
     /// A notice that waits counts it, which goes by that key and id.
     Counted(EventKey, String),
 }
@@ -81,8 +83,7 @@ impl Writer {
         Self { jobs: Mutex::new(Some(sender)), task: Mutex::new(Some(task)) }
     }
 
-    /// Does that in the next transaction; returns once it is durable, with whether an event is new, or an
-    /// attempt that has ended still was ours. It is done even if the caller stops waiting.
+    /// Does that in the next transaction; returns once it is durable, with whether an event is new. It is done even if the caller stops waiting.
     pub(super) async fn run(&self, work: Work) -> Result<bool, InboxError> {
         Ok(self.ask(work).await? == Answer::Yes)
     }
@@ -207,7 +208,11 @@ async fn transaction(pool: &Pool, line: &mut Line, works: &[&Work]) -> Result<Ve
             Some(None) => Answer::Yes,
             None => Answer::No,
         },
-        Work::Finish(_) => plain(ended.next()),
+        Work::Finish(_) => match ended.next() {
+            Some(Stands::Yes) => Answer::Yes,
+            Some(Stands::Overtaken) => Answer::Overtaken,
+            Some(Stands::Lost) | None => Answer::No,
+        },
     };
     Ok(works.iter().map(answer).collect())
 }

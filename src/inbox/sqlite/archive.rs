@@ -22,6 +22,10 @@ use crate::model::What;
 
 #[async_trait::async_trait]
 impl Archive for Sqlite {
+    fn taken_over_from(&self) -> Option<u32> {
+        self.known.taken_over_from
+    }
+
     async fn list(&self, filter: &Filter) -> Result<Vec<EventView>, InboxError> {
         let filter = filter.clone();
         self.ask(move |db| views::views(db, &search::sequences(db, &filter)?)).await
@@ -182,12 +186,14 @@ impl Archive for Sqlite {
     }
 
     async fn read_on(&self) -> Result<Option<usize>, InboxError> {
-        let found = self.readers.background.run(reading::next).await?;
-        let read = found.len();
-        if read > 0 {
+        let left = self.unreadable.left();
+        let reading::Step { found, failed } = self.readers.background.run(move |db| reading::next(db, &left)).await?;
+        self.unreadable.leave(&failed);
+        let read = found.len() + failed.len();
+        if !found.is_empty() {
             // What a power cut takes of it is read once more.
             let note = move |db: &Connection| {
-                found.iter().try_for_each(|one| listed::refer(db, one.event, &one.references, one.checksum))
+                found.iter().try_for_each(|one| listed::refer(db, one.event, &one.references, Some(one.checksum)))
             };
             self.writer.jot(note).await?;
         }

@@ -10,16 +10,17 @@ use super::{micros, notices};
 use crate::inbox::stored::{ATTEMPTS_KEPT, FIRST_KEPT};
 use crate::inbox::{Attempt, Claim};
 
-/// Notes that an attempt begins, if it is to be noted; returns whether it is still its turn. Only the first of a lane
+/// Notes that an attempt begins, if it is to be noted; returns whether it is still its turn, in the round that it was
+/// claimed in. Only the first of a lane
 /// has a time when it is due.
 pub(super) fn begin(db: &Connection, claim: &Claim, at: Option<Timestamp>) -> rusqlite::Result<bool> {
     let begun = db
         .prepare_cached(
             "UPDATE deliveries SET begun = coalesce(?3, begun)
-             WHERE event = ?1 AND handler = ?2 AND state = 0 AND due IS NOT NULL
+             WHERE event = ?1 AND handler = ?2 AND state = 0 AND due IS NOT NULL AND round = ?5
                AND EXISTS (SELECT 1 FROM events WHERE number = ?1 AND key = ?4)",
         )?
-        .execute(params![claim.event, claim.handler, at.map(micros), claim.key.0])?;
+        .execute(params![claim.event, claim.handler, at.map(micros), claim.key.0, claim.round])?;
     if begun > 0 {
         notices::begin(db, claim)?;
     }

@@ -49,13 +49,7 @@ impl Copies for CopiesOf {
         let folder = backup.to_owned();
         let verify = move || {
             let (db, version) = open_backup(&folder)?;
-            if version < open::VERSION {
-                bail!(
-                    "it is of an earlier version ({version}, this program makes {}), whose events have no checksums",
-                    open::VERSION
-                );
-            }
-            Ok(reading::verify(&db, after)?)
+            Ok(verify(&db, version, after)?)
         };
         tokio::task::spawn_blocking(verify).await?
     }
@@ -64,6 +58,11 @@ impl Copies for CopiesOf {
         let (path, folder) = (self.0.clone(), folder.to_owned());
         tokio::task::spawn_blocking(move || restore::restore(&path, &folder)).await?
     }
+}
+
+/// Compares events with their checksums, if there are any.
+fn verify(db: &Connection, version: u32, after: i64) -> rusqlite::Result<Verified> {
+    if version < open::VERSION { reading::verify_earlier(db, after, version) } else { reading::verify(db, after) }
 }
 
 fn back_up(path: &Path, folder: &Path, previous: Option<&Path>) -> anyhow::Result<Backup> {
@@ -111,13 +110,45 @@ fn link(db: &Connection, previous: &Path, target: &Path) -> anyhow::Result<Optio
         Ok(before) if Some(&before) != now.as_ref() => {
             return Ok(Some(format!("the inbox was written to since the backup in {shown}")));
         }
-        Ok(_) => {}
+        Ok((version, _)) => {
+            if let Some(why) = in_doubt(&earlier, version) {
+                return Ok(Some(format!("the earlier backup in {shown} {why}")));
+            }
+        }
     }
     match fs::hard_link(&earlier, target) {
         Ok(()) => Ok(None),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(is_there(target)),
         // Another file system, or one that has no links.
         Err(error) => Ok(Some(format!("no link can be made to the backup in {shown} ({error})"))),
+    }
+}
+
+/// Why a backup that has the mark of the inbox may not have its content all the same: the disk that it is on may have
+/// gone bad since. All of it is read, which takes less than to write it. `None` if there is no doubt.
+fn in_doubt(file: &Path, of_version: u32) -> Option<String> {
+    if of_version < open::VERSION {
+        return Some("has no checksums, so that nobody knows whether it is whole".to_owned());
+    }
+    let look = || -> anyhow::Result<Option<&str>> {
+        let db = immutable(file)?;
+        if !examine::structure(&db)?.is_empty() {
+            return Ok(Some("is damaged: `inbox verify` says what of it"));
+        }
+        let mut after = 0;
+        loop {
+            let step = reading::verify(&db, after)?;
+            match step.last {
+                _ if !step.damaged.is_empty() => return Ok(Some("is damaged: `inbox verify` says what of it")),
+                _ if step.without > 0 => return Ok(Some("has events without checksums, which may be damaged")),
+                Some(last) if last > after => after = last,
+                _ => return Ok(None),
+            }
+        }
+    };
+    match look() {
+        Ok(why) => why.map(str::to_owned),
+        Err(error) => Some(format!("cannot be read to its end ({error:#})")),
     }
 }
 

@@ -84,9 +84,10 @@ fn deliver_one(
         && can_be_made(handler, None, fetched)
         && let Some(lane) = its_lane.map_or_else(|| lane_of(db, event), |lane| Ok(Some(lane)))?
     {
-        // A handler that did not want the event, or was not there when it came.
+        // A handler that did not want the event, or was not there when it came: its first round is about to begin.
         db.execute(
-            "INSERT INTO deliveries (event, handler, lane, state, since, changed) VALUES (?1, ?2, ?3, 3, ?4, ?4)",
+            "INSERT INTO deliveries (event, handler, lane, state, since, changed, round)
+             VALUES (?1, ?2, ?3, 3, ?4, ?4, 0)",
             params![event, handler, lane, micros(now)],
         )?;
         deliveries.push((handler.to_owned(), lane, State::Discarded));

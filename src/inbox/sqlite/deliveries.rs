@@ -72,21 +72,21 @@ pub(super) fn due(
     Ok(due)
 }
 
-/// Notes how an attempt ended, or that none is made any more.
+/// Notes how an attempt ended, or that none is made any more; returns whether the delivery stands as that says.
 pub(super) fn finish(
     db: &Connection,
     claim: &Claim,
     finish: &Finish,
     attempt: Option<&Attempt>,
     now: Timestamp,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<bool> {
     let Ended { state, again, status, reason } = Ended::by(finish);
     // Whatever has become of the delivery meanwhile: it was made.
     if let Some(attempt) = attempt {
         attempts::keep(db, claim, attempt, reason)?;
     }
     notices::finish(db, claim, finish)?;
-    // Somebody may have discarded it meanwhile; then that stands. Or the inbox is another file by now,
+    // Somebody may have discarded it meanwhile, or begun it anew; then that stands. Or the inbox is another file by now,
     // where the number is another event's. And an earlier event may be to be delivered again; then
     // this one waits for that.
     let standing = db
@@ -96,7 +96,7 @@ pub(super) fn finish(
                     due = CASE WHEN EXISTS (SELECT 1 FROM deliveries INDEXED BY deliveries_lane
                                             WHERE handler = ?2 AND lane = ?8 AND state = 0 AND event < ?1)
                                THEN NULL ELSE ?4 END
-             WHERE event = ?1 AND handler = ?2 AND state = 0
+             WHERE event = ?1 AND handler = ?2 AND state = 0 AND round = ?11
                AND EXISTS (SELECT 1 FROM events WHERE number = ?1 AND key = ?9)",
         )?
         .execute(params![
@@ -110,11 +110,20 @@ pub(super) fn finish(
             claim.lane,
             claim.key.0,
             reason.filter(|_| again.is_none()),
+            claim.round,
         ])?;
     if standing > 0 && again.is_none() {
         advance(db, &claim.handler, claim.lane, now)?;
     }
-    Ok(())
+    if standing > 0 {
+        return Ok(true);
+    }
+    // A commit that counts as failed may be there all the same, and is made again.
+    db.prepare_cached(
+        "SELECT 1 FROM deliveries WHERE event = ?1 AND handler = ?2 AND state = ?3 AND round = ?4
+           AND EXISTS (SELECT 1 FROM events WHERE number = ?1 AND key = ?5)",
+    )?
+    .exists(params![claim.event, claim.handler, state, claim.round, claim.key.0])
 }
 
 /// Makes the first pending delivery of a lane due, if it is not yet. Its time begins now, however long

@@ -56,20 +56,18 @@ pub(super) fn erase(
     let Some(id) = id else { return Ok(false) };
     // Nothing of it is delivered any more, and a refused body is set aside and takes no space.
     changes::discard_one(db, event, None, &[], now)?;
-    let refused = db.execute("DELETE FROM refused WHERE event = ?1", [event])?;
-    if refused > 0 {
-        db.execute("INSERT INTO refused (event, size) VALUES (?1, 0)", [event])?;
+    // How often it came is no secret.
+    let copies: Option<i64> =
+        db.query_row("DELETE FROM refused WHERE event = ?1 RETURNING copies", [event], |row| row.get(0)).optional()?;
+    if let Some(copies) = copies {
+        db.execute("INSERT INTO refused (event, copies, size) VALUES (?1, ?2, 0)", params![event, copies])?;
     }
     db.execute("UPDATE attempts SET answer = NULL, reason = NULL WHERE event = ?1", [event])?;
     db.execute("UPDATE deliveries SET reason = NULL WHERE event = ?1", [event])?;
     // What is freed is to be overwritten, not only given back.
     let secure: i64 = db.pragma_query_value(None, "secure_delete", |row| row.get(0))?;
     db.pragma_update(None, "secure_delete", true)?;
-    let emptied = db.execute(
-        "UPDATE events SET body = zeroblob(0), reason = CASE WHEN reason IS NULL THEN NULL ELSE '' END
-         WHERE number = ?1",
-        [event],
-    );
+    let emptied = db.execute("UPDATE events SET body = zeroblob(0), reason = NULL WHERE number = ?1", [event]);
     db.pragma_update(None, "secure_delete", secure)?;
     emptied?;
     db.execute(

@@ -23,6 +23,8 @@ const LOCK: &str = ".lock";
 pub(super) struct Known {
     path: PathBuf,
     purpose: Purpose,
+    /// See [`crate::inbox::Archive::taken_over_from`].
+    pub(super) taken_over_from: Option<u32>,
     state: Mutex<State>,
 }
 
@@ -53,10 +55,10 @@ impl Mark {
 impl Known {
     /// Opens the inbox for the first time, and makes it if it is new (but only to serve).
     pub(super) fn open(path: PathBuf, purpose: Purpose) -> anyhow::Result<Self> {
-        let (lock, db) = open::prepare(&path, purpose)?;
+        let (lock, db, taken_over_from) = open::prepare(&path, purpose)?;
         let mark = Mark::read(&db)?;
         let state = State { mark, database: FileId::of(&path), files: None, lock };
-        let known = Self { path, purpose, state: Mutex::new(state) };
+        let known = Self { path, purpose, taken_over_from, state: Mutex::new(state) };
         known.opened()?;
         Ok(known)
     }

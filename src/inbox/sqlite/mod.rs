@@ -45,6 +45,7 @@ use rusqlite::{Connection, ErrorCode};
 use super::copy::{Copies, NoCopies};
 use super::refused::Space;
 use super::repeat::{self, Newest, Shelf, Taken};
+use super::unreadable::Unreadable;
 use super::{
     Archive, Attempt, Claim, Due, EventKey, FETCH, Finish, Inbox, InboxError, Incoming, Notice, Open, Purpose, Receipt,
     RefusedBody, SharedInbox, Standing, try_to_write,
@@ -141,6 +142,7 @@ struct Sqlite {
     /// Where the next look for lanes that stand still goes on.
     mended_to: Mutex<Option<mending::Lane>>,
     refused_space: Arc<Space>,
+    unreadable: Unreadable,
     clock: Clock,
     /// The receiver was told to end.
     ending: AtomicBool,
@@ -159,6 +161,7 @@ impl Sqlite {
             swept_to: Mutex::new(0),
             mended_to: Mutex::default(),
             refused_space: Arc::new(refused_space),
+            unreadable: Unreadable::default(),
             clock: Clock::default(),
             ending: AtomicBool::new(false),
         })
@@ -264,13 +267,13 @@ impl Inbox for Sqlite {
         self.writer.jot(move |db| attempts::begin(db, &claim, at)).await
     }
 
-    async fn finish(&self, claim: &Claim, finish: Finish, attempt: Option<Attempt>) -> Result<(), InboxError> {
+    async fn finish(&self, claim: &Claim, finish: Finish, attempt: Option<Attempt>) -> Result<bool, InboxError> {
         let finished = claim.clone();
         let note =
             move |db: &Connection| deliveries::finish(db, &finished, &finish, attempt.as_ref(), Timestamp::now());
-        self.writer.run(0, note).await?;
+        let ended = self.writer.run(0, note).await?;
         self.claimed().remove(&place(claim));
-        Ok(())
+        Ok(ended)
     }
 
     async fn release(&self, claim: &Claim) {

@@ -37,8 +37,8 @@ const BUSY_OF_TOOLS: Duration = Duration::from_secs(60);
 const PAGES_IN_LOG: c_int = 8192;
 
 /// Makes sure that the database is there in the right version, and takes the lock of a receiver. What the last
-/// one has left begun is noted as not survived.
-pub(super) fn prepare(path: &Path, purpose: Purpose) -> anyhow::Result<(Option<File>, Connection)> {
+/// one has left begun is noted as not survived. With the version that it was of, if that was an earlier one.
+pub(super) fn prepare(path: &Path, purpose: Purpose) -> anyhow::Result<(Option<File>, Connection, Option<u32>)> {
     let there = path.try_exists().with_context(|| {
         format!("the inbox {} cannot be looked at. Run it as the user of the receiver", path.display())
     })?;
@@ -60,16 +60,24 @@ pub(super) fn prepare(path: &Path, purpose: Purpose) -> anyhow::Result<(Option<F
             .with_context(|| format!("cannot make the inbox {}", path.display()))?;
     }
     let mut db = connect(path, purpose).with_context(|| format!("cannot open the inbox {}", path.display()))?;
+    let mut from = None;
     if !is_current(&db) {
         // A receiver of the version before would go on writing in its own way.
-        let _lock = if purpose == Purpose::Tool { Some(self::lock(path).with_context(|| old(path))?) } else { None };
-        migrate(&mut db).with_context(|| format!("cannot prepare the inbox {}", path.display()))?;
+        let _lock = if purpose == Purpose::Tool {
+            if is_locked(path) {
+                bail!(old(path));
+            }
+            Some(self::lock(path)?)
+        } else {
+            None
+        };
+        from = migrate(&mut db).with_context(|| format!("cannot prepare the inbox {}", path.display()))?;
     }
     if purpose == Purpose::Serve {
         attempts::count_ends(&db).with_context(|| format!("cannot prepare the inbox {}", path.display()))?;
     }
     sync_names(path)?;
-    Ok((lock, db))
+    Ok((lock, db, from))
 }
 
 /// Makes the names of the database and of its log durable. SQLite syncs the files themselves, and takes no
@@ -161,7 +169,8 @@ fn old(path: &Path) -> String {
     )
 }
 
-pub(super) fn migrate(db: &mut Connection) -> anyhow::Result<()> {
+/// Brings the inbox to this program's version; returns which it was of, if there was one and it was an earlier one.
+pub(super) fn migrate(db: &mut Connection) -> anyhow::Result<Option<u32>> {
     let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     ensure_known(version)?;
@@ -175,7 +184,7 @@ pub(super) fn migrate(db: &mut Connection) -> anyhow::Result<()> {
         transaction.pragma_update(None, "user_version", VERSION)?;
     }
     transaction.commit()?;
-    Ok(())
+    Ok(Some(version).filter(|version| (1..VERSION).contains(version)))
 }
 
 /// Two receivers on one file would deliver everything twice.

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::timestamp;
 use crate::decode;
+use crate::inbox::archive::LISTED_WRONG;
 use crate::inbox::kept::Record;
 use crate::inbox::{Unread, Verified};
 use crate::model::Reference;
@@ -22,20 +23,29 @@ const COUNTED: i64 = 10_000;
 const RECORD: &str = "key, id, content_type, kind, format, event_name, message_id, subject, document, company,
                       companies, created, body";
 
-/// What was found in an event: to be noted. Nothing in one that cannot be read.
+/// What was found in an event: to be noted.
 pub(super) struct Found {
     pub(super) event: i64,
     pub(super) references: Vec<Reference>,
-    pub(super) checksum: Option<i64>,
+    pub(super) checksum: i64,
 }
 
-/// Reads the newest events that nobody has read for their references.
-pub(super) fn next(db: &Connection) -> rusqlite::Result<Vec<Found>> {
-    let unread: Vec<i64> = db
-        .prepare_cached("SELECT event FROM listed WHERE refs IS NULL ORDER BY event DESC LIMIT ?1")?
-        .query_map([STEP], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    let (mut found, mut bytes) = (Vec::new(), 0);
+/// What a step has come to.
+#[derive(Default)]
+pub(super) struct Step {
+    pub(super) found: Vec<Found>,
+    /// What could not be read, with why: a page is damaged, or the disk fails. Nothing is said of what is in there.
+    pub(super) failed: Vec<(i64, String)>,
+}
+
+/// Reads the newest events that nobody has read for their references, but for those that are in `left`, in order.
+pub(super) fn next(db: &Connection, left: &[i64]) -> rusqlite::Result<Step> {
+    let mut statement = db.prepare_cached("SELECT event FROM listed WHERE refs IS NULL ORDER BY event DESC")?;
+    let unread = statement.query_map([], |row| row.get(0))?;
+    let is_left = |event: &i64| left.binary_search(event).is_ok();
+    let unread = unread.filter(|event| !event.as_ref().is_ok_and(is_left)).take(STEP);
+    let unread: Vec<i64> = unread.collect::<rusqlite::Result<_>>()?;
+    let (mut step, mut bytes) = (Step::default(), 0);
     for event in unread {
         if bytes > BYTES {
             break;
@@ -50,13 +60,21 @@ pub(super) fn next(db: &Connection) -> rusqlite::Result<Vec<Found>> {
                 let body = Bytes::from(body);
                 // Nothing of what is in there may keep the others from being found.
                 let read = catch_unwind(|| decode::references_of(&path, content_type.as_deref(), &body));
-                Ok(Found { event, references: read.unwrap_or_default(), checksum: Some(checksum) })
+                Ok(Found { event, references: read.unwrap_or_default(), checksum })
             },
         );
-        // `inbox verify` names one that is damaged.
-        found.push(one.unwrap_or(Found { event, references: Vec::new(), checksum: None }));
+        match one {
+            Ok(found) => step.found.push(found),
+            // It was removed meanwhile.
+            Err(rusqlite::Error::QueryReturnedNoRows) if !is_listed(db, event)? => {}
+            Err(error) => step.failed.push((event, error.to_string())),
+        }
     }
-    Ok(found)
+    Ok(step)
+}
+
+fn is_listed(db: &Connection, event: i64) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM listed WHERE event = ?1")?.exists([event])
 }
 
 /// How far the references are read of what came before they were kept.
@@ -103,10 +121,11 @@ pub(super) fn verify(db: &Connection, after: i64) -> rusqlite::Result<Verified> 
     sequences.truncate(STEP);
     let mut verified = Verified { events: sequences.len(), last: sequences.last().copied(), ..Verified::default() };
     for event in sequences {
-        match is_whole(db, event) {
-            Ok(Some(true)) => {}
-            Ok(Some(false)) => verified.damaged.push((event, "it is not what was stored".to_owned())),
-            Ok(None) => verified.without += 1,
+        match is_whole(db, event).and_then(|whole| Ok((whole, is_listed_as_it_is(db, event)?))) {
+            Ok((Some(true), true)) => {}
+            Ok((Some(true) | None, false)) => verified.damaged.push((event, LISTED_WRONG.to_owned())),
+            Ok((Some(false), _)) => verified.damaged.push((event, "it is not what was stored".to_owned())),
+            Ok((None, true)) => verified.without += 1,
             Err(rusqlite::Error::QueryReturnedNoRows) => {
                 verified.damaged.push((event, "a part of it is missing".to_owned()));
             }
@@ -118,6 +137,44 @@ pub(super) fn verify(db: &Connection, after: i64) -> rusqlite::Result<Verified> 
 
 fn sequences(db: &Connection, sql: &str, after: i64) -> rusqlite::Result<Vec<i64>> {
     db.prepare_cached(sql)?.query_map(params![after, STEP], |row| row.get(0))?.collect()
+}
+
+/// Whether an event is listed in the states that its deliveries are in, and one without deliveries as one that nobody
+/// wants. All of it is read at one moment, as it may change.
+fn is_listed_as_it_is(db: &Connection, event: i64) -> rusqlite::Result<bool> {
+    db.prepare_cached(
+        "SELECT l.states = CASE WHEN e.kind IS NULL THEN CASE WHEN e.discarded THEN 8 ELSE 16 END
+                ELSE coalesce((SELECT sum(DISTINCT 1 << CASE WHEN d.state = 0 AND d.handler = '(fetch)' THEN 5 ELSE d.state END)
+                               FROM deliveries d WHERE d.event = e.number), 0) END
+         FROM events e JOIN listed l ON l.event = e.number WHERE e.number = ?1",
+    )?
+    .query_row([event], |row| row.get(0))
+}
+
+/// Reads the events after that one in an inbox of an earlier version, which has no checksums: as far as can be told, they
+/// are whole.
+pub(super) fn verify_earlier(db: &Connection, after: i64, version: u32) -> rusqlite::Result<Verified> {
+    let sequences = sequences(db, "SELECT number FROM events WHERE number > ?1 ORDER BY number LIMIT ?2", after)?;
+    let mut verified = Verified {
+        events: sequences.len(),
+        last: sequences.last().copied(),
+        earlier: Some(version),
+        ..Verified::default()
+    };
+    let mut read = db.prepare_cached("SELECT key, id, body FROM events WHERE number = ?1")?;
+    for event in sequences {
+        let is_read = read.query_row([event], |row| {
+            row.get_ref(0)?.as_blob()?;
+            row.get_ref(1)?.as_str()?;
+            row.get_ref(2)?.as_blob()?;
+            Ok(())
+        });
+        match is_read {
+            Ok(()) => verified.without += 1,
+            Err(error) => verified.damaged.push((event, format!("it cannot be read: {error}"))),
+        }
+    }
+    Ok(verified)
 }
 
 /// Whether an event is as it was stored; nothing if that cannot be known.

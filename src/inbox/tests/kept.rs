@@ -315,6 +315,19 @@ in_each_store!(the_time_that_the_inbox_knows_outlives_the_receiver, &["erp"], ke
     assert!(clock.look(known + SignedDuration::from_hours(1), Instant::now()));
 });
 
+in_each_store!(of_a_refused_body_that_is_erased_it_is_known_how_often_it_came_and_not_why_it_was_refused, &["erp"], kept => {
+    let id = kept.refuse(0).await;
+    kept.refuse(0).await;
+    let number = kept.number(&id).await;
+
+    assert!(kept.inbox.erase(number, &action(Deed::Erase)).await.unwrap());
+
+    let shown = kept.inbox.show(&id).await.unwrap().unwrap();
+    assert_eq!((shown.copies, shown.reason, shown.size), (Some(2), None, 0));
+    assert_eq!(shown.state, crate::inbox::State::Discarded);
+    assert_eq!(kept.inbox.verify(0).await.unwrap().damaged, []);
+});
+
 in_each_store!(equal_refused_bodies_are_one_with_a_count_until_somebody_makes_an_event_of_it, &["erp"], kept => {
     let first = kept.refuse(3).await;
     for _ in 0..4 {

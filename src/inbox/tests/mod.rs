@@ -2,6 +2,7 @@
 //! claimed one at a time, in the order received, and none is forgotten.
 
 mod begun;
+mod damaged;
 mod kept;
 mod model;
 mod notices;
@@ -362,6 +363,41 @@ fn call_fetch_and_deliver(place: impl Place + 'static) {
 fn a_notice_stands_for_the_calls_before_its_fetch_and_for_none_after() {
     call_fetch_and_deliver(InSqlite::new());
     call_fetch_and_deliver(InPostgres::new());
+}
+
+/// Somebody discards what is being delivered and has it delivered again, or has a handler get what it had not wanted.
+fn begin_anew_what_goes_on(place: impl Place + 'static) {
+    let mut both = Both::new(place);
+    let anew = [
+        Step::Discard { event: 0, handler: None, only: None },
+        Step::Deliver { event: 0, handler: Some(0), only: None },
+    ];
+    let steps = [
+        Step::StoreFor { order: 0, wanted: [true, false] },
+        Step::Store { order: Some(0) },
+        Step::Claim { handler: 0, most: 1 },
+        Step::Begin { claim: 0 },
+    ]
+    .into_iter()
+    .chain(anew.clone())
+    .chain([Step::Finish { claim: 0, how: How::Done }, Step::Claim { handler: 0, most: 1 }, Step::Begin { claim: 0 }])
+    .chain(anew.clone())
+    .chain([Step::Finish { claim: 0, how: How::Dead }, Step::Claim { handler: 0, most: 1 }])
+    // Before it has begun: then there is nothing to begin.
+    .chain(anew)
+    .chain([Step::Begin { claim: 0 }, Step::Finish { claim: 0, how: How::RetryLater }])
+    .chain([Step::Deliver { event: 0, handler: Some(1), only: None }]);
+    for step in steps {
+        both.apply(&step);
+        both.compare();
+    }
+    both.finish_all();
+}
+
+#[test]
+fn what_is_begun_anew_while_an_attempt_goes_on_is_not_over_with_that_attempt() {
+    begin_anew_what_goes_on(InSqlite::new());
+    begin_anew_what_goes_on(InPostgres::new());
 }
 
 #[test]

@@ -29,6 +29,19 @@ pub(crate) fn rejected(event: About<'_>, handler: &str, attempt: u32, took: Dura
     );
 }
 
+/// A handler has rejected an event, or its time was over, whose delivery somebody had set aside or begun anew
+/// meanwhile, or another receiver had taken over. What the back end said is not in the line: somebody may have had it
+/// erased.
+pub(crate) fn overtaken(event: About<'_>, handler: &str, attempt: u32) {
+    about!(
+        warn,
+        event,
+        handler,
+        attempt,
+        "rejected or given up, but it had been set aside or begun anew meanwhile, and that stands; see `events show`"
+    );
+}
+
 /// The time of a delivery is over.
 pub(crate) fn given_up(event: About<'_>, handler: &str, attempts: u32, reason: &str) {
     about!(error, event, handler, attempts, reason, "given up: a dead letter; see `events list --state dead`");

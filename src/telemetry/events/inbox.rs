@@ -35,6 +35,18 @@ pub(crate) fn writes_again() {
     tracing::info!(target: TARGET, "the inbox can write again");
 }
 
+/// Events could not be read when the numbers in them were looked for.
+pub(crate) fn not_read_for_numbers(events: usize, sequences: &str, reason: &str) {
+    tracing::warn!(
+        target: TARGET,
+        events,
+        sequences,
+        reason,
+        "events cannot be read for the numbers in them; they are left as they are and tried again, and `inbox verify` \
+         says what is damaged"
+    );
+}
+
 /// The folder or file is not there any more, or is another one.
 pub(crate) fn gone(reason: &str) {
     tracing::error!(

@@ -186,7 +186,7 @@ impl Inbox for OddStore {
     async fn load(&self, _: &Claim) -> Result<Event> {
         panic!("on purpose")
     }
-    async fn finish(&self, _: &Claim, _: Finish, _: Option<Attempt>) -> Result<()> {
+    async fn finish(&self, _: &Claim, _: Finish, _: Option<Attempt>) -> Result<bool> {
         panic!("on purpose")
     }
     async fn release(&self, _: &Claim) {}

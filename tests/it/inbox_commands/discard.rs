@@ -1,5 +1,7 @@
 //! `events discard`: what somebody sets aside is not delivered, by any handler or by one.
 
+use std::time::Duration;
+
 use rstest::rstest;
 
 use super::deliver::receiver_for;
@@ -62,6 +64,81 @@ async fn what_is_under_way_while_it_is_discarded_is_told_so(#[values(Sqlite, Pos
         let expected = "; handler erp is being given it at this moment: look at `events show` again\n";
         assert!(output.status.success() && said(&output).contains(expected), "{}", said(&output));
     }
+}
+
+/// Else somebody is asked about what cannot be done.
+#[rstest]
+#[tokio::test]
+async fn what_is_done_is_in_no_plan_to_discard_it_nor_to_deliver_it_to_all(#[values(Sqlite, Postgres)] store: Store) {
+    let erp = Erp::start();
+    let receiver = receiver_for(store, &erp);
+    receiver.sender().send(order_event("1")).await;
+    receiver.inbox_until(|events| events[0]["state"] == "done").await;
+
+    let discard = receiver.run(&["events", "discard", "--all", "--state", "done", "--reason", "old"]);
+    let deliver = receiver.run(&["events", "deliver", "--all", "--state", "done"]);
+    let to_one = receiver.run(&["events", "deliver", "--all", "--state", "done", "--handler", "erp"]);
+
+    for (output, what) in
+        [(&discard, "Nothing to discard: 1 event matches, but "), (&deliver, "Nothing to deliver: 1 ")]
+    {
+        assert!(output.status.success() && said(output).starts_with(what), "{output:?}");
+        assert!(output.stderr.is_empty(), "{output:?}");
+    }
+    assert!(String::from_utf8_lossy(&to_one.stderr).contains("To deliver: 1 event, to handler erp"), "{to_one:?}");
+}
+
+/// A name with a slip in it would be taken for a handler that has nothing to discard.
+#[rstest]
+#[tokio::test]
+async fn a_handler_that_there_never_was_is_named(#[values(Sqlite, Postgres)] store: Store) {
+    let erp = Erp::start();
+    let receiver = receiver_for(store, &erp);
+
+    let output = receiver.run(&[
+        "events",
+        "discard",
+        "--all",
+        "--state",
+        "dead",
+        "--handler",
+        "epr",
+        "--reason",
+        "old",
+        "--yes",
+    ]);
+
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("there is no handler \"epr\""), "{output:?}");
+}
+
+/// Somebody has decided while the ERP was at it; what it says then is no dead letter, nor does it end what comes next.
+#[rstest]
+#[tokio::test]
+async fn what_is_begun_anew_while_it_is_under_way_is_delivered_once_that_has_ended(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let erp = Erp::start();
+    let receiver = receiver_for(store, &erp);
+    let mut is_first = true;
+    erp.answer_by(move |_| match std::mem::take(&mut is_first) {
+        true => Answer::status(422).after(Duration::from_secs(10)),
+        false => Answer::status(200),
+    });
+    let event = order_event("1");
+    let id = message_id(&event);
+    receiver.sender().send(event).await;
+    erp.wait_for(1).await;
+
+    assert!(receiver.run(&["events", "discard", &id, "--reason", "settled by hand"]).status.success());
+    assert!(receiver.run(&["events", "deliver", &id, "--handler", "erp"]).status.success());
+
+    receiver.logged("rejected or given up, but it had been set aside").await;
+    assert_eq!(erp.wait_for(2).await[1].json()["id"], id);
+    let events = receiver.inbox_until(|events| events[0]["state"] == "done").await;
+    let rounds =
+        events[0]["attempts"].as_array().unwrap().iter().map(|one| (one["round"].clone(), one["outcome"].clone()));
+    assert_eq!(rounds.collect::<Vec<_>>(), [(1.into(), "rejected".into()), (2.into(), "done".into())]);
 }
 
 #[test]

@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use super::{inbox, refused, stopped_with};
+use crate::support::erp::Erp;
 use crate::support::receiver::Receiver;
 use crate::support::sender::order_event;
 use crate::support::store::Store;
+use crate::upgrade::left_behind;
 
 /// Stands in the body of one event, and nowhere else.
 const TEXT: &str = "nobody else writes this into an order";
@@ -91,6 +93,41 @@ async fn and_so_is_one_in_a_backup_while_the_inbox_is_whole() {
     assert!(said.contains("Use an earlier backup"), "{said}");
     assert_eq!(super::names(&receiver.path("copies")), ["inbox.db"], "who looks leaves no trace");
     assert_eq!(inbox(&receiver, &["verify"])["whole"], true);
+}
+
+/// A disk may have gone bad since: what is linked to it is no second backup.
+#[tokio::test]
+async fn a_backup_that_is_damaged_is_linked_to_by_none_and_the_next_is_copied_whole() {
+    let (receiver, _) = with_text().await;
+    inbox(&receiver, &["backup", "copies/1"]);
+    assert_eq!(inbox(&receiver, &["backup", "copies/2", "--link", "copies/1"])["linked"], true);
+    damage(&receiver.path("copies/1/inbox.db"));
+
+    let copied = inbox(&receiver, &["backup", "copies/3", "--link", "copies/1"]);
+
+    assert_eq!(copied["linked"], false);
+    assert!(copied["notLinked"].as_str().unwrap().contains("copies/1 is damaged"), "{copied}");
+    assert_eq!(inbox(&receiver, &["verify", "copies/3"])["whole"], true);
+}
+
+/// Before an upgrade is when a backup is made, and after it is when somebody looks at it.
+#[tokio::test]
+async fn a_backup_of_an_earlier_version_is_read_as_far_as_it_can_be_and_not_called_damaged() {
+    let erp = Erp::start();
+    let receiver = left_behind(Store::Sqlite, &erp, None);
+    inbox(&receiver, &["backup", "copies"]);
+
+    let output = receiver.run(&["inbox", "verify", "copies"]);
+    let json = inbox(&receiver, &["verify", "copies"]);
+
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("It is of an earlier version (1) of the inbox, which has no checksums"), "{said}");
+    assert!(said.contains("taken over by the next start") && !said.contains("damaged"), "{said}");
+    assert_eq!((&json["whole"], &json["earlierVersion"]), (&true.into(), &1.into()));
+    assert_eq!(json["events"], json["withoutChecksum"]);
+    let copied = inbox(&receiver, &["backup", "again", "--link", "copies"]);
+    assert_eq!(copied["linked"], false, "nobody knows whether it is whole");
 }
 
 /// From the second page on there is nothing that SQLite can read.

@@ -11,6 +11,7 @@ use crate::inbox::{
 };
 use crate::model::Kind;
 use crate::model::folded;
+use crate::outgoing::postgres::server::ROLE;
 
 /// What `filter` finds, by ids, the newest first; and as many are counted.
 async fn found(inbox: &Postgres, filter: Filter) -> Vec<String> {
@@ -201,6 +202,48 @@ async fn what_came_before_references_were_kept_is_read_and_then_swept_with_every
     let left = "SELECT (SELECT count(*) FROM listed) + (SELECT count(*) FROM refs) + (SELECT count(*) FROM attempts)
                        + (SELECT count(*) FROM deliveries)";
     assert_eq!(place.sql(left), "0");
+}
+
+/// Such as a block of the disk that has gone bad, which takes a database apart to make.
+#[tokio::test]
+async fn one_that_cannot_be_read_is_left_unread_and_keeps_nobody_from_the_others() {
+    let place = Place::new(Server::shared());
+    let inbox = place.open().await;
+    for id in ["a", "b", "c"] {
+        store(&inbox, id, id).await;
+    }
+    place.sql(&format!(
+        "UPDATE listed SET refs = NULL, checksum = NULL; ALTER TABLE events RENAME TO sound;
+         CREATE FUNCTION unreadable() RETURNS bytea LANGUAGE plpgsql AS
+             $$ BEGIN RAISE EXCEPTION 'invalid page' USING ERRCODE = 'data_corrupted'; END $$;
+         CREATE VIEW events AS SELECT number, key, id, received, path, content_type, kind, format, event_name, message_id,
+             subject, document, company, companies, created, reason, status, discarded, lane,
+             CASE id WHEN 'b' THEN unreadable() ELSE body END AS body FROM sound; GRANT SELECT ON events TO {ROLE}"
+    ));
+
+    assert_eq!((inbox.read_on().await.unwrap(), inbox.read_on().await.unwrap()), (Some(3), Some(0)));
+
+    let read = place.sql(
+        "SELECT string_agg(id, ' ' ORDER BY id) FROM listed JOIN sound ON number = event
+                          WHERE refs IS NOT NULL",
+    );
+    assert_eq!(read, "a c");
+}
+
+#[tokio::test]
+async fn what_is_listed_of_an_event_in_another_state_than_it_is_in_is_found() {
+    let place = Place::new(Server::shared());
+    let inbox = place.open().await;
+    for id in ["a", "b"] {
+        store(&inbox, id, id).await;
+    }
+    assert_eq!(inbox.verify(0).await.unwrap().damaged, []);
+    place.sql("UPDATE listed SET states = 0 WHERE event = (SELECT number FROM events WHERE id = 'b')");
+
+    let damaged = inbox.verify(0).await.unwrap().damaged;
+
+    assert_eq!(damaged.len(), 1, "{damaged:?}");
+    assert!(damaged[0].1.contains("listed in another state"), "{damaged:?}");
 }
 
 #[tokio::test]

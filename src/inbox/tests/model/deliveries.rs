@@ -41,7 +41,8 @@ impl Both {
             let event = self.stored.iter().position(|stored| stored.key == claim.key).unwrap();
             assert!(claimable.contains(&event), "{claim:?} is not one of {claimable:?}");
             let (lane, deliveries) = self.events[event].unwrap();
-            assert_eq!(Some(claim.attempts), deliveries[handler].map(|delivery| delivery.attempts), "{claim:?}");
+            let expected = deliveries[handler].map(|delivery| (delivery.attempts, delivery.round));
+            assert_eq!(Some((claim.attempts, claim.round)), expected, "{claim:?}");
             let loaded = self.runtime.block_on(self.inbox.load(&claim)).unwrap();
             assert_eq!((&loaded.body, loaded.attempt), (&self.stored[event].body, claim.attempts + 1));
             assert!(!self.kept[event].erased, "there is nothing to deliver");
@@ -67,7 +68,11 @@ impl Both {
         let answer = Some("said".to_owned());
         let attempt =
             Attempt { begun: Timestamp::now(), took: Duration::from_millis(1), ending, status: Some(200), answer };
-        self.runtime.block_on(self.inbox.finish(&claim, finish, Some(attempt))).unwrap();
+        let ended = self.runtime.block_on(self.inbox.finish(&claim, finish, Some(attempt))).unwrap();
+        // What was begun anew meanwhile is not over by the attempt before that.
+        let is_its = |delivery: &Delivery| delivery.state == State::Pending && delivery.round == claim.round;
+        let expected = self.events[event].is_some_and(|(_, all)| all[handler].as_ref().is_some_and(is_its));
+        assert_eq!(ended, expected, "{claim:?}");
         if !matches!(how, How::Done) {
             self.fetch_failed(handler, &claim);
         }
@@ -77,7 +82,7 @@ impl Both {
         let is_first = self.first(lane, handler) == Some(event);
         let Some((_, deliveries)) = &mut self.events[event] else { return };
         let Some(delivery) = &mut deliveries[handler] else { return };
-        if delivery.state == State::Pending {
+        if expected {
             delivery.attempts = claim.attempts + 1;
             // One that an earlier event has overtaken meanwhile waits for that, not for a time.
             delivery.later = matches!(how, How::RetryLater) && is_first;
@@ -148,7 +153,8 @@ impl Both {
                     }
                 }
                 if let Some((_, deliveries)) = &mut self.events[event] {
-                    deliveries[index] = Some(NEW);
+                    let round = delivery.map_or(1, |delivery| delivery.round + 1);
+                    deliveries[index] = Some(Delivery { round, ..NEW });
                 }
             } else if delivery.is_some_and(|delivery| delivery.later) {
                 expected += 1;

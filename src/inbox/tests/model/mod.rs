@@ -34,6 +34,7 @@ pub(super) const BODIES: usize = 3;
 struct Delivery {
     state: State,
     attempts: u32,
+    round: u32,
     /// Waits for its next attempt.
     later: bool,
 }
@@ -45,7 +46,7 @@ impl Delivery {
     }
 }
 
-const NEW: Delivery = Delivery { state: State::Pending, attempts: 0, later: false };
+const NEW: Delivery = Delivery { state: State::Pending, attempts: 0, round: 1, later: false };
 
 /// What else the model knows of an event, whether it is there or was swept.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -42,8 +42,8 @@ impl Both {
         let (lane, handler, claim) = self.claims[claim].clone();
         let event = self.stored.iter().position(|stored| stored.key == claim.key).unwrap();
         let delivery = self.events[event].and_then(|(_, deliveries)| deliveries[handler]);
-        let is_its_turn = delivery.is_some_and(|delivery| delivery.state == State::Pending)
-            && self.first(lane, handler) == Some(event);
+        let is_its = |delivery: Delivery| delivery.state == State::Pending && delivery.round == claim.round;
+        let is_its_turn = delivery.is_some_and(is_its) && self.first(lane, handler) == Some(event);
         assert_eq!(self.runtime.block_on(self.inbox.begin(&claim)).unwrap(), is_its_turn);
         if let Some(notice) = self.kept[event].notice.as_mut().filter(|_| is_its_turn && handler == FETCHES) {
             notice.begun = true;

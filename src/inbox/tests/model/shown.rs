@@ -39,7 +39,11 @@ impl Both {
                 let handler = handler_of(&delivery.handler);
                 let expected = deliveries[handler].unwrap();
                 let state = expected.seen(handler);
-                assert_eq!((delivery.state, delivery.attempts), (state, expected.attempts), "{index}");
+                assert_eq!(
+                    (delivery.state, delivery.attempts, delivery.round),
+                    (state, expected.attempts, expected.round),
+                    "{index}"
+                );
                 let first = self.first(lane, handler).unwrap_or(index);
                 let waits_for = (expected.state == State::Pending && first < index).then(|| &self.stored[first].id);
                 assert_eq!(delivery.waits_for.as_ref(), waits_for, "{index}");
