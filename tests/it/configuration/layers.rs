@@ -130,10 +130,11 @@ fn the_examples_in_the_shipped_file_are_valid() {
         .collect();
     // What an operator fills in.
     let filled_in = uncommented.replace("<tenant>", "tenant").replace("<application id>", "application");
+    let filled_in = filled_in.replace("<own company id>", "company");
     let filled_in = filled_in.replace("/usr/local/bin/import-order", "/bin/cat");
     let receiver = with_file(&filled_in.replace("/run/secrets/", "secrets/"));
     std::fs::create_dir(receiver.path("secrets")).unwrap();
-    for secret in ["portal", "token", "erp", "erp-key", "kafka", "nats"] {
+    for secret in ["portal", "token", "erp", "erp-key", "kafka", "nats", "tradecloud", "tradecloud-legacy"] {
         write_private(&receiver.path("secrets").join(secret), "secret\n");
     }
     let url = "postgresql://user:password@db.example/erp?sslmode=verify-full\n";
@@ -143,7 +144,7 @@ fn the_examples_in_the_shipped_file_are_valid() {
     let client = issue_for_client(&receiver.path(""), false);
     std::fs::write(receiver.path("certs/erp-client.pem"), client.chain).unwrap();
     write_private(&receiver.path("certs/erp-client-key.pem"), &client.key);
-    for ca in ["company-ca.pem", "erp-ca.pem", "kafka-ca.pem", "nats-ca.pem", "rabbit-ca.pem"] {
+    for ca in ["company-ca.pem", "gateway-ca.pem", "erp-ca.pem", "kafka-ca.pem", "nats-ca.pem", "rabbit-ca.pem"] {
         std::fs::write(receiver.path("certs").join(ca), receiver.ca()).unwrap();
     }
 
