@@ -8,6 +8,7 @@ use tokio::time::sleep;
 
 use super::{
     Delivered, LANES, QUICK, State, any_time_up_to, company, in_the_end, latest, polled_again, sized, tradecloud,
+    unhurried,
 };
 use crate::support::erp::Erp;
 use crate::support::receiver::Receiver;
