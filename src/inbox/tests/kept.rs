@@ -119,10 +119,14 @@ macro_rules! in_each_store {
         async fn $name() {
             {
                 let mut $kept = Kept::new(InSqlite::new(), $handlers).await;
+                // Not every test changes it.
+                let _ = &mut $kept;
                 $work
             }
             {
                 let mut $kept = Kept::new(InPostgres::new(), $handlers).await;
+                // Not every test changes it.
+                let _ = &mut $kept;
                 $work
             }
         }

@@ -22,7 +22,9 @@ async fn a_newcomer_sees_all_of_it_in_ten_minutes() {
     receiver.expects_errors(&BACK_END_FAILS);
     receiver.expects_error("the webhook did not bring");
     let mut walk = Walk::new("docs/try.md", receiver);
-    settings.iter().for_each(|(name, value)| walk.sets(&format!("TRADECLOUD_WEBHOOK__{name}"), value));
+    for (name, value) in &settings {
+        walk.sets(&format!("TRADECLOUD_WEBHOOK__{name}"), value);
+    }
     walk.replaced.push(("https://localhost:8443".to_owned(), format!("https://localhost:{here}")));
     walk.replaced.push(("simulate ".to_owned(), format!("simulate --listen 127.0.0.1:{platform} ")));
 

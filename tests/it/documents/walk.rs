@@ -183,7 +183,7 @@ impl Walk {
 
     /// Sets a variable for what is typed from now on.
     pub fn sets(&mut self, name: &str, value: &str) {
-        self.variables += &format!("export {name}={value}\n");
+        self.variables.extend(["export ", name, "=", value, "\n"]);
     }
 
     /// That nothing of the page was left out.

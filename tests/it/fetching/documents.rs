@@ -82,7 +82,7 @@ fn hex(content: &[u8]) -> String {
 }
 
 fn in_digits(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    digest.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 fn hex_of_zeros(count: u64) -> String {

@@ -121,9 +121,12 @@ async fn what_is_begun_anew_while_it_is_under_way_is_delivered_once_that_has_end
     let erp = Erp::start();
     let receiver = receiver_for(store, &erp);
     let mut is_first = true;
-    erp.answer_by(move |_| match std::mem::take(&mut is_first) {
-        true => Answer::status(422).after(Duration::from_secs(10)),
-        false => Answer::status(200),
+    erp.answer_by(move |_| {
+        if std::mem::take(&mut is_first) {
+            Answer::status(422).after(Duration::from_secs(10))
+        } else {
+            Answer::status(200)
+        }
     });
     let event = order_event("1");
     let id = message_id(&event);
