@@ -3,9 +3,10 @@
 use bytes::Bytes;
 
 use super::{Configured, Desk, Errand};
-use crate::decode::DecodeError;
+use crate::decode::{Body, DecodeError};
 use crate::inbox::{Deed, EventView, InboxError, State};
 use crate::intake::{IntakeError, Origin, Taken};
+use crate::tradecloud::Known;
 
 /// It is an event now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Accepted {
     pub repeated: bool,
     /// The id of another event that has the same `messageId` or body, if there is one.
     pub beside: Option<String>,
+    /// The id of another event, by which the state that this one brings had come by other means, if it had.
+    pub known: Option<String>,
     /// The state it is in; none if it is not in the inbox any more.
     pub state: Option<State>,
     /// A receiver delivers something of it now.
@@ -39,7 +42,11 @@ impl Desk {
     ) -> Result<Result<Accepted, Unreadable>, InboxError> {
         let body = self.inbox.body(refused.sequence).await?;
         match self.take(refused, &body, errand).await {
-            Ok(taken) => self.accepted(taken).await.map(Ok),
+            Ok(taken) => {
+                let known = self.known(refused, &body, &taken).await?;
+                let accepted = self.accepted(taken).await?;
+                Ok(Ok(Accepted { known, ..accepted }))
+            }
             Err(IntakeError::NoEvent(error)) => Ok(Err(error)),
             Err(IntakeError::Store(error)) => Err(error),
             Err(error @ (IntakeError::NotFetched(_) | IntakeError::Unforeseen(_))) => {
@@ -59,7 +66,16 @@ impl Desk {
             due |= delivery.state != State::Pending || configured == Configured::Yes;
             paused |= delivery.state == State::Pending && configured == Configured::Paused;
         }
-        Ok(Accepted { id, repeated, beside, state: event.map(|event| event.state), due, paused })
+        let state = event.map(|event| event.state);
+        Ok(Accepted { id, repeated, beside, known: None, state, due, paused })
+    }
+
+    /// The id of the event that had brought the state already: while a body is refused, a poll may find it missing.
+    async fn known(&self, refused: &EventView, body: &Bytes, taken: &Taken) -> Result<Option<String>, InboxError> {
+        let Some(event) = self.inbox.show(&taken.id).await?.filter(|_| !taken.repeated) else { return Ok(None) };
+        let (Some(kind), Some(subject)) = (event.kind, event.subject) else { return Ok(None) };
+        let known = Known::of(&*self.inbox, kind, &subject, Some(taken.key)).await?;
+        Ok(if known.has(Body::kept(refused.content_type.clone(), body.clone())) { known.by } else { None })
     }
 
     async fn take(&self, refused: &EventView, body: &Bytes, errand: &Errand) -> Result<Taken, IntakeError> {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::decode::{self, Body, StateOf};
 use crate::inbox::{Archive, EventKey, Filter, InboxError};
-use crate::model::{Format, Kind};
+use crate::model::Kind;
 
 /// Events of one order or shipment that are looked at, the newest of them.
 const LOOKED_AT: usize = 200;
@@ -43,12 +43,7 @@ impl Known {
             if !is_it || view.size == 0 || except.is_some_and(|key| key.0 == *view.key.as_bytes()) {
                 continue;
             }
-            let bytes = archive.body(view.sequence).await?;
-            // An event is read by its first character, whatever it says that it is.
-            let first =
-                bytes.iter().find(|byte| !byte.is_ascii_whitespace() && !b"\xef\xbb\xbf\xfe\xff\0".contains(byte));
-            let format = if first == Some(&b'<') { Format::Txml } else { Format::Json };
-            let body = Body { format, content_type: view.content_type, bytes };
+            let body = Body::kept(view.content_type, archive.body(view.sequence).await?);
             if let Some(state) = decode::state_of(&body) {
                 known.add(&state, &view.id);
             }

@@ -33,6 +33,7 @@ pub(crate) use self::agent::{Agent, AtOnce};
 pub(crate) use self::api::{Api, Polled};
 pub(crate) use self::backfill::{Backfill, Missing};
 pub(crate) use self::fetch::{Brought, Fetch, in_words};
+pub(crate) use self::known::Known;
 pub(crate) use self::settings::Settings;
 
 #[cfg(test)]

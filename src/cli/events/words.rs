@@ -37,14 +37,18 @@ pub(super) fn said(outcome: &Outcome) -> Result<String, String> {
     }
 }
 
-fn is_now(Accepted { id, repeated, beside, state, .. }: &Accepted) -> String {
+fn is_now(Accepted { id, repeated, beside, known, state, .. }: &Accepted) -> String {
     if *repeated {
         return format!("is event {id}, which was there already{}", as_it_is(id, *state));
     }
     let nobody = if *state == Some(State::Unwanted) { "; no handler wanted it" } else { "" };
+    let twice = known.as_ref().map(|known| format!("; the state it brings was handed on before, with event {known}"));
+    let twice = twice.unwrap_or_default();
     match beside {
-        Some(other) => format!("is event {id} now, beside event {other}, which has the same messageId or body{nobody}"),
-        None => format!("is event {id} now{nobody}"),
+        Some(other) => {
+            format!("is event {id} now, beside event {other}, which has the same messageId or body{nobody}{twice}")
+        }
+        None => format!("is event {id} now{nobody}{twice}"),
     }
 }
 
@@ -107,8 +111,15 @@ mod tests {
 
     #[test]
     fn of_what_was_there_already_the_state_is_told_and_what_to_do() {
-        let there =
-            |state| Accepted { id: "e".to_owned(), repeated: true, beside: None, state, due: false, paused: false };
+        let there = |state| Accepted {
+            id: "e".to_owned(),
+            repeated: true,
+            beside: None,
+            known: None,
+            state,
+            due: false,
+            paused: false,
+        };
 
         assert_eq!(is_now(&there(Some(State::Done))), "is event e, which was there already, and is done");
         assert_eq!(

@@ -34,6 +34,12 @@ pub(crate) struct Body {
 }
 
 impl Body {
+    /// One that was taken before, and was kept with its media type only.
+    pub(crate) fn kept(content_type: Option<String>, bytes: Bytes) -> Self {
+        let format = super::format(content_type.as_deref(), &bytes).unwrap_or(Format::Json);
+        Self { format, content_type, bytes }
+    }
+
     pub(super) fn json(&self) -> Result<Cow<'_, [u8]>, DecodeError> {
         to_json(self.format, self.content_type.as_deref(), &self.bytes)
     }

@@ -12,6 +12,15 @@ pub(crate) fn known(event: About<'_>) {
     about!(info, event, "fetched: its state had come before, and is not handed on again");
 }
 
+/// What the inbox knows of an earlier version has not been read.
+pub(crate) fn polls_wait() {
+    tracing::info!(
+        target: TARGET,
+        "polls begin once all events of an earlier version are read for the numbers in them: until then nobody can tell \
+         what is known"
+    );
+}
+
 /// A poll brought something.
 pub(crate) fn polled(of: &str, new: usize, missed: usize, known: usize) {
     tracing::info!(target: TARGET, of, new, missed, known, "polled");

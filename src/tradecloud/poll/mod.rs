@@ -22,8 +22,11 @@ use super::api::{Api, Polled};
 use super::fetch::Fetch;
 use crate::telemetry::events;
 
-/// After this time without a poll that worked, somebody is told.
+/// After this time without a poll that worked, somebody is told; and so long the first one waits at the most.
 const ALARM: Duration = Duration::from_secs(15 * 60);
+
+/// How often to look whether the inbox has been read.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// What is polled, and how it comes in.
 #[derive(Clone)]
@@ -39,6 +42,7 @@ pub(crate) struct Polling {
 impl Polling {
     /// Polls for as long as it is let.
     pub(crate) async fn run(self) {
+        self.until_all_is_read().await;
         let mut rounds: Vec<_> = self.settings.of.iter().map(|of| (self.round(*of), Standing::new())).collect();
         loop {
             for (round, standing) in &mut rounds {
@@ -49,6 +53,20 @@ impl Polling {
                 }
             }
             sleep(self.settings.every).await;
+        }
+    }
+
+    /// What an inbox of an earlier version holds is known only once it has been read for the numbers in it. What cannot
+    /// be read must not hold up the polls for ever: twice is better than not at all.
+    async fn until_all_is_read(&self) {
+        let begun = Instant::now();
+        let mut is_told = false;
+        while begun.elapsed() < ALARM && !matches!(self.fetch.archive.unread().await, Ok(None)) {
+            if !is_told {
+                events::tradecloud::polls_wait();
+                is_told = true;
+            }
+            sleep(LOOK).await;
         }
     }
 

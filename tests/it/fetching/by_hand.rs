@@ -152,9 +152,14 @@ async fn an_order_whose_body_was_refused_comes_back() {
     let refused = receiver.sender().send(Message::json(&whole[..whole.len() - 20])).await;
     assert_eq!(refused.status, Some(400));
     assert!(refused.is_lost(), "Tradecloud does not send it again");
+    let misled = receiver.sender().to(receiver.url("/elsewhere")).send(Message::json(whole.as_str())).await;
+    assert_eq!(misled.status, Some(404));
     let (text, fine) = said(&receiver.run(&["backfill", "--since", &since, "--orders"]));
 
     assert!(fine && text.contains(&of.0) && text.contains("1 of 1 were missing here"), "{text}");
     disk.has(&BTreeSet::from([of.clone()])).await;
     assert_eq!(disk.events().map(state).collect::<Vec<_>>(), [of]);
+    let id = misled.json()["id"].as_str().unwrap().to_owned();
+    let (text, fine) = said(&receiver.run(&["events", "deliver", &id]));
+    assert!(fine && text.contains("the state it brings was handed on before, with event "), "{text}");
 }
