@@ -9,6 +9,7 @@ use serde_json::Value;
 use tradecloud_webhook::cli::send::{SendArgs, run};
 
 use crate::scripted::Scripted;
+use crate::support::server::free_address;
 
 #[derive(Parser)]
 struct Cli {
@@ -191,9 +192,7 @@ async fn credentials_are_sent_and_never_printed() {
 
 #[tokio::test]
 async fn a_receiver_that_does_not_run_is_named_as_such() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    let address = free_address();
 
     let (delivered, out) = send(&["--sample", "order", "--url", &format!("http://{address}/")]).await;
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{contents, said};
 use crate::support::erp::{Answer, Erp};
 use crate::support::receiver::Receiver;
+use crate::support::server::free_address;
 
 #[tokio::test]
 async fn check_online_tries_what_is_behind_and_delivers_nothing() {
@@ -129,7 +130,7 @@ fn an_address_that_another_program_has_is_told_before_the_start_fails() {
 
 #[test]
 fn one_address_is_not_enough_for_both() {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let address = free_address().to_string();
     let receiver = Receiver::prepared("").setting("SERVER__LISTEN", &address).setting("ADMIN__LISTEN", &address);
 
     let output = receiver.run(&["check", "--online"]);
@@ -140,7 +141,7 @@ fn one_address_is_not_enough_for_both() {
 
 #[test]
 fn the_addresses_of_a_receiver_that_runs_are_its_own() {
-    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let free = || free_address().to_string();
     let mut receiver = Receiver::prepared("").setting("SERVER__LISTEN", &free()).setting("ADMIN__LISTEN", &free());
     receiver.restart();
 

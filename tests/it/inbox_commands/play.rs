@@ -6,6 +6,7 @@ use std::path::Path;
 use super::said;
 use crate::support::receiver::{PASSWORD, Receiver, TOKEN, USERNAME};
 use crate::support::sender::{Message, message_id, order_event, order_event_in_xml};
+use crate::support::server::free_address;
 
 /// Runs `send` or `replay` to the receiver, with the right credentials.
 fn play(receiver: &Receiver, arguments: &[&str]) -> (Option<i32>, String) {
@@ -128,7 +129,7 @@ fn a_receiver_that_is_down_or_unknown_is_tried_again_by_tradecloud() {
 #[test]
 fn with_retry_an_event_is_sent_until_the_receiver_is_back() {
     // Holds the port, and hangs up on the first attempt.
-    let busy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let busy = TcpListener::bind(free_address()).unwrap();
     let address = busy.local_addr().unwrap().to_string();
     let mut receiver = Receiver::prepared("").setting("SERVER__LISTEN", &address);
     let outside = Receiver::bare();

@@ -21,6 +21,8 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::server::WebPkiClientVerifier;
 use tokio::sync::{oneshot, watch};
 
+use super::server::free_address;
+
 /// What the ERP does with one request.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -156,7 +158,7 @@ impl Drop for Ending {
 impl Erp {
     /// Starts one on a free port.
     pub fn start() -> Self {
-        Self::start_on(TcpListener::bind("127.0.0.1:0").unwrap(), None)
+        Self::start_on(TcpListener::bind(free_address()).unwrap(), None)
     }
 
     /// Starts one that speaks TLS, with a certificate that nobody knows; returns that too, as PEM.
@@ -186,7 +188,7 @@ impl Erp {
         let mut tls = tls.with_single_cert(vec![certificate], key).unwrap();
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let tls = RustlsConfig::from_config(Arc::new(tls));
-        (Self::start_on(TcpListener::bind("127.0.0.1:0").unwrap(), Some(tls)), made.cert.pem())
+        (Self::start_on(TcpListener::bind(free_address()).unwrap(), Some(tls)), made.cert.pem())
     }
 
     fn start_on(listener: TcpListener, tls: Option<RustlsConfig>) -> Self {

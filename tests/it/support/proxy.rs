@@ -9,6 +9,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::server::free_address;
+
 /// What the network does.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum State {
@@ -32,7 +34,7 @@ pub struct Proxy {
 impl Proxy {
     /// A relay to `target`.
     pub async fn to(target: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind(free_address()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let network = Arc::new(watch::Sender::new((State::Passes, 0)));
         let mut tasks = JoinSet::new();
