@@ -16,6 +16,7 @@ use super::schedule::chance;
 use super::worker::{Job, PAUSE, Source};
 use crate::budget::Share;
 use crate::decode;
+use crate::documents::Documents;
 use crate::event::{Answer, Answers, Event};
 use crate::handlers::{Fault, Outcome, Unavailability};
 use crate::inbox::{Archive, Attempt, Claim, Ending, Finish, InboxError};
@@ -129,8 +130,9 @@ impl Attempts {
     async fn deliver(&self, claim: &Claim, event: Event, is_try: bool) {
         let event = Event { answers: self.answers(), ..event };
         let (started, time, said) = (Instant::now(), Timestamp::now(), event.answers.clone());
-        let outcome = match self.with_documents(event).await {
-            Ok(event) => self.hand_on(event).await,
+        let outcome = match self.with_documents(claim, event).await {
+            Ok(Some(event)) => self.hand_on(event).await,
+            Ok(None) => return self.source.inbox.release(claim).await,
             Err(why) => Outcome::Unavailable(why),
         };
         let took = started.elapsed();
@@ -179,24 +181,35 @@ impl Attempts {
     }
 
     /// The event with its documents, if the handler wants to have them: fetched in the time that it takes, which is not
-    /// the handler's. If one cannot be had, it is no fault of the handler's either.
-    async fn with_documents(&self, event: Event) -> Result<Event, Unavailability> {
+    /// the handler's. If one cannot be had, it is no fault of the handler's either. Nothing, if it is not the turn of the
+    /// delivery any more once they are here.
+    async fn with_documents(&self, claim: &Claim, event: Event) -> Result<Option<Event>, Unavailability> {
         if !self.job.route.documents {
-            return Ok(event);
+            return Ok(Some(event));
         }
         let ours = |reason: String| Unavailability::new(Fault::Ours, reason).of_one();
         let Some(documents) = self.source.dispatch.documents() else {
             return Err(ours("`documents` is true, but the configuration has no [documents]".to_owned()));
         };
+        let named = Documents::named(&event).await.map_err(|failure| ours(failure.reason))?;
+        if named.is_empty() {
+            return Ok(Some(Event { documents: Some([].into()), ..event }));
+        }
+        // The process may be ended often in the time that a large one takes, and the event is not to blame for it.
+        let not_noted =
+            |error: InboxError| ours(format!("the inbox cannot note that the documents are fetched: {error}"));
+        self.source.inbox.pause(claim).await.map_err(not_noted)?;
         // As with the handler.
         let mut task = JoinSet::new();
-        task.spawn(async move { documents.gather(&event).await.map(|gathered| (event, gathered)) });
-        match task.join_next().await {
-            Some(Ok(Ok((event, gathered)))) => Ok(Event { documents: Some(gathered), ..event }),
-            Some(Ok(Err(failure))) => Err(ours(failure.reason).pause(failure.pause)),
-            Some(Err(error)) => Err(ours(format!("fetching the documents ended in a panic: {error}"))),
-            None => Err(ours("fetching the documents was not started".to_owned())),
-        }
+        task.spawn(async move { documents.gather(&event, named).await.map(|gathered| (event, gathered)) });
+        let event = match task.join_next().await {
+            Some(Ok(Ok((event, gathered)))) => Event { documents: Some(gathered), ..event },
+            Some(Ok(Err(failure))) => return Err(ours(failure.reason).pause(failure.pause)),
+            Some(Err(error)) => return Err(ours(format!("fetching the documents ended in a panic: {error}"))),
+            None => return Err(ours("fetching the documents was not started".to_owned())),
+        };
+        let is_its_turn = self.source.inbox.begin(claim).await.map_err(not_noted)?;
+        Ok(is_its_turn.then_some(event))
     }
 
     /// Calls the handler. Whatever it does, there is an outcome.

@@ -118,18 +118,25 @@ impl Documents {
         });
     }
 
-    /// The documents of an event, each of them here or missing for good, in the order in which it names them.
+    /// The documents that an event names, in the order in which it does.
     ///
     /// # Errors
-    /// One of them cannot be had now. What is here already is not fetched again the next time.
-    pub(crate) async fn gather(&self, event: &Event) -> Result<Arc<[Attached]>, Failure> {
+    /// It could not be read, which is a fault of this program.
+    pub(crate) async fn named(event: &Event) -> Result<Vec<Attachment>, Failure> {
         let of = event.clone();
         let read = move || decode::attached(of.envelope.format, of.content_type.as_deref(), &of.body);
         let attachments = tokio::task::spawn_blocking(read).await;
-        let attachments = attachments.map_err(|_| ours("a fault of this program: reading the documents panicked"))?;
+        attachments.map_err(|_| ours("a fault of this program: reading the documents panicked"))
+    }
+
+    /// The documents that an event names: each of them here or missing for good, in that order.
+    ///
+    /// # Errors
+    /// One of them cannot be had now. What is here already is not fetched again the next time.
+    pub(crate) async fn gather(&self, event: &Event, named: Vec<Attachment>) -> Result<Arc<[Attached]>, Failure> {
         let mut known: HashMap<Place, Held> = HashMap::new();
-        let mut gathered = Vec::with_capacity(attachments.len());
-        for attachment in attachments {
+        let mut gathered = Vec::with_capacity(named.len());
+        for attachment in named {
             let held = match known.get(&attachment.place) {
                 Some(held) => held.clone(),
                 None => self.held(event, &attachment).await?,

@@ -121,6 +121,11 @@ struct Place {
     book: Arc<Book>,
 }
 
+/// What there is of the documents that an event names.
+async fn all(documents: &Documents, event: &Event) -> Result<Arc<[Attached]>, Failure> {
+    documents.gather(event, Documents::named(event).await?).await
+}
+
 impl Place {
     fn new(
         said: impl IntoIterator<Item = Result<Metadata, SourceError>>,
@@ -147,7 +152,7 @@ impl Place {
     }
 
     async fn gather(&self, event: &Event) -> Result<Vec<Held>, String> {
-        let gathered = self.documents.gather(event).await.map_err(|failure| failure.reason)?;
+        let gathered = all(&self.documents, event).await.map_err(|failure| failure.reason)?;
         Ok(gathered.iter().map(|document| document.held.clone()).collect())
     }
 
@@ -198,10 +203,10 @@ async fn a_document_is_fetched_once_and_known_after_a_restart() {
     let place = Place::new([says(&address)], nowhere());
     let event = event(r#"{"objectId": "obj-1", "code": "c", "name": "n"}, {"objectId": "obj-1", "code": "again"}"#);
 
-    let first = place.documents.gather(&event).await.unwrap();
+    let first = all(&place.documents, &event).await.unwrap();
     let settings = Settings { directory: place.path(""), largest: 1000, urls_from: Vec::new() };
     let around = Surroundings { local: true, roots: Vec::new(), not_found_after: Duration::ZERO };
-    let restarted = Documents::new(settings, None, &around).unwrap().gather(&event).await.unwrap();
+    let restarted = all(&Documents::new(settings, None, &around).unwrap(), &event).await.unwrap();
 
     let file = place.path("obj-1/Drawing ø60.pdf");
     let held = Held::Here {
@@ -449,8 +454,8 @@ async fn without_tradecloud_its_documents_are_missing() {
     let settings = Settings { directory: folder.path().to_owned(), largest: 1000, urls_from: Vec::new() };
     let around = Surroundings { local: false, roots: Vec::new(), not_found_after: Duration::ZERO };
 
-    let gathered =
-        Documents::new(settings, None, &around).unwrap().gather(&event(r#"{"objectId": "o"}"#)).await.unwrap();
+    let documents = Documents::new(settings, None, &around).unwrap();
+    let gathered = all(&documents, &event(r#"{"objectId": "o"}"#)).await.unwrap();
 
     assert!(matches!(&gathered[0].held, Held::Missing { missing } if missing.contains("[tradecloud]")), "{gathered:?}");
 }

@@ -242,6 +242,12 @@ pub trait Inbox: Send + Sync {
         Ok(true)
     }
 
+    /// Takes that back until [`Inbox::begin`] is called again for the claim, which stays: what is done meanwhile takes
+    /// long and is no part of the attempt, and that the process ends in it says nothing about the event.
+    async fn pause(&self, _claim: &Claim) -> Result<(), InboxError> {
+        Ok(())
+    }
+
     /// Notes how an attempt ended, and lets the next event of the same order or shipment be claimed. Without an
     /// `attempt`, none was made: it is given up. Returns whether the delivery is as that says: somebody may have discarded
     /// it meanwhile, or begun it anew, or another receiver may have taken it over, and then that stands.

@@ -167,6 +167,12 @@ pub(super) async fn release(db: &ClientWrapper, claim: &Claim, token: i64) -> Re
     batch::lightly(db, &db.prepare_cached(statement).await?, &[&claim.handler, &claim.lane, &token]).await.map(drop)
 }
 
+/// Takes back that the attempt that a claim was made for has begun.
+pub(super) async fn pause(db: &ClientWrapper, claim: &Claim, token: i64) -> Result<(), Error> {
+    let statement = "UPDATE claims SET begun = NULL WHERE handler = $1 AND lane = $2 AND token = $3";
+    batch::lightly(db, &db.prepare_cached(statement).await?, &[&claim.handler, &claim.lane, &token]).await.map(drop)
+}
+
 /// Takes back that attempts of a receiver have begun.
 pub(super) async fn take_all_back(db: &ClientWrapper, receiver: &str) -> Result<(), Error> {
     let statement = "UPDATE claims SET begun = NULL WHERE receiver = $1 AND begun IS NOT NULL";

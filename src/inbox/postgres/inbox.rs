@@ -93,6 +93,12 @@ impl Inbox for Postgres {
         turn.ok_or_else(taken_over)
     }
 
+    async fn pause(&self, claim: &Claim) -> Result<(), InboxError> {
+        let token = self.held.token(claim).unwrap_or_default();
+        on_connection!(self, LIMIT, db => claims::pause(db, claim, token));
+        Ok(())
+    }
+
     async fn finish(&self, claim: &Claim, finish: Finish, attempt: Option<Attempt>) -> Result<bool, InboxError> {
         let Some(token) = self.held.token(claim) else { return Ok(false) };
         let end = End { claim: claim.clone(), token, finish, attempt };

@@ -267,6 +267,11 @@ impl Inbox for Sqlite {
         self.writer.jot(move |db| attempts::begin(db, &claim, at)).await
     }
 
+    async fn pause(&self, claim: &Claim) -> Result<(), InboxError> {
+        let claim = claim.clone();
+        self.writer.jot(move |db| attempts::take_back(db, &claim)).await
+    }
+
     async fn finish(&self, claim: &Claim, finish: Finish, attempt: Option<Attempt>) -> Result<bool, InboxError> {
         let finished = claim.clone();
         let note =

@@ -93,6 +93,26 @@ async fn an_attempt_that_ended_or_was_broken_off_is_not_counted() {
 }
 
 #[tokio::test]
+async fn what_the_process_does_not_survive_while_an_attempt_is_paused_is_not_counted() {
+    let folder = TempDir::new().unwrap();
+    let inbox = with_an_event(&folder).await;
+    let paused = claim(&inbox).await;
+    inbox.begin(&paused).await.unwrap();
+    inbox.pause(&paused).await.unwrap();
+    drop(inbox);
+    let inbox = serve(&folder).await;
+
+    let resumed = claim(&inbox).await;
+    assert_eq!(resumed.ends, 0);
+    inbox.begin(&resumed).await.unwrap();
+    inbox.pause(&resumed).await.unwrap();
+    assert!(inbox.begin(&resumed).await.unwrap());
+    drop(inbox);
+
+    assert_eq!(claim(&serve(&folder).await).await.ends, 1);
+}
+
+#[tokio::test]
 async fn an_attempt_that_a_receiver_was_told_to_leave_is_not_counted() {
     let folder = TempDir::new().unwrap();
     let inbox = with_an_event(&folder).await;

@@ -198,6 +198,30 @@ async fn a_document_whose_receiver_is_killed_meanwhile_is_whole_in_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receiver_that_is_killed_again_and_again_while_it_fetches_documents_does_not_blame_the_event() {
+    let (archive, silent, platform) = (Archive::start(), Erp::start(), Simulated::start(&["--orders", "1"]));
+    silent.answer_by(|_| Answer::status(200).after(Duration::from_secs(600)));
+    let nobody = tradecloud_at(silent.url("").trim_end_matches('/'));
+    let mut receiver = Receiver::with(&format!("{QUICK}{nobody}{}", archive.handler()));
+    let mut event = order_event("with-a-document");
+    event["orderEvent"]["buyerOrder"]["documents"] = json!([{ "code": "1", "objectId": Uuid::new_v4().to_string() }]);
+
+    assert_eq!(receiver.sender().send(event).await.status, Some(202));
+    for number in 1..=4 {
+        silent.wait_for(number).await;
+        receiver.kill();
+        receiver.restart();
+    }
+    silent.wait_for(5).await;
+    receiver.configure(|text| text.replace(&nobody, &tradecloud(&platform)));
+    assert!(receiver.hang_up().await.contains("reloaded"));
+    receiver.kill();
+    receiver.restart();
+
+    archive.document("the event without its document", |document| document["missing"].is_string()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_gone_for_good_is_said_and_holds_nobody_up() {
     let (archive, receiver, _platform) = at_work("3", "44");
     assert!(receiver.hang_up().await.contains("reloaded"));

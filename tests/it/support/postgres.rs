@@ -5,6 +5,7 @@
 //! ends: a shell keeps it, and takes it down when the pipe from the test breaks.
 
 use std::io::Write as _;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -13,8 +14,6 @@ use std::time::{Duration, Instant};
 
 use rcgen::{CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
-
-use super::server::free_port;
 
 /// The role that the receiver logs in as. It owns the databases and may do nothing else.
 pub const ROLE: &str = "receiver";
@@ -154,7 +153,7 @@ impl Postgres {
         loop {
             if !keep_port {
                 // Free now; should somebody else be quicker, the server ends and another one is tried.
-                self.port = free_port();
+                self.port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             }
             if self.try_start() {
                 return;

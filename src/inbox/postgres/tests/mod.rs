@@ -446,13 +446,17 @@ async fn an_inbox_that_takes_its_time_to_become_one_of_this_version_is_waited_fo
 async fn an_attempt_that_its_receiver_did_not_survive_is_counted_until_one_ends() {
     let place = Place::new(Server::shared());
     let dead = place.open().await;
-    for order in ["begun", "not begun", "ended"] {
+    for order in ["begun", "not begun", "paused", "ended"] {
         store(&dead, order, order).await;
     }
-    for _ in 0..3 {
+    for _ in 0..4 {
         let claimed = claim(&dead).await;
         match claimed.id.as_str() {
             "begun" => assert!(dead.begin(&claimed).await.unwrap()),
+            "paused" => {
+                assert!(dead.begin(&claimed).await.unwrap());
+                dead.pause(&claimed).await.unwrap();
+            }
             "ended" => {
                 dead.begin(&claimed).await.unwrap();
                 retry(&dead, &claimed, SignedDuration::ZERO).await;
@@ -464,7 +468,7 @@ async fn an_attempt_that_its_receiver_did_not_survive_is_counted_until_one_ends(
 
     let inbox = place.open().await;
 
-    let claimed = [claim(&inbox).await, claim(&inbox).await, claim(&inbox).await];
+    let claimed = [claim(&inbox).await, claim(&inbox).await, claim(&inbox).await, claim(&inbox).await];
     for claim in &claimed {
         assert_eq!(claim.ends, u32::from(claim.id == "begun"), "{}", claim.id);
     }
