@@ -230,8 +230,8 @@ impl Live {
             return Err(ReloadError::OtherStore);
         }
         let handlers = self.set_up(std::mem::take(&mut settings.handlers), &settings.marks, state).await?;
-        let api = self.set_up_agent(&settings, state)?;
         let of_now = parts.agent.api().await;
+        let api = self.set_up_agent(&settings, state, of_now.as_ref())?;
         let documents = documents(&mut settings, state, api.as_ref().unwrap_or(&of_now).clone()).await?;
         keep_unchanged(&mut settings, state);
         for (_, credential) in &settings.anywhere.credentials {
@@ -299,13 +299,22 @@ impl Live {
         Ok(ready)
     }
 
-    /// What calls Tradecloud by other settings than before; nothing if they are the same: a session goes on then.
+    /// What calls Tradecloud by other settings than before; nothing if they are the same. A session goes on as long as
+    /// the account is the same: the documents are had with it, too.
     #[expect(clippy::option_option, reason = "there may be nothing to exchange, or nobody to call any more")]
-    fn set_up_agent(&self, settings: &Settings, state: &State) -> Result<Option<Option<Api>>, ReloadError> {
+    fn set_up_agent(
+        &self,
+        settings: &Settings,
+        state: &State,
+        of_now: Option<&Api>,
+    ) -> Result<Option<Option<Api>>, ReloadError> {
         let same = |key| state.marks.same_below(&settings.marks, key);
         // At the start there are no marks at all.
         if AGENT.iter().all(|key| same(key)) && settings.tradecloud.is_some() == self.parts.agent.is_there() {
             return Ok(None);
+        }
+        if let Some(api) = of_now.filter(|_| settings.tradecloud.is_some() && same("tradecloud")) {
+            return Ok(Some(Some(api.clone())));
         }
         let api = settings.tradecloud.as_ref().map(Api::new).transpose();
         api.map(Some).map_err(ReloadError::Handler)

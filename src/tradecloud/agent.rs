@@ -66,7 +66,7 @@ impl Agent {
         (Arc::new(agent), worker.run(stop))
     }
 
-    /// Goes on with these settings, and calls whom they name by `api`.
+    /// Goes on with these settings, and calls whom they name by `api`. If that is the one of before, its session goes on.
     pub(crate) async fn exchange(
         &self,
         api: Option<Api>,
@@ -75,7 +75,11 @@ impl Agent {
         delivery: &Delivery,
     ) {
         let mut current = self.current.lock().await;
-        self.stop(&mut current).await;
+        if current.api.as_ref().zip(api.as_ref()).is_some_and(|(old, new)| old.is(new)) {
+            self.pause(&mut current).await;
+        } else {
+            self.stop(&mut current).await;
+        }
         current.api.clone_from(&api);
         self.is_there.store(api.is_some(), Ordering::Release);
         let (Some(api), Some(settings), Some(archive)) = (api, settings, self.source.archive.clone()) else {
@@ -108,9 +112,13 @@ impl Agent {
         self.stop(&mut current).await;
     }
 
-    async fn stop(&self, current: &mut Current) {
+    async fn pause(&self, current: &mut Current) {
         current.tasks.shutdown().await;
         self.job.send_replace(None);
+    }
+
+    async fn stop(&self, current: &mut Current) {
+        self.pause(current).await;
         if let Some(api) = current.api.take() {
             // It ends by itself, if it is not ended.
             let _ = timeout(FAREWELL, api.logout()).await;

@@ -202,9 +202,20 @@ impl Api {
         probe::probe(&self.by_basic()).await
     }
 
-    /// Ends the session, if there is one.
+    /// Whether it is the same one: the same queue and session.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    /// Asks nothing any more, and ends the session, if there is one. Whoever still waits for his turn hears of that: a
+    /// session that he began would end that of who comes after us.
     pub(crate) async fn logout(&self) {
-        self.shared.session.end_all(&self.shared.line).await;
+        let Shared { line, session, legacy, .. } = &*self.shared;
+        line.close();
+        if let Some(legacy) = legacy {
+            legacy.line.close();
+        }
+        session.end_all(line).await;
     }
 
     fn get(&self, path: &str) -> Request {

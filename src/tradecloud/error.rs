@@ -16,6 +16,9 @@ pub(crate) enum ApiError {
     /// The login was refused, or is not tried again yet after that.
     #[error("{0}")]
     Credentials(String),
+    /// Nothing more is asked by these settings: others have taken their place, or the receiver ends.
+    #[error("not asked any more: [tradecloud] has changed, or the receiver ends")]
+    Over,
     /// All that may be better later.
     #[error("{reason}")]
     Unavailable {

@@ -139,6 +139,10 @@ impl Handler for Fetch {
                 Outcome::Rejected(Rejection { reason, status: Some(403) })
             }
             Err(FetchError::Api(ApiError::Credentials(reason))) => Outcome::unreachable(reason),
+            // The next attempt is made by who has taken the place.
+            Err(error @ FetchError::Api(ApiError::Over)) => {
+                Outcome::Unavailable(Unavailability::new(Fault::Ours, error.to_string()).of_one())
+            }
             Err(FetchError::Api(ApiError::Unavailable { reason, late, pause })) => {
                 let fault = if late { Fault::Late } else { Fault::Unreachable };
                 Outcome::Unavailable(Unavailability::new(fault, reason).pause(pause))

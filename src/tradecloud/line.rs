@@ -5,11 +5,12 @@
 //! be left alone is left alone by all, and one that is out of order is asked ever more seldom. Nobody is kept waiting for
 //! that: he hears how long it takes.
 
+use std::future::pending;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use reqwest::{Certificate, Request, Response, Url};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use bytes::{Bytes, BytesMut};
@@ -63,6 +64,8 @@ pub(super) struct Line {
     url: Url,
     spacing: Duration,
     bounds: Bounds,
+    /// Whether nothing more is asked.
+    over: watch::Sender<bool>,
     state: Mutex<State>,
 }
 
@@ -93,12 +96,16 @@ impl Line {
         bounds: Bounds,
     ) -> Result<Self, reqwest::Error> {
         let state = Mutex::new(State { next: Instant::now(), pause: None, failures: 0 });
-        Ok(Self { caller: Caller::new(url, roots)?, url: url.clone(), spacing, bounds, state })
+        let (caller, over) = (Caller::new(url, roots)?, watch::Sender::new(false));
+        Ok(Self { caller, url: url.clone(), spacing, bounds, over, state })
     }
 
     /// Waits for a place, but not for a server that is left alone for long.
     pub(super) async fn place(&self) -> Result<Place<'_>, ApiError> {
         let mut state = self.state.lock().await;
+        if *self.over.borrow() {
+            return Err(ApiError::Over);
+        }
         if let Some((until, why)) = &state.pause {
             let left = until.saturating_duration_since(Instant::now());
             if left > SHORT {
@@ -108,6 +115,18 @@ impl Line {
             state.pause = None;
         }
         Ok(Place { line: self, state })
+    }
+
+    /// From now on nobody is asked, not even for who waits for his turn. What is under way comes to its end.
+    pub(super) fn close(&self) {
+        self.over.send_replace(true);
+    }
+
+    /// The last that is asked, after the line was closed.
+    pub(super) async fn last(&self, request: Request) {
+        let state = self.state.lock().await;
+        sleep_until(state.next).await;
+        let _ = self.exchange(request).await;
     }
 
     /// Asks beside the queue, and waits for the head of the answer. What is wrong with the server is the caller's own.
@@ -184,7 +203,17 @@ impl Place<'_> {
     /// Asks, and waits for the whole answer.
     pub(super) async fn ask(&mut self, mut request: Request) -> Result<Answer, ApiError> {
         request.headers_mut().entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
-        sleep_until(self.state.next).await;
+        let mut over = self.line.over.subscribe();
+        let closed = async {
+            if over.wait_for(|over| *over).await.is_err() {
+                pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = closed => return Err(ApiError::Over),
+            () = sleep_until(self.state.next) => {}
+        }
         self.state.next = Instant::now() + self.line.spacing;
         match self.line.exchange(request).await {
             Ok(answer) => {

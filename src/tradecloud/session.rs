@@ -245,12 +245,7 @@ impl Session {
             state.refresh.take()
         };
         let Some(refresh) = refresh else { return };
-        let farewell = async {
-            if let Ok(mut place) = line.place().await {
-                let _ = place.ask(refreshing(Method::POST, &self.logout, &refresh)).await;
-            }
-        };
-        let _ = timeout(FAREWELL, farewell).await;
+        let _ = timeout(FAREWELL, line.last(refreshing(Method::POST, &self.logout, &refresh))).await;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -25,6 +25,7 @@ impl Source for Api {
 impl From<ApiError> for SourceError {
     fn from(error: ApiError) -> Self {
         match error {
+            ApiError::Over => Self::Failed(Failure { reason: error.to_string(), late: false, pause: None }),
             ApiError::NotFound(reason) => Self::NotFound(reason),
             ApiError::Forbidden(reason) => Self::Forbidden(reason),
             ApiError::Credentials(reason) => Self::Failed(Failure { reason, late: false, pause: None }),

@@ -39,6 +39,7 @@ async fn an_answer_says_whether_to_come_again() {
             ApiError::Forbidden(_) => "forbidden",
             ApiError::Unavailable { .. } => "later",
             ApiError::Credentials(_) => "credentials",
+            ApiError::Over => "over",
         };
         let words = error.to_string();
         assert_eq!(found, is, "{status}");

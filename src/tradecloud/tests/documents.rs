@@ -102,7 +102,7 @@ async fn a_document_that_is_not_to_be_had_says_why() {
             ApiError::NotFound(_) => assert!(is_gone),
             ApiError::Forbidden(_) => assert_eq!(status, 403),
             ApiError::Unavailable { pause, .. } => assert_eq!((status, pause), (503, Some(Duration::from_secs(7)))),
-            other @ ApiError::Credentials(_) => panic!("{other:?}"),
+            other @ (ApiError::Credentials(_) | ApiError::Over) => panic!("{other:?}"),
         }
     }
 }

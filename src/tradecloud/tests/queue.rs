@@ -96,6 +96,33 @@ async fn an_answer_that_does_not_come_or_does_not_end_is_given_up() {
 }
 
 #[tokio::test]
+async fn nothing_is_waited_for_longer_than_twenty_seconds() {
+    for (reply, words) in [
+        (Reply::new(200, "{}").after(minutes(10)), "gave no answer within 20s"),
+        (Reply::new(200, "{").then(Then::Silence), "stopped in the middle of its answer"),
+    ] {
+        let tradecloud = Tradecloud::with_logins(move |_| reply.clone()).await;
+        let api = tradecloud.api();
+        let asking = tokio::spawn(async move { order(&api).await });
+        let mut heard = Vec::new();
+        while heard.len() < 2 {
+            heard.extend(tradecloud.heard());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // Its beginning is on its way.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+
+        later(Duration::from_secs(14)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(!asking.is_finished(), "it may come yet: {words}");
+        later(Duration::from_secs(6)).await;
+
+        let Err(ApiError::Unavailable { reason, late, .. }) = asking.await.unwrap() else { panic!("{words}") };
+        assert!(reason.contains(words) && late, "{reason}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_drips_holds_up_nobody_for_ever() {
     let bounds = Bounds { whole: Duration::from_millis(300), ..bounds() };
     let tradecloud = Tradecloud::with_logins(|_| Reply::new(200, "").then(Then::Silence)).await;
@@ -129,4 +156,34 @@ async fn whoever_gives_up_in_the_middle_leaves_the_place_to_the_next() {
     assert!(tokio::time::timeout(Duration::from_millis(200), order(&api)).await.is_err());
 
     order(&api).await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_waits_when_other_settings_come_is_let_go_and_begins_no_session() {
+    let tradecloud = Tradecloud::with_logins(|_| Reply::new(200, "{}")).await;
+    let settings = Settings { spacing: Duration::from_secs(1), ..tradecloud.settings() };
+    let api = Api::within(&settings, &bounds()).unwrap();
+    let waiting: Vec<_> = (0..3)
+        .map(|_| {
+            let api = api.clone();
+            tokio::spawn(async move { order(&api).await })
+        })
+        .collect();
+    let mut heard = Vec::new();
+    while heard.is_empty() {
+        heard.extend(tradecloud.heard());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // The session is taken over.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+
+    api.logout().await;
+
+    for one in waiting {
+        assert_eq!(one.await.unwrap(), Err(ApiError::Over));
+    }
+    assert_eq!(order(&api).await, Err(ApiError::Over));
+    assert_eq!(api.by_basic().metadata("x").await.map(drop), Err(ApiError::Over));
+    heard.extend(tradecloud.heard());
+    assert_eq!(heard, [format!("GET {LOGIN}"), format!("POST {LOGOUT}")]);
 }
