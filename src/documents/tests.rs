@@ -14,6 +14,9 @@ use tokio::net::TcpListener;
 
 use super::*;
 
+mod names;
+mod silence;
+
 const PDF: &[u8] = b"%PDF a drawing";
 /// Of that, by another program.
 const SHA256_OF_ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
