@@ -47,6 +47,14 @@ pub fn issue_expired_for(folder: &Path, name: &str) -> Pair {
     })
 }
 
+/// One for these names and addresses.
+pub fn issue_for(folder: &Path, names: &[&str]) -> Pair {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    issue_by(folder, |certificate| {
+        certificate.subject_alt_names = CertificateParams::new(names).unwrap().subject_alt_names;
+    })
+}
+
 /// One by which a client shows who it is; it is good, unless it is to have ended long ago.
 pub fn issue_for_client(folder: &Path, has_ended: bool) -> Pair {
     issue_by(folder, |certificate| {

@@ -15,6 +15,7 @@ pub mod faults;
 pub mod frames;
 pub mod haproxy;
 pub mod image;
+pub mod inspecting;
 pub mod issuer;
 #[cfg(feature = "kafka")]
 pub mod kafka;

@@ -113,8 +113,13 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
     }
 
     /// Sets a variable of the environment for everything that is run: `SERVER__LISTEN`, without prefix.
-    pub fn setting(mut self, name: &str, value: &str) -> Self {
-        self.environment.push((format!("TRADECLOUD_WEBHOOK__{name}"), value.to_owned()));
+    pub fn setting(self, name: &str, value: &str) -> Self {
+        self.variable(&format!("TRADECLOUD_WEBHOOK__{name}"), value)
+    }
+
+    /// The same for one that is not the program's own.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 

@@ -1,6 +1,7 @@
 //! A simulated Tradecloud: `simulate`, as a user runs it.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -38,6 +39,11 @@ impl Simulated {
             }
         });
         Self { child, url, printed, client: Client::new() }
+    }
+
+    /// The address that it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.url.strip_prefix("http://").unwrap().parse().unwrap()
     }
 
     /// Everything it has said.
