@@ -6,6 +6,7 @@
 
 mod by_hand; // `fetch` and `backfill`
 mod documents; // on disk before their event, however large
+mod forms; // schedules or single deliveries, and webhooks in any form beside polls
 mod inspected; // through a proxy that opens TLS with a certificate of its own
 mod leading; // of several receivers on one inbox, one asks
 mod missed; // what the webhook lost, and nothing else
