@@ -12,6 +12,7 @@ mod leading; // of several receivers on one inbox, one asks
 mod missed; // what the webhook lost, and nothing else
 mod notices; // calls without a body, and an API that is out of order
 mod polls; // an index that lags, and a receiver that is killed
+mod settings; // another account, pace, poll or folder, while it runs
 
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
