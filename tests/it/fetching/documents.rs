@@ -21,9 +21,9 @@ use crate::support::simulated::{Simulated, USER};
 const MIB: u64 = 1 << 20;
 
 /// An ERP that is sent documents first, and what it found in the files that each event names.
-struct Archive {
-    erp: Erp,
-    found: Arc<Mutex<Vec<String>>>,
+pub(super) struct Archive {
+    pub(super) erp: Erp,
+    pub(super) found: Arc<Mutex<Vec<String>>>,
 }
 
 impl Archive {
@@ -55,13 +55,13 @@ impl Archive {
     }
 
     /// The events that came.
-    fn events(&self) -> Vec<Value> {
+    pub(super) fn events(&self) -> Vec<Value> {
         let received = self.erp.received();
         received.iter().filter(|request| request.method == Method::POST).map(Received::json).collect()
     }
 
     /// Waits until an event is there that has such a document; returns that.
-    async fn document(&self, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+    pub(super) async fn document(&self, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
         let mut found = None;
         in_the_end(what, async || {
             found = self.events().iter().flat_map(documents).find(|document| is_it(document));
@@ -73,11 +73,11 @@ impl Archive {
 }
 
 /// What an event says of its documents.
-fn documents(event: &Value) -> Vec<Value> {
+pub(super) fn documents(event: &Value) -> Vec<Value> {
     event["tcdocuments"].as_str().map(|text| serde_json::from_str(text).unwrap()).unwrap_or_default()
 }
 
-fn hex(content: &[u8]) -> String {
+pub(super) fn hex(content: &[u8]) -> String {
     in_digits(digest(&SHA256, content).as_ref())
 }
 
@@ -92,13 +92,18 @@ fn hex_of_zeros(count: u64) -> String {
 }
 
 /// A receiver that brings everything to an ERP, and a platform that tells it what happens to so many orders.
-fn at_work(orders: &str, seed: &str) -> (Archive, Receiver, Simulated) {
+pub(super) fn at_work(orders: &str, seed: &str) -> (Archive, Receiver, Simulated) {
+    at_work_with(orders, seed, &[])
+}
+
+/// The same with further arguments for the platform.
+pub(super) fn at_work_with(orders: &str, seed: &str, more: &[&str]) -> (Archive, Receiver, Simulated) {
     let archive = Archive::start();
     let nobody = tradecloud_at("http://127.0.0.1:9");
     let receiver = Receiver::with(&format!("{QUICK}{nobody}{}", archive.handler()));
     let to = webhooks_to(&receiver, "/webhooks/tradecloud");
     let mut arguments = vec!["--orders", orders, "--seed", seed, "--every", "0s"];
-    arguments.extend(to.iter().map(String::as_str));
+    arguments.extend(to.iter().map(String::as_str).chain(more.iter().copied()));
     let platform = Simulated::start(&arguments);
     receiver.configure(|text| text.replace(&nobody, &tradecloud(&platform)));
     (archive, receiver, platform)

@@ -125,6 +125,7 @@ async fn exactly_what_the_webhook_lost_comes_as_missed_and_is_said() {
     let said = receiver.log().iter().filter(is_of_missed).count();
     assert!(said >= wanted.len().min(20), "{said} of {}", wanted.len());
     let sent = happened.iter().filter(|event| event["sent"] == true).count();
+    println!("{} events, {} sent, {} lost: {} states missed", happened.len(), sent, dropped(&happened), wanted.len());
     assert_eq!(disk.events().count(), sent + wanted.len(), "and everything else came once");
 }
 

@@ -5,6 +5,7 @@
 //! enough for every day.
 
 mod by_hand; // `fetch` and `backfill`
+mod delayed; // documents of a storage that fails, and for an ERP that is not there
 mod documents; // on disk before their event, however large
 mod forms; // schedules or single deliveries, and webhooks in any form beside polls
 mod inspected; // through a proxy that opens TLS with a certificate of its own

@@ -143,3 +143,26 @@ async fn what_the_webhook_has_brought_is_not_polled_once_more() {
     assert_eq!(Some(receiver.inbox().len()), told().await, "nothing came by the poll");
     assert!(receiver.inbox().iter().all(|event| event["origin"] == "webhook"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wherever_the_very_first_poll_is_broken_off_nothing_that_is_old_is_left_out() {
+    let platform = Simulated::start(&["--orders", "500", "--seed", "16", "--every", "0s"]);
+    // What is read again is younger than anything there is.
+    let mut receiver = Receiver::with(&format!(
+        "{QUICK}{}poll = {{ {EVERYTHING}, overlap = '1ms' }}\n\
+         handlers.disk = {{ type = 'file', directory = 'events' }}",
+        tradecloud(&platform)
+    ));
+    let mut disk = Delivered::by(&receiver);
+
+    for _ in 0..6 {
+        sleep(any_time_up_to(Duration::from_millis(500))).await;
+        receiver.kill();
+        receiver.restart();
+    }
+
+    let wanted = latest(&platform.state().await);
+    disk.has(&wanted).await;
+    receiver.inbox_until(|events| events.iter().all(|event| event["state"] == "done")).await;
+    assert_eq!(receiver.inbox().len(), wanted.len(), "and each came once");
+}
