@@ -1,11 +1,13 @@
 //! Asks Tradecloud now and then what has changed, and hands on what has not come.
 //!
-//! `round` is one poll from its first page to its last, `pages` are what it reads. How far it has come is noted in the inbox, never before all that
-//! came until then is stored; and each poll begins a little earlier than the one before ended, because what is polled
-//! lags behind what is, and may come out of order. Only the receiver that leads polls.
+//! `round` is one poll from its first page to its last, `pages` are what it reads, and `seen` is what it has read before.
+//! How far it has come is noted in the inbox, never before all that came until then is stored; and each poll begins a
+//! little earlier than the one before ended, because what is polled lags behind what is, and may come out of order. Only
+//! the receiver that leads polls.
 
 mod pages;
 mod round;
+mod seen;
 mod settings;
 
 use std::time::{Duration, Instant};

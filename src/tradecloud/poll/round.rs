@@ -1,12 +1,11 @@
 //! One poll, from its first page to its last: what each entry brings, and how far it has come.
 
-use std::collections::HashMap;
-
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::pages::{Pages, STEP, as_sent, time};
+use super::seen::Seen;
 use super::{Deliver, Polling};
 use crate::decode::{self, Body, StateOf};
 use crate::inbox::InboxError;
@@ -69,8 +68,7 @@ pub(crate) enum Found {
 pub(crate) struct Round {
     polling: Polling,
     pub(super) of: Polled,
-    /// What was looked at of late, with its time as it was given: it is given again.
-    seen: HashMap<String, (Option<String>, Timestamp)>,
+    seen: Seen,
 }
 
 /// How far one poll has come.
@@ -94,7 +92,8 @@ impl Progress {
 
 impl Round {
     pub(super) fn new(polling: Polling, of: Polled) -> Self {
-        Self { polling, of, seen: HashMap::new() }
+        let seen = Seen::new(format!("own {} {}", of.as_str(), polling.platform));
+        Self { polling, of, seen }
     }
 
     /// The name of its cursor: another filter, another set.
@@ -113,7 +112,7 @@ impl Round {
             None => settings.since,
         };
         let mut progress = Progress { from, latest: noted, held: None, handled: Handled::default() };
-        self.seen.retain(|_, (_, at)| *at >= from);
+        self.seen.begin(&*archive, from).await?;
         let api = self.polling.api().clone();
         let mut pages = Pages::after(&api, self.of, just_before(from));
         loop {
@@ -167,10 +166,11 @@ impl Round {
         for item in &page.items {
             let at = time(item);
             progress.latest = progress.latest.max(at);
-            if self.seen.get(&item.id).is_some_and(|(seen, _)| item.updated.is_some() && *seen == item.updated) {
+            if self.seen.has(item) {
                 continue;
             }
-            match self.judge(item, now, progress.from).await? {
+            let found = self.judge(item, now, progress.from).await?;
+            match found {
                 Found::Young(since) => {
                     progress.held = Some(progress.held.map_or(since, |held| held.min(since)));
                     continue;
@@ -178,7 +178,7 @@ impl Round {
                 Found::Known | Found::Echo => progress.handled.known += 1,
                 Found::New => self.hand_on(item, progress).await?,
             }
-            self.seen.insert(item.id.clone(), (item.updated.clone(), at.unwrap_or(now)));
+            self.seen.add(item, at.unwrap_or(now), matches!(found, Found::Echo));
         }
         Ok(())
     }
@@ -191,8 +191,7 @@ impl Round {
         let known = Known::of(&*fetch.archive, kind(self.of), &item.id, None).await?;
         // Nor is it news what was judged with an earlier state of the same.
         let after = just_before(from);
-        let judged = self.seen.get(&item.id).and_then(|(updated, _)| updated.as_deref().and_then(instant));
-        let after = judged.map_or(after, |judged| after.max(judged));
+        let after = self.seen.judged(&item.id).map_or(after, |judged| after.max(judged));
         let mut news = known.news(&state, Some(after));
         news.sort_unstable();
         let Some(first) = news.first().copied() else { return Ok(Found::Known) };
@@ -234,11 +233,12 @@ impl Round {
     }
 
     /// Notes how far it has come, if that is further.
-    async fn note(&self, progress: &Progress, now: Timestamp, noted: Option<Timestamp>) -> Result<(), RoundError> {
+    async fn note(&mut self, progress: &Progress, now: Timestamp, noted: Option<Timestamp>) -> Result<(), RoundError> {
+        let archive = self.polling.fetch.archive.clone();
+        self.seen.note(&*archive).await?;
         let Some(cursor) = progress.cursor(now).filter(|cursor| noted.is_none_or(|noted| *cursor > noted)) else {
             return Ok(());
         };
-        let archive = &self.polling.fetch.archive;
         Ok(archive.move_cursor(&self.cursor_name(), &as_sent(cursor)).await?)
     }
 }
