@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::listener::serve::bind;
 use crate::settings::Settings;
-use crate::tradecloud::Api;
+use crate::tradecloud::{Api, Needs, poll};
 
 /// How long a receiver on this machine may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -44,11 +44,18 @@ pub(super) async fn try_online(settings: Settings) -> Vec<Tried> {
         }
     }
     if let Some(tradecloud) = &settings.tradecloud {
-        let probed = match Api::new(tradecloud) {
-            Ok(api) => api.probe().await,
-            Err(error) => Err(error),
+        let needs = Needs {
+            orders: settings.poll.as_ref().and_then(poll::Settings::orders),
+            shipments: settings.poll.as_ref().is_some_and(poll::Settings::has_shipments),
+            documents: settings.documents.is_some(),
         };
-        tried.push(Tried::new("tradecloud", probed));
+        match Api::new(tradecloud) {
+            Ok(api) => {
+                tried.push(Tried::new("tradecloud", api.probe(&needs).await));
+                tried.extend(api.probe_legacy().await.map(|probed| Tried::new("tradecloud.legacy", probed)));
+            }
+            Err(error) => tried.push(Tried::new("tradecloud", Err(error))),
+        }
     }
     for handler in settings.handlers {
         let name = handler.route.name;

@@ -17,6 +17,9 @@ use super::sender::{Access, Caller, pause_after};
 use crate::signal::told_to_stop;
 use crate::simulate::{Call, Form, Options, Played, Player, Simulation, Webhook};
 
+/// An order with its lines takes some kilobytes.
+const MOST_ORDERS: usize = 100_000;
+
 /// Seeds that nobody has chosen are short enough to be typed.
 const SEEDS: u64 = 1_000_000;
 
@@ -170,6 +173,12 @@ fn options(args: &SimulateArgs) -> anyhow::Result<Options> {
     let Some((username, password)) = args.api_user.expose_secret().split_once(':') else {
         return wrong("--api-user has no colon: write it as USER:PASSWORD".to_owned());
     };
+    if username.is_empty() || password.is_empty() {
+        return wrong("--api-user has nothing on one side of its colon: write it as USER:PASSWORD".to_owned());
+    }
+    if args.orders > MOST_ORDERS {
+        return wrong(format!("--orders {}: all of them are in memory, so {MOST_ORDERS} at the most", args.orders));
+    }
     let method = args.method.map(How::method);
     let webhooks: Result<Vec<Webhook>, String> =
         args.webhook.iter().map(|address| Webhook::read(address, method.as_ref())).collect();

@@ -9,8 +9,8 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::Failure;
 use super::events::{Time, time};
+use super::{Failure, WrongUsage};
 use crate::config::Problem;
 use crate::dispatch::Dispatch;
 use crate::inbox::{Archive, Arrival, EventKey, NoInbox, Notice, Purpose, SharedInbox};
@@ -19,7 +19,7 @@ use crate::listener::development;
 use crate::model::What;
 use crate::settings;
 use crate::shown;
-use crate::tradecloud::{Api, Backfill, Brought, Fetch, Missing, Polled, Settings, in_words, poll};
+use crate::tradecloud::{Api, Backfill, Brought, Fetch, Missing, Polled, Settings, in_words, no_id, poll};
 
 /// Fetch orders or shipments from Tradecloud by their ids, and hand them on as events. A running receiver does it; where
 /// none runs, it is done here, and the events are delivered when one does. What the inbox knows already in that state is
@@ -114,6 +114,9 @@ pub async fn fetch(args: &FetchArgs, config: Option<&Path>, out: &mut impl Write
         FetchWhat::Order { ids, .. } => (What::OrderId, ids),
         FetchWhat::Shipment { ids } => (What::ShipmentId, ids),
     };
+    if let Some(why) = ids.iter().find_map(|id| no_id(id)) {
+        return Err(anyhow::Error::new(WrongUsage(why)).into());
+    }
     let place = place(config).await?;
     if what == What::LegacyOrderId && !place.settings.tradecloud.as_ref().is_some_and(Settings::has_legacy) {
         let what = "is not there: add the table with the account of the legacy platform";
@@ -176,6 +179,13 @@ pub async fn backfill(args: &BackfillArgs, config: Option<&Path>, out: &mut impl
     let zone = &place.settings.log.time_zone;
     let since = args.since.at(zone)?;
     let until = args.until.map(|until| until.at(zone)).transpose()?;
+    if until.is_some_and(|until| until <= since) {
+        return Err(anyhow::Error::new(WrongUsage("--until has to be later than --since".to_owned())).into());
+    }
+    if since > Timestamp::now() {
+        let why = "--since is in the future: nothing has changed since then".to_owned();
+        return Err(anyhow::Error::new(WrongUsage(why)).into());
+    }
     // By itself on each request: a session would end that of a receiver that runs.
     let api = place.api.by_basic();
     let backfill = Backfill { api, archive: Arc::clone(&place.archive), intake: place.intake.clone() };

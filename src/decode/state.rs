@@ -17,6 +17,8 @@ pub(crate) struct StateOf {
     /// When each line was, as far as it says so. A line of an order goes by its id, or without one by its position, one
     /// of a shipment by purchase order number and position, with a `/` between them.
     pub(crate) lines: Vec<(String, Timestamp)>,
+    /// Its number among the states of this order or shipment, if it has one.
+    pub(crate) version: Option<u64>,
 }
 
 /// The state that a body brings, whether an event is around it or not; `None` if it says nothing of when it was.
@@ -33,7 +35,8 @@ pub(crate) fn state_of(body: &Body) -> Option<StateOf> {
     } else {
         each_entry(of_itself.unwrap_or_default(), |line| lines.add(of_order(line)));
     }
-    let state = StateOf { updated: updated(subject, kind).and_then(time), lines: lines.0 };
+    let version = picked(subject, ["version"])[0].and_then(number_or_text).and_then(|text| text.parse().ok());
+    let state = StateOf { updated: updated(subject, kind).and_then(time), lines: lines.0, version };
     (state != StateOf::default()).then_some(state)
 }
 

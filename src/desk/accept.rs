@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{Configured, Desk, Errand};
-use crate::decode::{Body, DecodeError};
+use crate::decode::{self, Body, DecodeError};
 use crate::inbox::{Deed, EventView, InboxError, State};
 use crate::intake::{IntakeError, Origin, Taken};
 use crate::tradecloud::Known;
@@ -74,8 +74,10 @@ impl Desk {
     async fn known(&self, refused: &EventView, body: &Bytes, taken: &Taken) -> Result<Option<String>, InboxError> {
         let Some(event) = self.inbox.show(&taken.id).await?.filter(|_| !taken.repeated) else { return Ok(None) };
         let (Some(kind), Some(subject)) = (event.kind, event.subject) else { return Ok(None) };
-        let known = Known::of(&*self.inbox, kind, &subject, Some(taken.key)).await?;
-        Ok(if known.has(Body::kept(refused.content_type.clone(), body.clone())) { known.by } else { None })
+        let body = Body::kept(refused.content_type.clone(), body.clone());
+        let state = decode::state_of(&body);
+        let known = Known::of(&*self.inbox, kind, &subject, Some(taken.key), state.as_ref()).await?;
+        Ok(if known.has(body, state) { known.by } else { None })
     }
 
     async fn take(&self, refused: &EventView, body: &Bytes, errand: &Errand) -> Result<Taken, IntakeError> {

@@ -90,7 +90,7 @@ impl Dispatch {
     }
 
     /// How documents are kept, if they are.
-    fn documents(&self) -> Option<Arc<Documents>> {
+    pub(crate) fn documents(&self) -> Option<Arc<Documents>> {
         self.documents.load_full()
     }
 

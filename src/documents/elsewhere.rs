@@ -38,7 +38,7 @@ impl Elsewhere {
     }
 
     /// The address as it is asked for, or why it is not.
-    fn allowed(&self, address: &str) -> Result<Url, String> {
+    pub(super) fn allowed(&self, address: &str) -> Result<Url, String> {
         let url = Url::parse(address).map_err(|error| format!("its url is no address: {error}"))?;
         let host = url.host_str().unwrap_or_default();
         let local = self.guard.local && on_loopback(host);

@@ -29,7 +29,7 @@ pub(crate) use self::settings::Settings;
 pub(crate) use self::source::{Metadata, Source, SourceError};
 
 use self::elsewhere::Elsewhere;
-use self::failures::ours;
+use self::failures::{named, ours};
 use self::objects::Objects;
 use self::store::{Key, Store};
 use self::turns::{Turns, Unsaid};
@@ -158,21 +158,29 @@ impl Documents {
         if let Some(held) = self.store.known(&key).await {
             return Ok(held);
         }
-        // Not earlier: what is here waits for no download. Not later: an address that is asked for may soon be no more.
-        let _place = self.turns.place().await;
         let wanted = Wanted { event, attachment, key: &key, store: &self.store, unsaid: &self.unsaid };
-        let got = match &attachment.place {
-            Place::Object(id) => self.objects.get(&wanted, id).await?,
-            Place::Url(url) => self.elsewhere.get(&wanted, url).await?,
+        let never = match &attachment.place {
+            Place::Object(id) => self.objects.never(id),
+            Place::Url(url) => self.elsewhere.allowed(url).err(),
+        };
+        let got = if let Some(missing) = never {
+            Got::For(Held::Missing { missing })
+        } else {
+            // Not earlier: what is here waits for no download. Not later: an address that is asked for may soon be no more.
+            let _place = self.turns.place().await;
+            match &attachment.place {
+                Place::Object(id) => self.objects.get(&wanted, id).await?,
+                Place::Url(url) => self.elsewhere.get(&wanted, url).await?,
+            }
         };
         let held = match got {
             Got::For(held) => held,
             Got::NotFound(what) => self.unless_doubted(event, what)?,
         };
         match &held {
-            Held::Here { file, size, .. } => events::documents::taken(event.about(), &key.of, file, *size),
+            Held::Here { file, size, .. } => events::documents::taken(event.about(), &named(&key.of), file, *size),
             Held::Missing { missing } if self.unsaid.is_news(&key.folder) => {
-                events::documents::missing(event.about(), &key.of, missing);
+                events::documents::missing(event.about(), &named(&key.of), missing);
             }
             Held::Missing { .. } => {}
         }

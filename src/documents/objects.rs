@@ -52,10 +52,17 @@ impl Objects {
         Ok(Self { source, away: away.unwrap_or_default(), here })
     }
 
+    /// Why a document of that id can never be had, if it cannot.
+    pub(super) fn never(&self, id: &str) -> Option<String> {
+        match &self.source {
+            None => Some("documents with an objectId are not fetched: there is no [tradecloud]".to_owned()),
+            Some(source) => source.never(id),
+        }
+    }
+
     pub(super) async fn get(&self, wanted: &Wanted<'_>, id: &str) -> Result<Got, Failure> {
         let Some(source) = &self.source else {
-            let missing = "documents with an objectId are not fetched: there is no [tradecloud]".to_owned();
-            return Ok(Got::For(Held::Missing { missing }));
+            return Err(ours("there is no [tradecloud]"));
         };
         let (mut expired, mut name, mut content_type) = (None, None, None);
         for _ in 0..ADDRESSES {

@@ -30,6 +30,11 @@ pub(crate) enum SourceError {
 /// Tradecloud's API, as far as documents are concerned.
 #[async_trait]
 pub(crate) trait Source: Send + Sync {
+    /// Why there can be no document of that id, if there can be none.
+    fn never(&self, _object_id: &str) -> Option<String> {
+        None
+    }
+
     /// What a document is, and where it is to be had.
     async fn metadata(&self, object_id: &str) -> Result<Metadata, SourceError>;
 

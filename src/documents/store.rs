@@ -14,7 +14,7 @@ use reqwest::Response;
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt as _;
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::failures::ours;
 use super::name;
@@ -33,6 +33,12 @@ const MODE_OF_FOLDERS: u32 = 0o750;
 
 /// How long nothing may come of a document that is under way.
 pub(super) const SILENCE: Duration = Duration::from_secs(20);
+
+/// Whoever gives less than so many bytes in a second, on average, holds up all other documents for nothing,
+const SLOWEST: u64 = 1024;
+
+/// once he has had this time.
+const BEGINNING: Duration = Duration::from_secs(60);
 
 /// What is younger than this may still be wanted by somebody.
 pub(super) const YOUNG: Duration = Duration::from_secs(3600);
@@ -138,7 +144,7 @@ impl Store {
         let (mut part, file) = made.await.map_err(on_disk("a document cannot be written", &folder))?;
         let mut file = tokio::fs::File::from_std(file);
         let (mut size, mut digest) = (0_u64, Context::new(&SHA256));
-        let from = place(response.url());
+        let (from, began) = (place(response.url()), Instant::now());
         loop {
             let chunk = match timeout(SILENCE, response.chunk()).await {
                 Ok(Ok(Some(chunk))) => chunk,
@@ -153,6 +159,11 @@ impl Store {
             size += chunk.len() as u64;
             if size > self.largest {
                 return Ok(Taken::TooLarge(self.largest));
+            }
+            if is_too_slow(began.elapsed(), size) {
+                let slowest = bytesize::ByteSize(SLOWEST).display().iec();
+                let reason = format!("{from} is too slow: less than {slowest} a second. Others wait for their turn");
+                return Err(Failure { late: true, ..ours(reason) });
             }
             digest.update(&chunk);
             file.write_all(&chunk).await.map_err(on_disk("a document cannot be written", &folder))?;
@@ -210,6 +221,11 @@ pub(super) fn remove(folder: &Path, note: &Note) -> io::Result<()> {
     fs::remove_file(folder.join(&note.file))?;
     let _ = fs::remove_dir(folder);
     Ok(())
+}
+
+/// Whether so much in that time is too little.
+fn is_too_slow(time: Duration, size: u64) -> bool {
+    time > BEGINNING && size < time.as_secs().saturating_mul(SLOWEST)
 }
 
 fn here(file: PathBuf, note: Note) -> Held {

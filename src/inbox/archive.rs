@@ -185,6 +185,11 @@ pub trait Archive: Inbox {
         Ok(true)
     }
 
+    /// How many receivers work on this inbox, if several may.
+    async fn receivers(&self) -> Result<Option<usize>, InboxError> {
+        Ok(None)
+    }
+
     /// Whether a receiver works on this inbox: for a command beside it.
     async fn is_served(&self) -> Result<bool, InboxError> {
         Ok(false)

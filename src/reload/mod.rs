@@ -223,6 +223,12 @@ impl Live {
         }
     }
 
+    /// Whether several receivers may work on the inbox.
+    async fn is_shared(&self) -> bool {
+        let Some(archive) = Arc::clone(&self.parts.inbox).archive() else { return false };
+        matches!(archive.receivers().await, Ok(Some(_)) | Err(_))
+    }
+
     async fn exchange(&self, mut settings: Settings, state: &mut State) -> Result<(), ReloadError> {
         let parts = &self.parts;
         // From "put in place" on, nothing can fail.
@@ -232,7 +238,8 @@ impl Live {
         let handlers = self.set_up(std::mem::take(&mut settings.handlers), &settings.marks, state).await?;
         let of_now = parts.agent.api().await;
         let api = self.set_up_agent(&settings, state, of_now.as_ref())?;
-        let documents = documents(&mut settings, state, api.as_ref().unwrap_or(&of_now).clone()).await?;
+        let documents =
+            documents(&mut settings, state, api.as_ref().unwrap_or(&of_now).clone(), self.is_shared().await).await?;
         keep_unchanged(&mut settings, state);
         for (_, credential) in &settings.anywhere.credentials {
             if !state.credentials.iter().any(|(_, old)| Arc::ptr_eq(old, credential)) {
@@ -346,6 +353,7 @@ async fn documents(
     settings: &mut Settings,
     state: &State,
     api: Option<Api>,
+    is_shared: bool,
 ) -> Result<Option<Arc<Documents>>, ReloadError> {
     let Some(new) = settings.documents.take() else { return Ok(None) };
     let same = |table| state.marks.same_below(&settings.marks, table);
@@ -353,6 +361,8 @@ async fn documents(
         return Ok(Some(Arc::clone(documents)));
     }
     let around = settings.tradecloud.as_ref().map_or_else(Surroundings::alone, tradecloud::Settings::surroundings);
+    // Of several receivers on one inbox each fetches documents, and only one has the session.
+    let api = api.map(|api| if is_shared { api.by_basic() } else { api });
     let source = api.map(|api| Arc::new(api) as Arc<dyn Source>);
     // May read the system's root certificates.
     let made = tokio::task::spawn_blocking(move || Documents::new(new, source, &around)).await;

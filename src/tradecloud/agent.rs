@@ -19,7 +19,7 @@ use super::poll::{self, Polling};
 use super::settings::Settings;
 use crate::budget::Budget;
 use crate::dispatch::worker::{Job, Source, Worker};
-use crate::dispatch::{Delivery, Pace};
+use crate::dispatch::{Delivery, Dispatch, Pace};
 use crate::inbox::Archive;
 use crate::intake::{Fetcher, Intake};
 use crate::model::What;
@@ -33,6 +33,9 @@ const LEASE: Duration = Duration::from_secs(30);
 
 /// and how often it does.
 const RENEW: Duration = Duration::from_secs(8);
+
+/// How long it is waited for how many others there are. All of these together are less than the lease.
+const COUNT: Duration = Duration::from_secs(2);
 
 /// How long the end of a session is waited for.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -92,7 +95,8 @@ impl Agent {
             company: settings.company.clone(),
             platform: settings.platform(),
         });
-        let duty = Duty { job: Arc::new(job(fetch, delivery)), polling, jobs: self.job.clone() };
+        let (api, dispatch) = (fetch.api.clone(), self.source.dispatch.clone());
+        let duty = Duty { job: Arc::new(job(fetch, delivery)), polling, jobs: self.job.clone(), api, dispatch };
         current.tasks.spawn(lead(archive, duty));
     }
 
@@ -143,9 +147,20 @@ struct Duty {
     job: Arc<Job>,
     polling: Option<Polling>,
     jobs: watch::Sender<Option<Arc<Job>>>,
+    api: Api,
+    dispatch: Dispatch,
 }
 
 impl Duty {
+    /// Documents are fetched by every receiver, and all of them together ask no more often than one may.
+    async fn share(&self, archive: &dyn Archive) {
+        if self.dispatch.documents().is_some()
+            && let Ok(Ok(Some(receivers))) = timeout(COUNT, archive.receivers()).await
+        {
+            self.api.share(receivers);
+        }
+    }
+
     fn begin(&self) -> JoinSet<()> {
         self.jobs.send_replace(Some(Arc::clone(&self.job)));
         let mut polls = JoinSet::new();
@@ -175,6 +190,7 @@ async fn lead(archive: Arc<dyn Archive>, duty: Duty) {
             // Nobody else begins before the time is over.
             Ok(Err(_)) | Err(_) => Instant::now() + RENEW < until,
         };
+        duty.share(&*archive).await;
         at_work = match (at_work, leads) {
             (None, true) => {
                 events::tradecloud::leads();

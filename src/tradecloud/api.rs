@@ -13,7 +13,7 @@ use super::hidden::Secrets;
 use super::line::{Answer, Bounds, Line};
 use super::page::{Metadata, Page};
 use super::path::{below, segment};
-use super::probe;
+use super::probe::{self, Needs};
 use super::session::Session;
 use super::settings::Settings;
 use crate::model::What;
@@ -197,9 +197,30 @@ impl Api {
         }
     }
 
+    /// So many receivers ask Tradecloud in the name of this account from now on.
+    pub(super) fn share(&self, receivers: usize) {
+        self.shared.line.share(u32::try_from(receivers).unwrap_or(u32::MAX));
+    }
+
     /// Says what the account may do, without a login; for `check --online`.
-    pub(crate) async fn probe(&self) -> Result<String, String> {
-        probe::probe(&self.by_basic()).await
+    ///
+    /// # Errors
+    /// It may not do what it is needed for, or cannot be asked.
+    pub(crate) async fn probe(&self, needs: &Needs) -> Result<String, String> {
+        probe::probe(&self.by_basic(), needs).await
+    }
+
+    /// Asks the legacy platform for an order that is none, if there is such an account; for `check --online`.
+    ///
+    /// # Errors
+    /// The account is refused, or the platform cannot be asked.
+    pub(crate) async fn probe_legacy(&self) -> Option<Result<String, String>> {
+        self.shared.legacy.as_ref()?;
+        let found = match self.of_legacy("purchaseOrder/0").await.and_then(judged) {
+            Ok(_) | Err(ApiError::NotFound(_)) => Ok("the account is taken".to_owned()),
+            Err(other) => Err(other.to_string()),
+        };
+        Some(found)
     }
 
     /// Whether it is the same one: the same queue and session.
@@ -299,7 +320,7 @@ fn refusal(answer: Answer) -> ApiError {
         403 => ApiError::Forbidden(answer.words),
         _ => {
             let pause = retry_after(&answer.headers);
-            ApiError::Unavailable { reason: answer.words, late: false, pause }
+            ApiError::Useless { reason: answer.words, pause }
         }
     }
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::api::{Api, Polled};
-use super::known::Known;
+use super::known::{Known, believed};
 use super::poll::{Pages, RoundError, store, time};
 use crate::decode::{self, Body, StateOf};
 use crate::inbox::Archive;
 use crate::intake::Intake;
 use crate::model::{Format, Kind};
+use crate::telemetry::events;
 
 /// Looks for what is missing.
 pub(crate) struct Backfill {
@@ -71,6 +72,9 @@ impl Backfill {
         let mut looked = Looked::default();
         let mut seen = std::collections::HashMap::new();
         while let Some(page) = pages.next().await? {
+            for what in &page.odd {
+                events::tradecloud::no_event(of.as_str(), "", what);
+            }
             for item in &page.items {
                 let at = time(item);
                 if at.is_some_and(|at| at < since || until.is_some_and(|until| at >= until)) {
@@ -81,10 +85,15 @@ impl Backfill {
                 }
                 looked.at += 1;
                 let body = Body { format: Format::Json, content_type: None, bytes: item.body.clone() };
-                let state = decode::state_of(&body).unwrap_or(StateOf { updated: at, lines: Vec::new() });
+                let state = believed(decode::state_of(&body).unwrap_or(StateOf { updated: at, ..StateOf::default() }));
                 let kind = if of == Polled::Shipments { Kind::Shipment } else { Kind::Order };
-                let known = Known::of(&*self.archive, kind, &item.id, None).await.map_err(RoundError::from)?;
-                if known.news(&state, Some(before)).is_empty() {
+                let known = Known::of(&*self.archive, kind, &item.id, None, Some(&state)).await;
+                let known = known.map_err(RoundError::from)?;
+                let is_known = match state.updated {
+                    Some(_) => known.news(&state, Some(before)).is_empty(),
+                    None => known.has(body, Some(state)),
+                };
+                if is_known {
                     continue;
                 }
                 looked.missing += 1;

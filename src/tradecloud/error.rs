@@ -16,6 +16,18 @@ pub(crate) enum ApiError {
     /// The login was refused, or is not tried again yet after that.
     #[error("{0}")]
     Credentials(String),
+    /// The login works, and this request was refused all the same: it may be for the rights of the account, or because
+    /// another session came in between.
+    #[error("{0}")]
+    NotAllowed(String),
+    /// This request was answered with what is of no use. Another one may fare better.
+    #[error("{reason}")]
+    Useless {
+        /// In words.
+        reason: String,
+        /// The server wants to be asked no sooner.
+        pause: Option<Duration>,
+    },
     /// Nothing more is asked by these settings: others have taken their place, or the receiver ends.
     #[error("not asked any more: [tradecloud] has changed, or the receiver ends")]
     Over,

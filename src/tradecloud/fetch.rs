@@ -4,10 +4,9 @@
 //! If the process dies between that and the note that the attempt has ended, the same is fetched once more, and is
 //! known then.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use jiff::Timestamp;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::api::Api;
 use super::error::ApiError;
@@ -36,6 +35,12 @@ pub(super) const SCHEDULE: Schedule = Schedule {
     give_up_after: Duration::from_secs(100 * 365 * 24 * 3600),
 };
 
+/// When there are so many doubts,
+const MOST_DOUBTS: usize = 10_000;
+
+/// those are given up that are older than this.
+const FORGOTTEN: Duration = Duration::from_secs(24 * 3600);
+
 /// What the worker of notices goes by.
 pub(super) fn route() -> Route {
     let mut route = Route::all(FETCH);
@@ -51,6 +56,26 @@ pub(crate) struct Fetch {
     pub(super) intake: Intake,
     /// How long it is doubted that there is nothing under an id.
     pub(super) not_found_after: Duration,
+    doubts: Arc<Doubts>,
+}
+
+/// Since when it is doubted that there is nothing under the ids of notices.
+#[derive(Default)]
+struct Doubts(Mutex<HashMap<EventKey, Instant>>);
+
+impl Doubts {
+    fn since(&self, key: EventKey) -> Instant {
+        let (mut doubts, now) = (self.0.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
+        if doubts.len() >= MOST_DOUBTS && !doubts.contains_key(&key) {
+            // What is over long ago is not asked for any more: somebody has set it aside.
+            doubts.retain(|_, since| since.elapsed() < FORGOTTEN);
+        }
+        *doubts.entry(key).or_insert(now)
+    }
+
+    fn end(&self, key: EventKey) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+    }
 }
 
 /// What became of a notice.
@@ -74,6 +99,8 @@ pub(crate) enum FetchError {
         what: &'static str,
         /// Why it is none.
         error: decode::DecodeError,
+        /// It is JSON, as all that the API says, and no page of somebody who stands before it.
+        is_json: bool,
     },
     /// It cannot be stored.
     #[error(transparent)]
@@ -83,29 +110,58 @@ pub(crate) enum FetchError {
 impl Fetch {
     /// Into that inbox.
     pub(crate) fn new(api: Api, archive: Arc<dyn Archive>, intake: Intake, not_found_after: Duration) -> Self {
-        Self { api, archive, intake, not_found_after }
+        Self { api, archive, intake, not_found_after, doubts: Arc::default() }
     }
 
     /// Fetches what the notice with that key is about, and stores it in its place unless its state is known.
     pub(crate) async fn bring(&self, key: EventKey, what: What, id: &str) -> Result<Brought, FetchError> {
         let body = self.api.fetch(what, id).await?;
-        let decoded =
-            decode::fetched(what, id, &body).map_err(|error| FetchError::Other { what: in_words(what), error })?;
-        let known = Known::of(&*self.archive, decoded.envelope.kind, id, Some(key)).await?;
-        if known.has(Body { format: Format::Json, content_type: None, bytes: body.clone() }) {
+        let decoded = decode::fetched(what, id, &body).map_err(|error| {
+            let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_ok();
+            FetchError::Other { what: in_words(what), error, is_json }
+        })?;
+        let found = Body { format: Format::Json, content_type: None, bytes: body.clone() };
+        let state = decode::state_of(&found);
+        let known = Known::of(&*self.archive, decoded.envelope.kind, id, Some(key), state.as_ref()).await?;
+        if known.has(found, state) {
             return Ok(Brought::Known(known.by));
         }
         self.intake.fetched(&*self.archive, key, decoded, body).await?;
         Ok(Brought::New)
     }
 
-    fn not_found(&self, received: Timestamp, reason: String) -> Outcome {
-        let doubted = Timestamp::now().duration_since(received).unsigned_abs() < self.not_found_after;
-        if doubted {
+    /// There is nothing of use under an id, which is doubted for a while from the first time that it is said: before
+    /// that, Tradecloud may have been away.
+    fn not_there(&self, key: EventKey, status: Option<u16>, reason: String) -> Outcome {
+        if self.doubts.since(key).elapsed() < self.not_found_after {
             let reason = format!("{reason}; it may be there in a moment");
             return Outcome::Unavailable(Unavailability::new(Fault::Unreachable, reason).of_one());
         }
-        Outcome::Rejected(Rejection { reason, status: Some(404) })
+        self.doubts.end(key);
+        Outcome::Rejected(Rejection { reason, status })
+    }
+
+    /// What comes of a notice that could not be followed.
+    fn failed(&self, key: EventKey, error: FetchError) -> Outcome {
+        let of_one = |reason: String, pause| {
+            Outcome::Unavailable(Unavailability::new(Fault::Unreachable, reason).pause(pause).of_one())
+        };
+        match error {
+            FetchError::Api(ApiError::NotFound(reason)) => self.not_there(key, Some(404), reason),
+            FetchError::Api(ApiError::Forbidden(reason)) => Outcome::Rejected(Rejection { reason, status: Some(403) }),
+            FetchError::Api(ApiError::Useless { reason, pause }) => of_one(reason, pause),
+            FetchError::Api(ApiError::Credentials(reason) | ApiError::NotAllowed(reason)) => {
+                Outcome::unreachable(reason)
+            }
+            FetchError::Api(error @ ApiError::Over) => Outcome::unreachable(error.to_string()),
+            FetchError::Api(ApiError::Unavailable { reason, late, pause }) => {
+                let fault = if late { Fault::Late } else { Fault::Unreachable };
+                Outcome::Unavailable(Unavailability::new(fault, reason).pause(pause))
+            }
+            FetchError::Other { is_json: true, .. } => self.not_there(key, None, error.to_string()),
+            FetchError::Other { .. } => of_one(error.to_string(), None),
+            FetchError::Store(error) => ours(&error),
+        }
     }
 }
 
@@ -127,28 +183,18 @@ impl Handler for Fetch {
         };
         let Some((what, id)) = noticed else { return Outcome::Done };
         match self.bring(key, what, &id).await {
-            Ok(Brought::New) => Outcome::Done,
+            Ok(Brought::New) => {
+                self.doubts.end(key);
+                Outcome::Done
+            }
             Ok(Brought::Known(by)) => {
+                self.doubts.end(key);
                 let with = by.map(|by| format!(", with event {by}")).unwrap_or_default();
                 event.answered(Some(200), format!("its state had come before{with}: not handed on again"));
                 events::tradecloud::known(event.about());
                 Outcome::Done
             }
-            Err(FetchError::Api(ApiError::NotFound(reason))) => self.not_found(event.received, reason),
-            Err(FetchError::Api(ApiError::Forbidden(reason))) => {
-                Outcome::Rejected(Rejection { reason, status: Some(403) })
-            }
-            Err(FetchError::Api(ApiError::Credentials(reason))) => Outcome::unreachable(reason),
-            // The next attempt is made by who has taken the place.
-            Err(error @ FetchError::Api(ApiError::Over)) => {
-                Outcome::Unavailable(Unavailability::new(Fault::Ours, error.to_string()).of_one())
-            }
-            Err(FetchError::Api(ApiError::Unavailable { reason, late, pause })) => {
-                let fault = if late { Fault::Late } else { Fault::Unreachable };
-                Outcome::Unavailable(Unavailability::new(fault, reason).pause(pause))
-            }
-            Err(error @ FetchError::Other { .. }) => Outcome::rejected(error.to_string()),
-            Err(FetchError::Store(error)) => ours(&error),
+            Err(error) => self.failed(key, error),
         }
     }
 }

@@ -6,6 +6,7 @@
 //! that: he hears how long it takes.
 
 use std::future::pending;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
@@ -31,6 +32,10 @@ const LONGEST_ASKED: Duration = Duration::from_secs(15 * 60);
 const SHORT: Duration = Duration::from_secs(2);
 /// After so many failures in a row it is told.
 const TOLD_AFTER: u32 = 3;
+/// After so many answers of 500 in a row it is perhaps not what was asked for that is at fault,
+const MOST_FAULTS: u32 = 10;
+/// and there is so much time between two requests.
+const CAREFUL: Duration = Duration::from_secs(1);
 
 /// How long an answer may take, and how large it may be.
 #[derive(Debug, Clone)]
@@ -63,6 +68,8 @@ pub(super) struct Line {
     caller: Caller,
     url: Url,
     spacing: Duration,
+    /// How many ask that server in the same name, each in a line of its own.
+    sharers: AtomicU32,
     bounds: Bounds,
     /// Whether nothing more is asked.
     over: watch::Sender<bool>,
@@ -76,6 +83,8 @@ struct State {
     pause: Option<(Instant, String)>,
     /// In a row.
     failures: u32,
+    /// Answers of 500 in a row.
+    faults: u32,
 }
 
 /// What was answered: anything but that the server is out of order, or overloaded.
@@ -95,9 +104,10 @@ impl Line {
         spacing: Duration,
         bounds: Bounds,
     ) -> Result<Self, reqwest::Error> {
-        let state = Mutex::new(State { next: Instant::now(), pause: None, failures: 0 });
+        let state = Mutex::new(State { next: Instant::now(), pause: None, failures: 0, faults: 0 });
         let (caller, over) = (Caller::new(url, roots)?, watch::Sender::new(false));
-        Ok(Self { caller, url: url.clone(), spacing, bounds, over, state })
+        let sharers = AtomicU32::new(1);
+        Ok(Self { caller, url: url.clone(), spacing, sharers, bounds, over, state })
     }
 
     /// Waits for a place, but not for a server that is left alone for long.
@@ -115,6 +125,15 @@ impl Line {
             state.pause = None;
         }
         Ok(Place { line: self, state })
+    }
+
+    /// From now on so many ask, and all of them together no more often than one may.
+    pub(super) fn share(&self, sharers: u32) {
+        self.sharers.store(sharers.max(1), Ordering::Relaxed);
+    }
+
+    fn spacing(&self) -> Duration {
+        self.spacing.saturating_mul(self.sharers.load(Ordering::Relaxed))
     }
 
     /// From now on nobody is asked, not even for who waits for his turn. What is under way comes to its end.
@@ -154,7 +173,8 @@ impl Line {
         }
         let (words, beginning) = say(response).await;
         let words = secrets.hide(words);
-        if status == 429 || status >= 500 {
+        // A 500 may be for this one thing that is asked for.
+        if status == 429 || status > 500 {
             return Err(Failed::Server(Failure { reason: words, late: false, pause: retry_after(&headers) }));
         }
         Ok(Answer { status, headers, body: beginning.body.into(), words })
@@ -214,15 +234,19 @@ impl Place<'_> {
             () = closed => return Err(ApiError::Over),
             () = sleep_until(self.state.next) => {}
         }
-        self.state.next = Instant::now() + self.line.spacing;
+        self.state.next = Instant::now() + self.line.spacing();
         match self.line.exchange(request).await {
             Ok(answer) => {
                 self.worked();
+                self.state.faults = if answer.status == 500 { self.state.faults.saturating_add(1) } else { 0 };
+                if self.state.faults >= MOST_FAULTS {
+                    self.state.next = Instant::now() + self.line.spacing().max(CAREFUL);
+                }
                 Ok(answer)
             }
             Err(Failed::Answer(words)) => {
                 self.worked();
-                Err(ApiError::unavailable(words))
+                Err(ApiError::Useless { reason: words, pause: None })
             }
             Err(Failed::Server(failure)) => Err(self.failed(failure)),
         }

@@ -34,6 +34,8 @@ pub(crate) use self::api::{Api, Polled};
 pub(crate) use self::backfill::{Backfill, Missing};
 pub(crate) use self::fetch::{Brought, Fetch, in_words};
 pub(crate) use self::known::Known;
+pub(crate) use self::path::no_id;
+pub(crate) use self::probe::Needs;
 pub(crate) use self::settings::Settings;
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ use crate::shown;
 pub(crate) struct Page {
     /// In the order of the answer.
     pub(crate) items: Vec<Item>,
+    /// Why other entries are none.
+    pub(crate) odd: Vec<String>,
     /// How many there are on all pages together.
     pub(crate) total: u64,
     /// When it was made, by the clock of the server.
@@ -88,6 +90,11 @@ fn as_text(value: serde_json::Value) -> Option<String> {
 }
 
 impl Page {
+    /// How many entries it has, of whatever kind.
+    pub(crate) fn len(&self) -> usize {
+        self.items.len() + self.odd.len()
+    }
+
     pub(super) fn read(of: Polled, answer: &Answer) -> Result<Self, ApiError> {
         let unreadable = |what: String| ApiError::unavailable(format!("{}, but {what}", answer.words));
         let envelope: Envelope<'_> = serde_json::from_slice(without_mark(&answer.body))
@@ -100,11 +107,15 @@ impl Page {
             (None, Some(0)) => Vec::new(),
             (None, _) => return Err(unreadable("without a list `data`".to_owned())),
         };
-        let items = entries.iter().enumerate().map(|(index, raw)| {
-            Item::read(of, raw).map_err(|what| unreadable(format!("entry {} of `data` {what}", index + 1)))
-        });
-        let items = items.collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { total: total.unwrap_or(items.len() as u64), items, date: date(&answer.headers) })
+        let (mut items, mut odd) = (Vec::with_capacity(entries.len()), Vec::new());
+        for (index, raw) in entries.iter().enumerate() {
+            match Item::read(of, raw) {
+                Ok(item) => items.push(item),
+                // It must not keep back what stands behind it.
+                Err(what) => odd.push(format!("entry {} of `data` {what}", index + 1)),
+            }
+        }
+        Ok(Self { total: total.unwrap_or(entries.len() as u64), items, odd, date: date(&answer.headers) })
     }
 }
 

@@ -36,6 +36,11 @@ pub(super) fn segment(id: &str) -> Result<String, ApiError> {
     Err(ApiError::NotFound(format!("{} is no id: {wrong}", shown::quoted(id, SHOWN))))
 }
 
+/// Why nothing can be fetched by that id, if so.
+pub(crate) fn no_id(id: &str) -> Option<String> {
+    segment(id).err().map(|error| error.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

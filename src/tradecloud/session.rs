@@ -127,7 +127,7 @@ impl Session {
                 let reason = format!("{words}; the session was renewed lately, and is again in {}", in_words(left));
                 return Err(ApiError::paused(reason, left));
             }
-            Some(_) => return Err(ApiError::Forbidden(words.to_owned())),
+            Some(_) => return Err(ApiError::NotAllowed(words.to_owned())),
         }
         state.refused = Some(Instant::now());
         state.token = None;
@@ -143,7 +143,7 @@ impl Session {
             state.told_refused = Some(Instant::now());
             events::tradecloud::not_allowed(words);
         }
-        ApiError::Forbidden(format!("{words}, although the login worked a moment ago"))
+        ApiError::NotAllowed(format!("{words}, although the login worked a moment ago"))
     }
 
     /// `ended`: somebody else ended the session, such as another receiver that logged in.
@@ -153,6 +153,9 @@ impl Session {
             let answer = place.ask(refreshing(Method::GET, &self.refresh, &refresh)).await?;
             if let Some(token) = self.granted(&answer) {
                 return Ok(token);
+            }
+            if answer.status >= 500 {
+                return Err(ApiError::unavailable(answer.words));
             }
             // It was of no use, and is not tried again.
             self.state().refresh = None;
@@ -171,6 +174,9 @@ impl Session {
         let answer = place.ask(request).await.map_err(|error| self.failed(error))?;
         if matches!(answer.status, 401 | 403) {
             return Err(account.refused(&answer.words, retry_after(&answer.headers)));
+        }
+        if answer.status >= 500 {
+            return Err(self.failed(ApiError::unavailable(answer.words)));
         }
         let good = (200..300).contains(&answer.status);
         if let Some(status) =

@@ -4,12 +4,17 @@ use reqwest::Response;
 
 use super::api::Api;
 use super::error::ApiError;
+use super::path::no_id;
 use super::settings::Settings;
 use crate::documents::{Metadata, Source, SourceError, Surroundings};
 use crate::outgoing::Failure;
 
 #[async_trait::async_trait]
 impl Source for Api {
+    fn never(&self, object_id: &str) -> Option<String> {
+        no_id(object_id)
+    }
+
     async fn metadata(&self, object_id: &str) -> Result<Metadata, SourceError> {
         // Apart from the trait's: this one asks.
         let found = Self::metadata(self, object_id).await?;
@@ -25,10 +30,13 @@ impl Source for Api {
 impl From<ApiError> for SourceError {
     fn from(error: ApiError) -> Self {
         match error {
-            ApiError::Over => Self::Failed(Failure { reason: error.to_string(), late: false, pause: None }),
+            ApiError::Over | ApiError::NotAllowed(_) => {
+                Self::Failed(Failure { reason: error.to_string(), late: false, pause: None })
+            }
             ApiError::NotFound(reason) => Self::NotFound(reason),
             ApiError::Forbidden(reason) => Self::Forbidden(reason),
             ApiError::Credentials(reason) => Self::Failed(Failure { reason, late: false, pause: None }),
+            ApiError::Useless { reason, pause } => Self::Failed(Failure { reason, late: false, pause }),
             ApiError::Unavailable { reason, late, pause } => Self::Failed(Failure { reason, late, pause }),
         }
     }

@@ -12,7 +12,7 @@ use super::people::asked;
 use super::shelf::{Accepting, gone};
 use super::{
     LIMIT, Postgres, acts, batch, changes, claims, clock, durably, erase, leads, mend, notes, notices, on_connection,
-    open, reading, shelf, sweep, views,
+    open, presence, reading, shelf, sweep, views,
 };
 use crate::inbox::{
     Action, ActionView, Archive, Claim, Count, EventKey, EventView, FETCH, Filter, InboxError, Incoming, Mended,
@@ -130,6 +130,10 @@ impl Archive for Postgres {
             return Ok(false);
         }
         Ok(on_connection!(self, LIMIT, db => leads::take(db, what, &self.receiver, for_long)))
+    }
+
+    async fn receivers(&self) -> Result<Option<usize>, InboxError> {
+        Ok(Some(on_connection!(self, LIMIT, db => presence::count(db))))
     }
 
     async fn is_served(&self) -> Result<bool, InboxError> {

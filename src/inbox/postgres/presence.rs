@@ -172,6 +172,12 @@ async fn renew(db: &ClientWrapper, receiver: &str) -> Result<Seen, Error> {
     })
 }
 
+/// How many receivers are there.
+pub(super) async fn count(db: &ClientWrapper) -> Result<usize, Error> {
+    let count: i64 = db.query_one("SELECT count(*) FROM receivers WHERE until > now()", &[]).await?.get(0);
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
 /// Gives a receiver whose lease a clock made too long one as long as any.
 const SHORTEN: &str = "\
     UPDATE receivers r SET until = now() + $2::float8 * interval '1 second'

@@ -97,6 +97,8 @@ pub(crate) struct Aimed {
     pub(crate) endpoint: Arc<Endpoint>,
     /// Of an endpoint with a placeholder: the id as it is written in the request, unless there is no place for it.
     pub(crate) written: Option<String>,
+    /// The request names several things, and not one.
+    pub(crate) names_several: bool,
 }
 
 /// The endpoints by their paths. A request looks into it once, and is worked on as it said then.
@@ -136,14 +138,17 @@ impl Table {
             let mut templates = self.templates.iter().filter(move |(template, _)| template.is_in_query() == in_query);
             templates.find_map(|(template, endpoint)| {
                 let written = Some(template.id_in(path, query)?.to_owned());
-                Some(Aimed { endpoint: Arc::clone(endpoint), written })
+                let names_several = template.is_ambiguous(query);
+                Some(Aimed { endpoint: Arc::clone(endpoint), written, names_several })
             })
         };
-        let exact = || Some(Aimed { endpoint: self.exact.get(path)?.clone(), written: None });
+        let bare =
+            |endpoint: &Arc<Endpoint>| Aimed { endpoint: Arc::clone(endpoint), written: None, names_several: false };
+        let exact = || self.exact.get(path).map(bare);
         let without_parameter = || {
             let mut at = self.templates.iter().filter(|(template, _)| template.is_in_query() && template.is_at(path));
             let (_, endpoint) = at.next().filter(|_| at.next().is_none())?;
-            Some(Aimed { endpoint: Arc::clone(endpoint), written: None })
+            Some(bare(endpoint))
         };
         in_place(true).or_else(exact).or_else(|| in_place(false)).or_else(without_parameter)
     }

@@ -9,27 +9,28 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::arrival::Arrival;
-use super::endpoints::{Acknowledge, Endpoint};
+use super::endpoints::{Acknowledge, Aimed, Endpoint};
 use super::handled::handled;
 use super::receive::{come_again, note, overload, refuse};
 use super::reception::Reception;
+use super::template::Template;
 use crate::handlers::Fault;
 use crate::intake::{IntakeError, Taken};
 use crate::model::What;
 use crate::respond::{Answer, ComeAgain, Refusal, STORED, Why};
 
-/// Takes the notice that a call of the endpoint brings whose id is `written` so.
+/// Takes the notice that a call of the endpoint brings, which was aimed so.
 pub(super) async fn take_notice(
     reception: &Arc<Reception>,
     endpoint: &Endpoint,
-    written: Option<&str>,
+    aimed: Option<&Aimed>,
     mut arrival: Arrival,
     due: Instant,
 ) -> Answer {
     let Some(template) = &endpoint.template else {
         return Answer::ComeAgain(ComeAgain::Unforeseen);
     };
-    let (what, id) = match template.id(written) {
+    let (what, id) = match id_of(template, aimed) {
         Ok(id) => (template.what, id),
         // Its target is kept, which is all that it says.
         Err(why) => return refuse(reception, arrival, Bytes::new(), Refusal::new(Why::NoId, why)).await,
@@ -55,6 +56,16 @@ pub(super) async fn take_notice(
     };
     note(reception, key, &answer, repeated, due);
     answer
+}
+
+/// The id that a call brings.
+fn id_of(template: &Template, aimed: Option<&Aimed>) -> Result<String, String> {
+    if aimed.is_some_and(|aimed| aimed.names_several) {
+        return Err(
+            "this call has the parameter of the id several times: only one thing is fetched for a call".to_owned()
+        );
+    }
+    template.id(aimed.and_then(|aimed| aimed.written.as_deref()))
 }
 
 /// Stores the notice; or what it is about, if nothing is kept here.

@@ -94,8 +94,7 @@ pub(crate) async fn receive(reception: Arc<Reception>, table: &Table, address: I
         match (received, aim) {
             // A body that came along says nothing. One that broke off may be half of a request, though.
             (Ok(_) | Err(BodyError::TooLarge { .. }), Ok(endpoint)) if !arrival.brings_event => {
-                let written = aimed.and_then(|aimed| aimed.written);
-                take_notice(&reception, &endpoint, written.as_deref(), arrival, due).await
+                take_notice(&reception, &endpoint, aimed.as_ref(), arrival, due).await
             }
             (Ok(received), Ok(endpoint)) => take(&reception, endpoint.acknowledge, arrival, received, due).await,
             (Ok(received), Err(refusal)) => refuse(&reception, arrival, received.bytes, refusal).await,

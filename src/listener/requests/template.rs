@@ -110,6 +110,14 @@ impl Template {
         }
     }
 
+    /// Whether a request names several things at once, of which only one could be fetched.
+    pub(super) fn is_ambiguous(&self, query: Option<&str>) -> bool {
+        let (before, after) = self.around();
+        let mut ids = parameters(query.unwrap_or_default()).filter_map(|parameter| between(parameter, before, after));
+        let first = ids.next();
+        self.is_in_query() && ids.any(|id| Some(id) != first)
+    }
+
     fn around(&self) -> (&str, &str) {
         let (Place::Path { before, after } | Place::Parameter { before, after, .. }) = &self.place;
         (before, after)
@@ -129,7 +137,7 @@ impl Template {
             Err(_) => wrong("is not in UTF-8"),
             Ok(id) if id.len() > LONGEST => wrong("is longer than 512 bytes"),
             Ok(id) if id.contains(char::is_control) => wrong("has a control character in it"),
-            Ok(id) if matches!(id.as_str(), "." | "..") => wrong("is nothing but dots"),
+            Ok(id) if matches!(id.as_str(), "." | "..") => wrong("would lead elsewhere"),
             Ok(id) => Ok(id),
         }
     }

@@ -51,7 +51,7 @@ impl<'a> Pages<'a> {
         if !self.by_number && !is_in_order(&page) {
             return Err(RoundError::Unordered(self.of.as_str()));
         }
-        let read = page.items.len();
+        let read = page.len();
         self.is_over = read == 0 || self.offset.saturating_add(read) as u64 >= page.total;
         let last = page.items.iter().filter_map(time).max().map(|last| last.saturating_sub(STEP).unwrap_or(last));
         match last.filter(|last| !self.by_number && *last > self.after) {
@@ -75,7 +75,7 @@ pub(crate) fn time(item: &Item) -> Option<Timestamp> {
 fn is_in_order(page: &Page) -> bool {
     let times: Option<Vec<_>> = page.items.iter().map(time).collect();
     // One that fits on a page needs no order.
-    page.total <= page.items.len() as u64 || times.is_some_and(|times| times.is_sorted())
+    page.total <= page.len() as u64 || times.is_some_and(|times| times.is_sorted())
 }
 
 /// A time as Tradecloud documents it: to the millisecond, and never later than it is.

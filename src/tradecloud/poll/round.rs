@@ -15,7 +15,7 @@ use crate::model::{Format, Kind};
 use crate::telemetry::events;
 use crate::tradecloud::api::{Api, Polled};
 use crate::tradecloud::error::ApiError;
-use crate::tradecloud::known::Known;
+use crate::tradecloud::known::{Known, believed};
 use crate::tradecloud::page::{Item, Page};
 
 /// Times that the whole set is read until nothing new comes, if it is not in order.
@@ -58,8 +58,8 @@ pub(crate) enum Found {
     Known,
     /// What is new in it are open requests of the own company.
     Echo,
-    /// It may still come by the webhook: what is new is from that time.
-    Young(Timestamp),
+    /// A state may still come by the webhook: what is new in it is from that time.
+    Young(Timestamp, StateOf),
     /// It is to be handed on.
     New,
 }
@@ -163,6 +163,9 @@ impl Round {
 
     /// Stores what is new on a page.
     async fn take(&mut self, page: &Page, now: Timestamp, progress: &mut Progress) -> Result<(), RoundError> {
+        for what in &page.odd {
+            events::tradecloud::no_event(self.of.as_str(), "", what);
+        }
         for item in &page.items {
             let at = time(item);
             progress.latest = progress.latest.max(at);
@@ -171,7 +174,8 @@ impl Round {
             }
             let found = self.judge(item, now, progress.from).await?;
             match found {
-                Found::Young(since) => {
+                Found::Young(since, state) => {
+                    self.seen.wait(&item.id, state);
                     progress.held = Some(progress.held.map_or(since, |held| held.min(since)));
                     continue;
                 }
@@ -187,29 +191,46 @@ impl Round {
     pub(crate) async fn judge(&self, item: &Item, now: Timestamp, from: Timestamp) -> Result<Found, RoundError> {
         let Polling { fetch, settings, company, .. } = &self.polling;
         let body = body_of(item);
-        let state = decode::state_of(&body).unwrap_or(StateOf { updated: time(item), lines: Vec::new() });
-        let known = Known::of(&*fetch.archive, kind(self.of), &item.id, None).await?;
+        let state = decode::state_of(&body).unwrap_or(StateOf { updated: time(item), ..StateOf::default() });
+        let state = believed(state);
+        let known = Known::of(&*fetch.archive, kind(self.of), &item.id, None, Some(&state)).await?;
+        if state.updated.is_none() {
+            // Of what says no time it cannot be told whether it has come, unless it is the same.
+            return Ok(if known.has(body, Some(state)) { Found::Known } else { Found::New });
+        }
         // Nor is it news what was judged with an earlier state of the same.
         let after = just_before(from);
         let after = self.seen.judged(&item.id).map_or(after, |judged| after.max(judged));
         let mut news = known.news(&state, Some(after));
         news.sort_unstable();
         let Some(first) = news.first().copied() else { return Ok(Found::Known) };
+        // What was waited for has not come, and since then something else has changed the same.
+        if let Some(waited) = self.seen.waits_for(&item.id)
+            && let Some(first) = known.news(waited, None).into_iter().min()
+        {
+            return Ok(self.unless_young(first, now, waited));
+        }
         if settings.skip_echoes
             && let Some(company) = company
             && decode::is_echo(&body, company, known.updated)
         {
             return Ok(Found::Echo);
         }
-        let Deliver::Missed(grace) = settings.deliver else { return Ok(Found::New) };
+        let Deliver::Missed(_) = settings.deliver else { return Ok(Found::New) };
         let by = decode::fetched(self.of.what(), &item.id, &item.body).ok().and_then(|it| it.envelope.company_id);
         // What the own company changes has no event. Who made the last change is said, and who made those before is not.
         if company.is_some() && by == *company && news.iter().all(|at| Some(*at) == state.updated) {
             return Ok(Found::Echo);
         }
+        Ok(self.unless_young(first, now, &state))
+    }
+
+    /// It is to be handed on, unless it may still come: what is new in that state is from that time.
+    fn unless_young(&self, first: Timestamp, now: Timestamp, state: &StateOf) -> Found {
+        let Deliver::Missed(grace) = self.polling.settings.deliver else { return Found::New };
         let grace = SignedDuration::try_from(grace).unwrap_or(SignedDuration::MAX);
         let ripe = now.saturating_sub(grace).unwrap_or(Timestamp::MIN);
-        Ok(if first <= ripe { Found::New } else { Found::Young(first) })
+        if first <= ripe { Found::New } else { Found::Young(first, state.clone()) }
     }
 
     async fn hand_on(&self, item: &Item, progress: &mut Progress) -> Result<(), RoundError> {

@@ -2,12 +2,16 @@
 //! ended.
 //!
 //! What was handed on is in the inbox. What is our own is nowhere else, and once the other party has changed the same
-//! order, nothing in it says any more that the change before was ours: so that is noted in the inbox, too.
+//! order, nothing in it says any more that the change before was ours. The same goes for what is waited for: once our own
+//! company has changed the same, nothing says any more that a change of the other party is still to come. So both are
+//! noted in the inbox, too.
 
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
+use crate::decode::StateOf;
 use crate::inbox::{Archive, InboxError};
 use crate::model::instant::instant;
 use crate::tradecloud::page::Item;
@@ -18,6 +22,8 @@ pub(super) struct Seen {
     /// The name under which it is noted what is our own.
     name: String,
     entries: HashMap<String, Entry>,
+    /// States that may still come by the webhook.
+    waiting: HashMap<String, StateOf>,
     /// What is noted; nothing, before that was looked up.
     noted: Option<String>,
 }
@@ -30,25 +36,61 @@ struct Entry {
     is_own: bool,
 }
 
+/// What is noted in the inbox.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Noted {
+    /// The times of what is our own, by its id.
+    #[serde(default)]
+    own: BTreeMap<String, String>,
+    #[serde(default)]
+    waiting: BTreeMap<String, Waiting>,
+}
+
+/// A state that is waited for.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Waiting {
+    updated: Option<String>,
+    lines: Vec<(String, String)>,
+}
+
+impl Waiting {
+    fn of(state: &StateOf) -> Self {
+        let lines = state.lines.iter().map(|(line, at)| (line.clone(), at.to_string())).collect();
+        Self { updated: state.updated.map(|at| at.to_string()), lines }
+    }
+
+    fn state(self) -> StateOf {
+        let lines = self.lines.into_iter().filter_map(|(line, at)| Some((line, instant(&at)?))).collect();
+        StateOf { updated: self.updated.as_deref().and_then(instant), lines, version: None }
+    }
+}
+
+/// The latest time in a state.
+fn latest(state: &StateOf) -> Option<Timestamp> {
+    state.lines.iter().map(|(_, at)| Some(*at)).chain([state.updated]).max().flatten()
+}
+
 impl Seen {
-    /// Nothing yet. What is our own is noted under that name.
+    /// Nothing yet. It is noted under that name.
     pub(super) fn new(name: String) -> Self {
-        Self { name, entries: HashMap::new(), noted: None }
+        Self { name, entries: HashMap::new(), waiting: HashMap::new(), noted: None }
     }
 
     /// Forgets what is older than `from`: it is not given again. At first, looks up what is noted.
     pub(super) async fn begin(&mut self, archive: &dyn Archive, from: Timestamp) -> Result<(), InboxError> {
         if self.noted.is_none() {
             let noted = archive.cursor(&self.name).await?.unwrap_or_default();
-            let own: HashMap<String, String> = serde_json::from_str(&noted).unwrap_or_default();
+            let Noted { own, waiting } = serde_json::from_str(&noted).unwrap_or_default();
             for (id, updated) in own {
                 if let Some(at) = instant(&updated) {
                     self.entries.entry(id).or_insert(Entry { updated: Some(updated), at, is_own: true });
                 }
             }
+            self.waiting.extend(waiting.into_iter().map(|(id, state)| (id, state.state())));
             self.noted = Some(noted);
         }
         self.entries.retain(|_, entry| entry.at >= from);
+        self.waiting.retain(|_, state| latest(state).is_some_and(|at| at >= from));
         Ok(())
     }
 
@@ -64,14 +106,27 @@ impl Seen {
 
     /// An entry was looked at; its time is `at`, and what is new in it is our own or not.
     pub(super) fn add(&mut self, item: &Item, at: Timestamp, is_own: bool) {
+        self.waiting.remove(&item.id);
         self.entries.insert(item.id.clone(), Entry { updated: item.updated.clone(), at, is_own });
     }
 
-    /// Notes what is our own, if that has changed. To be called before the cursor moves over it.
+    /// That state may still come by the webhook.
+    pub(super) fn wait(&mut self, id: &str, state: StateOf) {
+        self.waiting.insert(id.to_owned(), state);
+    }
+
+    /// The state of an order or shipment that is waited for, if one is.
+    pub(super) fn waits_for(&self, id: &str) -> Option<&StateOf> {
+        self.waiting.get(id)
+    }
+
+    /// Notes what is our own and what is waited for, if that has changed. To be called before the cursor moves over it.
     pub(super) async fn note(&mut self, archive: &dyn Archive) -> Result<(), InboxError> {
         let own = self.entries.iter().filter(|(_, entry)| entry.is_own);
-        let own: BTreeMap<_, _> = own.filter_map(|(id, entry)| Some((id, entry.updated.as_ref()?))).collect();
-        let text = if own.is_empty() { String::new() } else { serde_json::json!(own).to_string() };
+        let own = own.filter_map(|(id, entry)| Some((id.clone(), entry.updated.clone()?))).collect();
+        let waiting = self.waiting.iter().map(|(id, state)| (id.clone(), Waiting::of(state))).collect();
+        let noted = Noted { own, waiting };
+        let text = if noted == Noted::default() { String::new() } else { serde_json::json!(noted).to_string() };
         if self.noted.as_ref() != Some(&text) {
             archive.move_cursor(&self.name, &text).await?;
             self.noted = Some(text);
@@ -93,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_our_own_is_known_after_a_restart_until_it_is_not_given_any_more() {
+    async fn what_is_our_own_and_what_is_waited_for_is_known_after_a_restart_until_it_is_not_given_any_more() {
         let folder = tempfile::tempdir().unwrap();
         let settings = format!("path = '{}'", folder.path().join("inbox.db").display());
         let archive = open("sqlite", &settings, Purpose::Serve).await;
@@ -103,6 +158,9 @@ mod tests {
         before.begin(&*archive, Timestamp::MIN).await.unwrap();
         before.add(&ours, instant(at).unwrap(), true);
         before.add(&theirs, instant(at).unwrap(), false);
+        let state =
+            StateOf { updated: instant(at), lines: vec![("1".to_owned(), instant(at).unwrap())], version: None };
+        before.wait("late", state.clone());
         before.note(&*archive).await.unwrap();
 
         let mut after = Seen::new("own orders".to_owned());
@@ -110,9 +168,10 @@ mod tests {
 
         assert!(after.has(&ours) && !after.has(&theirs) && !after.has(&item("ours", later)));
         assert_eq!(after.judged("ours"), instant(at));
+        assert_eq!((after.waits_for("late"), after.waits_for("ours")), (Some(&state), None));
         after.begin(&*archive, instant(later).unwrap()).await.unwrap();
         after.note(&*archive).await.unwrap();
-        assert!(!after.has(&ours));
+        assert!(!after.has(&ours) && after.waits_for("late").is_none());
         assert_eq!(archive.cursor("own orders").await.unwrap().as_deref(), Some(""));
     }
 }

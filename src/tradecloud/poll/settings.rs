@@ -85,6 +85,11 @@ impl Settings {
         })
     }
 
+    /// Whether shipments are polled.
+    pub(crate) fn has_shipments(&self) -> bool {
+        self.of.contains(&Polled::Shipments)
+    }
+
     /// The form in which orders are polled, if they are.
     pub(crate) fn orders(&self) -> Option<Polled> {
         self.of.iter().copied().find(|of| *of != Polled::Shipments)

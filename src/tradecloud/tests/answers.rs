@@ -39,6 +39,8 @@ async fn an_answer_says_whether_to_come_again() {
             ApiError::Forbidden(_) => "forbidden",
             ApiError::Unavailable { .. } => "later",
             ApiError::Credentials(_) => "credentials",
+            ApiError::NotAllowed(_) => "not allowed",
+            ApiError::Useless { .. } => "of no use",
             ApiError::Over => "over",
         };
         let words = error.to_string();
@@ -144,14 +146,17 @@ async fn what_the_account_may_do_is_said() {
     })
     .await;
 
-    let found = tradecloud.api().probe().await.unwrap();
+    let found = tradecloud.api().probe(&Needs::default()).await.unwrap();
 
     assert!(found.starts_with("the account may poll orders, load documents; it may not poll shipments ("), "{found}");
+    let needs = Needs { shipments: true, ..Needs::default() };
+    let lacking = tradecloud.api().probe(&needs).await.unwrap_err();
+    assert!(lacking.contains("may not poll shipments, as the configuration has it"), "{lacking}");
     let calls = tradecloud.calls();
     let by_basic = |call: &&Call| call.header("authorization").is_some_and(|value| value.starts_with("Basic "));
-    assert_eq!((calls.len(), calls.iter().filter(by_basic).count()), (3, 3), "without a login");
+    assert_eq!((calls.len(), calls.iter().filter(by_basic).count()), (6, 6), "without a login");
     assert!(calls[0].body.ends_with(b"\"limit\":1}"));
     let refused = Tradecloud::scripted([Reply::new(401, INVALID)]).await;
-    assert!(refused.api().probe().await.unwrap_err().contains("[tradecloud]"));
+    assert!(refused.api().probe(&Needs::default()).await.unwrap_err().contains("[tradecloud]"));
     assert_eq!(refused.heard().len(), 1);
 }

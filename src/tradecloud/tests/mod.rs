@@ -29,6 +29,7 @@ use http_body::Frame;
 use secrecy::SecretString;
 
 use super::Api;
+use super::Needs;
 use super::error::ApiError;
 use super::line::Bounds;
 use super::settings::{Legacy, Login, Settings};

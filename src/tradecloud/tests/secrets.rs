@@ -47,7 +47,7 @@ async fn nothing_secret_is_said_or_shown() {
                 seen.push(format!("{:?}", api.fetch(What::LegacyOrderId, "x").await));
                 later(minutes(20)).await;
             }
-            seen.push(format!("{:?}", api.probe().await));
+            seen.push(format!("{:?}", api.probe(&Needs::default()).await));
             api.logout().await;
             seen.push(format!("{:?} {:?}", tradecloud.settings(), Account::new("[x]", &tradecloud.settings().login)));
         }
