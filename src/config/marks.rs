@@ -10,13 +10,19 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use ::config::{Map, Value, ValueKind};
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::{digest, hmac};
+use aws_lc_rs::hmac;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 /// Marks hold only within this process: somebody who reads one cannot try passwords on it.
-static KEY: LazyLock<Option<hmac::Key>> =
-    LazyLock::new(|| hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok());
+///
+/// Of 244 random bits that the system gives, as it gives those of ids. The generator of the cryptography would do as
+/// well, but it tests the noise of the processor before its first number, which takes 30 to 40 ms. Whoever only lists
+/// events needs no other random number, and would wait for that longer than for the events.
+static KEY: LazyLock<hmac::Key> = LazyLock::new(|| {
+    let random = [Uuid::new_v4(), Uuid::new_v4()].map(Uuid::into_bytes);
+    hmac::Key::new(hmac::HMAC_SHA256, Zeroizing::new(random).as_flattened())
+});
 
 /// The marks of all keys of a configuration, and the files that it consists of.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -123,11 +129,7 @@ pub(crate) fn is_below(key: &str, path: &str) -> bool {
 }
 
 fn mark(content: &[u8]) -> Vec<u8> {
-    match &*KEY {
-        Some(key) => hmac::sign(key, content).as_ref().to_vec(),
-        // The system gave no random numbers; then TLS does not work either.
-        None => digest::digest(&digest::SHA256, content).as_ref().to_vec(),
-    }
+    hmac::sign(&KEY, content).as_ref().to_vec()
 }
 
 impl std::fmt::Debug for Marks {

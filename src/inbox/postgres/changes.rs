@@ -101,6 +101,13 @@ fn columns<'d>(of: &[&'d Delivery]) -> (Vec<i64>, Vec<i64>, Vec<&'d str>) {
     (events, lanes, of.iter().map(|(_, _, handler, _)| handler.as_str()).collect())
 }
 
+/// What waits for its next attempt is due at once. Whether it waits is asked as a value: as a condition it would lead
+/// PostgreSQL past everything that waits.
+pub(super) const HURRY: &str = "\
+    UPDATE deliveries d SET due = now(), changed = now()
+    FROM unnest($1::bigint[], $2::text[]) AS of (event, handler)
+    WHERE d.event = of.event AND d.handler = of.handler AND coalesce(d.due > now(), false) RETURNING d.event";
+
 /// Makes deliveries due at once that wait for their next attempt. Only the first of a lane has a due time; if that can
 /// never become due by itself (see `mend`), it is now.
 async fn hurry(db: &ClientWrapper, waiting: &[&Delivery], changed: &mut Changed) -> Result<(), Error> {
@@ -108,23 +115,23 @@ async fn hurry(db: &ClientWrapper, waiting: &[&Delivery], changed: &mut Changed)
         return Ok(());
     }
     let (events, lanes, handlers) = columns(waiting);
-    let statement = "UPDATE deliveries d SET due = now(), changed = now()
-                     FROM unnest($1::bigint[], $2::text[]) AS of (event, handler)
-                     WHERE d.event = of.event AND d.handler = of.handler AND d.due > now() RETURNING d.event";
-    let hurried = db.query(statement, &[&events, &handlers]).await?;
+    let hurried = db.query(HURRY, &[&events, &handlers]).await?;
     let mended = db.query(&format!("{ADVANCE} RETURNING d.event"), &[&handlers, &lanes]).await?;
     let of_them = mended.iter().filter(|row| events.contains(&row.get(0)));
     hurried.iter().chain(of_them).for_each(|row| changed.add(row.get(0)));
     Ok(())
 }
 
-/// A later delivery that was the first of its lane waits for those that were put before it.
+/// A later delivery that was the first of its lane waits for those that were put before it. The later ones are found as
+/// the lane's own, and looked at for whether they are due after that: asked for what is due, PostgreSQL would go by all
+/// that is due to the handler, for every lane.
 pub(super) const WAIT_AGAIN: &str = "\
     UPDATE deliveries d SET due = NULL
     FROM (SELECT DISTINCT handler, lane FROM unnest($1::text[], $2::bigint[]) AS of (handler, lane)) AS of,
-         LATERAL (SELECT p.event FROM deliveries p WHERE p.handler = of.handler AND p.lane = of.lane AND p.state = 0
-                  ORDER BY p.event LIMIT 1) AS first
-    WHERE d.handler = of.handler AND d.lane = of.lane AND d.state = 0 AND d.due IS NOT NULL AND d.event > first.event";
+         LATERAL (SELECT p.event, p.due FROM deliveries p
+                  WHERE p.handler = of.handler AND p.lane = of.lane AND p.state = 0
+                  ORDER BY p.event OFFSET 1) AS later
+    WHERE d.event = later.event AND d.handler = of.handler AND later.due IS NOT NULL";
 
 /// Begins deliveries anew. Each takes its place in its lane by the order received.
 async fn again(db: &ClientWrapper, anew: &[&Delivery], changed: &mut Changed) -> Result<(), Error> {

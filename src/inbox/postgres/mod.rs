@@ -177,8 +177,8 @@ use {durably, on_connection};
 impl Postgres {
     async fn open(database: &Database, purpose: Purpose, refused_space: Space) -> anyhow::Result<Self> {
         let pool = |most| database.pool(most, open::SETUP);
-        let (shared, own) = (pool(CONNECTIONS), pool(1));
-        let taken_over_from = open::prepare(&shared, purpose, &database.place()).await?;
+        let (shared, own, people) = (pool(CONNECTIONS), pool(1), people::pool(database));
+        let taken_over_from = open::prepare(&shared, &people, purpose, &database.place()).await?;
         let (receiver, held, clock) = (presence::name(), Held::default(), Clock::default());
         let mut heartbeat = JoinSet::new();
         if purpose == Purpose::Serve {
@@ -193,7 +193,7 @@ impl Postgres {
             purpose,
             taken_over_from,
             pool: shared,
-            people: people::pool(database),
+            people,
             writer,
             receiver,
             held,

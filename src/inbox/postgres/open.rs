@@ -51,8 +51,12 @@ pub(super) const SETUP: &str = "\
 
 /// Makes sure that the inbox is there in the right version; returns which it was of, if that was an earlier one. `place` is
 /// the database, for messages.
-pub(super) async fn prepare(pool: &Pool, purpose: Purpose, place: &str) -> anyhow::Result<Option<u32>> {
-    let db = pool.get().await.with_context(|| format!("cannot reach the inbox {place}"))?;
+///
+/// Whoever only looks does so on one of the connections of `people`, which he goes on with: to connect takes longer than
+/// most of what he asks.
+pub(super) async fn prepare(pool: &Pool, people: &Pool, purpose: Purpose, place: &str) -> anyhow::Result<Option<u32>> {
+    let asked = if purpose == Purpose::Tool { people } else { pool };
+    let db = asked.get().await.with_context(|| format!("cannot reach the inbox {place}"))?;
     within(LIMIT, judge(&db, purpose))
         .await
         .with_context(|| format!("cannot use the inbox {place}"))?
@@ -61,7 +65,9 @@ pub(super) async fn prepare(pool: &Pool, purpose: Purpose, place: &str) -> anyho
     if version == 0 && purpose == Purpose::Tool {
         bail!(NoInbox::NotYet { place: format!("PostgreSQL {place}") });
     }
+    db.give_back();
     if version != VERSION {
+        let db = pool.get().await.with_context(|| format!("cannot reach the inbox {place}"))?;
         if purpose == Purpose::Tool && version < VERSION && within(LIMIT, is_in_use(&db)).await? {
             // A receiver of the version before would go on writing in its own way.
             bail!(
@@ -73,8 +79,8 @@ pub(super) async fn prepare(pool: &Pool, purpose: Purpose, place: &str) -> anyho
             .await
             .map_err(|failure| hint(failure).context(format!("cannot prepare the inbox {place}")))?
             .with_context(|| format!("cannot prepare the inbox {place}"))?;
+        db.give_back();
     }
-    db.give_back();
     Ok(u32::try_from(version).ok().filter(|_| (1..VERSION).contains(&version)))
 }
 

@@ -44,8 +44,8 @@ const PINNED: &str = "\
     SET statement_timeout = 0; SET lock_timeout = 0; \
     SET default_transaction_isolation = 'read committed'; SET default_transaction_deferrable = off; \
     SET standard_conforming_strings = on; \
-    SELECT set_config(name, '0', false) FROM pg_catalog.pg_settings \
-    WHERE name IN ('idle_session_timeout', 'transaction_timeout')";
+    SELECT set_config(name, '0', false) FROM (VALUES ('idle_session_timeout'), ('transaction_timeout')) AS of (name) \
+    WHERE current_setting(name, true) IS NOT NULL";
 
 /// Whether a commit hangs on this server: for longer than one takes, and on a standby, or wherever else.
 const HANGING: &str = "\

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::{HANDLER, Place, Server, action, claim, store};
 use crate::inbox::postgres::Postgres;
+use crate::inbox::postgres::changes::{HURRY, WAIT_AGAIN};
 use crate::inbox::postgres::row::lookup;
 use crate::inbox::{
     Archive as _, Arrival, Attempt, Count, Deed, Ending, Filter, Finish, Inbox as _, InboxError, Overdue, RefusedBody,
@@ -256,4 +257,30 @@ async fn who_asks_for_too_much_is_told_so() {
 
     assert!(matches!(late, InboxError::TooLong), "{late}");
     assert!(inbox.claim(HANDLER, 1).await.unwrap().claims.is_empty(), "the work goes another way");
+}
+
+/// Else what a person does to a hundred thousand events takes seconds for each five hundred, and ends at the limit.
+#[tokio::test]
+async fn what_is_done_to_events_goes_by_their_own_lanes_however_many_others_are_due() {
+    let place = Place::new(Server::shared());
+    let _inbox = place.open().await;
+    place.sql(
+        "INSERT INTO events (number, key, id, received, path, kind, lane, body)
+             SELECT n, decode(lpad(to_hex(n), 32, '0'), 'hex'), n::text, now(), '/', 'order', n, '' FROM generate_series(1, 20000) n;
+         INSERT INTO deliveries (event, handler, lane, state, due, since, changed)
+             SELECT n, 'erp', n, 0, now() + interval '1 hour', now(), now() FROM generate_series(1, 20000) n;
+         ANALYZE",
+    );
+    let connection = place.connection().await;
+
+    for (name, types, statement, values) in [
+        ("wait_again", "text[], bigint[]", WAIT_AGAIN, "'{erp}', '{1}'"),
+        ("hurry", "bigint[], text[]", HURRY, "'{1}', '{erp}'"),
+    ] {
+        let explained = format!("PREPARE {name} ({types}) AS {statement}; EXPLAIN EXECUTE {name} ({values})");
+        let rows = connection.simple_query(&explained).await.unwrap();
+
+        let plan = format!("{rows:?}");
+        assert!(plan.contains("deliveries_pkey") && !plan.contains("deliveries_due"), "{plan}");
+    }
 }
