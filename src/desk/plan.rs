@@ -88,13 +88,21 @@ impl Plan {
 impl Desk {
     /// Every event that matches and can be delivered or set aside, in one of the filter's states still when its turn
     /// comes. A number is meant as it is
-    /// spelled: whoever acts is not to hit an order that only looks the same.
+    /// spelled: whoever acts is not to hit an order that only looks the same. Each is looked at, which takes minutes if
+    /// there are a million: `looked` hears at how many of how many so far.
     ///
     /// # Errors
     /// If the inbox cannot be read.
-    pub async fn plan(&self, filter: &Filter, deed: Deed) -> Result<Plan, InboxError> {
+    pub async fn plan(
+        &self,
+        filter: &Filter,
+        deed: Deed,
+        mut looked: impl FnMut(usize, usize),
+    ) -> Result<Plan, InboxError> {
         let mut plan = Plan { scope: Scope::States(filter.states.clone()), ..Plan::default() };
-        for batch in self.sequences(filter).await?.chunks(AT_ONCE) {
+        let all = self.sequences(filter).await?;
+        for (number, batch) in all.chunks(AT_ONCE).enumerate() {
+            looked(number * AT_ONCE, all.len());
             for event in self.views(batch).await? {
                 if can_be_changed(&event, filter, deed) {
                     plan.add(&event, filter);
@@ -107,14 +115,22 @@ impl Desk {
     }
 
     /// The events of those that match `filter` which `handler` is to catch up on: none, if there is no such handler.
+    /// `looked` hears how far that is, as in [`Desk::plan`].
     ///
     /// # Errors
     /// If the inbox cannot be read.
-    pub async fn missed(&self, filter: &Filter, handler: &str) -> Result<Plan, InboxError> {
+    pub async fn missed(
+        &self,
+        filter: &Filter,
+        handler: &str,
+        mut looked: impl FnMut(usize, usize),
+    ) -> Result<Plan, InboxError> {
         let mut plan = Plan { scope: Scope::Missed, ..Plan::default() };
         let Some(route) = self.route(handler) else { return Ok(plan) };
         let filter = Filter { handler: None, ..filter.clone() };
-        for batch in self.sequences(&filter).await?.chunks(AT_ONCE) {
+        let all = self.sequences(&filter).await?;
+        for (number, batch) in all.chunks(AT_ONCE).enumerate() {
+            looked(number * AT_ONCE, all.len());
             for event in self.views(batch).await? {
                 if self.lacks(&event, route).await? {
                     plan.add(&event, &filter);

@@ -139,15 +139,21 @@ impl Attempts {
         // Should the clock be set meanwhile, what has passed since then is not what the clock says.
         let since =
             claim.since.saturating_add(Timestamp::now().duration_since(time)).and_then(|at| at.checked_sub(took));
-        let finish = self.finish(claim, since.unwrap_or(claim.since), &outcome, took);
+        let (finish, was_down) =
+            (self.finish(claim, since.unwrap_or(claim.since), &outcome, took), self.job.health.is_down());
         // Not after the note: where the inbox cannot be written to, the handler may be back all the same.
         if let Some(archive) = &self.source.archive {
             self.judge(archive, claim.lane, &outcome, is_try).await;
         }
         let attempt = made(time, took, &outcome, said.take());
         let stands = self.note(claim, &finish, Some(attempt)).await;
-        if let Finish::Dead { .. } = finish {
-            say_dead(claim, claim.attempts + 1, stands, || self.say_why_dead(claim, &outcome, took));
+        match &finish {
+            Finish::Done => {}
+            Finish::Retry { at, .. } if stands => self.say_tried_again(claim, &outcome, took, *at, was_down),
+            Finish::Retry { .. } => events::delivery::overtaken(claim.about(), &claim.handler, claim.attempts + 1),
+            Finish::Dead { .. } => {
+                say_dead(claim, claim.attempts + 1, stands, || self.say_why_dead(claim, &outcome, took));
+            }
         }
         self.source.dispatch.announce(claim.key, &outcome);
     }
@@ -177,6 +183,20 @@ impl Attempts {
             Outcome::Done => {}
             Outcome::Rejected(why) => events::delivery::rejected(claim.about(), handler, attempt, took, &why.reason),
             Outcome::Unavailable(why) => events::delivery::given_up(claim.about(), handler, attempt, &why.reason),
+        }
+    }
+
+    /// Says that an event was not taken, and when it is tried again.
+    fn say_tried_again(&self, claim: &Claim, outcome: &Outcome, took: Duration, at: Timestamp, was_down: bool) {
+        let (event, handler) = (claim.about(), &self.job.route.name);
+        let reason = if let Outcome::Unavailable(why) = outcome { why.reason.as_str() } else { "" };
+        let failed = events::delivery::Attempt { number: claim.attempts + 1, took, reason };
+        if self.source.archive.is_none() {
+            events::delivery::not_delivered_nor_kept(event, handler, failed);
+        } else if was_down {
+            events::delivery::not_delivered_while_down(event, handler, failed);
+        } else {
+            events::delivery::not_delivered(event, handler, failed, at);
         }
     }
 
@@ -235,28 +255,20 @@ impl Attempts {
                 Finish::Done
             }
             Outcome::Rejected(rejection) => Finish::Dead { reason: rejection.reason.clone(), status: rejection.status },
-            Outcome::Unavailable(why) => self.again(claim, since, why, took),
+            Outcome::Unavailable(why) => self.again(claim, since, why),
         }
     }
 
     /// When a delivery is tried again that was not taken.
-    fn again(&self, claim: &Claim, since: Timestamp, why: &Unavailability, took: Duration) -> Finish {
-        let attempt = claim.attempts + 1;
-        let (event, handler, reason) = (claim.about(), &self.job.route.name, why.reason.clone());
-        let failed = events::delivery::Attempt { number: attempt, took, reason: &reason };
+    fn again(&self, claim: &Claim, since: Timestamp, why: &Unavailability) -> Finish {
+        let (attempt, reason) = (claim.attempts + 1, why.reason.clone());
         if self.source.archive.is_none() {
-            events::delivery::not_delivered_nor_kept(event, handler, failed);
             return Finish::Retry { at: Timestamp::now(), reason };
         }
-        let Some(at) = self.next(attempt, why.pause, since) else {
-            return Finish::Dead { reason: format!("given up after {attempt} attempts: {reason}"), status: None };
-        };
-        if self.job.health.is_down() {
-            events::delivery::not_delivered_while_down(event, handler, failed);
-        } else {
-            events::delivery::not_delivered(event, handler, failed, at);
+        match self.next(attempt, why.pause, since) {
+            Some(at) => Finish::Retry { at, reason },
+            None => Finish::Dead { reason: format!("given up after {attempt} attempts: {reason}"), status: None },
         }
-        Finish::Retry { at, reason }
     }
 
     /// When to try again, if at all. By a clock that cannot be believed nothing is given up.

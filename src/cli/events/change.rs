@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::list::tell_how_far_numbers_are_read;
+use super::progress::Progress;
 use super::{ChangeArgs, DeliverArgs, DiscardArgs, ask, words};
 use crate::cli::{WrongUsage, person};
 use crate::desk::{Aside, Configured, Desk, Errand, Plan};
@@ -26,17 +27,17 @@ pub(super) async fn deliver(
     if let Some(name) = handler
         && desk.configured(name) == Configured::No
     {
-        bail!("there is no handler \"{name}\" in the configuration");
+        bail!("there is no handler \"{}\" in the configuration", printable(name));
     }
     let mut errand = Errand::new(person::at_the_terminal(), args.reason.clone()).to(handler);
     let mut all = true;
     let plan = if ids.is_empty() {
         let mut filter = args.filter.to_filter(0, zone)?;
         let plan = match handler {
-            Some(handler) if !args.all => desk.missed(&filter, handler).await,
+            Some(handler) if !args.all => desk.missed(&filter, handler, looked()).await,
             _ => {
                 dead_unless_said(&mut filter);
-                desk.plan(&filter, Deed::Deliver).await
+                desk.plan(&filter, Deed::Deliver, looked()).await
             }
         };
         let plan = plan.context(CANNOT_READ)?;
@@ -99,7 +100,7 @@ pub(super) async fn discard(
     let (mut all, mut found_by) = (true, None);
     let plan = if args.all {
         let filter = args.filter.to_filter(0, zone)?;
-        let plan = desk.plan(&filter, Deed::Discard).await.context(CANNOT_READ)?;
+        let plan = desk.plan(&filter, Deed::Discard, looked()).await.context(CANNOT_READ)?;
         if !is_wanted("discard", desk, &plan, &filter, args, zone).await? {
             return Ok(false);
         }
@@ -165,6 +166,11 @@ fn discarded(aside: &Aside, handler: Option<&str>) -> Result<String, String> {
         }
         _ => Ok(format!("discarded{for_whom}{}", words::under_way(&aside.under_way))),
     }
+}
+
+/// Tells whoever sits at a terminal how far the look at what is found is.
+fn looked() -> impl FnMut(usize, usize) {
+    Progress::at_the_terminal().looked()
 }
 
 fn dead_unless_said(filter: &mut Filter) {

@@ -90,16 +90,18 @@ fn head(delivery: &DeliveryView, attempts: &[AttemptView], configured: Configure
 
 /// How many attempts there were: `6 attempts (1 since it was begun anew)`. Of a round before, the last is always kept.
 fn of_all_rounds(delivery: &DeliveryView, attempts: &[AttemptView]) -> String {
-    let mut before = BTreeMap::new();
-    for attempt in attempts.iter().filter(|one| one.handler == delivery.handler && one.round < delivery.round) {
-        let last = before.entry(attempt.round).or_insert(attempt.attempt);
+    let mut rounds = BTreeMap::from([(delivery.round, delivery.attempts)]);
+    // One that ended after it was set aside is not counted at the delivery, but it was made.
+    for attempt in attempts.iter().filter(|one| one.handler == delivery.handler && one.round <= delivery.round) {
+        let last = rounds.entry(attempt.round).or_insert(attempt.attempt);
         *last = attempt.attempt.max(*last);
     }
-    let all = before.into_values().fold(delivery.attempts, u32::saturating_add);
+    let since = rounds.get(&delivery.round).copied().unwrap_or_default();
+    let all = rounds.into_values().fold(0, u32::saturating_add);
     match delivery.round {
         // Nor was anything begun anew of which there were no attempts before.
-        _ if all == delivery.attempts => counted(all),
-        _ => format!("{} ({} since it was begun anew)", counted(all), delivery.attempts),
+        _ if all == since => counted(all),
+        _ => format!("{} ({since} since it was begun anew)", counted(all)),
     }
 }
 
@@ -240,6 +242,15 @@ mod tests {
 
         assert!(text.starts_with("handler erp: done, 1 attempt, since "), "{text}");
         assert!(text.contains("\n  begun by somebody (round 2):\n"), "{text}");
+    }
+
+    #[test]
+    fn an_attempt_that_ended_after_the_delivery_was_set_aside_counts() {
+        let first = shown(1, 0, &[attempt(1, 1)]);
+        let later = shown(2, 0, &[attempt(1, 1), attempt(2, 1)]);
+
+        assert!(first.starts_with("handler erp: done, 1 attempt, since "), "{first}");
+        assert!(later.starts_with("handler erp: done, 2 attempts (1 since it was begun anew), since "), "{later}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::words::{counted, with_commas};
 use crate::desk::{COUNTED, Configured, Desk};
-use crate::inbox::{Count, EventView, Filter, InboxError};
+use crate::inbox::{Count, EventView, Filter, InboxError, State};
 use crate::model::What;
 use crate::model::names::CHANGED;
 use crate::shown::{printable, time};
@@ -27,7 +27,7 @@ pub(super) async fn run(
             if json {
                 writeln!(out, "{}", serde_json::to_string(event)?)?;
             } else {
-                writeln!(out, "{}", line(event, zone))?;
+                writeln!(out, "{}", line_in(state_at(event, filter.handler.as_deref()), event, zone))?;
             }
         }
     }
@@ -61,11 +61,21 @@ pub(super) fn tell_of_unreadable(unreadable: &[(i64, InboxError)]) -> bool {
     unreadable.is_empty()
 }
 
+/// How far an event has come: with a handler, if somebody asks about that.
+fn state_at(event: &EventView, handler: Option<&str>) -> State {
+    let at_it = event.deliveries.iter().find(|delivery| Some(delivery.handler.as_str()) == handler);
+    at_it.map_or(event.state, |delivery| delivery.state)
+}
+
 /// An event in one line.
 pub(super) fn line(event: &EventView, zone: &TimeZone) -> String {
+    line_in(event.state, event, zone)
+}
+
+fn line_in(state: State, event: &EventView, zone: &TimeZone) -> String {
     format!(
         "{:<9}  {}  {:<45}  {:<20}  {}",
-        event.state.as_str(),
+        state.as_str(),
         time(event.received, zone),
         printable(name(event)),
         printable(number(event).unwrap_or("-")),

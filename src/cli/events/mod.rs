@@ -9,6 +9,7 @@ mod handlers;
 mod history;
 mod list;
 mod order;
+mod progress;
 mod show;
 mod words;
 

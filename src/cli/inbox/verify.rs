@@ -98,9 +98,16 @@ async fn of_inbox(kept: &Kept, copies: Result<Box<dyn Copies>, NoCopies>) -> any
     let mut found = found.with_events(&Source::Inbox(Arc::clone(&archive))).await;
     let sequences: Vec<_> = found.events.damaged.iter().map(|(sequence, _)| *sequence).collect();
     for some in sequences.chunks(PAGE) {
-        // Of a damaged one not even that may be there.
-        let views = archive.views(some).await.unwrap_or_default();
-        found.ids.extend(views.into_iter().map(|view| (view.sequence, view.id)));
+        // Of a damaged one not even that may be there, which hides nothing of the others.
+        let mut views = archive.views(some).await;
+        if views.is_err() {
+            let mut each = Vec::new();
+            for sequence in some {
+                each.extend(archive.views(&[*sequence]).await.unwrap_or_default());
+            }
+            views = Ok(each);
+        }
+        found.ids.extend(views.unwrap_or_default().into_iter().map(|view| (view.sequence, view.id)));
     }
     inbox.close().await;
     Ok(found)

@@ -167,11 +167,15 @@ pub(super) fn copy(db: &Connection, path: &Path, folder: &Path) -> anyhow::Resul
     db.pragma_update(None, "query_only", false)?;
     db.execute("VACUUM INTO ?1", [name]).map_err(|error| match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => anyhow!("there is no room for it: it takes about as much as the inbox"),
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => anyhow!(
-            "{} is damaged, and cannot be read as a whole ({error}). `inbox verify` says more. Keep the backups that \
-             you have; what `events export` can still read of it, it writes out",
-            path.display()
-        ),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            let is_earlier = version(db).is_ok_and(|version| version < open::VERSION);
+            anyhow!(
+                "{} is damaged, and cannot be read as a whole ({error}). `inbox verify` says more. Keep the backups that \
+                 you have; what `events export`{} can still read of it, it writes out",
+                path.display(),
+                if is_earlier { " of the program of its version, which is an earlier one," } else { "" }
+            )
+        }
         _ => error.into(),
     })?;
     Ok(part)

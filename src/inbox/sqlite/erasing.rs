@@ -79,3 +79,52 @@ pub(super) fn erase(
     actions::note_on(db, action, EventKey(known.key), &id, None, now)?;
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::inbox::sqlite::{events, open};
+    use crate::inbox::{Deed, Incoming, Purpose};
+    use crate::model::{Envelope, Kind};
+
+    /// What comes again is compared with what is there. An empty body would be another message, and that an event of its
+    /// own: it is asked once more instead, and then known by what was kept of the erased one.
+    #[test]
+    fn what_was_erased_has_no_body_that_could_be_compared() {
+        let folder = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap();
+        let (_lock, db, _) = open::prepare(&folder.path().join("inbox.db"), Purpose::Serve).unwrap();
+        let envelope = Envelope {
+            kind: Kind::Order,
+            format: Format::Json,
+            event_name: None,
+            message_id: Some("message".to_owned()),
+            subject: None,
+            number: None,
+            company_id: None,
+            companies: Vec::new(),
+            created: None,
+        };
+        let incoming = Incoming::new(envelope, Timestamp::now(), "/".to_owned(), None, Bytes::from_static(b"body"));
+        assert!(events::store(&db, &incoming).unwrap());
+        assert_eq!(events::body_to_compare(&db, 1).unwrap(), "body");
+        let known = known_by(&db, 1).unwrap().unwrap();
+        let action = Action {
+            id: Uuid::new_v4(),
+            at: Timestamp::now(),
+            who: "anna".to_owned(),
+            via: "cli",
+            address: None,
+            what: Deed::Erase,
+            handler: None,
+            filter: None,
+            reason: None,
+        };
+
+        assert!(erase(&db, 1, &known, &action, Timestamp::now()).unwrap());
+
+        assert!(events::body_to_compare(&db, 1).is_err());
+    }
+}

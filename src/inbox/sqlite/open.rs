@@ -5,7 +5,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -71,7 +71,7 @@ pub(super) fn prepare(path: &Path, purpose: Purpose) -> anyhow::Result<(Option<F
         } else {
             None
         };
-        from = migrate(&mut db).with_context(|| format!("cannot prepare the inbox {}", path.display()))?;
+        from = migrate(&mut db).map_err(|error| not_taken_over(error, path))?;
     }
     if purpose == Purpose::Serve {
         attempts::count_ends(&db).with_context(|| format!("cannot prepare the inbox {}", path.display()))?;
@@ -167,6 +167,22 @@ fn old(path: &Path) -> String {
          and start this version's: that brings the inbox up to date",
         path.display()
     )
+}
+
+/// What to do about an inbox that cannot be taken over. All of it is read for that, so that damage shows which nobody has
+/// noticed.
+fn not_taken_over(error: anyhow::Error, path: &Path) -> anyhow::Error {
+    let code = error.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
+    if code == Some(ErrorCode::DatabaseCorrupt) {
+        return anyhow!(
+            "the inbox {} is of an earlier version of this program, and cannot be brought to this one, because it is damaged \
+             ({error}). It was left as it is. Look at the disk first. What can still be read of it, the program of the \
+             earlier version writes out (`events export`). Then put a backup in its place (`inbox restore`) that \
+             `inbox verify DIR` finds whole",
+            path.display()
+        );
+    }
+    error.context(format!("cannot prepare the inbox {}", path.display()))
 }
 
 /// Brings the inbox to this program's version; returns which it was of, if there was one and it was an earlier one.

@@ -103,22 +103,17 @@ pub(super) fn checksum_anew(db: &Connection, event: i64) -> rusqlite::Result<()>
     db.execute("UPDATE listed SET checksum = ?2 WHERE event = ?1", params![event, sum]).map(drop)
 }
 
-/// Compares the events after that one with their checksums, some of them.
+/// Compares the events after that one with their checksums, some of them, as they are at one moment: what somebody erases
+/// meanwhile, or is removed after its time, is not damaged.
 pub(super) fn verify(db: &Connection, after: i64) -> rusqlite::Result<Verified> {
+    let _moment = db.unchecked_transaction()?;
+    compare(db, after)
+}
+
+fn compare(db: &Connection, after: i64) -> rusqlite::Result<Verified> {
     // Of both: a damaged page may have taken either.
     let listed = sequences(db, "SELECT event FROM listed WHERE event > ?1 ORDER BY event LIMIT ?2", after);
-    let stored = sequences(db, "SELECT number FROM events WHERE number > ?1 ORDER BY number LIMIT ?2", after);
-    let mut sequences = match (listed, stored) {
-        (Ok(mut listed), Ok(stored)) => {
-            listed.extend(stored);
-            listed
-        }
-        (Ok(one), Err(_)) | (Err(_), Ok(one)) => one,
-        (Err(error), Err(_)) => return Err(error),
-    };
-    sequences.sort_unstable();
-    sequences.dedup();
-    sequences.truncate(STEP);
+    let sequences = with_stored(db, after, listed)?;
     let mut verified = Verified { events: sequences.len(), last: sequences.last().copied(), ..Verified::default() };
     for event in sequences {
         match is_whole(db, event).and_then(|whole| Ok((whole, is_listed_as_it_is(db, event)?))) {
@@ -133,6 +128,23 @@ pub(super) fn verify(db: &Connection, after: i64) -> rusqlite::Result<Verified> 
         }
     }
     Ok(verified)
+}
+
+/// Those, and the next of the events themselves: as far as either can be read.
+fn with_stored(db: &Connection, after: i64, others: rusqlite::Result<Vec<i64>>) -> rusqlite::Result<Vec<i64>> {
+    let stored = sequences(db, "SELECT number FROM events WHERE number > ?1 ORDER BY number LIMIT ?2", after);
+    let mut sequences = match (others, stored) {
+        (Ok(mut others), Ok(stored)) => {
+            others.extend(stored);
+            others
+        }
+        (Ok(one), Err(_)) | (Err(_), Ok(one)) => one,
+        (Err(error), Err(_)) => return Err(error),
+    };
+    sequences.sort_unstable();
+    sequences.dedup();
+    sequences.truncate(STEP);
+    Ok(sequences)
 }
 
 fn sequences(db: &Connection, sql: &str, after: i64) -> rusqlite::Result<Vec<i64>> {
@@ -154,7 +166,9 @@ fn is_listed_as_it_is(db: &Connection, event: i64) -> rusqlite::Result<bool> {
 /// Reads the events after that one in an inbox of an earlier version, which has no checksums: as far as can be told, they
 /// are whole.
 pub(super) fn verify_earlier(db: &Connection, after: i64, version: u32) -> rusqlite::Result<Verified> {
-    let sequences = sequences(db, "SELECT number FROM events WHERE number > ?1 ORDER BY number LIMIT ?2", after)?;
+    // Where a page of events is damaged, their deliveries lead past it.
+    let delivered = "SELECT DISTINCT event FROM deliveries WHERE event > ?1 ORDER BY event LIMIT ?2";
+    let sequences = with_stored(db, after, sequences(db, delivered, after))?;
     let mut verified = Verified {
         events: sequences.len(),
         last: sequences.last().copied(),
@@ -204,4 +218,56 @@ fn checksum(row: &Row<'_>) -> rusqlite::Result<i64> {
         body: row.get_ref(12)?.as_blob()?,
     }
     .checksum())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use jiff::Timestamp;
+    use rusqlite::Connection;
+    use tempfile::TempDir;
+
+    use crate::inbox::sqlite::{events, open};
+    use crate::inbox::{Incoming, Purpose};
+    use crate::model::{Envelope, Format, Kind};
+
+    /// A receiver removes what is old while somebody verifies, which takes its time.
+    #[test]
+    fn what_is_removed_while_it_is_compared_is_not_called_damaged() {
+        let folder = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap();
+        let path = folder.path().join("inbox.db");
+        let (_lock, writer, _) = open::prepare(&path, Purpose::Serve).unwrap();
+        for removed_after in (0..600).step_by(20) {
+            for number in 0..3 {
+                let envelope = Envelope {
+                    kind: Kind::Order,
+                    format: Format::Json,
+                    event_name: None,
+                    message_id: Some(format!("{removed_after}-{number}")),
+                    subject: None,
+                    number: None,
+                    company_id: None,
+                    companies: Vec::new(),
+                    created: None,
+                };
+                let body = Bytes::from_static(b"body");
+                let incoming = Incoming::new(envelope, Timestamp::now(), "/".to_owned(), None, body);
+                assert!(events::store(&writer, &incoming).unwrap());
+            }
+            let (mut db, other) = (open::connect_to_read(&path).unwrap(), Connection::open(&path).unwrap());
+            let mut steps = 0;
+            let removes = move || {
+                steps += 1;
+                if steps == removed_after {
+                    other.execute_batch("BEGIN; DELETE FROM events; DELETE FROM listed; COMMIT").unwrap();
+                }
+                false
+            };
+            db.progress_handler(1, Some(removes)).unwrap();
+
+            let verified = super::verify(&db, 0).unwrap();
+
+            assert_eq!(verified.damaged, [], "removed after {removed_after} steps");
+        }
+    }
 }

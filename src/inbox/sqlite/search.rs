@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params, params_from_iter};
 use wildmatch::WildMatch;
 
 use super::listed::{HOUR, REFUSED};
@@ -28,8 +28,33 @@ struct Way {
     values: Vec<Value>,
 }
 
-/// The sequences of the events that match, the highest first, as many as the filter wants.
+/// The sequences of the events that match, the highest first, as many as the filter wants. Where a page of what is listed
+/// is damaged, the events themselves lead there, if somebody asks for all of them or for those of a time: it is then that
+/// he wants to know what is left.
 pub(super) fn sequences(db: &Connection, filter: &Filter) -> rusqlite::Result<Vec<i64>> {
+    let damaged = [Some(ErrorCode::DatabaseCorrupt), Some(ErrorCode::SystemIoFailure)];
+    match by_ways(db, filter) {
+        Err(error) if is_of_time_only(filter) && damaged.contains(&error.sqlite_error_code()) => by_events(db, filter),
+        found => found,
+    }
+}
+
+fn is_of_time_only(filter: &Filter) -> bool {
+    !has_class(filter) && filter.handler.is_none() && filter.number.is_none()
+}
+
+/// The sequences of events of that time, without anything that is kept beside them.
+fn by_events(db: &Connection, filter: &Filter) -> rusqlite::Result<Vec<i64>> {
+    let (since, until) = (filter.since.map_or(i64::MIN, micros), filter.until.map_or(i64::MAX, micros));
+    let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX);
+    db.prepare_cached(
+        "SELECT number FROM events WHERE number < ?1 AND received >= ?2 AND received < ?3 ORDER BY number DESC LIMIT ?4",
+    )?
+    .query_map(params![filter.before.unwrap_or(i64::MAX), since, until, limit], |row| row.get(0))?
+    .collect()
+}
+
+fn by_ways(db: &Connection, filter: &Filter) -> rusqlite::Result<Vec<i64>> {
     let mut found = BTreeSet::new();
     for way in ways(db, filter)? {
         way.walk(db, filter.limit, &mut found)?;

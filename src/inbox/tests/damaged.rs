@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::place::open;
-use crate::inbox::{Incoming, Purpose};
+use crate::inbox::{Filter, Incoming, Purpose};
 use crate::model::{Envelope, Format, Kind};
 
 fn event(id: &str) -> Incoming {
@@ -85,4 +85,60 @@ async fn what_is_listed_of_an_event_in_another_state_than_it_is_in_is_found() {
     let unwanted = inbox.show("unwanted").await.unwrap().unwrap().sequence;
     assert_eq!(damaged.iter().map(|(sequence, _)| *sequence).collect::<Vec<_>>(), [waits, unwanted]);
     assert!(damaged.iter().all(|(_, what)| what.contains("listed in another state")), "{damaged:?}");
+}
+
+/// The leaf pages of a table, by their numbers.
+fn leaves(file: &Path, table: &str) -> Vec<usize> {
+    let db = Connection::open(file).unwrap();
+    let statement = "SELECT pageno FROM dbstat WHERE name = ?1 AND pagetype = 'leaf' ORDER BY pageno";
+    db.prepare(statement).unwrap().query_map([table], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+/// Of an event, either half may be on it: its body, or what is listed of it.
+#[tokio::test]
+async fn behind_a_page_that_is_damaged_all_that_can_be_read_is_compared() {
+    const EVENTS: usize = 250;
+    for table in ["events", "listed"] {
+        let folder = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap();
+        let path = folder.path().join("inbox.db");
+        let settings = format!("path = '{}'", path.display());
+        let inbox = open("sqlite", &settings, Purpose::Serve).await;
+        for number in 0..EVENTS {
+            let small = Incoming { body: Bytes::from(vec![b'x'; 500]), ..event(&format!("order-{number}")) };
+            inbox.store(small.wanted_by(["erp"])).await.unwrap();
+        }
+        inbox.close().await;
+        drop(inbox);
+        let db = Connection::open(&path).unwrap();
+        db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        drop(db);
+        let pages = leaves(&path, table);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[(pages[1] - 1) * 4096..][..4096].fill(0xA5);
+        std::fs::write(&path, bytes).unwrap();
+
+        let inbox = open("sqlite", &settings, Purpose::Tool).await;
+        let (mut events, mut damaged, mut after) = (0, Vec::new(), 0);
+        loop {
+            let step = inbox.verify(after).await.unwrap();
+            events += step.events;
+            damaged.extend(step.damaged);
+            match step.last {
+                Some(last) if last > after => after = last,
+                _ => break,
+            }
+        }
+
+        let (mut found, mut before) = (0, None);
+        loop {
+            let filter = Filter { limit: 100, before, ..Filter::default() };
+            let some = inbox.sequences(&filter).await.unwrap();
+            let Some(last) = some.last() else { break };
+            (found, before) = (found + some.len(), Some(*last));
+        }
+
+        assert_eq!((events, found), (EVENTS, EVENTS), "{table}");
+        let of_the_page = 1..EVENTS / 2;
+        assert!(pages.len() > 2 && of_the_page.contains(&damaged.len()), "{table}: {damaged:?}");
+    }
 }

@@ -332,6 +332,22 @@ in_each_store!(of_a_refused_body_that_is_erased_it_is_known_how_often_it_came_an
     assert_eq!(kept.inbox.verify(0).await.unwrap().damaged, []);
 });
 
+in_each_store!(what_was_removed_leaves_its_sequence_to_nobody, &["erp"], kept => {
+    kept.store("first", &["erp"]).await;
+    let refused = kept.refuse(0).await;
+    let highest = kept.number(&refused).await;
+    // It says what is there already, so it goes and nothing comes in its place.
+    assert!(kept.inbox.accept(highest, kept.event("first", 0), &action(Deed::Accept)).await.unwrap().repeated);
+    kept.store("second", &[]).await;
+    assert!(kept.number("second").await > highest);
+
+    let highest = kept.number("second").await;
+    kept.after_days(100).await;
+    assert!(!kept.has("second").await, "nobody wanted it");
+    kept.store("third", &["erp"]).await;
+    assert!(kept.number("third").await > highest);
+});
+
 in_each_store!(equal_refused_bodies_are_one_with_a_count_until_somebody_makes_an_event_of_it, &["erp"], kept => {
     let first = kept.refuse(3).await;
     for _ in 0..4 {

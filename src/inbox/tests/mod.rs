@@ -3,6 +3,7 @@
 
 mod begun;
 mod damaged;
+mod held;
 mod kept;
 mod model;
 mod notices;

@@ -29,8 +29,8 @@ pub(crate) fn rejected(event: About<'_>, handler: &str, attempt: u32, took: Dura
     );
 }
 
-/// A handler has rejected an event, or its time was over, whose delivery somebody had set aside or begun anew
-/// meanwhile, or another receiver had taken over. What the back end said is not in the line: somebody may have had it
+/// A handler has not taken an event, or its time was over, whose delivery somebody had set aside or begun anew
+/// meanwhile, or another receiver had taken over: it is no dead letter, nor is it tried again. What the back end said is not in the line: somebody may have had it
 /// erased.
 pub(crate) fn overtaken(event: About<'_>, handler: &str, attempt: u32) {
     about!(
@@ -38,7 +38,7 @@ pub(crate) fn overtaken(event: About<'_>, handler: &str, attempt: u32) {
         event,
         handler,
         attempt,
-        "rejected or given up, but it had been set aside or begun anew meanwhile, and that stands; see `events show`"
+        "not taken, but it had been set aside or begun anew meanwhile, and that stands; see `events show`"
     );
 }
 

@@ -23,6 +23,7 @@ use tradecloud_webhook::inbox::{
     Incoming, Mended, Open, Overdue, Purpose, Receipt, RefusedBody, SharedInbox, Standing, State, Swept, Unread,
     Verified,
 };
+use tradecloud_webhook::model::Reference;
 use tradecloud_webhook::settings::Settings;
 
 use crate::support::eventually;
@@ -180,6 +181,10 @@ impl Inbox for OddStore {
         slow.stored.store(true, Ordering::SeqCst);
         Ok(Some("kept".to_owned()))
     }
+    /// Whoever waits for that waits for ever.
+    async fn refer(&self, _: &str, _: Vec<Reference>) -> Result<()> {
+        std::future::pending().await
+    }
     async fn claim(&self, _: &str, _: usize) -> Result<Due> {
         Ok(Due::default())
     }
@@ -336,6 +341,24 @@ async fn what_is_kept_after_its_answer_is_kept_before_the_end() {
     assert!(early.is_err(), "it has ended");
     drained.await.unwrap();
     assert!(slow.settled.load(Ordering::SeqCst));
+}
+
+/// What it names is looked for once more if that could not be noted.
+#[tokio::test]
+async fn the_answer_to_a_refused_body_waits_only_until_it_is_kept() {
+    let slow = Arc::new(Slow::default());
+    let store = OddStore { slow: Some(Arc::clone(&slow)) };
+    let change = |settings: &mut Settings| {
+        settings.inbox.store = Box::new(store);
+        settings.server.answer_within = Duration::from_secs(5);
+    };
+    let receiver = Embedded::start("stored", change, None).await;
+    slow.go_on.notify_one();
+
+    let answer = receiver.sender().send(Message::json("no event")).await;
+
+    assert_eq!(answer.status, Some(400), "{answer:?}");
+    receiver.running.drain().await;
 }
 
 /// How long an answer may take where it is to be seen when it comes, whatever else the machine does.

@@ -62,6 +62,21 @@ async fn what_the_erp_said_is_heard_whether_it_took_the_event_or_not() {
     }
 }
 
+/// Older systems say what is wrong in an encoding of their own.
+#[tokio::test]
+async fn what_is_said_in_another_charset_is_heard_as_it_was_meant() {
+    let erp = Erp::start();
+    let handler = handler_for(&erp, "");
+    for status in [200, 422, 503] {
+        erp.answer([Answer::status(status).body("text/plain; charset=iso-8859-1", b"f\xfcr M\xfcller".to_vec())]);
+        let event = event("m-1");
+
+        handler.deliver(&event).await;
+
+        assert_eq!(event.answers.take(), heard(status, "für Müller"), "{status}");
+    }
+}
+
 #[tokio::test]
 async fn of_a_long_answer_the_first_kibibyte_is_heard() {
     let erp = Erp::start();

@@ -131,6 +131,9 @@ async fn nothing_is_set_aside_or_erased_without_a_reason(#[values(Sqlite, Postgr
             assert!(warned(&output).contains("reason"), "{}", warned(&output));
         }
     }
+    // Before anything is shown that would not be done.
+    let many = receiver.run(&["events", "discard", "--all", "--state", "refused"]);
+    assert!(warned(&many).starts_with("error: `discard` needs --reason"), "{}", warned(&many));
     assert_eq!(states(&receiver), ["refused"]);
 }
 

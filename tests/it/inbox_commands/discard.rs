@@ -7,6 +7,7 @@ use rstest::rstest;
 use super::deliver::receiver_for;
 use super::said;
 use crate::support::erp::{Answer, Erp};
+use crate::support::eventually;
 use crate::support::receiver::Receiver;
 use crate::support::sender::{Message, message_id, order_event};
 use crate::support::store::Store::{self, Postgres, Sqlite};
@@ -136,12 +137,34 @@ async fn what_is_begun_anew_while_it_is_under_way_is_delivered_once_that_has_end
     assert!(receiver.run(&["events", "discard", &id, "--reason", "settled by hand"]).status.success());
     assert!(receiver.run(&["events", "deliver", &id, "--handler", "erp"]).status.success());
 
-    receiver.logged("rejected or given up, but it had been set aside").await;
+    receiver.logged("not taken, but it had been set aside").await;
     assert_eq!(erp.wait_for(2).await[1].json()["id"], id);
     let events = receiver.inbox_until(|events| events[0]["state"] == "done").await;
     let rounds =
         events[0]["attempts"].as_array().unwrap().iter().map(|one| (one["round"].clone(), one["outcome"].clone()));
     assert_eq!(rounds.collect::<Vec<_>>(), [(1.into(), "rejected".into()), (2.into(), "done".into())]);
+}
+
+/// The log would say that it is tried again, and what the ERP said about what somebody had erased.
+#[rstest]
+#[tokio::test]
+async fn what_fails_after_it_was_set_aside_is_not_said_to_be_tried_again(#[values(Sqlite, Postgres)] store: Store) {
+    let script = "touch begun; while [ ! -e go ]; do sleep 0.05; done; echo 'no time for Anna' >&2; exit 1";
+    let receiver =
+        store.with(&format!("handlers.erp = {{ type = \"exec\", command = [\"/bin/sh\", \"-c\", \"{script}\"] }}"));
+    let event = order_event("1");
+    let id = message_id(&event);
+    receiver.sender().send(event).await;
+    eventually("it has begun", async || receiver.path("begun").exists()).await;
+
+    assert!(receiver.run(&["events", "erase", &id, "--reason", "asked to"]).status.success());
+    std::fs::write(receiver.path("go"), "").unwrap();
+
+    let line = receiver.logged("not taken, but it had been set aside").await;
+    let log = receiver.log();
+    assert!(log.iter().all(|line| !line["message"].to_string().contains("it is tried again")), "{log:#?}");
+    assert!(!log.iter().any(|line| line["reason"].to_string().contains("Anna")), "{line}: {log:#?}");
+    assert_eq!(receiver.inbox()[0]["state"], "discarded");
 }
 
 #[test]

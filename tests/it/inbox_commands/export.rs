@@ -124,3 +124,34 @@ async fn an_event_that_cannot_be_read_keeps_nobody_from_the_others() {
         assert_eq!(complaint.lines().count(), 1, "{complaint}");
     }
 }
+
+/// Of such an event all but the body can be shown.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_cannot_be_read_keeps_nobody_from_the_others() {
+    let mut receiver = Receiver::start();
+    for order in ["1", "2", "3"] {
+        let mut event = order_event(order);
+        event["remarks"] = "x".repeat(if order == "2" { 30_000 } else { 1 }).into();
+        assert_eq!(receiver.sender().send(event).await.status, Some(202));
+    }
+    let events = receiver.inbox();
+    receiver.end().await;
+    Store::Sqlite.sql(&receiver, "PRAGMA wal_checkpoint(TRUNCATE)");
+    let path = receiver.path("data/inbox.db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let is_of_the_body = |page: &&mut [u8]| page[4..4000].iter().all(|byte| *byte == b'x');
+    // Where the body goes on is not known any more.
+    bytes.chunks_mut(4096).find(is_of_the_body).unwrap()[..4].fill(0);
+    std::fs::write(&path, bytes).unwrap();
+
+    let listed = receiver.events(&["list", "--json"]);
+    let exported = receiver.run(&["events", "export"]);
+
+    assert_eq!(listed.len(), 3);
+    let lines = String::from_utf8(exported.stdout).unwrap();
+    let ids: Vec<_> = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].clone()).collect();
+    assert_eq!(ids, [events[0]["id"].clone(), events[2]["id"].clone()]);
+    let complaint = String::from_utf8(exported.stderr).unwrap();
+    assert_eq!(exported.status.code(), Some(1), "{complaint}");
+    assert!(complaint.starts_with(&format!("sequence {} cannot be read", events[1]["sequence"])), "{complaint}");
+}

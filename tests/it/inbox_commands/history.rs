@@ -189,7 +189,8 @@ async fn a_refused_body_that_was_accepted_is_still_known_by_its_id(#[values(Sqli
     assert!(body.stdout.is_empty() && body.status.code() == Some(1), "it would be taken for the body: {complaint}");
     assert!(complaint.contains(&format!("is event {id} now: `events show {id} --body`")), "{complaint}");
     let of_event = show(&receiver, &id)["actions"].clone();
-    assert_eq!(of_event[0]["what"], "accept", "{of_event}");
+    let (what, from, to) = (&of_event[0]["what"], &of_event[0]["event"], &of_event[0]["became"]);
+    assert_eq!((what, from, to), (&json!("accept"), &json!(misdirected), &json!(id)), "{of_event}");
 }
 
 #[rstest]

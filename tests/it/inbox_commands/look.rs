@@ -300,3 +300,33 @@ fn where_there_is_no_inbox_nothing_else_is_complained_about() {
     assert!(complaint.contains("there is no inbox at data/inbox.db"), "{complaint}");
     assert!(!complaint.contains("certs"), "{complaint}");
 }
+
+/// What somebody asks about one handler is not answered by what became of the event at another.
+#[rstest]
+#[tokio::test]
+async fn a_list_for_a_handler_has_the_states_at_that_handler(#[values(Sqlite, Postgres)] store: Store) {
+    let erp = Erp::start();
+    erp.answer_by(|_| Answer::status(422));
+    let receiver = store.with(&format!(
+        "handlers.erp = {{ type = \"http\", url = \"{}\" }}
+         handlers.disk = {{ type = \"file\", directory = \"events\" }}",
+        erp.url("/")
+    ));
+    receiver.expects_error("rejected: a dead letter");
+    receiver.sender().send(order_event("1")).await;
+    let is_done = |event: &Value| event["deliveries"].as_array().unwrap().iter().all(|one| one["state"] != "pending");
+    receiver.inbox_until(|events| is_done(&events[0])).await;
+    let list = |more: &[&str]| said(&receiver.run(&[&["events", "list"], more].concat()));
+
+    for (filter, state) in [
+        (&[][..], "dead "),
+        (&["--handler", "disk"], "done "),
+        (&["--handler", "disk", "--state", "done"], "done "),
+        (&["--handler", "erp"], "dead "),
+    ] {
+        let listed = list(filter);
+
+        assert!(listed.starts_with(state) && listed.lines().count() == 1, "{filter:?}: {listed}");
+    }
+    assert_eq!(list(&["--handler", "disk", "--state", "dead"]), "No events.\n");
+}

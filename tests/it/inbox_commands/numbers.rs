@@ -1,9 +1,11 @@
 //! An order is found by any of its numbers, with all that happened to it; and a list says how much it does not show.
 
+use reqwest::Method;
 use rstest::rstest;
 
 use super::said;
 use crate::support::erp::{Answer, Erp};
+use crate::support::eventually;
 use crate::support::receiver::Receiver;
 use crate::support::sample;
 use crate::support::sender::{Message, message_id, order_event};
@@ -100,6 +102,40 @@ fn a_number_that_says_nothing_is_wrong_usage() {
 
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
         assert!(output.stdout.is_empty(), "{output:?}");
+    }
+}
+
+/// It is all that there is of what has changed.
+#[rstest]
+#[tokio::test]
+async fn a_get_that_was_refused_is_found_by_what_it_asked_for(#[values(Sqlite, Postgres)] store: Store) {
+    let receiver = store.with("");
+    let sender = receiver.sender().to(receiver.url("/webhooks/tradecloud?orderId=ORD-78"));
+    let refused = sender.finish(sender.request(Method::GET)).await;
+    assert_eq!(refused.status, Some(405), "{refused:?}");
+
+    let find = async || receiver.events(&["order", "ord 78", "--json"]);
+    eventually("it was read", async || !find().await.is_empty()).await;
+
+    assert_eq!(find().await[0]["id"], refused.id());
+}
+
+/// Whoever reads what an event names takes it for all of it.
+#[rstest]
+#[tokio::test]
+async fn of_an_event_with_more_numbers_than_are_kept_it_is_said_that_there_may_be_more(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let receiver = store.with("");
+    let mut event: serde_json::Value = serde_json::from_slice(&sample("shipment-event.json")).unwrap();
+    event["shipment"]["supplierShipment"]["invoiceNumbers"] = (0..2100).map(|number| format!("INV-{number}")).collect();
+    let id = receiver.sender().send(event).await.id();
+
+    let text = said(&receiver.run(&["events", "show", &id]));
+
+    assert!(text.contains("perhaps more: of an event the first 2,000 are kept, and its own in any case"), "{text}");
+    for number in ["INV-0", "SN1"] {
+        assert_eq!(receiver.events(&["order", number, "--json"]).len(), 1, "{number}");
     }
 }
 

@@ -60,6 +60,30 @@ async fn a_command_that_does_something_ends_silently_too_but_not_as_if_all_was_d
 }
 
 #[cfg(target_os = "linux")]
+/// Somebody has to know whether it was done to some of them, or to all.
+#[tokio::test]
+async fn what_is_done_to_many_says_how_far_it_is_when_nobody_reads_on() {
+    let receiver = Receiver::with("[handlers.off]\ntype = \"file\"\ndirectory = \"out\"\npaused = true");
+    for order in ["1", "2", "3"] {
+        receiver.sender().send(order_event(order)).await;
+    }
+
+    let output = receiver.run_unread(&[
+        "events",
+        "discard",
+        "--all",
+        "--state",
+        "pending",
+        "--yes",
+        "--reason",
+        "settled by hand",
+    ]);
+
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.ends_with("It ended early: 3 of 3 events discarded. The same command goes on.\n"), "{said}");
+}
+
 #[tokio::test]
 async fn output_that_cannot_be_written_is_an_error() {
     let receiver = Receiver::start();

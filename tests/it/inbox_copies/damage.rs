@@ -67,6 +67,21 @@ async fn a_bit_that_has_changed_in_the_inbox_is_found_with_the_event_it_is_in() 
     assert_eq!((json["damaged"].as_array().unwrap().len(), &json["whole"]), (1, &false.into()));
 }
 
+/// By its id somebody finds out whether the ERP has it.
+#[tokio::test]
+async fn what_cannot_be_read_at_all_takes_no_id_from_the_others_that_are_damaged() {
+    let (receiver, sequence) = with_text().await;
+    let id = receiver.inbox()[1]["id"].as_str().unwrap().to_owned();
+    let first = format!("UPDATE events SET content_type = x'FF' WHERE number < {sequence}");
+    Store::Sqlite.sql(&receiver, &format!("{first}; PRAGMA wal_checkpoint(TRUNCATE)"));
+    damage(&receiver.path("data/inbox.db"));
+
+    let said = refused(&receiver, &["verify"]);
+
+    assert!(said.contains("3 events read, 2 of them damaged."), "{said}");
+    assert!(said.contains(&format!("damaged: sequence {sequence} (id {id})")), "{said}");
+}
+
 /// `inbox restore` does nothing there.
 #[tokio::test]
 async fn of_an_inbox_in_postgresql_the_way_back_is_that_of_postgresql() {
@@ -128,6 +143,40 @@ async fn a_backup_of_an_earlier_version_is_read_as_far_as_it_can_be_and_not_call
     assert_eq!(json["events"], json["withoutChecksum"]);
     let copied = inbox(&receiver, &["backup", "again", "--link", "copies"]);
     assert_eq!(copied["linked"], false, "nobody knows whether it is whole");
+}
+
+/// All of it is read for the take-over, so that damage shows then which nobody has noticed before.
+#[tokio::test]
+async fn an_inbox_of_an_earlier_version_that_is_damaged_is_left_as_it_is_with_what_to_do() {
+    let erp = Erp::start();
+    let receiver = left_behind(Store::Sqlite, &erp, None);
+    let path = receiver.path("data/inbox.db");
+    let leaf: i64 = {
+        let db = rusqlite::Connection::open(&path).unwrap();
+        db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        let leaf = "SELECT max(pageno) FROM dbstat WHERE name = 'events' AND pagetype = 'leaf'";
+        db.query_row(leaf, [], |row| row.get(0)).unwrap()
+    };
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[usize::try_from(leaf - 1).unwrap() * 4096..][..4096].fill(0xA5);
+    std::fs::write(&path, &bytes).unwrap();
+    std::fs::create_dir(receiver.path("copies")).unwrap();
+    std::fs::write(receiver.path("copies/inbox.db"), &bytes).unwrap();
+
+    let listed = receiver.run(&["events", "list"]);
+    let backup = refused(&receiver, &["backup", "more"]);
+    let verified = refused(&receiver, &["verify", "copies"]);
+
+    let said = String::from_utf8(listed.stderr).unwrap();
+    assert_eq!(listed.status.code(), Some(1), "{said}");
+    for part in ["of an earlier version of this program", "it is damaged", "left as it is", "`inbox restore`"] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert!(backup.contains("`events export` of the program of its version"), "{backup}");
+    assert!(verified.contains("cannot be read"), "{verified}");
+    let version = "PRAGMA user_version";
+    let version: u32 = rusqlite::Connection::open(&path).unwrap().query_row(version, [], |row| row.get(0)).unwrap();
+    assert_eq!(version, 1);
 }
 
 /// From the second page on there is nothing that SQLite can read.
