@@ -33,6 +33,11 @@ async fn later(seconds: u64) {
     tokio::time::sleep(Duration::from_millis(20)).await;
 }
 
+/// What came of it, without waiting for what does not end.
+async fn ended<T>(task: tokio::task::JoinHandle<T>) -> T {
+    tokio::time::timeout(Duration::from_secs(10), task).await.expect("it is given up").unwrap()
+}
+
 const BEGUN: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n%PDF";
 
 #[tokio::test]
@@ -49,7 +54,7 @@ async fn a_storage_that_says_nothing_for_twenty_seconds_is_left_for_the_platform
     assert!(server.targets().is_empty(), "it may come yet");
     later(7).await;
 
-    let held = gathering.await.unwrap().unwrap();
+    let held = ended(gathering).await.unwrap();
     assert!(matches!(held[0].held, Held::Here { .. }), "{held:?}");
     assert_eq!(server.targets(), ["/platform"]);
 }
@@ -73,7 +78,7 @@ async fn a_document_of_which_nothing_comes_for_twenty_seconds_is_given_up_and_no
         assert!(!gathering.is_finished(), "it may come yet");
         later(7).await;
 
-        let failure = gathering.await.unwrap().unwrap_err();
+        let failure = ended(gathering).await.unwrap_err();
         assert!(failure.late && failure.reason.contains("nothing came for 20s"), "{}", failure.reason);
         for folder in names(&place.path("")) {
             assert!(names(&place.path(&folder)).is_empty(), "{folder}");

@@ -73,9 +73,9 @@ async fn an_event_waits_for_an_erp_that_does_not_take_its_document_or_is_gone() 
 
     platform.change("document=1000").await;
     archive.document("the first one", |document| document["size"] == 1000).await;
-    let received = archive.erp.received();
-    assert_eq!((puts(&received), of(&received, &Method::POST)), (4, 1), "not before it is taken");
-    let taken: Vec<&Method> = received.iter().map(|request| &request.method).collect();
+    let requests = archive.erp.received();
+    assert_eq!((puts(&requests), of(&requests, &Method::POST)), (4, 1), "not before it is taken");
+    let taken: Vec<&Method> = requests.iter().map(|request| &request.method).collect();
     assert_eq!(taken.last(), Some(&&Method::POST));
 
     archive.erp.stop();
@@ -89,9 +89,9 @@ async fn an_event_waits_for_an_erp_that_does_not_take_its_document_or_is_gone() 
     .await;
     archive.erp.restart();
     archive.document("the second one", |document| document["size"] == 2000).await;
-    let received = archive.erp.received();
-    let of_second = received.iter().filter(|request| request.body.len() == 2000).count();
-    assert!(of_second >= 1 && puts(&received) >= 5);
+    let requests = archive.erp.received();
+    let of_second = requests.iter().filter(|request| request.body.len() == 2000).count();
+    assert!(of_second >= 1 && puts(&requests) >= 5);
     assert_eq!(platform.state().await["requests"]["download"], 2, "each was fetched once, however often it was sent");
 }
 
