@@ -236,3 +236,15 @@ fn here(file: PathBuf, note: Note) -> Held {
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
     spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_trickles_is_given_up_after_a_while_and_whoever_is_only_slow_is_not() {
+        let seconds = Duration::from_secs;
+        assert!(!is_too_slow(seconds(60), 60) && is_too_slow(seconds(61), 61));
+        assert!(!is_too_slow(seconds(600), 700 * 1024));
+    }
+}

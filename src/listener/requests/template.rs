@@ -234,9 +234,9 @@ mod tests {
         let long = "ü".repeat(256);
         for (id, what) in [
             ("", "is missing"),
-            (".", "nothing but dots"),
-            ("..", "nothing but dots"),
-            ("%2e%2E", "nothing but dots"),
+            (".", "lead elsewhere"),
+            ("..", "lead elsewhere"),
+            ("%2e%2E", "lead elsewhere"),
             ("a%00", "control character"),
             ("a%0D%0Ab", "control character"),
             ("%C2%85", "control character"),

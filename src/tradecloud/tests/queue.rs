@@ -25,6 +25,50 @@ async fn there_is_one_request_at_a_time_and_not_more_in_a_second_than_are_allowe
 }
 
 #[tokio::test]
+async fn several_receivers_ask_no_more_often_than_one() {
+    let tradecloud = Tradecloud::start(|_| Reply::new(404, "")).await;
+    let settings = Settings { spacing: Duration::from_millis(20), ..tradecloud.settings() };
+    let receivers = [(); 3].map(|()| Api::within(&settings, &bounds()).unwrap().by_basic());
+    let begun = std::time::Instant::now();
+
+    let asking = receivers.map(|api| {
+        api.share(3);
+        tokio::spawn(async move {
+            for _ in 0..5 {
+                let _ = api.metadata("x").await;
+            }
+        })
+    });
+    for one in asking {
+        one.await.unwrap();
+    }
+
+    // The first of each goes at once.
+    assert_eq!(tradecloud.heard().len(), 15);
+    assert!(begun.elapsed() >= Duration::from_millis(20 * 3 * 4), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn an_answer_of_500_is_for_what_was_asked_for_and_many_in_a_row_are_asked_for_slowly() {
+    let tradecloud = Tradecloud::with_logins(|_| Reply::new(500, "")).await;
+    let api = tradecloud.api();
+
+    for _ in 0..10 {
+        let answer = order(&api).await;
+        assert!(matches!(answer, Err(ApiError::Useless { pause: None, .. })), "{answer:?}");
+    }
+    let begun = std::time::Instant::now();
+    let _ = order(&api).await;
+    assert!(begun.elapsed() >= Duration::from_millis(900), "{:?}", begun.elapsed());
+
+    tradecloud.is_well();
+    order(&api).await.unwrap();
+    let begun = std::time::Instant::now();
+    order(&api).await.unwrap();
+    assert!(begun.elapsed() < Duration::from_millis(900), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
 async fn a_server_that_wants_to_be_left_alone_is_left_alone_by_all() {
     for (status, asked, least) in [(429, "30", 30), (503, "100", 100), (429, "999999", 900)] {
         let tradecloud =

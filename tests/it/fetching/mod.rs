@@ -12,6 +12,7 @@ mod inspected; // through a proxy that opens TLS with a certificate of its own
 mod leading; // of several receivers on one inbox, one asks
 mod missed; // what the webhook lost, and nothing else
 mod notices; // calls without a body, and an API that is out of order
+mod odd; // a platform that answers oddly
 mod polls; // an index that lags, and a receiver that is killed
 mod settings; // another account, pace, poll or folder, while it runs
 

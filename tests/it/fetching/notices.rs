@@ -26,6 +26,13 @@ const ENDPOINTS: &str =
 /// An access token, which is good for long.
 const SESSION: [(&str, &str); 2] = [("set-authorization", "access"), ("set-refresh-token", "refresh")];
 
+/// What a login is answered.
+pub(super) fn session() -> Answer {
+    let body = json!({"username": "u", "status": "authenticated"}).to_string();
+    let answer = Answer::status(200).body("application/json", body);
+    SESSION.into_iter().fold(answer, |answer, (name, value)| answer.header(name, value))
+}
+
 /// Calls for an id; the status of the answer.
 pub(super) async fn call(receiver: &Receiver, sender: &Sender, target: &str) -> Option<u16> {
     let sender = sender.clone().to(receiver.url(target));
@@ -53,9 +60,7 @@ impl Unsteady {
         let mut asked = 0_u32;
         api.answer_by(move |request| {
             if request.uri.path().starts_with("/v2/authentication/") {
-                let body = json!({"username": "u", "status": "authenticated"}).to_string();
-                let answer = Answer::status(200).body("application/json", body);
-                return SESSION.into_iter().fold(answer, |answer, (name, value)| answer.header(name, value));
+                return session();
             }
             assert_eq!(request.header("authorization"), "Bearer access");
             asked += 1;
