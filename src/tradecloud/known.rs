@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(1_800_000_000 + second).unwrap()
+        Timestamp::from_second(1_700_000_000 + second).unwrap()
     }
 
     fn state(updated: i64, lines: &[(&str, i64)]) -> StateOf {

@@ -68,7 +68,7 @@ async fn what_is_refused_right_after_a_login_is_not_asked_for_with_another() {
     let (api, (page, _guard)) = (tradecloud.api(), logged());
 
     for _ in 0..20 {
-        assert!(matches!(order(&api).await, Err(ApiError::Forbidden(_))));
+        assert!(matches!(order(&api).await, Err(ApiError::NotAllowed(_))));
     }
 
     let heard = tradecloud.heard();
@@ -87,7 +87,7 @@ async fn what_one_may_not_do_disturbs_nothing_else() {
     let api = tradecloud.api();
     order(&api).await.unwrap();
 
-    assert!(matches!(api.fetch(What::ShipmentId, "s").await, Err(ApiError::Forbidden(_))));
+    assert!(matches!(api.fetch(What::ShipmentId, "s").await, Err(ApiError::NotAllowed(_))));
     for _ in 0..10 {
         order(&api).await.unwrap();
         let left = pause(api.fetch(What::ShipmentId, "s").await);
@@ -97,7 +97,7 @@ async fn what_one_may_not_do_disturbs_nothing_else() {
     let heard = tradecloud.heard();
     assert_eq!(heard.iter().filter(|call| call.contains("authentication")).count(), 2, "{heard:?}");
     later(minutes(1)).await;
-    assert!(matches!(api.fetch(What::ShipmentId, "s").await, Err(ApiError::Forbidden(_))));
+    assert!(matches!(api.fetch(What::ShipmentId, "s").await, Err(ApiError::NotAllowed(_))));
 }
 
 #[tokio::test]
