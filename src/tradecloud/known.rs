@@ -119,12 +119,16 @@ impl Known {
     }
 }
 
+/// Whether a change may have been made at that time.
+pub(crate) fn is_believed(at: Timestamp) -> bool {
+    at <= Timestamp::now().saturating_add(AHEAD).unwrap_or(Timestamp::MAX)
+}
+
 /// A state without the times that cannot be believed.
 pub(crate) fn believed(state: StateOf) -> StateOf {
-    let latest = Timestamp::now().saturating_add(AHEAD).unwrap_or(Timestamp::MAX);
-    let updated = state.updated.filter(|updated| *updated <= latest);
+    let updated = state.updated.filter(|updated| is_believed(*updated));
     let mut lines = state.lines;
-    lines.retain(|(_, updated)| *updated <= latest);
+    lines.retain(|(_, updated)| is_believed(*updated));
     StateOf { updated, lines, ..state }
 }
 

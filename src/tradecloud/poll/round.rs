@@ -15,7 +15,7 @@ use crate::model::{Format, Kind};
 use crate::telemetry::events;
 use crate::tradecloud::api::{Api, Polled};
 use crate::tradecloud::error::ApiError;
-use crate::tradecloud::known::{Known, believed};
+use crate::tradecloud::known::{Known, believed, is_believed};
 use crate::tradecloud::page::{Item, Page};
 
 /// Times that the whole set is read until nothing new comes, if it is not in order.
@@ -200,7 +200,8 @@ impl Round {
         }
         // Nor is it news what was judged with an earlier state of the same.
         let after = just_before(from);
-        let after = self.seen.judged(&item.id).map_or(after, |judged| after.max(judged));
+        let judged = self.seen.judged(&item.id).filter(|judged| is_believed(*judged));
+        let after = judged.map_or(after, |judged| after.max(judged));
         let mut news = known.news(&state, Some(after));
         news.sort_unstable();
         let Some(first) = news.first().copied() else { return Ok(Found::Known) };

@@ -109,7 +109,7 @@ async fn two_hundred_calls_a_second_are_few_requests_and_every_state_arrives_fro
         sleep_until(began + Duration::from_millis(5) * number).await;
         let id = format!("order-{}", number % ids);
         // It changes, and then it is said that it has.
-        platform.states.lock().unwrap().insert(id.clone(), 1_800_000_000_000 + i64::from(number));
+        platform.states.lock().unwrap().insert(id.clone(), 1_700_000_000_000 + i64::from(number));
         let sender = sender.clone().to(receiver.url(&format!("/o/{id}")));
         answers.spawn(async move { sender.finish(sender.request(Method::GET)).await.status });
     }

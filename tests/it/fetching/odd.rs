@@ -103,7 +103,7 @@ async fn what_may_be_better_later_is_no_dead_letter() {
     });
     let endpoints = "endpoints = [{ path = '/o/{orderId}' }]\n";
     let receiver = Receiver::with(&format!("{QUICK}{}{endpoints}{DISK}", asking(&api)));
-    receiver.expects_errors(&["may not", "the handler is down", "refused"]);
+    receiver.expects_errors(&["Tradecloud lets us in, but not", "the handler is down"]);
     let sender = receiver.sender();
 
     for id in ["page", "empty", "none", "refused"] {

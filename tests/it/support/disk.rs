@@ -100,7 +100,12 @@ impl Recording {
         let failed = result.starts_with(['-', '?']);
         let strings: Vec<Vec<u8>> = arguments.split('"').skip(1).step_by(2).map(unhex).collect();
         let path = |number: usize| self.below(&strings[number]);
-        let numbers = || arguments.trim_end_matches([')', ' ']).rsplit(", ").map(|number| number.parse().unwrap());
+        let numbers = || {
+            arguments
+                .trim_end_matches([')', ' '])
+                .rsplit(", ")
+                .map(|number| number.parse().unwrap_or_else(|error| panic!("{error}: {number} of {call} = {result}")))
+        };
         if let (Some(file), false) = (self.descriptor(call), failed) {
             match name {
                 "write" => disk.change(&file, thread, Change::Write(usize::MAX, written(&strings[0], result))),
