@@ -86,11 +86,11 @@ async fn orders_that_are_answered_500_hold_up_no_other() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_may_be_better_later_is_no_dead_letter() {
-    let tries = Arc::<Mutex<BTreeMap<String, usize>>>::default();
+    let asked = Arc::<Mutex<BTreeMap<String, usize>>>::default();
     let api = platform(move |request| {
         let id = request.uri.path().rsplit('/').next().unwrap().to_owned();
-        let mut tries = tries.lock().unwrap();
-        let tried = tries.entry(id.clone()).or_default();
+        let mut asked = asked.lock().unwrap();
+        let tried = asked.entry(id.clone()).or_default();
         *tried += 1;
         match (id.as_str(), *tried) {
             ("page", 1) => Answer::status(200).body("text/html", "<html>maintenance</html>"),
