@@ -57,7 +57,7 @@ impl<'d> Rows<'d> {
         };
         let mut rows = Self { desk, zone, handler, room, table: Table::new(&[], &[], terminal) };
         let cells: Vec<_> = events.iter().map(|event| rows.cells(event)).collect();
-        rows.table = Table::new(&columns(room), &cells, terminal);
+        rows.table = Table::new(&columns(room, terminal.width), &cells, terminal);
         rows
     }
 
@@ -113,12 +113,13 @@ impl<'d> Rows<'d> {
     }
 }
 
-fn columns(room: Room) -> Vec<Column> {
+fn columns(room: Room, width: usize) -> Vec<Column> {
     let is_narrow = room == Room::Little;
     let mut columns = vec![
         Column::whole("STATE"),
         Column::whole(if is_narrow { "CAME" } else { "RECEIVED" }),
-        Column::spare("EVENT", if is_narrow { 10 } else { 20 }),
+        // What has happened is mostly known by its first words.
+        Column::spare("EVENT", if is_narrow { width / 8 } else { width / 6 }),
         Column::text("NUMBER", 8),
         Column::number("TIMES"),
     ];
