@@ -1,6 +1,6 @@
 //! The command line: one file or folder per command. Results go to standard output (`output`), logs to standard error.
 //! `sender` is what `send`, `replay` and `simulate` share, `online` what `check` tries, and `found` what it says of a
-//! valid configuration; `person` is who sits at it.
+//! valid configuration; `person` is who sits at it, and `terminal` what he looks at.
 
 #![expect(clippy::print_stderr, reason = "this is where errors are for people")]
 
@@ -17,6 +17,7 @@ pub mod send;
 mod sender;
 pub mod serve;
 pub mod simulate;
+mod terminal;
 pub mod tradecloud;
 
 use std::io::Write as _;

@@ -60,6 +60,14 @@ impl Desk {
         self.inbox.count(filter, COUNTED).await
     }
 
+    /// The sequences of the newest events that match, no more than the filter's limit, the newest first.
+    ///
+    /// # Errors
+    /// If the inbox cannot be read.
+    pub async fn newest(&self, filter: &Filter) -> Result<Vec<i64>, InboxError> {
+        self.inbox.sequences(filter).await
+    }
+
     /// The sequences of every event that matches, the oldest first.
     ///
     /// # Errors

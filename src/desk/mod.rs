@@ -6,7 +6,9 @@
 //! before, and goes to the inbox in batches, so that nobody who delivers waits long for somebody who decides.
 
 mod accept;
+mod attention;
 mod catch_up;
+mod content;
 mod deliver;
 mod errand;
 mod export;
@@ -14,13 +16,16 @@ mod find;
 mod not_wanted;
 mod outcome;
 mod plan;
+mod prefix;
 mod set_aside;
+mod stats;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 pub use self::accept::{Accepted, Unreadable};
+pub use self::attention::LONG;
 pub use self::deliver::Round;
 pub use self::errand::{Errand, LONGEST_REASON, Person, reason};
 pub use self::export::Line;
@@ -28,7 +33,9 @@ pub use self::find::{COUNTED, Page, Pages};
 pub use self::not_wanted::NotWanted;
 pub use self::outcome::{Delivered, Note, Outcome};
 pub use self::plan::{Named, Plan};
+pub use self::prefix::{CANDIDATES, SHORTEST};
 pub use self::set_aside::{Aside, Erased, SetAside};
+pub use self::stats::{HandlerStats, Stats};
 use crate::dispatch::{Dispatch, Route};
 use crate::inbox::{Archive, EventView, FETCH, Filter, InboxError, Mended};
 use crate::intake::Intake;

@@ -110,6 +110,11 @@ pub trait Archive: Inbox {
     /// One event in full, by its id.
     async fn show(&self, id: &str) -> Result<Option<EventView>, InboxError>;
 
+    /// The events whose keys are from one to another, in the order of those: so many at the most.
+    async fn between(&self, _first: EventKey, _last: EventKey, _most: usize) -> Result<Vec<EventView>, InboxError> {
+        Ok(Vec::new())
+    }
+
     /// What people did to the event or refused body of that id, in the order they did, whether or not it is still there.
     async fn actions(&self, id: &str) -> Result<Vec<ActionView>, InboxError>;
 

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::list::tell_how_far_numbers_are_read;
 use super::progress::Progress;
-use super::{ChangeArgs, DeliverArgs, DiscardArgs, ask, words};
+use super::{ChangeArgs, DeliverArgs, DiscardArgs, ask, find, words};
 use crate::cli::{WrongUsage, person};
 use crate::desk::{Aside, Configured, Desk, Errand, Plan};
 use crate::inbox::{Deed, Filter, Mended, State};
@@ -47,7 +47,7 @@ pub(super) async fn deliver(
         errand = errand.of(&filter);
         plan
     } else {
-        named(desk, ids, args, out, &mut all).await?
+        named(desk, zone, ids, args, out, &mut all).await?
     };
     for Mended { id, handler, .. } in desk.mend().await? {
         let what = format!("for handler {handler} it waited for nothing; set right, and due now");
@@ -111,7 +111,7 @@ pub(super) async fn discard(
         found_by = Some(filter);
         plan
     } else {
-        named(desk, ids, args, out, &mut all).await?
+        named(desk, zone, ids, args, out, &mut all).await?
     };
     if plan.is_empty() {
         return Ok(all);
@@ -198,12 +198,14 @@ async fn is_wanted(
 /// The events of those ids.
 async fn named(
     desk: &Desk,
+    zone: &TimeZone,
     ids: &[String],
     args: &ChangeArgs,
     out: &mut impl Write,
     all: &mut bool,
 ) -> anyhow::Result<Plan> {
-    let named = desk.named(ids).await.context(CANNOT_READ)?;
+    let ids = find::to_act_on(desk, ids, zone).await?;
+    let named = desk.named(&ids).await.context(CANNOT_READ)?;
     for (id, became) in &named.missing {
         let why = match became {
             Some(event) => format!("it was a refused body, and is event {event} now"),

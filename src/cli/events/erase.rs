@@ -3,21 +3,24 @@
 use std::io::Write;
 
 use anyhow::bail;
+use jiff::tz::TimeZone;
 use serde_json::json;
 
-use super::{EraseArgs, ask, words};
+use super::{EraseArgs, ask, find, words};
 use crate::cli::person;
 use crate::desk::{Desk, Erased, Errand};
 use crate::shown::printable;
 
 /// Erases an event; returns whether there was something to erase.
-pub(super) async fn run(desk: &Desk, args: &EraseArgs, out: &mut impl Write) -> anyhow::Result<bool> {
+pub(super) async fn run(desk: &Desk, zone: &TimeZone, args: &EraseArgs, out: &mut impl Write) -> anyhow::Result<bool> {
+    let ids = find::to_act_on(desk, std::slice::from_ref(&args.id), zone).await?;
+    let id = ids.first().unwrap_or(&args.id);
     let reason = ask::reason(args.reason.as_deref(), "erase")?;
-    let Some(event) = desk.show(&args.id).await? else {
-        let id = printable(&args.id);
-        match desk.became(&args.id).await? {
-            Some(event) => bail!("{id} is event {0} now: `events erase {0}`", printable(&event)),
-            None => bail!("there is no event {id} in the inbox"),
+    let Some(event) = desk.show(id).await? else {
+        let shown = printable(id);
+        match desk.became(id).await? {
+            Some(event) => bail!("{shown} is event {0} now: `events erase {0}`", printable(&event)),
+            None => bail!("there is no event {shown} in the inbox"),
         }
     };
     let erased = desk.erase(&event, &Errand::new(person::at_the_terminal(), Some(reason))).await?;

@@ -37,7 +37,7 @@ pub(super) fn in_full(
     Ok(())
 }
 
-fn attempts_that_are(number: u32) -> String {
+pub(super) fn attempts_that_are(number: u32) -> String {
     format!("{} that {}", counted(number), if number == 1 { "is" } else { "are" })
 }
 
@@ -127,7 +127,7 @@ fn outcome(attempt: &AttemptView, zone: &TimeZone) -> String {
 
 /// A back end that has answered was reached, and a program that has failed was there: `unreachable` is what that comes
 /// to for those who deliver.
-fn ending(attempt: &AttemptView) -> String {
+pub(super) fn ending(attempt: &AttemptView) -> String {
     match (attempt.outcome, attempt.status) {
         (Some(Ending::Unreachable), Some(status)) => format!("not taken ({status})"),
         (Some(Ending::Unreachable) | None, None) => "failed".to_owned(),
@@ -138,25 +138,31 @@ fn ending(attempt: &AttemptView) -> String {
 }
 
 fn attempt_in_full(attempt: &AttemptView, zone: &TimeZone, out: &mut impl Write) -> anyhow::Result<()> {
-    let reason = attempt.reason.as_deref().unwrap_or_default();
-    let mut of_reason = reason.lines().map(printable);
+    let (first, others) = in_words(attempt);
     write!(out, "  {}", outcome(attempt, zone))?;
-    match of_reason.next() {
+    match first {
         Some(first) => writeln!(out, ": {first}")?,
         None => writeln!(out)?,
     }
-    for line in of_reason {
+    for line in others {
         writeln!(out, "    {line}")?;
     }
+    Ok(())
+}
+
+/// Why it failed, in its first line; and in lines of their own what else there is to that, and what the back end said.
+pub(super) fn in_words(attempt: &AttemptView) -> (Option<String>, Vec<String>) {
+    let reason = attempt.reason.as_deref().unwrap_or_default();
+    let mut of_reason = reason.lines().map(printable);
+    let first = of_reason.next();
+    let mut others: Vec<_> = of_reason.collect();
     let said = attempt.answer.as_deref().map(|answer| lines(answer.as_bytes())).unwrap_or_default();
     // Of many back ends the reason is what they said.
     if !said.is_empty() && !lines(reason.as_bytes()).contains(&said) {
-        writeln!(out, "    the back end said:")?;
-        for line in said.lines() {
-            writeln!(out, "      {line}")?;
-        }
+        others.push("the back end said:".to_owned());
+        others.extend(said.lines().map(|line| format!("  {line}")));
     }
-    Ok(())
+    (first, others)
 }
 
 /// A handler that an event has not gone to, and why.

@@ -45,7 +45,7 @@ pub(super) fn of_what_was(
 }
 
 /// `anna (cli, from 192.0.2.1) discarded it, one of 3 events, asked for with --state dead: paid by hand`.
-fn in_words(id: &str, action: &ActionView) -> String {
+pub(super) fn in_words(id: &str, action: &ActionView) -> String {
     let (deed, for_whom) = match action.what {
         Deed::Deliver => ("had it delivered", "to"),
         Deed::Discard => ("discarded it", "for"),

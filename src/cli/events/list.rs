@@ -1,55 +1,117 @@
-//! `events list`. Its lines are for scripts, too; what is said besides goes to standard error.
+//! `events list`. Its lines are for scripts, too; what is said besides goes to standard error. At a terminal it is a
+//! table, and how many there are is its last line.
 
 use std::io::Write;
 
 use jiff::tz::TimeZone;
 
+use super::lines::{Rows, line_in, state_at};
 use super::words::{counted, with_commas};
-use crate::desk::{COUNTED, Configured, Desk};
-use crate::inbox::{Count, EventView, Filter, InboxError, State};
-use crate::model::What;
-use crate::model::names::CHANGED;
+use super::{ListArgs, follow};
+use crate::cli::terminal::{FAINT, Terminal};
+use crate::desk::{COUNTED, Configured, Desk, Page};
+use crate::inbox::{Count, EventView, Filter, InboxError};
 use crate::shown::{printable, time};
 
-/// Lists events, one per line, the newest first; returns whether each could be read.
+/// Lists events, the newest first; returns whether each could be read.
 pub(super) async fn run(
     desk: &Desk,
     zone: &TimeZone,
-    filter: &Filter,
-    json: bool,
+    args: &ListArgs,
+    terminal: Option<Terminal>,
     out: &mut impl Write,
 ) -> anyhow::Result<bool> {
-    let (mut pages, mut shown, mut all) = (desk.pages(filter), 0, true);
-    while let Some(page) = pages.next().await? {
-        shown += page.events.len();
-        all &= tell_of_unreadable(&page.unreadable);
-        for event in &page.events {
-            if json {
-                writeln!(out, "{}", serde_json::to_string(event)?)?;
-            } else {
-                writeln!(out, "{}", line_in(state_at(event, filter.handler.as_deref()), event, zone))?;
-            }
+    let filter = &args.filter.to_filter(args.limit, zone)?;
+    let mut listing = Listing { desk, zone, filter, json: args.json, terminal, rows: None };
+    if args.follow {
+        return follow::run(listing, out).await;
+    }
+    let (mut shown, mut all, mut there) = (0, true, None);
+    if args.needs_attention {
+        let (page, count) = desk.attention(filter).await?;
+        (shown, there) = (page.events.len(), Some(count));
+        all &= listing.page(&page, out)?;
+    } else {
+        let mut pages = desk.pages(filter);
+        while let Some(page) = pages.next().await? {
+            shown += page.events.len();
+            all &= listing.page(&page, out)?;
         }
     }
-    if shown == 0 && all && filter.limit > 0 && !json {
+    if shown == 0 && all && filter.limit > 0 && !args.json {
         match &filter.handler {
             Some(handler) if desk.configured(handler) == Configured::No && !desk.had_any(handler).await? => writeln!(
                 out,
                 "No events: there is no handler \"{}\" in the configuration, nor an event that went to one.",
                 printable(handler)
             )?,
+            _ if args.needs_attention => writeln!(out, "No events need attention.")?,
             _ => writeln!(out, "No events.")?,
         }
     }
+    let is_full = shown == filter.limit;
+    let number = match there {
+        Some(count) if is_full => Some(others(shown, Ok(count))?),
+        None if is_full => Some(others(shown, desk.count(filter).await)?),
+        _ => None,
+    };
+    let number = number.unwrap_or(Others::None);
+    if let Some(terminal) = terminal.filter(|_| !args.json && shown > 0) {
+        let line = number.at_a_terminal(shown);
+        writeln!(out, "{}", terminal.painted(FAINT, &line))?;
+    }
     // What is said of the events is said after them, also where both go to one terminal.
     out.flush()?;
-    if shown == filter.limit {
-        tell_of_others(desk, filter, shown).await?;
+    if terminal.is_none() || args.json {
+        number.tell(shown);
     }
     if filter.number.is_some() {
         tell_how_far_numbers_are_read(desk, zone).await?;
     }
     Ok(all)
+}
+
+/// How events are listed.
+pub(super) struct Listing<'d> {
+    pub(super) desk: &'d Desk,
+    pub(super) zone: &'d TimeZone,
+    pub(super) filter: &'d Filter,
+    json: bool,
+    terminal: Option<Terminal>,
+    /// As wide as what came first wants the columns.
+    rows: Option<Rows<'d>>,
+}
+
+impl Listing<'_> {
+    /// Shows these; returns whether each could be read.
+    pub(super) fn page(&mut self, page: &Page, out: &mut impl Write) -> anyhow::Result<bool> {
+        let all = tell_of_unreadable(&page.unreadable);
+        self.events(&page.events, out)?;
+        Ok(all)
+    }
+
+    /// Shows these.
+    pub(super) fn events(&mut self, events: &[EventView], out: &mut impl Write) -> anyhow::Result<()> {
+        let handler = self.filter.handler.as_deref();
+        if self.json {
+            for event in events {
+                writeln!(out, "{}", serde_json::to_string(event)?)?;
+            }
+            return Ok(());
+        }
+        if let (Some(terminal), None, false) = (self.terminal, &self.rows, events.is_empty()) {
+            let rows = Rows::of(events, handler, self.desk, self.zone, terminal);
+            rows.head(out)?;
+            self.rows = Some(rows);
+        }
+        for event in events {
+            match &self.rows {
+                Some(rows) => rows.event(event, out)?,
+                None => writeln!(out, "{}", line_in(state_at(event, handler), event, self.zone))?,
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Names what cannot be read; returns whether that is nothing.
@@ -61,60 +123,54 @@ pub(super) fn tell_of_unreadable(unreadable: &[(i64, InboxError)]) -> bool {
     unreadable.is_empty()
 }
 
-/// How far an event has come: with a handler, if somebody asks about that.
-fn state_at(event: &EventView, handler: Option<&str>) -> State {
-    let at_it = event.deliveries.iter().find(|delivery| Some(delivery.handler.as_str()) == handler);
-    at_it.map_or(event.state, |delivery| delivery.state)
+/// What there is besides those that are shown.
+enum Others {
+    /// Nothing.
+    None,
+    /// So many are there in all.
+    Of(Count),
+    /// More than were counted are shown: whether there are others, nobody knows.
+    Perhaps,
+    /// To count them took too long.
+    Uncounted,
 }
 
-/// An event in one line.
-pub(super) fn line(event: &EventView, zone: &TimeZone) -> String {
-    line_in(event.state, event, zone)
-}
-
-fn line_in(state: State, event: &EventView, zone: &TimeZone) -> String {
-    format!(
-        "{:<9}  {}  {:<45}  {:<20}  {}",
-        state.as_str(),
-        time(event.received, zone),
-        printable(name(event)),
-        printable(number(event).unwrap_or("-")),
-        printable(&event.id),
-    )
-}
-
-/// The number that people know it by. A refused body has only what it names.
-fn number(event: &EventView) -> Option<&str> {
-    let of_event = event.document_number.as_ref().or(event.subject.as_ref());
-    let references = event.references.as_deref().unwrap_or_default();
-    let named = |what| references.iter().find(|reference| reference.what == what);
-    let first = || named(What::PurchaseOrder).or_else(|| named(What::Shipment)).or_else(|| references.first());
-    of_event.or_else(|| first().map(|reference| &reference.value)).map(String::as_str)
-}
-
-/// Its event name, or what stands for one.
-pub(super) fn name(event: &EventView) -> &str {
-    event.event_name.as_deref().unwrap_or(if event.kind.is_some() { CHANGED } else { "-" })
-}
-
-/// Says how many there are, if they are not all shown.
-async fn tell_of_others(desk: &Desk, filter: &Filter, shown: usize) -> anyhow::Result<()> {
-    let shown_in_words = with_commas(shown);
-    match desk.count(filter).await {
-        Ok(Count::Exactly(all)) if all <= shown => {}
-        // More than were counted are shown: whether there are others, nobody knows.
-        Ok(Count::MoreThan(all)) if all < shown => {
-            eprintln!("{shown_in_words} events; --limit shows more, if there are");
-        }
-        Ok(count) => eprintln!("{shown_in_words} of {} events; --limit shows more", counted(count)),
-        Err(InboxError::TooLong) => {
-            eprintln!(
-                "{shown_in_words} events; counting all that match took too long, and --limit shows more, if there are"
-            );
-        }
-        Err(error) => return Err(error.into()),
+fn others(shown: usize, count: Result<Count, InboxError>) -> anyhow::Result<Others> {
+    match count {
+        Ok(Count::Exactly(all)) if all <= shown => Ok(Others::None),
+        Ok(Count::MoreThan(all)) if all < shown => Ok(Others::Perhaps),
+        Ok(count) => Ok(Others::Of(count)),
+        Err(InboxError::TooLong) => Ok(Others::Uncounted),
+        Err(error) => Err(error.into()),
     }
-    Ok(())
+}
+
+impl Others {
+    /// Says how many there are, if they are not all shown.
+    fn tell(self, shown: usize) {
+        let shown = with_commas(shown);
+        match self {
+            Self::None => {}
+            Self::Perhaps => eprintln!("{shown} events; --limit shows more, if there are"),
+            Self::Of(count) => eprintln!("{shown} of {} events; --limit shows more", counted(count)),
+            Self::Uncounted => {
+                eprintln!(
+                    "{shown} events; counting all that match took too long, and --limit shows more, if there are"
+                );
+            }
+        }
+    }
+
+    /// The last line of a table.
+    fn at_a_terminal(&self, shown: usize) -> String {
+        let number = with_commas(shown);
+        match self {
+            Self::None => super::words::events(shown),
+            Self::Perhaps => format!("{number} events; --limit shows more, if there are"),
+            Self::Of(count) => format!("{number} of {}; --limit shows more", counted(*count)),
+            Self::Uncounted => format!("{number} of more than could be counted in time; --limit shows more"),
+        }
+    }
 }
 
 /// Says what may be missing where somebody has looked for a number.

@@ -2,15 +2,25 @@
 
 mod ask;
 mod change;
+mod contents;
+mod diff;
 mod erase;
 mod export;
 mod filter;
+mod find;
+mod follow;
 mod handlers;
+mod headline;
 mod history;
+mod lines;
 mod list;
 mod order;
 mod progress;
+mod sheet;
 mod show;
+mod standing;
+mod stats;
+mod table;
 mod words;
 
 use std::io::Write;
@@ -22,6 +32,7 @@ use jiff::tz::TimeZone;
 use self::filter::FilterArgs;
 pub(super) use self::filter::{Time, time};
 use super::Failure;
+use super::terminal::Terminal;
 use crate::desk::{Desk, LONGEST_REASON};
 use crate::inbox::{NoInbox, Purpose};
 use crate::listener::development;
@@ -49,6 +60,8 @@ enum Command {
     Deliver(DeliverArgs),
     /// Set events aside: what is pending, dead or refused of them is not delivered. With --handler: not by that one
     Discard(DiscardArgs),
+    /// Count what is in each state, in all and for each handler, and say since when the oldest waits
+    Stats(StatsArgs),
     /// Erase an event: its body and what was said about it. That it was there, and who did what to it, stays
     Erase(EraseArgs),
     /// Write events out as JSON lines, the oldest first; `replay` reads them
@@ -59,23 +72,44 @@ enum Command {
 struct ListArgs {
     #[command(flatten)]
     filter: FilterArgs,
+    /// What is dead or refused, or has been waiting for more than 15 minutes since it came
+    #[arg(long, conflicts_with_all = ["states", "follow"])]
+    needs_attention: bool,
     /// How many at the most
     #[arg(long, default_value_t = 50, value_parser = count)]
     limit: usize,
+    /// Go on with what comes, and with what becomes of it, until Ctrl+C; the oldest first
+    #[arg(long)]
+    follow: bool,
     /// Write one JSON object per line
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 struct ShowArgs {
-    /// The event's id
+    /// The event's id, or the beginning of it; or a number in it, then it is the newest event that names that
+    #[arg(value_name = "ID")]
     id: String,
     /// Write the body as received, and nothing else
     #[arg(long)]
     body: bool,
-    /// Write one JSON object
+    /// Write what a handler gets, as JSON, and nothing else: as on the first attempt, without documents
     #[arg(long, conflicts_with = "body")]
+    as_delivered: bool,
+    /// Write what has changed since the event before of the same order or shipment
+    #[arg(long, conflicts_with_all = ["body", "as_delivered"])]
+    diff: bool,
+    /// Write one JSON object
+    #[arg(long, conflicts_with_all = ["body", "as_delivered", "diff"])]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct StatsArgs {
+    /// Write one JSON object
+    #[arg(long)]
     json: bool,
 }
 
@@ -92,7 +126,7 @@ struct OrderArgs {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("which").args(["ids", "all", "handler"]).required(true).multiple(true))]
 struct DeliverArgs {
-    /// Ids of events
+    /// Ids of events, or the beginnings of ids with 8 characters or more
     #[arg(value_name = "ID", conflicts_with = "all", conflicts_with_all = FILTERS)]
     ids: Vec<String>,
     #[command(flatten)]
@@ -102,7 +136,7 @@ struct DeliverArgs {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("which").args(["ids", "all"]).required(true))]
 struct DiscardArgs {
-    /// Ids of events
+    /// Ids of events, or the beginnings of ids with 8 characters or more
     #[arg(value_name = "ID", conflicts_with_all = FILTERS)]
     ids: Vec<String>,
     #[command(flatten)]
@@ -130,7 +164,7 @@ struct ChangeArgs {
 
 #[derive(Debug, Args)]
 struct EraseArgs {
-    /// The event's id
+    /// The event's id, or its beginning with 8 characters or more
     id: String,
     /// Why, for those who ask later
     #[arg(long, value_name = "TEXT", value_parser = reason)]
@@ -155,7 +189,7 @@ struct ExportArgs {
 impl EventsArgs {
     /// Whether the command leaves the inbox as it is.
     pub(super) fn only_look(&self) -> bool {
-        matches!(self.command, Command::List(_) | Command::Show(_) | Command::Order(_) | Command::Export(_))
+        !matches!(self.command, Command::Deliver(_) | Command::Discard(_) | Command::Erase(_))
     }
 }
 
@@ -165,12 +199,15 @@ impl EventsArgs {
 /// The problems of the configuration, or why the inbox cannot be read or written.
 pub async fn run(args: &EventsArgs, config: Option<&Path>, out: &mut impl Write) -> Result<bool, Failure> {
     let (desk, zone) = open(config).await?;
+    let terminal = Terminal::at_standard_output();
     match &args.command {
-        Command::List(args) => {
-            Ok(list::run(&desk, &zone, &args.filter.to_filter(args.limit, &zone)?, args.json, out).await?)
-        }
+        Command::List(args) => Ok(list::run(&desk, &zone, args, terminal, out).await?),
         Command::Show(args) => {
-            show::run(&desk, &zone, args, out).await?;
+            show::run(&desk, &zone, args, terminal, out).await?;
+            Ok(true)
+        }
+        Command::Stats(args) => {
+            stats::run(&desk, &zone, args.json, terminal, out).await?;
             Ok(true)
         }
         Command::Order(args) => Ok(order::run(&desk, &zone, args, out).await?),
@@ -185,7 +222,7 @@ pub async fn run(args: &EventsArgs, config: Option<&Path>, out: &mut impl Write)
             Ok(done?)
         }
         Command::Erase(args) => {
-            let done = erase::run(&desk, args, out).await;
+            let done = erase::run(&desk, &zone, args, out).await;
             desk.close().await;
             Ok(done?)
         }

@@ -4,7 +4,8 @@ use std::io::Write;
 
 use jiff::tz::TimeZone;
 
-use super::list::{line, tell_how_far_numbers_are_read, tell_of_unreadable};
+use super::lines::line;
+use super::list::{tell_how_far_numbers_are_read, tell_of_unreadable};
 use super::{OrderArgs, handlers};
 use crate::desk::Desk;
 use crate::inbox::{AT_ONCE, EventView, Filter};

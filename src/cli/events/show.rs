@@ -6,9 +6,10 @@ use anyhow::bail;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::list::name;
-use super::words::with_commas;
-use super::{ShowArgs, handlers, history};
+use super::lines::name;
+use super::words::{in_words, with_commas};
+use super::{ShowArgs, diff, find, handlers, history, sheet};
+use crate::cli::terminal::Terminal;
 use crate::desk::{Configured, Desk, NotWanted};
 use crate::inbox::EventView;
 use crate::model::Reference;
@@ -19,30 +20,71 @@ use crate::shown::{printable, time};
 ///
 /// # Errors
 /// If nothing is known of that id; `out` is then left alone, which may be a file for the body.
-pub(super) async fn run(desk: &Desk, zone: &TimeZone, args: &ShowArgs, out: &mut impl Write) -> anyhow::Result<()> {
+pub(super) async fn run(
+    desk: &Desk,
+    zone: &TimeZone,
+    args: &ShowArgs,
+    terminal: Option<Terminal>,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    let is_content = args.body || args.as_delivered || args.diff;
     let Some(event) = desk.show(&args.id).await? else {
         let actions = desk.actions(&args.id).await?;
+        if actions.is_empty() {
+            let Some(event) = find::to_look_at(desk, &args.id, zone).await? else {
+                bail!("there is no event {} in the inbox", printable(&args.id));
+            };
+            return found(&event, desk, zone, args, terminal, out).await;
+        }
         let became =
             actions.iter().rev().filter(|action| action.event == args.id).find_map(|one| one.became.as_deref());
-        if let (true, Some(became)) = (args.body, became) {
+        if let (true, Some(became)) = (is_content, became) {
             let (id, became) = (printable(&args.id), printable(became));
-            bail!("{id} was a refused body, and is event {became} now: `events show {became} --body`");
+            let option = if args.body {
+                "--body"
+            } else if args.diff {
+                "--diff"
+            } else {
+                "--as-delivered"
+            };
+            bail!("{id} was a refused body, and is event {became} now: `events show {became} {option}`");
         }
-        if actions.is_empty() || args.body {
+        if is_content {
             bail!("there is no event {} in the inbox", printable(&args.id));
         }
         return history::of_what_was(&args.id, &actions, zone, args.json, out);
     };
-    if let (true, Some(erased)) = (args.body, event.erased) {
+    found(&event, desk, zone, args, terminal, out).await
+}
+
+async fn found(
+    event: &EventView,
+    desk: &Desk,
+    zone: &TimeZone,
+    args: &ShowArgs,
+    terminal: Option<Terminal>,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    if let (true, Some(erased)) = (args.body || args.as_delivered, event.erased) {
         bail!("the body of event {} was erased at {}", printable(&event.id), time(erased, zone));
     }
     if args.body {
-        out.write_all(&desk.body(&event).await?)?;
+        out.write_all(&desk.body(event).await?)?;
+    } else if args.as_delivered {
+        let Some(delivered) = desk.event(event).await? else {
+            bail!("{} is no event that a handler gets: it is {}", printable(&event.id), event.state.as_str());
+        };
+        out.write_all(&delivered.cloud_event()?)?;
+        writeln!(out)?;
+    } else if args.diff {
+        diff::run(desk, event, zone, out).await?;
     } else if args.json {
-        writeln!(out, "{}", with_handlers(&event, desk, &desk.not_wanted(&event).await?)?)?;
+        writeln!(out, "{}", with_handlers(event, desk, &desk.not_wanted(event).await?)?)?;
+    } else if let Some(terminal) = terminal {
+        sheet::run(event, desk, zone, terminal, out).await?;
     } else {
-        text(&event, desk, zone, out)?;
-        for handler in desk.not_wanted(&event).await? {
+        text(event, desk, zone, out)?;
+        for handler in desk.not_wanted(event).await? {
             handlers::not_wanted(&handler, out)?;
         }
         history::in_full(&event.id, &event.actions, zone, out)?;
@@ -102,6 +144,15 @@ fn text(event: &EventView, desk: &Desk, zone: &TimeZone, out: &mut impl Write) -
             writeln!(out, "{what:<13} {}", printable(&value))?;
         }
     }
+    references(event, out)?;
+    for delivery in &event.deliveries {
+        handlers::in_full(delivery, &event.attempts, desk.configured(&delivery.handler), zone, out)?;
+    }
+    Ok(())
+}
+
+/// What it names, as far as that is known.
+pub(super) fn references(event: &EventView, out: &mut impl Write) -> anyhow::Result<()> {
     match &event.references {
         Some(references) => {
             names(references, out)?;
@@ -115,9 +166,6 @@ fn text(event: &EventView, desk: &Desk, zone: &TimeZone, out: &mut impl Write) -
             }
         }
         None => writeln!(out, "{:<13} not looked for yet: that is done while a receiver runs", "names")?,
-    }
-    for delivery in &event.deliveries {
-        handlers::in_full(delivery, &event.attempts, desk.configured(&delivery.handler), zone, out)?;
     }
     Ok(())
 }
@@ -136,19 +184,7 @@ fn names(references: &[Reference], out: &mut impl Write) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The name of a kind of references in JSON, as words: `purchase order` of `purchaseOrder`.
-fn in_words(name: &str) -> String {
-    let mut words = String::new();
-    for letter in name.chars() {
-        if letter.is_uppercase() {
-            words.push(' ');
-        }
-        words.extend(letter.to_lowercase());
-    }
-    words
-}
-
-fn times(number: u32) -> String {
+pub(super) fn times(number: u32) -> String {
     match number {
         1 => "once".to_owned(),
         _ => format!("{} times", with_commas(usize::try_from(number).unwrap_or(usize::MAX))),
@@ -160,11 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kinds_of_references_are_words() {
-        assert_eq!(
-            (in_words("purchaseOrder"), in_words("invoice")),
-            ("purchase order".to_owned(), "invoice".to_owned())
-        );
+    fn how_often_is_said_in_words() {
         assert_eq!((times(1), times(1203)), ("once".to_owned(), "1,203 times".to_owned()));
     }
 }

@@ -16,6 +16,18 @@ pub(super) fn events(number: usize) -> String {
     format!("{} event{}", with_commas(number), if number == 1 { "" } else { "s" })
 }
 
+/// A name as programs write it, as words: `purchase order` of `purchaseOrder`.
+pub(super) fn in_words(name: &str) -> String {
+    let mut words = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() {
+            words.push(' ');
+        }
+        words.extend(letter.to_lowercase());
+    }
+    words
+}
+
 /// How many there are, as far as somebody has counted.
 pub(super) fn counted(count: Count) -> String {
     match count {
@@ -129,6 +141,14 @@ mod tests {
         assert_eq!(
             is_now(&Accepted { repeated: false, ..there(Some(State::Unwanted)) }),
             "is event e now; no handler wanted it"
+        );
+    }
+
+    #[test]
+    fn names_of_programs_are_words() {
+        assert_eq!(
+            (in_words("purchaseOrder"), in_words("invoice")),
+            ("purchase order".to_owned(), "invoice".to_owned())
         );
     }
 

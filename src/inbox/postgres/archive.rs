@@ -53,6 +53,10 @@ impl Archive for Postgres {
         asked!(self, db => views::show(db, EventKey::of_id(id)))
     }
 
+    async fn between(&self, first: EventKey, last: EventKey, most: usize) -> Result<Vec<EventView>, InboxError> {
+        asked!(self, db => views::between(db, first, last, most))
+    }
+
     async fn actions(&self, id: &str) -> Result<Vec<ActionView>, InboxError> {
         let key = EventKey::of_id(id);
         let mut found = asked!(self, db => acts::of(db, &[key.0.as_slice()]))?;

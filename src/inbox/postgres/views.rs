@@ -49,6 +49,22 @@ pub(super) async fn show(db: &ClientWrapper, key: EventKey) -> Result<Option<Eve
     Ok(views(db, &[row.get(0)]).await?.pop())
 }
 
+/// The events whose keys are from one to another, in the order of those.
+pub(super) async fn between(
+    db: &ClientWrapper,
+    first: EventKey,
+    last: EventKey,
+    most: usize,
+) -> Result<Vec<EventView>, Error> {
+    let statement = "SELECT number FROM events WHERE key >= $1 AND key <= $2 ORDER BY key LIMIT $3";
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let statement = db.prepare_cached(statement).await?;
+    let rows = db.query(&statement, &[&first.0.as_slice(), &last.0.as_slice(), &most]).await?;
+    let mut events = views(db, &rows.iter().map(|row| row.get(0)).collect::<Vec<i64>>()).await?;
+    events.sort_unstable_by_key(|event| event.key);
+    Ok(events)
+}
+
 /// How far is read what came before references were kept. What came since then has its checksum.
 pub(super) async fn unread(db: &ClientWrapper) -> Result<Option<Unread>, Error> {
     let statement = "\

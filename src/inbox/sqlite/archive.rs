@@ -52,6 +52,10 @@ impl Archive for Sqlite {
         self.ask(move |db| views::show(db, key)).await
     }
 
+    async fn between(&self, first: EventKey, last: EventKey, most: usize) -> Result<Vec<EventView>, InboxError> {
+        self.ask(move |db| views::between(db, first, last, most)).await
+    }
+
     async fn actions(&self, id: &str) -> Result<Vec<ActionView>, InboxError> {
         let key = EventKey::of_id(id);
         self.ask(move |db| actions::on(db, key)).await

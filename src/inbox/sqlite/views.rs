@@ -1,6 +1,6 @@
 //! Events as people see them, with the state they are in.
 
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
 use super::{actions, timestamp};
@@ -29,6 +29,19 @@ pub(super) fn views(db: &Connection, sequences: &[i64]) -> rusqlite::Result<Vec<
 /// One event.
 pub(super) fn show(db: &Connection, key: EventKey) -> rusqlite::Result<Option<EventView>> {
     db.prepare_cached(&format!("{EVENT} WHERE key = ?1"))?.query_row([key.0], |row| event(db, row)).optional()
+}
+
+/// The events whose keys are from one to another, in the order of those.
+pub(super) fn between(
+    db: &Connection,
+    first: EventKey,
+    last: EventKey,
+    most: usize,
+) -> rusqlite::Result<Vec<EventView>> {
+    let mut statement =
+        db.prepare_cached("SELECT number FROM events WHERE key >= ?1 AND key <= ?2 ORDER BY key LIMIT ?3")?;
+    let sequences = statement.query_map(params![first.0, last.0, most], |row| row.get(0))?;
+    views(db, &sequences.collect::<rusqlite::Result<Vec<i64>>>()?)
 }
 
 fn event(db: &Connection, row: &Row<'_>) -> rusqlite::Result<EventView> {

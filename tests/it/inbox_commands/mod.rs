@@ -4,14 +4,18 @@ mod asked;
 mod deliver;
 mod discard;
 mod export;
+mod found;
 mod history;
 mod look;
 mod numbers;
 mod pending;
 mod play;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod time_zone;
 mod unread;
 mod unwanted;
+mod watched;
 
 use std::process::Output;
 
