@@ -45,7 +45,7 @@ impl Desk {
     /// If the inbox cannot be read.
     pub async fn stats(&self) -> Result<Stats, InboxError> {
         let left_over = self.inbox.backlog(1).await?.into_iter().map(|(name, _)| name);
-        let names: BTreeSet<String> = self.routes.iter().map(|route| route.name.clone()).chain(left_over).collect();
+        let names: BTreeSet<String> = self.routes().iter().map(|route| route.name.clone()).chain(left_over).collect();
         let mut handlers = Vec::with_capacity(names.len());
         for name in names {
             handlers.push(HandlerStats {
