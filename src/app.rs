@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use axum_server::{Handle, Server};
+use axum_server::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use crate::admin::{self, Condition};
+use crate::admin::{self, Condition, Inspector};
 use crate::config::{Layers, Problem};
+use crate::desk::Desk;
 use crate::dispatch::worker::Source;
 use crate::dispatch::{Alone, Dispatch, Route, Staff};
 use crate::handlers::{DynHandler, Handler, SharedHandler};
@@ -94,7 +95,7 @@ impl Receiver {
         let following = self.read.map(|read| (read, Hangups::listen()));
         let inbox = settings.inbox.store.open(Purpose::Serve).await?;
         let public = bind(settings.server.listen).context("server.listen")?;
-        let admin = bind(settings.admin).context("admin.listen")?;
+        let admin = bind(settings.admin.listen).context("admin.listen")?;
         let (public_address, admin_address) = (public.local_addr()?, admin.local_addr()?);
 
         let clock = TrustedClock::default();
@@ -138,6 +139,13 @@ impl Receiver {
             dispatch.clone(),
             Arc::clone(&readiness),
         ));
+        let desk = Arc::clone(&inbox).archive().map(|archive| {
+            let intake = Intake::new(Arc::clone(&inbox), dispatch.clone());
+            Arc::new(Desk::of_receiver(archive, dispatch.clone(), intake))
+        });
+        let folder = settings.inbox.store.beside();
+        let inspector = Arc::new(Inspector::new(&settings.admin, folder, desk, Arc::clone(&readiness)));
+        let tls_of_admin = settings.admin.tls.clone();
         reception.intake.fetch_by(Some(Box::new(AtOnce(Arc::clone(&agent)))));
         let parts = Parts {
             readiness: Arc::clone(&readiness),
@@ -147,6 +155,7 @@ impl Receiver {
             certificates: certificates.clone(),
             own: self.own,
             agent: Arc::clone(&agent),
+            inspector: Arc::clone(&inspector),
         };
         let reloader = Box::pin(Reloader::start(settings, parts, staff)).await?;
 
@@ -160,8 +169,7 @@ impl Receiver {
         let [public_end, admin_end] = ends.clone();
         serving.spawn(serve(public, Arc::clone(&reception), certificates.as_ref(), stopped, public_end));
         let condition = Condition { readiness, inbox, certificates: certificates.clone() };
-        let health = Server::<SocketAddr>::from_listener(admin).handle(admin_end);
-        serving.spawn(health.serve(admin::router(condition).into_make_service()));
+        serving.spawn(admin::serve(admin, tls_of_admin, admin::router(condition, &inspector), admin_end));
 
         let mut follower = JoinSet::new();
         if let Some((read, hangups)) = following {
@@ -206,7 +214,7 @@ impl Running {
         self.public
     }
 
-    /// The address of the health checks.
+    /// The address of the health checks, and of what people look at.
     pub fn admin_address(&self) -> SocketAddr {
         self.admin
     }

@@ -8,10 +8,10 @@
 #![expect(clippy::disallowed_types, reason = "the place that names them")]
 
 use axum::Json;
-use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ALLOW, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use axum::response::{Html, IntoResponse, Response};
+use serde_json::{Map, Value, json};
 
 use crate::decode::DecodeError;
 use crate::handlers::Fault;
@@ -221,19 +221,27 @@ impl IntoResponse for Answer {
 impl Answer {
     /// A problem document (RFC 9457).
     fn problem(&self, status: StatusCode) -> Response {
-        let mut problem = json!({
-            "type": "about:blank",
-            "title": status.canonical_reason(),
-            "status": status.as_u16(),
-            "detail": self.detail(),
-        });
+        let mut more = Map::new();
         if let Self::Refused(Refusal { id: Some(id), .. }) = self {
-            problem["id"] = json!(id);
+            more.insert("id".to_owned(), json!(id));
         }
-        let mut response = (status, Json(problem)).into_response();
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        response
+        problem(status, self.detail(), more)
     }
+}
+
+fn problem(status: StatusCode, detail: &str, more: Map<String, Value>) -> Response {
+    let mut problem = json!({
+        "type": "about:blank",
+        "title": status.canonical_reason(),
+        "status": status.as_u16(),
+        "detail": detail,
+    });
+    if let Value::Object(members) = &mut problem {
+        members.extend(more);
+    }
+    let mut response = (status, Json(problem)).into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    response
 }
 
 /// What a client is told that has asked whether to send its body, once somebody wants it.
@@ -266,6 +274,74 @@ pub fn ready(obstacles: &[String], notes: &[String]) -> Response {
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", obstacles.join("; "))).into_response()
     }
+}
+
+/// Why somebody who looks, at the admin address, does not get what he asked for. Tradecloud never comes there; but nobody
+/// there is told what it would take amiss either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Declined {
+    /// What he asks makes no sense.
+    NoSense,
+    /// Nobody knows who he is.
+    NotSignedIn,
+    /// He may not.
+    NotAllowed,
+    /// There is no such thing.
+    NotThere,
+    /// That can be asked for in another way only.
+    Method,
+    /// There was such a thing.
+    Gone,
+    /// He calls the address by a name that it does not have.
+    OtherHost,
+    /// Not at the moment, or not so much.
+    NotNow,
+}
+
+impl Declined {
+    const fn status(self) -> StatusCode {
+        match self {
+            Self::NoSense => StatusCode::BAD_REQUEST,
+            Self::NotSignedIn => StatusCode::UNAUTHORIZED,
+            Self::NotAllowed => StatusCode::FORBIDDEN,
+            Self::NotThere => StatusCode::NOT_FOUND,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Gone => StatusCode::GONE,
+            Self::OtherHost => StatusCode::MISDIRECTED_REQUEST,
+            Self::NotNow => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+/// A problem document (RFC 9457) for somebody who looks.
+pub(crate) fn declined(why: Declined, detail: &str) -> Response {
+    declined_with(why, detail, Map::new())
+}
+
+/// The same, with more in it.
+pub(crate) fn declined_with(why: Declined, detail: &str, more: Map<String, Value>) -> Response {
+    let mut response = problem(why.status(), detail, more);
+    if why == Declined::NotSignedIn {
+        let challenge = HeaderValue::from_static("Basic realm=\"tradecloud-webhook inspector\", charset=\"UTF-8\"");
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+/// A page.
+pub(crate) fn page(html: String) -> Response {
+    (StatusCode::OK, Html(html)).into_response()
+}
+
+/// A page in the place of what was asked for.
+pub(crate) fn page_declined(why: Declined, html: String) -> Response {
+    (why.status(), Html(html)).into_response()
+}
+
+/// Where to look next, relative to the page.
+pub(crate) fn elsewhere(location: &str) -> Response {
+    let location = HeaderValue::from_str(location).unwrap_or_else(|_| HeaderValue::from_static("/"));
+    (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response()
 }
 
 /// What Tradecloud does after an answer with a status code (its current manual).

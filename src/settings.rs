@@ -1,7 +1,7 @@
 //! The checked settings: what the rest of the program is built from. Each stage reads its own section; here they are
 //! put together, and what no stage can know alone is checked.
 
-use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 
@@ -37,8 +37,8 @@ pub struct Settings {
     pub(crate) tradecloud: Option<tradecloud::Settings>,
     /// `[poll]`
     pub(crate) poll: Option<tradecloud::poll::Settings>,
-    /// `admin.listen`
-    pub admin: SocketAddr,
+    /// `[admin]`
+    pub(crate) admin: admin::Settings,
     /// `[log]`
     pub log: telemetry::Settings,
     /// What of it an operator has written.
@@ -133,7 +133,7 @@ impl Settings {
             root.error("poll", "needs to know whom to ask: add `[tradecloud]`, with an account that may");
         }
         let documents = root.table("documents").and_then(documents::Settings::read);
-        let admin = root.table("admin").and_then(admin::read);
+        let admin = root.table("admin").and_then(admin::Settings::read);
         let log = root.table("log").and_then(telemetry::Settings::read);
         if let Some(inbox) = &inbox {
             check_together(&root, inbox, &endpoints, &handlers);
@@ -156,6 +156,30 @@ impl Settings {
             written: Written::default(),
             marks: Marks::default(),
         })
+    }
+}
+
+/// What it takes to sign somebody in at the pages of a receiver, without the rest of the configuration.
+#[derive(Debug)]
+pub(crate) struct Doors {
+    /// `[admin]`
+    pub(crate) admin: admin::Settings,
+    /// The folder where the receiver keeps the key of the pages.
+    pub(crate) folder: PathBuf,
+}
+
+impl Layers {
+    /// See [`Doors`].
+    ///
+    /// # Errors
+    /// The problems of `[admin]` and `[inbox]`.
+    pub(crate) fn doors(&self) -> Result<Doors, Problems> {
+        let read = |root: Section| {
+            let inbox = root.table("inbox").and_then(inbox::Settings::read);
+            let admin = root.table("admin").and_then(admin::Settings::read);
+            Some(Doors { admin: admin?, folder: inbox?.store.beside() })
+        };
+        self.read_by(read).1.map(|(doors, _)| doors).map_err(Problems::from)
     }
 }
 

@@ -1,66 +1,102 @@
-//! The machine's own address: is the receiver alive, does it take events?
+//! The machine's own address, for people and what watches the receiver: is it alive, does it take events (`health`); and
+//! for whoever may look, what is in the inbox (`api`).
+//!
+//! Only the first is for everybody. All else wants to know who it is, on loopback too, where every user and container of
+//! the machine is: `access` finds that out before anything is looked up. `forms` has the few pages for that, `serve` the
+//! connections, and `settings` reads `[admin]`.
 
-use std::net::SocketAddr;
+mod access;
+mod api;
+mod forms;
+mod health;
+mod serve;
+mod settings;
+
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
-use axum::routing::get;
-use tokio::time::timeout;
+use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::config::Section;
-use crate::inbox::SharedInbox;
-use crate::listener::connections::certificates::Certificates;
+pub(crate) use self::access::{Role, is_name, link};
+pub(crate) use self::health::Condition;
+pub(crate) use self::serve::serve;
+pub(crate) use self::settings::{Rules, Settings};
+
+use self::access::Access;
+use self::api::Api;
+use crate::desk::Desk;
 use crate::readiness::Readiness;
-use crate::respond;
-use crate::shown;
-use crate::telemetry::time_zone;
+use crate::respond::{self, Declined};
+use crate::telemetry::events;
 
-/// How long the inbox may take to prove that it can write.
-const PROBE: Duration = Duration::from_secs(3);
+/// Headers of every answer that has none of its own of that name. Nothing of it comes from elsewhere or is kept, and
+/// nobody has it in a frame.
+const HEADERS: [(HeaderName, &str); 6] = [
+    (
+        CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+         form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (CACHE_CONTROL, "no-store"),
+];
 
-/// Reads `[admin]`: where to listen.
-pub(crate) fn read(section: Section) -> Option<SocketAddr> {
-    let listen = section.address("listen");
-    section.finish();
-    listen
+/// What people look at in a running receiver, and who may.
+pub(crate) struct Inspector {
+    access: Arc<Access>,
+    api: Arc<Api>,
 }
 
-/// What the answers are made from.
-#[derive(Clone)]
-pub(crate) struct Condition {
-    pub(crate) readiness: Arc<Readiness>,
-    pub(crate) inbox: SharedInbox,
-    /// `None` where something else terminates TLS.
-    pub(crate) certificates: Option<Certificates>,
+impl Inspector {
+    /// By these settings, with its key in `folder`; without a desk where nothing is kept.
+    pub(crate) fn new(
+        settings: &Settings,
+        folder: PathBuf,
+        desk: Option<Arc<Desk>>,
+        readiness: Arc<Readiness>,
+    ) -> Self {
+        Self { access: Arc::new(Access::new(settings, folder)), api: Arc::new(Api::new(desk, readiness)) }
+    }
+
+    /// From now on by these rules, and with these handlers: the name of each, and what it is in words.
+    pub(crate) fn exchange(&self, rules: Rules, handlers: Vec<(String, String)>) {
+        self.access.exchange(rules);
+        self.api.describe(handlers);
+    }
 }
 
-/// `/livez` and `/readyz`.
-pub(crate) fn router(condition: Condition) -> Router {
-    Router::new().route("/livez", get(async || respond::live())).route("/readyz", get(move || ready(condition.clone())))
+/// Everything that is served there.
+pub(crate) fn router(condition: Condition, inspector: &Inspector) -> Router {
+    health::router(condition)
+        .merge(access::router(Arc::clone(&inspector.access)))
+        .merge(api::router(Arc::clone(&inspector.api)))
+        .fallback(async || respond::declined(Declined::NotThere, "there is nothing at this address"))
+        .method_not_allowed_fallback(async || {
+            respond::declined(Declined::Method, "this address does not take that method")
+        })
+        .layer(from_fn_with_state(Arc::clone(&inspector.access), access::guard))
+        .layer(CatchPanicLayer::custom(answer_to_panic))
+        .layer(map_response(with_headers))
 }
 
-async fn ready(Condition { readiness, inbox, certificates }: Condition) -> Response {
-    let mut obstacles = Vec::new();
-    if readiness.is_draining() {
-        obstacles.push("shutting down".to_owned());
+async fn with_headers(mut response: Response) -> Response {
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
-    match timeout(PROBE, inbox.probe()).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => obstacles.push(error.to_string()),
-        Err(_) => obstacles.push("the store does not answer".to_owned()),
-    }
-    let mut notes = Vec::new();
-    if let Some(at) = readiness.refused() {
-        let at = shown::time(at, &time_zone());
-        notes.push(format!("the configuration of {at} was refused (see the log); the one before it serves on"));
-    }
-    // No obstacle: to give one, the CA has to get through to this machine.
-    if certificates.is_some_and(|certificates| certificates.are_missing()) {
-        notes.push(
-            "there is no certificate yet, and until the CA gives one nobody can connect (see the log)".to_owned(),
-        );
-    }
-    respond::ready(&obstacles, &notes)
+    response
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
+fn answer_to_panic(panic: Box<dyn std::any::Any + Send>) -> Response {
+    let what = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    events::inspector::panicked(what);
+    respond::declined(Declined::NotNow, "something went wrong here; the log of the receiver says more")
 }

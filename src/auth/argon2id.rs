@@ -67,6 +67,11 @@ impl Argon2id {
         Ok(Self(Arc::new(Known { digest, key, right: OnceLock::new(), wrong: Mutex::default() })))
     }
 
+    /// The digest as it is written.
+    pub(super) fn text(&self) -> String {
+        self.0.digest.to_string()
+    }
+
     /// Whether `presented` was found to be right before.
     pub(super) fn remembers(&self, presented: &[u8]) -> bool {
         self.0.right.get().is_some_and(|right| is_same(right, &hmac::sign(&self.0.key, presented)))

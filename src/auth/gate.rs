@@ -75,7 +75,7 @@ impl Verified {
 }
 
 /// The only `Authorization` header.
-fn sole(headers: &HeaderMap) -> Result<(&HeaderValue, Authorization<'_>), &'static str> {
+pub(super) fn sole(headers: &HeaderMap) -> Result<(&HeaderValue, Authorization<'_>), &'static str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = match (values.next(), values.next()) {
         (Some(value), None) => value,

@@ -53,6 +53,14 @@ impl Kept {
         })
     }
 
+    /// What it is told from any other by, for a seal: it is gone once the password is another one.
+    pub(super) fn mark(&self) -> Vec<u8> {
+        match self {
+            Self::Sha256(fingerprint) => fingerprint.0.to_vec(),
+            Self::Argon2id(digest) => digest.text().into_bytes(),
+        }
+    }
+
     /// Whether it is known that `presented` is right. Takes about as long whatever is wrong with it.
     pub(super) fn recognises(&self, presented: &[u8]) -> bool {
         match self {

@@ -5,7 +5,8 @@
 //!
 //! `gate` stands before each endpoint, and `address` has lists of addresses, such as those it lets through. `kept` is
 //! what `basic` and `bearer` keep of a secret; a digest that takes long to compare with is computed by `argon2id`, for
-//! one caller after the other as `turns` has it. `presented` is what the log is told of who was turned away, and
+//! one caller after the other as `turns` has it. `password` is that of somebody who looks, not of a sender.
+//! `presented` is what the log is told of who was turned away, and
 //! `settings` reads `[auth]`.
 
 mod address;
@@ -15,6 +16,7 @@ mod bearer;
 mod gate;
 mod kept;
 mod oauth;
+mod password;
 mod presented;
 mod settings;
 mod turns;
@@ -24,8 +26,10 @@ use std::sync::Arc;
 
 pub use address::AddressList;
 pub use gate::{Caller, Denied, Gate, Verified};
+pub(crate) use password::{Password, basic_of};
 pub use presented::Presented;
 pub(crate) use settings::{Credentials, read};
+pub(crate) use turns::whole as party_of;
 
 use crate::config::Section;
 

@@ -61,7 +61,7 @@ fn is_known(from: IpAddr) -> bool {
 }
 
 /// What one party has many addresses of counts as one: a network of IPv6.
-fn whole(address: IpAddr) -> IpAddr {
+pub(crate) fn whole(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from_bits(six.to_bits() >> 64 << 64)),
         four @ IpAddr::V4(_) => four,

@@ -8,6 +8,7 @@ pub mod check;
 pub mod events;
 mod found;
 pub mod inbox;
+pub mod inspect;
 mod online;
 mod output;
 mod person;
@@ -62,6 +63,7 @@ enum Command {
     Events(events::EventsArgs),
     /// Copy the inbox, read whether it is whole, put a copy in its place
     Inbox(inbox::InboxArgs),
+    Inspect(inspect::InspectArgs),
     Fetch(tradecloud::FetchArgs),
     Backfill(tradecloud::BackfillArgs),
     Secret(secret::SecretArgs),
@@ -155,6 +157,7 @@ async fn command(cli: Cli, out: &mut Output) -> Result<bool, Failure> {
         Some(Command::Replay(args)) => replay::run(&args, out).await?,
         Some(Command::Events(args)) => events::run(&args, config, out).await?,
         Some(Command::Inbox(args)) => inbox::run(&args, config, out).await?,
+        Some(Command::Inspect(args)) => inspect::run(&args, config, out).await?,
         Some(Command::Fetch(args)) => tradecloud::fetch(&args, config, out).await?,
         Some(Command::Backfill(args)) => tradecloud::backfill(&args, config, out).await?,
         Some(Command::Secret(args)) => secret::run(&args, out)?,

@@ -32,7 +32,7 @@ impl Tried {
 
 /// Tries the addresses, the inbox, whom certificates and keys come from, and every handler's back end.
 pub(super) async fn try_online(settings: Settings) -> Vec<Tried> {
-    let mut tried = try_addresses(settings.server.listen, settings.admin).await;
+    let mut tried = try_addresses(settings.server.listen, settings.admin.listen).await;
     let inbox = settings.inbox.store.rehearse().await.map_err(|error| format!("{error:#}"));
     tried.push(Tried::new("inbox", inbox));
     if let Some(acme) = settings.server.tls.as_ref().and_then(|tls| tls.acme.as_ref()) {

@@ -177,8 +177,8 @@ async fn fetch_all(place: &Place, what: What, ids: &[String], out: &mut impl Wri
 pub async fn backfill(args: &BackfillArgs, config: Option<&Path>, out: &mut impl Write) -> Result<bool, Failure> {
     let place = place(config).await?;
     let zone = &place.settings.log.time_zone;
-    let since = args.since.at(zone)?;
-    let until = args.until.map(|until| until.at(zone)).transpose()?;
+    let since = args.since.at(zone).map_err(anyhow::Error::from)?;
+    let until = args.until.map(|until| until.at(zone)).transpose().map_err(anyhow::Error::from)?;
     if until.is_some_and(|until| until <= since) {
         return Err(anyhow::Error::new(WrongUsage("--until has to be later than --since".to_owned())).into());
     }

@@ -101,6 +101,7 @@ impl Round<'_> {
         let sequences: Vec<_> = events.iter().map(|event| event.sequence).collect();
         let action = self.errand.action(Deed::Deliver);
         let changed = self.desk.inbox.deliver(&sequences, self.errand.handler(), only, &action).await?;
+        self.desk.dispatch.wake();
         let after = self.desk.views(&sequences).await?;
         let mut outcomes = Vec::with_capacity(events.len());
         for (event, changed) in events.iter().zip(changed) {

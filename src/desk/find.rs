@@ -52,6 +52,24 @@ impl Desk {
         Pages { desk: self, filter: filter.clone(), left: filter.limit }
     }
 
+    /// As many events that match as the filter's limit says (one page at the most), the newest first, and below which
+    /// sequence the next begin, if there are more.
+    ///
+    /// # Errors
+    /// If the inbox cannot be read.
+    pub async fn window(&self, filter: &Filter) -> Result<(Page, Option<i64>), InboxError> {
+        let limit = filter.limit.min(AT_ONCE);
+        let mut sequences = self.inbox.sequences(&Filter { limit: limit + 1, ..filter.clone() }).await?;
+        let more = sequences.len() > limit;
+        sequences.truncate(limit);
+        let next = sequences.last().copied().filter(|_| more);
+        sequences.reverse();
+        let mut page = self.page(&sequences).await?;
+        page.events.reverse();
+        page.unreadable.reverse();
+        Ok((page, next))
+    }
+
     /// How many events match, whatever the limit, counted up to [`COUNTED`].
     ///
     /// # Errors

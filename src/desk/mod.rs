@@ -6,6 +6,7 @@
 //! before, and goes to the inbox in batches, so that nobody who delivers waits long for somebody who decides.
 
 mod accept;
+mod asked;
 mod catch_up;
 mod deliver;
 mod errand;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use self::accept::{Accepted, Unreadable};
+pub use self::asked::{ORIGINS, Time, number, time};
 pub use self::deliver::Round;
 pub use self::errand::{Errand, LONGEST_REASON, Person, reason};
 pub use self::export::Line;
@@ -36,7 +38,7 @@ use crate::intake::Intake;
 /// An inbox, with the handlers that there are for its events.
 pub struct Desk {
     inbox: Arc<dyn Archive>,
-    routes: Arc<[Route]>,
+    dispatch: Dispatch,
     intake: Intake,
 }
 
@@ -54,8 +56,15 @@ pub enum Configured {
 impl Desk {
     /// A desk for that inbox, and for the handlers of the configuration.
     pub fn new(inbox: Arc<dyn Archive>, routes: Arc<[Route]>) -> Self {
-        let intake = Intake::new(inbox.clone(), Dispatch::new(routes.to_vec()));
-        Self { inbox, routes, intake }
+        let dispatch = Dispatch::new(routes.to_vec());
+        let intake = Intake::new(inbox.clone(), dispatch.clone());
+        Self::of_receiver(inbox, dispatch, intake)
+    }
+
+    /// The desk of a receiver that runs: for its handlers as they are at any moment, whose workers hear at once of what
+    /// there is to do.
+    pub(crate) fn of_receiver(inbox: Arc<dyn Archive>, dispatch: Dispatch, intake: Intake) -> Self {
+        Self { inbox, dispatch, intake }
     }
 
     /// What there is of that handler in the configuration.
@@ -111,7 +120,12 @@ impl Desk {
         self.inbox.close().await;
     }
 
-    fn route(&self, handler: &str) -> Option<&Route> {
-        self.routes.iter().find(|route| route.name == handler)
+    /// The handlers that there are at the moment.
+    pub(crate) fn routes(&self) -> Arc<[Route]> {
+        self.dispatch.routes()
+    }
+
+    fn route(&self, handler: &str) -> Option<Route> {
+        self.routes().iter().find(|route| route.name == handler).cloned()
     }
 }

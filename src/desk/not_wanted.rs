@@ -25,7 +25,8 @@ impl Desk {
     /// If the inbox cannot be read.
     pub async fn not_wanted(&self, event: &EventView) -> Result<Vec<NotWanted>, InboxError> {
         let has_it = |name: &str| event.deliveries.iter().any(|delivery| delivery.handler == name);
-        let without: Vec<_> = self.routes.iter().filter(|route| !has_it(&route.name)).collect();
+        let routes = self.routes();
+        let without: Vec<_> = routes.iter().filter(|route| !has_it(&route.name)).collect();
         if event.kind.is_none() || event.erased.is_some() || without.is_empty() {
             return Ok(Vec::new());
         }

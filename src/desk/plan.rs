@@ -132,7 +132,7 @@ impl Desk {
         for (number, batch) in all.chunks(AT_ONCE).enumerate() {
             looked(number * AT_ONCE, all.len());
             for event in self.views(batch).await? {
-                if self.lacks(&event, route).await? {
+                if self.lacks(&event, &route).await? {
                     plan.add(&event, &filter);
                 }
             }

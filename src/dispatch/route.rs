@@ -41,6 +41,11 @@ pub struct Route {
 }
 
 impl Route {
+    /// The kinds that it wants, and the patterns of event names; any name, if there are none.
+    pub(crate) fn wanted(&self) -> (&[Kind], Vec<String>) {
+        (&self.kinds, self.events.iter().map(WildMatch::pattern).collect())
+    }
+
     /// Every event, for the handler `name`; 60 seconds for an attempt.
     pub fn all(name: impl Into<String>) -> Self {
         Self {

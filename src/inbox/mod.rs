@@ -35,6 +35,7 @@ pub(crate) mod trusted;
 mod unreadable;
 pub mod view;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 #[cfg(not(feature = "postgres"))]
@@ -62,6 +63,9 @@ type Read = fn(&Section) -> Option<Box<dyn Open>>;
 
 /// The stores, by the `store` in the configuration.
 pub const STORES: &[(&str, Read)] = &[("sqlite", sqlite::read), ("postgres", postgres::read), ("none", none::read)];
+
+/// Where the embedded store is unless it says otherwise; the others keep nothing of theirs on this machine.
+const FOLDER: &str = "data";
 
 /// `[inbox]`
 #[derive(Debug)]
@@ -120,6 +124,11 @@ pub enum NoInbox {
 pub trait Open: Send + Sync + std::fmt::Debug {
     /// Which store it is, and where, for people. Nothing that is secret.
     fn describe(&self) -> String;
+
+    /// The folder for what else a receiver has to keep on this machine.
+    fn beside(&self) -> PathBuf {
+        PathBuf::from(FOLDER)
+    }
 
     /// Whether events stay until they are delivered: there is an [`Archive`] then.
     fn keeps(&self) -> bool {

@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 
 pub use follow::follow;
 
+use crate::admin::Inspector;
 use crate::auth::SharedCredential;
 use crate::budget::Budget;
 use crate::config::marks::{Marks, is_below};
@@ -32,9 +33,8 @@ use crate::settings::{Handler, Settings, Written};
 use crate::telemetry::events;
 use crate::tradecloud::{self, Agent, Api};
 
-/// Tables that are read only at the start: addresses, limits that are built into the listener, the store,
-/// the log.
-const ONLY_AT_START: [&str; 4] = ["server", "inbox", "admin", "log"];
+/// What is read only at the start: addresses, limits that are built into the listener, the store, the log.
+const ONLY_AT_START: [&str; 5] = ["server", "inbox", "admin.listen", "admin.tls", "log"];
 /// What of them is not,
 const PROXIES: [&str; 2] = ["server.trusted_proxies", "server.proxy_header"];
 /// and this neither, as long as TLS is not turned on or off.
@@ -61,6 +61,8 @@ pub(crate) struct Parts {
     pub(crate) own: Vec<(Route, SharedHandler)>,
     /// Calls Tradecloud.
     pub(crate) agent: Arc<Agent>,
+    /// Where people look.
+    pub(crate) inspector: Arc<Inspector>,
 }
 
 /// The parts of a running receiver, and what they were made from.
@@ -147,8 +149,8 @@ impl Reloader {
         Ok(Self(live))
     }
 
-    /// Goes on with `settings`: certificate and key, credentials, endpoints, trusted proxies, handlers and
-    /// `[delivery]` take effect at once, the rest only after a restart. Says both to the log.
+    /// Goes on with `settings`: certificate and key, credentials, endpoints, trusted proxies, handlers, `[delivery]` and
+    /// who may look at the inbox take effect at once, the rest only after a restart. Says both to the log.
     ///
     /// # Errors
     /// [`ReloadError`] if they cannot be put in place as a whole, or take away the last handler, the last endpoint
@@ -235,6 +237,8 @@ impl Live {
         if settings.inbox.store.keeps() != Arc::clone(&parts.inbox).archive().is_some() {
             return Err(ReloadError::OtherStore);
         }
+        let described = settings.handlers.iter();
+        let described = described.map(|handler| (handler.route.name.clone(), handler.settings.describe())).collect();
         let handlers = self.set_up(std::mem::take(&mut settings.handlers), &settings.marks, state).await?;
         let of_now = parts.agent.api().await;
         let api = self.set_up_agent(&settings, state, of_now.as_ref())?;
@@ -270,6 +274,7 @@ impl Live {
         state.credentials.clone_from(&settings.anywhere.credentials);
         let table = Table::new(settings.endpoints, settings.anywhere, settings.server.proxies);
         parts.table.store(Arc::new(table));
+        parts.inspector.exchange(settings.admin.rules, described);
         state.written = settings.written;
         state.marks = settings.marks;
         self.warn_of_orphans(&state.handlers).await;

@@ -9,7 +9,7 @@ use super::surroundings::{Surroundings, header_of, is_key};
 use crate::shown::printable;
 
 /// The keys whose values are nobody's secret. A new key that is not among them is not shown: the message says the same.
-const SHOWN: [&str; 74] = [
+const SHOWN: [&str; 79] = [
     "acknowledge",
     "allow_from",
     "answer_within",
@@ -44,6 +44,7 @@ const SHOWN: [&str; 74] = [
     "give_up_after",
     "grace",
     "header_read",
+    "hosts",
     "issuer",
     "keep",
     "keep_actions",
@@ -68,8 +69,10 @@ const SHOWN: [&str; 74] = [
     "reject_on",
     "requests_per_second",
     "retry_factor",
+    "role",
     "roles",
     "routing_key",
+    "session",
     "shipments",
     "shutdown_grace",
     "since",
@@ -82,6 +85,8 @@ const SHOWN: [&str; 74] = [
     "tls",
     "topic",
     "trusted_proxies",
+    "trusted_role_header",
+    "trusted_user_header",
     "type",
     "urls_from",
 ];

@@ -95,6 +95,10 @@ impl Open for Settings {
         format!("sqlite, {}", self.path.display())
     }
 
+    fn beside(&self) -> PathBuf {
+        self.path.parent().map(Path::to_owned).unwrap_or_default()
+    }
+
     async fn open(&self, purpose: Purpose) -> anyhow::Result<SharedInbox> {
         let (path, space) = (self.path.clone(), Space::new(self.refused_space));
         let open = move || Sqlite::open(path.clone(), purpose, space).map_err(|error| named(error, &path));

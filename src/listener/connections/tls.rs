@@ -42,10 +42,24 @@ pub struct Settings {
 impl Settings {
     /// Reads certificate and key and checks that they fit together, or how to get them; `listen` is where they are used.
     pub(crate) fn read(section: Section, listen: Option<SocketAddr>) -> Option<Self> {
-        let settings = if section.has("acme") { read_acme(&section) } else { read_files(&section, listen) };
+        let settings = if section.has("acme") { read_acme(&section) } else { read_files(&section, Some(listen)) };
         section.finish();
         settings
     }
+}
+
+/// The same for an address that only people come to: from files, over HTTP/1.1, and whatever Tradecloud would think of
+/// it.
+pub(crate) fn read_for_people(section: Section) -> Option<Arc<ServerConfig>> {
+    if section.table("acme").is_some() {
+        section.error("acme", "is not to be had here. Name the files with `certificate` and `private_key`");
+    }
+    let settings = read_files(&section, None);
+    section.ignore("acme");
+    section.finish();
+    let mut config = ServerConfig::clone(&settings?.config);
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Some(Arc::new(config))
 }
 
 impl Settings {
@@ -85,7 +99,9 @@ fn read_acme(section: &Section) -> Option<Settings> {
     settings(slot, seen, Some(acme)).map_err(|error| section.error("acme", error.to_string())).ok()
 }
 
-fn read_files(section: &Section, listen: Option<SocketAddr>) -> Option<Settings> {
+/// `listen` is where Tradecloud is to find it, if it is.
+#[expect(clippy::option_option, reason = "Tradecloud may come to an address that is not known, or to none")]
+fn read_files(section: &Section, listen: Option<Option<SocketAddr>>) -> Option<Settings> {
     let certificate = section.or("certificate", Section::file, CERTIFICATE.into());
     let private_key = section.or("private_key", Section::file, PRIVATE_KEY.into());
     let chain = certificate.as_deref().and_then(|path| section.certificates("certificate", path));
@@ -93,9 +109,17 @@ fn read_files(section: &Section, listen: Option<SocketAddr>) -> Option<Settings>
     let seen = chain.as_deref().and_then(Chain::read);
     // That one is for this machine, and is good for whoever is on it.
     let is_development = certificate.as_deref() == Some(Path::new(development::CERTIFICATE));
-    let stays_here = listen.is_none_or(|listen| listen.ip().is_loopback());
-    if let Some(seen) = seen.as_ref().filter(|_| !(is_development && stays_here)) {
-        warn(section, seen);
+    match (&seen, listen) {
+        (Some(seen), Some(listen)) => {
+            let stays_here = listen.is_none_or(|listen| listen.ip().is_loopback());
+            if !(is_development && stays_here) {
+                warn(section, seen);
+            }
+        }
+        (Some(seen), None) if seen.ends < Timestamp::now() => {
+            section.warning("certificate", format!("expired on {}: no browser takes it. Renew it", seen.ends));
+        }
+        _ => {}
     }
     let (chain, key) = chain.zip(key)?;
     let pair = pem::pair(chain, &key);

@@ -55,14 +55,7 @@ pub struct Proxies {
 impl Proxies {
     /// Reads `trusted_proxies` and `proxy_header` of `[server]`.
     pub(crate) fn read(section: &Section) -> Self {
-        let entries = section.texts(TRUSTED).unwrap_or_default();
-        let trusted = AddressList::read_networks(&entries).unwrap_or_else(|wrong| {
-            for entry in wrong {
-                let what = format!("has \"{entry}\", which is no network such as \"10.0.0.0/8\" nor an address");
-                section.error(TRUSTED, what);
-            }
-            AddressList::default()
-        });
+        let (entries, trusted) = read_trusted(section);
         let said = section.has(HEADER);
         let header = section.choice(HEADER, HEADERS);
         if !entries.is_empty() && !said {
@@ -110,6 +103,19 @@ impl Proxies {
     fn believe(&self, header: ProxyHeader) -> bool {
         self.header.is_none_or(|sent| sent == header)
     }
+}
+
+/// The entries of `trusted_proxies`, and the networks that they are.
+pub(crate) fn read_trusted(section: &Section) -> (Vec<String>, AddressList) {
+    let entries = section.texts(TRUSTED).unwrap_or_default();
+    let trusted = AddressList::read_networks(&entries).unwrap_or_else(|wrong| {
+        for entry in wrong {
+            let what = format!("has \"{entry}\", which is no network such as \"10.0.0.0/8\" nor an address");
+            section.error(TRUSTED, what);
+        }
+        AddressList::default()
+    });
+    (entries, trusted)
 }
 
 /// What a header lists, the last proxy's word last; `None` for what is no address.

@@ -10,6 +10,7 @@ pub(crate) mod delivery;
 pub(crate) mod documents;
 pub(crate) mod handlers;
 pub(crate) mod inbox;
+pub(crate) mod inspector;
 pub(crate) mod intake;
 pub(crate) mod receiver;
 pub(crate) mod tradecloud;

@@ -1,0 +1,137 @@
+//! What is in the inbox, as JSON for programs: lists in pages, one event, its body, the handlers, an overview, all of it
+//! as an export. The fields have the names that `events list --json` has.
+//!
+//! Every question is one of the desk, which is read apart from the work and for two seconds at the most. `query` is what
+//! can be asked, `flow` how much goes out at a time, `csv` the form for a spreadsheet.
+
+mod csv;
+mod events;
+mod export;
+mod flow;
+mod handlers;
+mod overview;
+mod query;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use axum::Json;
+use axum::Router;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+use crate::desk::{Desk, Page};
+use crate::inbox::{Count, InboxError};
+use crate::readiness::Readiness;
+use crate::respond::{self, Declined};
+use crate::shown;
+
+/// Bodies and exports that go out at a time: each holds a body in memory.
+const FLOWS: usize = 4;
+
+/// What the answers are made from.
+pub(super) struct Api {
+    /// None where nothing is kept.
+    desk: Option<Arc<Desk>>,
+    readiness: Arc<Readiness>,
+    /// What each handler of the configuration is, in words.
+    handlers: ArcSwap<BTreeMap<String, String>>,
+    flows: Arc<Semaphore>,
+}
+
+impl Api {
+    pub(super) fn new(desk: Option<Arc<Desk>>, readiness: Arc<Readiness>) -> Self {
+        Self { desk, readiness, handlers: ArcSwap::default(), flows: Arc::new(Semaphore::new(FLOWS)) }
+    }
+
+    /// What the handlers are from now on.
+    pub(super) fn describe(&self, handlers: Vec<(String, String)>) {
+        self.handlers.store(Arc::new(handlers.into_iter().collect()));
+    }
+
+    fn desk(&self) -> Result<&Arc<Desk>, Refused> {
+        self.desk.as_ref().ok_or_else(|| {
+            let detail = "nothing is kept here (inbox.store = \"none\"): the events are where the handlers put them";
+            Refused(respond::declined(Declined::NotThere, detail))
+        })
+    }
+}
+
+/// An answer that is not what was asked for.
+struct Refused(Response);
+
+impl Refused {
+    fn because(detail: &str) -> Self {
+        Self(respond::declined(Declined::NoSense, detail))
+    }
+}
+
+impl From<InboxError> for Refused {
+    fn from(error: InboxError) -> Self {
+        let detail = match &error {
+            InboxError::TooLong => {
+                "looking took longer than two seconds and was ended, so that no delivery has to wait. Ask for less: with \
+                 since, until, number or state"
+                    .to_owned()
+            }
+            other => shown::line(&other.to_string()),
+        };
+        Self(respond::declined(Declined::NotNow, &detail))
+    }
+}
+
+impl axum::response::IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        self.0
+    }
+}
+
+/// All questions.
+pub(super) fn router(api: Arc<Api>) -> Router {
+    let routes = Router::new()
+        .route("/overview", get(overview::overview))
+        .route("/events", get(events::list))
+        .route("/events/{key}", get(events::one))
+        .route("/events/{key}/body", get(events::body))
+        .route("/orders", get(events::order))
+        .route("/handlers", get(handlers::list))
+        .route("/handlers/{name}", get(handlers::one))
+        .route("/export", get(export::export))
+        .with_state(api);
+    Router::new().nest("/api/v1", routes)
+}
+
+/// A page of a list.
+fn list(page: &Page, next: Option<String>) -> Value {
+    let mut list = json!({"items": page.events, "next": next});
+    if !page.unreadable.is_empty() {
+        let said = page.unreadable.iter();
+        let said =
+            said.map(|(sequence, error)| json!({"sequence": sequence, "reason": shown::line(&error.to_string())}));
+        list["unreadable"] = said.collect();
+    }
+    list
+}
+
+fn answer(value: &Value) -> Response {
+    Json(value).into_response()
+}
+
+/// A count, which may be of more than it says.
+fn counted(count: Count) -> Value {
+    match count {
+        Count::Exactly(count) => json!({"count": count, "more": false}),
+        Count::MoreThan(count) => json!({"count": count, "more": true}),
+    }
+}
+
+/// The same of what may take too long to be counted.
+fn counted_if(count: Result<Count, InboxError>) -> Result<Value, InboxError> {
+    match count {
+        Err(InboxError::TooLong) => Ok(Value::Null),
+        count => count.map(counted),
+    }
+}
