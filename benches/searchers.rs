@@ -61,7 +61,7 @@ async fn search(config: &Path, searchers: f64, lasts: Duration, pause: Duration)
     let kept = kept.map_err(|problems| anyhow::anyhow!("{problems}"))?;
     let inbox = kept.inbox.store.open(Purpose::Tool).await?;
     let archive = inbox.archive().context("that inbox keeps nothing")?;
-    let desk = Arc::new(Desk::new(archive, kept.routes.into()));
+    let desk = Arc::new(Desk::new(archive, kept.routes));
     let (mut working, end, mut index) = (JoinSet::new(), Instant::now() + lasts, 0_u32);
     while f64::from(index) < searchers {
         let (desk, first) = (Arc::clone(&desk), pause.mul_f64(f64::from(index) / searchers));

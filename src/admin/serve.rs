@@ -47,9 +47,13 @@ pub(crate) fn serve(
 
 fn speaking<A>(server: Server<SocketAddr, A>) -> Server<SocketAddr, A> {
     let mut server = server.http1_only();
-    let mut http = server.http_builder().http1();
-    http.timer(TokioTimer::new()).header_read_timeout(SILENCE).half_close(true).max_buf_size(LARGEST_HEAD);
-    drop(http);
+    server
+        .http_builder()
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(SILENCE)
+        .half_close(true)
+        .max_buf_size(LARGEST_HEAD);
     server
 }
 

@@ -55,8 +55,8 @@ pub enum Configured {
 
 impl Desk {
     /// A desk for that inbox, and for the handlers of the configuration.
-    pub fn new(inbox: Arc<dyn Archive>, routes: Arc<[Route]>) -> Self {
-        let dispatch = Dispatch::new(routes.to_vec());
+    pub fn new(inbox: Arc<dyn Archive>, routes: Vec<Route>) -> Self {
+        let dispatch = Dispatch::new(routes);
         let intake = Intake::new(inbox.clone(), dispatch.clone());
         Self::of_receiver(inbox, dispatch, intake)
     }

@@ -61,6 +61,7 @@ mod embedded; // a program of one's own with a receiver in it
 mod configuration; // `check`: every problem at once, each with its place and a hint
 mod inbox_commands; // `events`, `send` and `replay` as at a terminal
 mod inbox_copies; // `inbox`: a backup while the receiver works, whether it is whole, and the way back
+mod inspector; // who may look at the inbox on the admin address, and what he finds there
 mod outputs; // whole outputs of the commands, compared to the letter
 mod reload; // change without loss, and nobody notices it
 mod replay; // `replay` against scripted answers

@@ -164,29 +164,27 @@ impl Access {
         }
         let is_right = match known {
             Some(user) => user.password.is(password, from).await?,
-            None => {
-                if let Some(slow) = rules.users.values().find(|user| user.password.is_slow()) {
-                    slow.password.pretend(from).await?;
-                }
-                false
-            }
+            None => false,
         };
+        // A wrong password takes as long as the slowest kind that there is, whoever it is for.
+        if !is_right
+            && known.is_none_or(|user| !user.password.is_slow())
+            && let Some(slow) = rules.users.values().find(|user| user.password.is_slow())
+        {
+            slow.password.pretend(from).await?;
+        }
         // Others may have guessed meanwhile.
         if self.throttle.is_paused(&guess) {
             return Ok(None);
         }
-        match known.filter(|_| is_right) {
-            Some(found) => {
-                self.throttle.forget(&guess);
-                Ok(Some(Visitor { name: user.to_owned(), role: found.role }))
-            }
-            None => {
-                if self.throttle.note(guess) {
-                    events::inspector::guessed(known.map(|_| user), from);
-                }
-                Ok(None)
-            }
+        if let Some(found) = known.filter(|_| is_right) {
+            self.throttle.forget(&guess);
+            return Ok(Some(Visitor { name: user.to_owned(), role: found.role }));
         }
+        if self.throttle.note(guess) {
+            events::inspector::guessed(known.map(|_| user), from);
+        }
+        Ok(None)
     }
 }
 

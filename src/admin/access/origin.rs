@@ -5,6 +5,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use axum::extract::Request;
+use axum::http::HeaderValue;
 use axum::http::header::{HOST, ORIGIN};
 
 use super::Way;
@@ -49,7 +50,7 @@ fn parts(authority: &str) -> Option<(&str, Option<u16>)> {
 /// headers, of which over plain HTTP only the older one comes.
 pub(super) fn is_foreign(rules: &Rules, way: Way, request: &Request) -> bool {
     let headers = request.headers();
-    let site = headers.get(SITE).map(|site| site.as_bytes());
+    let site = headers.get(SITE).map(HeaderValue::as_bytes);
     if site.is_some_and(|site| ![b"same-origin".as_slice(), b"same-site", b"none"].contains(&site)) {
         return true;
     }

@@ -87,7 +87,7 @@ pub(super) fn begin(access: &Access, rules: &Rules, way: Way, visitor: &Visitor,
 
 /// Ends those that come with a request; returns the cookie that removes them.
 pub(super) fn end(access: &Access, rules: &Rules, way: Way, headers: &HeaderMap) -> io::Result<String> {
-    for session in found(access, rules, way, &cookies(way, headers))? {
+    for session in found(access, rules, &cookies(way, headers))? {
         access.key.use_up(&session.id, session.until)?;
     }
     Ok(cookie(way, "", 0))
@@ -101,12 +101,12 @@ pub(super) async fn of(access: &Arc<Access>, rules: &Arc<Rules>, way: Way, heade
     }
     let (access, rules) = (Arc::clone(access), Arc::clone(rules));
     // It reads files.
-    let found = spawn_blocking(move || found(&access, &rules, way, &cookies)).await.ok()?;
+    let found = spawn_blocking(move || found(&access, &rules, &cookies)).await.ok()?;
     let session = found.ok()?.into_iter().next()?;
     Some(Visitor { name: session.name, role: session.role })
 }
 
-fn found(access: &Access, rules: &Rules, _way: Way, cookies: &[String]) -> io::Result<Vec<Session>> {
+fn found(access: &Access, rules: &Rules, cookies: &[String]) -> io::Result<Vec<Session>> {
     let Some(key) = access.key.read()? else { return Ok(Vec::new()) };
     let sessions = cookies.iter().filter_map(|text| seal::open(&key, text, |session: &Session| session.mark(rules)));
     let is_good = |session: &Session| session.is_good(rules) && !access.key.is_used_up(&session.id, session.until);

@@ -10,7 +10,7 @@ use axum::response::Response;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::query::{Asked, cursor};
+use super::query::Asked;
 use super::{Api, Refused, answer, flow, list as listed};
 use crate::desk::Desk;
 use crate::inbox::{EventView, Filter};
@@ -26,7 +26,7 @@ pub(super) async fn list(State(api): State<Arc<Api>>, uri: Uri) -> Result<Respon
     let desk = api.desk()?;
     let filter = filter(&uri).map_err(|what| Refused::because(&what))?;
     let (page, next) = desk.window(&filter).await?;
-    answer_with_unread(desk, &filter, listed(&page, next.map(cursor))).await
+    answer_with_unread(desk, &filter, listed(&page, next)).await
 }
 
 fn filter(uri: &Uri) -> Result<Filter, String> {
@@ -53,7 +53,7 @@ pub(super) async fn order(State(api): State<Arc<Api>>, uri: Uri) -> Result<Respo
     sequences.truncate(limit);
     let next = sequences.last().copied().filter(|_| more);
     let page = desk.page(&sequences).await?;
-    answer_with_unread(desk, &filter, listed(&page, next.map(cursor))).await
+    answer_with_unread(desk, &filter, listed(&page, next)).await
 }
 
 /// Where somebody looks for a number, with how far numbers have been read.
@@ -77,7 +77,7 @@ pub(super) async fn body(State(api): State<Arc<Api>>, key: Key) -> Result<Respon
     let desk = api.desk()?;
     let event = find(desk, key).await?;
     if event.erased.is_some() {
-        return Err(Refused(respond::declined(Declined::Gone, "somebody has erased this body")));
+        return Err(Refused::new(respond::declined(Declined::Gone, "somebody has erased this body")));
     }
     let turn = flow::turn(&api.flows).await?;
     let body = desk.body(&event).await?;
@@ -109,7 +109,7 @@ fn ending(event: &EventView) -> &'static str {
 
 /// The event of a key. A refused body that has become one leads to that.
 async fn find(desk: &Desk, key: Key) -> Result<EventView, Refused> {
-    let none = || Refused(respond::declined(Declined::NotThere, "no event has that key, which is a UUID"));
+    let none = || Refused::new(respond::declined(Declined::NotThere, "no event has that key, which is a UUID"));
     let Ok(Path(key)) = key else { return Err(none()) };
     // Of many forms only the one that it is shown in.
     let key = Uuid::try_parse(&key).ok().filter(|uuid| uuid.to_string().eq_ignore_ascii_case(&key)).ok_or_else(none)?;
@@ -120,5 +120,5 @@ async fn find(desk: &Desk, key: Key) -> Result<EventView, Refused> {
     let Some(became) = desk.became(&id).await? else { return Err(none()) };
     let key = desk.show(&became).await?.map(|event| json!(event.key));
     let more = Map::from_iter([("became".to_owned(), json!(became)), ("key".to_owned(), json!(key))]);
-    Err(Refused(respond::declined_with(Declined::NotThere, "this refused body has become an event", more)))
+    Err(Refused::new(respond::declined_with(Declined::NotThere, "this refused body has become an event", more)))
 }

@@ -76,6 +76,6 @@ pub(super) async fn turn(turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit,
     let turn = timeout(PATIENCE, Arc::clone(turns).acquire_owned()).await;
     turn.ok().and_then(Result::ok).ok_or_else(|| {
         let detail = "others are being sent bodies and exports: ask again when they have them";
-        Refused(respond::declined(Declined::NotNow, detail))
+        Refused::new(respond::declined(Declined::NotNow, detail))
     })
 }

@@ -36,7 +36,10 @@ pub(super) async fn one(
     let routes = desk.routes();
     let route = name.ok().and_then(|Path(name)| routes.iter().find(|route| route.name == name));
     let Some(route) = route else {
-        return Err(Refused(respond::declined(Declined::NotThere, "the configuration has no handler of that name")));
+        return Err(Refused::new(respond::declined(
+            Declined::NotThere,
+            "the configuration has no handler of that name",
+        )));
     };
     let mut handler = api.handler(desk, route).await?;
     let filter =

@@ -55,17 +55,21 @@ impl Api {
     fn desk(&self) -> Result<&Arc<Desk>, Refused> {
         self.desk.as_ref().ok_or_else(|| {
             let detail = "nothing is kept here (inbox.store = \"none\"): the events are where the handlers put them";
-            Refused(respond::declined(Declined::NotThere, detail))
+            Refused::new(respond::declined(Declined::NotThere, detail))
         })
     }
 }
 
 /// An answer that is not what was asked for.
-struct Refused(Response);
+struct Refused(Box<Response>);
 
 impl Refused {
+    fn new(answer: Response) -> Self {
+        Self(Box::new(answer))
+    }
+
     fn because(detail: &str) -> Self {
-        Self(respond::declined(Declined::NoSense, detail))
+        Self::new(respond::declined(Declined::NoSense, detail))
     }
 }
 
@@ -79,13 +83,13 @@ impl From<InboxError> for Refused {
             }
             other => shown::line(&other.to_string()),
         };
-        Self(respond::declined(Declined::NotNow, &detail))
+        Self::new(respond::declined(Declined::NotNow, &detail))
     }
 }
 
 impl axum::response::IntoResponse for Refused {
     fn into_response(self) -> Response {
-        self.0
+        *self.0
     }
 }
 
@@ -104,9 +108,9 @@ pub(super) fn router(api: Arc<Api>) -> Router {
     Router::new().nest("/api/v1", routes)
 }
 
-/// A page of a list.
-fn list(page: &Page, next: Option<String>) -> Value {
-    let mut list = json!({"items": page.events, "next": next});
+/// A page of a list, which ends with that sequence if there are more.
+fn list(page: &Page, next: Option<i64>) -> Value {
+    let mut list = json!({"items": page.events, "next": next.map(query::cursor)});
     if !page.unreadable.is_empty() {
         let said = page.unreadable.iter();
         let said =

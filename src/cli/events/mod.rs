@@ -201,7 +201,7 @@ async fn open(config: Option<&Path>) -> Result<(Desk, TimeZone), Failure> {
     let inbox = kept.inbox.store.open(Purpose::Tool).await?;
     let archive = inbox.archive().ok_or(NoInbox::KeepsNothing).map_err(anyhow::Error::from)?;
     super::tell_of_take_over(&*archive);
-    Ok((Desk::new(archive, kept.routes.into()), kept.time_zone))
+    Ok((Desk::new(archive, kept.routes), kept.time_zone))
 }
 
 fn count(text: &str) -> Result<usize, String> {

@@ -11,7 +11,7 @@ const EVENTS: &str = "src/telemetry/events";
 
 /// Warnings and errors that wake nobody: what follows from something else that does, what `check` has said before, what
 /// is over by itself, and what only tells how something will be.
-const NOT_WORTH_AN_ALARM: [&str; 54] = [
+const NOT_WORTH_AN_ALARM: [&str; 55] = [
     "callers::keys_not_kept",
     "callers::proxy_closed",
     "callers::proxy_contradicts_itself",
@@ -57,6 +57,7 @@ const NOT_WORTH_AN_ALARM: [&str; 54] = [
     "inbox::nothing_taken_over",
     "inbox::time_not_noted",
     "inbox::touched",
+    "inspector::export_broken_off",
     "intake::beside",
     "intake::broke_off",
     "receiver::deaf",

@@ -284,6 +284,7 @@ fn every_option_of_every_command_is_told() {
         &["inbox", "backup"],
         &["inbox", "verify"],
         &["inbox", "restore"],
+        &["inspect"],
         &["fetch", "order"],
         &["fetch", "shipment"],
         &["backfill"],

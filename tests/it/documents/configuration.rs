@@ -7,7 +7,7 @@ use crate::support::receiver::Receiver;
 const UNKNOWN: &str = "nobody_knows_this_key";
 
 /// Each table of the configuration, with a key in it that nobody knows, and the pages where its keys are told.
-const TABLES: [(&str, &[&str]); 30] = [
+const TABLES: [(&str, &[&str]); 32] = [
     ("U = 1", &["configure"]),
     ("server.U = 1", &["configure"]),
     ("server.limits.U = 1", &["configure"]),
@@ -25,6 +25,8 @@ const TABLES: [(&str, &[&str]); 30] = [
     ("poll.U = 1", &["configure"]),
     ("documents.U = 1", &["configure"]),
     ("admin.U = 1", &["configure"]),
+    ("admin.users.x = { U = 1 }", &["configure", "desk"]),
+    ("admin.tls = { U = 1 }", &["configure"]),
     ("log.U = 1", &["configure"]),
     ("handlers.x = { type = \"file\", U = 1 }", &["handlers/README", "handlers/file"]),
     ("handlers.x = { type = \"exec\", U = 1 }", &["handlers/README", "handlers/exec"]),

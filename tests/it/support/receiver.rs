@@ -226,6 +226,11 @@ auth.token = {{ type = "bearer", token = "{TOKEN}" }}
         self.process().public
     }
 
+    /// The port of the admin address.
+    pub fn admin_port(&self) -> u16 {
+        self.process().admin
+    }
+
     /// Asks the admin address; the status and the text.
     pub async fn admin(&self, path: &str) -> (u16, String) {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
