@@ -148,7 +148,8 @@ mod tests {
     fn what_makes_no_sense_is_named_and_not_said_back_at_length() {
         let wrong = |query: &str| {
             let read = asked(query).and_then(|asked| {
-                (asked.limit()?, asked.after()?);
+                asked.limit()?;
+                asked.after()?;
                 asked.filter(1)
             });
             read.unwrap_err()

@@ -81,12 +81,11 @@ impl Ask {
     fn send(self) -> Said {
         let mut stream = TcpStream::connect(self.at).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        let mut head = format!("{} {} HTTP/1.0\r\n", self.method, self.path);
-        for host in self.host.split('|').filter(|host| !host.is_empty()) {
-            head += &format!("host: {host}\r\n");
-        }
-        self.headers.iter().for_each(|line| head += &format!("{line}\r\n"));
-        head += &format!("content-length: {}\r\n\r\n{}", self.body.len(), self.body);
+        let hosts = self.host.split('|').filter(|host| !host.is_empty()).map(|host| format!("host: {host}"));
+        let lines = [format!("{} {} HTTP/1.0", self.method, self.path)].into_iter().chain(hosts).chain(self.headers);
+        let length = format!("content-length: {}", self.body.len());
+        let head: Vec<_> = lines.chain([length, String::new(), self.body]).collect();
+        let head = head.join("\r\n");
         stream.write_all(head.as_bytes()).unwrap();
         let mut whole = Vec::new();
         stream.read_to_end(&mut whole).unwrap();
