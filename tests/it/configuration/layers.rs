@@ -134,7 +134,7 @@ fn the_examples_in_the_shipped_file_are_valid() {
     let filled_in = filled_in.replace("/usr/local/bin/import-order", "/bin/cat");
     let receiver = with_file(&filled_in.replace("/run/secrets/", "secrets/"));
     std::fs::create_dir(receiver.path("secrets")).unwrap();
-    for secret in ["portal", "token", "erp", "erp-key", "kafka", "nats", "tradecloud", "tradecloud-legacy"] {
+    for secret in ["portal", "clerk", "token", "erp", "erp-key", "kafka", "nats", "tradecloud", "tradecloud-legacy"] {
         write_private(&receiver.path("secrets").join(secret), "secret\n");
     }
     let url = "postgresql://user:password@db.example/erp?sslmode=verify-full\n";
