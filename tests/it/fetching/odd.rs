@@ -90,9 +90,9 @@ async fn what_may_be_better_later_is_no_dead_letter() {
     let api = platform(move |request| {
         let id = request.uri.path().rsplit('/').next().unwrap().to_owned();
         let mut tries = tries.lock().unwrap();
-        let tried = tries.entry(id.clone()).or_default();
-        *tried += 1;
-        match (id.as_str(), *tried) {
+        let calls = tries.entry(id.clone()).or_default();
+        *calls += 1;
+        match (id.as_str(), *calls) {
             ("page", 1) => Answer::status(200).body("text/html", "<html>maintenance</html>"),
             ("empty", 1) => Answer::status(200),
             ("none", 1) => answered(&json!({})),
