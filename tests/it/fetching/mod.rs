@@ -45,7 +45,7 @@ fn sized<T>(small: T, full: T) -> T {
 
 /// Waits until `condition` holds, which says `what` is waited for. It looks seldom, as it may look at much.
 async fn in_the_end(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let (started, patience) = (Instant::now(), Duration::from_secs(sized(90, 1800)));
+    let (started, patience) = (Instant::now(), Duration::from_secs(sized(240, 1800)));
     while !condition().await {
         assert!(started.elapsed() < patience, "it never came so far: {what}");
         tokio::time::sleep(Duration::from_millis(100)).await;
