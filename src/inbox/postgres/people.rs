@@ -23,7 +23,9 @@ const QUERY_CANCELED: &str = "57014";
 
 /// Connections that people ask on.
 pub(super) fn pool(database: &Database) -> Pool {
-    let ours = "SET statement_timeout = '2s'; SET default_transaction_read_only = on";
+    // One question is not to take several processors from those who deliver.
+    let ours = "SET statement_timeout = '2s'; SET default_transaction_read_only = on; \
+                SET max_parallel_workers_per_gather = 0";
     database.pool(CONNECTIONS, &format!("{SETUP}; {ours}"))
 }
 
