@@ -132,6 +132,14 @@ pub(crate) fn believed(state: StateOf) -> StateOf {
     StateOf { updated, lines, ..state }
 }
 
+/// What of a state is newer than that.
+pub(crate) fn newer(state: StateOf, after: Timestamp) -> StateOf {
+    let updated = state.updated.filter(|updated| *updated > after);
+    let mut lines = state.lines;
+    lines.retain(|(_, updated)| *updated > after);
+    StateOf { updated, lines, ..state }
+}
+
 /// Whether events of the kind that was found are about the same as those of the other.
 fn is_of(found: Kind, kind: Kind) -> bool {
     (found == Kind::Shipment) == (kind == Kind::Shipment)

@@ -15,7 +15,7 @@ use crate::model::{Format, Kind};
 use crate::telemetry::events;
 use crate::tradecloud::api::{Api, Polled};
 use crate::tradecloud::error::ApiError;
-use crate::tradecloud::known::{Known, believed, is_believed};
+use crate::tradecloud::known::{Known, believed, is_believed, newer};
 use crate::tradecloud::page::{Item, Page};
 
 /// Times that the whole set is read until nothing new comes, if it is not in order.
@@ -223,7 +223,8 @@ impl Round {
         if company.is_some() && by == *company && news.iter().all(|at| Some(*at) == state.updated) {
             return Ok(Found::Echo);
         }
-        Ok(self.unless_young(first, now, &state))
+        // Of what is older it was found out before, and nobody waits for it.
+        Ok(self.unless_young(first, now, &newer(state, after)))
     }
 
     /// It is to be handed on, unless it may still come: what is new in that state is from that time.

@@ -201,3 +201,27 @@ async fn what_is_waited_for_is_not_forgotten_when_our_own_company_changes_the_sa
     has(&receiver, &["lost"]).await;
     assert_eq!(came(&receiver), ["lost"], "what is our own has no event");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_from_before_the_polls_began_does_not_hurry_what_may_still_come() {
+    let orders = Arc::<Mutex<Vec<Value>>>::default();
+    let api = polled(&orders);
+    let poll = "poll = { orders = 'delivery-schedule', since = '2026-10-01', every = '1s', deliver = 'missed', \
+                grace = '5m' }\n";
+    let receiver = Receiver::with(&format!("{QUICK}{}{poll}{DISK}", asking(&api)));
+    let first = at(-1);
+    let lines =
+        |second: &str| [("1", "2026-09-01T10:00:00Z".to_owned()), ("2", first.clone()), ("3", second.to_owned())];
+    let changed_at = |second: &str| {
+        let lines = lines(second);
+        order("changed", second, "them", &lines.each_ref().map(|(id, at)| (*id, at.as_str())))
+    };
+
+    for second in [first.clone(), at(0)] {
+        *orders.lock().unwrap() = vec![changed_at(&second)];
+        let before = api.received().len();
+        api.wait_for(before + 3).await;
+    }
+
+    assert!(came(&receiver).is_empty(), "the webhook has five minutes for it");
+}
