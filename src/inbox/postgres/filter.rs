@@ -105,26 +105,23 @@ impl<'f> Builder<'f> {
         if parts.is_empty() { String::new() } else { format!("WITH RECURSIVE {}", parts.join(", ")) }
     }
 
-    /// Of each hour that events are there of, one step in the index `listed_hour` finds the first and the last.
+    /// Of each hour that events are there of, a step in the index `listed_hour` finds the first, and another the last.
     fn bounds(&self) -> String {
         let since = self.filter.since.map(|since| format!(" AND hour >= {}", hour(since))).unwrap_or_default();
         let until = self.filter.until.map(|until| format!(" AND hour <= {}", hour(until))).unwrap_or_default();
-        let end = |is_asked: bool, order: &str| {
-            let step = format!("(SELECT event FROM listed WHERE hour = h.hour ORDER BY event {order} LIMIT 1)");
-            if is_asked { step } else { "NULL::bigint".to_owned() }
+        let last = match self.filter.until {
+            Some(_) => "(SELECT event FROM listed WHERE hour = h.hour ORDER BY event DESC LIMIT 1)",
+            None => "NULL::bigint",
         };
         format!(
             "hours AS (
-                (SELECT hour FROM listed WHERE TRUE{since}{until} ORDER BY hour LIMIT 1)
+                (SELECT hour, event FROM listed WHERE TRUE{since}{until} ORDER BY hour, event LIMIT 1)
                 UNION ALL
-                SELECT next.hour FROM hours h, LATERAL (
-                    SELECT hour FROM listed WHERE hour > h.hour{until} ORDER BY hour LIMIT 1) AS next
+                SELECT next.* FROM hours h, LATERAL (
+                    SELECT hour, event FROM listed WHERE hour > h.hour{until} ORDER BY hour, event LIMIT 1) AS next
             ), bounds AS MATERIALIZED (
-                SELECT min(ends.first) AS first, max(ends.last) AS last
-                FROM hours h, LATERAL (SELECT {} AS first, {} AS last) AS ends
-            )",
-            end(self.filter.since.is_some(), ""),
-            end(self.filter.until.is_some(), "DESC"),
+                SELECT min(h.event) AS first, max({last}) AS last FROM hours h
+            )"
         )
     }
 
@@ -132,22 +129,21 @@ impl<'f> Builder<'f> {
     fn found(&mut self) -> String {
         if let Some(wanted) = self.filter.number.clone() {
             let folded = self.value(lookup(&folded(&wanted)));
-            let (of_class, on_row) = (self.of_class("l"), self.on_row("r.event"));
+            let (listed, on_row) = (self.listed("r.event"), self.on_row("r.event"));
             let handler = self.by_handler("r.event");
             let newest = self.newest("r.event");
             return format!(
-                "(SELECT r.event FROM refs r WHERE r.folded = {folded}{on_row}{handler} AND EXISTS (
-                      SELECT 1 FROM listed l WHERE l.event = r.event{of_class} OFFSET 0){newest}) AS found"
+                "(SELECT r.event FROM refs r WHERE r.folded = {folded}{on_row}{handler}{listed}{newest}) AS found"
             );
         }
         if let Some(handler) = self.filter.handler.clone().filter(|_| self.handler_leads()) {
             let handler = self.value(storable(handler));
-            let (of_class, on_row) = (self.of_class("l"), self.on_row("d.event"));
+            let (listed, on_row) = (self.listed("d.event"), self.on_row("d.event"));
             let newest = self.newest("d.event");
             return format!(
                 "unnest('{{{}}}'::int[]) AS of (state), LATERAL (
-                     SELECT d.event FROM deliveries d WHERE d.handler = {handler} AND d.state::int = of.state{on_row} AND EXISTS (
-                         SELECT 1 FROM listed l WHERE l.event = d.event{of_class} OFFSET 0){newest}) AS found",
+                     SELECT d.event FROM deliveries d
+                     WHERE d.handler = {handler} AND d.state::int = of.state{on_row}{listed}{newest}) AS found",
                 self.states()
             );
         }
@@ -184,6 +180,15 @@ impl<'f> Builder<'f> {
             " AND EXISTS (SELECT 1 FROM deliveries d WHERE d.event = {event} AND d.handler = {handler}
                           AND d.state = ANY ('{{{states}}}'::smallint[]) OFFSET 0)"
         )
+    }
+
+    /// What is asked of the event's row of `listed`, which is not looked at for nothing.
+    fn listed(&mut self, event: &str) -> String {
+        let of_class = self.of_class("l");
+        if of_class.is_empty() {
+            return of_class;
+        }
+        format!(" AND EXISTS (SELECT 1 FROM listed l WHERE l.event = {event}{of_class} OFFSET 0)")
     }
 
     /// What is asked of a class, or of a row of `listed` that goes by that name.
