@@ -144,7 +144,7 @@ impl Receiver {
             Arc::new(Desk::of_receiver(archive, dispatch.clone(), intake))
         });
         let folder = settings.inbox.store.beside();
-        let inspector = Arc::new(Inspector::new(&settings.admin, folder, desk, Arc::clone(&readiness)));
+        let inspector = Arc::new(Inspector::new(&settings.admin, folder, desk.clone(), Arc::clone(&readiness)));
         let tls_of_admin = settings.admin.tls.clone();
         reception.intake.fetch_by(Some(Box::new(AtOnce(Arc::clone(&agent)))));
         let parts = Parts {
@@ -162,6 +162,9 @@ impl Receiver {
         let (mut workers, mut at_upkeep, mut serving) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
         workers.spawn(work);
         workers.spawn(notices);
+        if let Some(desk) = desk {
+            workers.spawn(desk.work(stopped.clone()));
+        }
         if let Some(upkeep) = upkeep {
             at_upkeep.spawn(upkeep.run());
         }

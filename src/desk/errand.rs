@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 use uuid::Uuid;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::inbox::{Action, Deed, Filter};
 
@@ -36,8 +37,18 @@ pub struct Errand {
 impl Errand {
     /// What that person asks for from now on, and why.
     pub fn new(person: Person, reason: Option<String>) -> Self {
-        let (id, accepting, at) = (Uuid::new_v4(), Uuid::new_v4(), Timestamp::now());
+        Self::known_as(Uuid::new_v4(), person, reason)
+    }
+
+    /// The same, of something that is known by that id already: whatever it has been done to, it is not done to again.
+    pub fn known_as(id: Uuid, person: Person, reason: Option<String>) -> Self {
+        let (accepting, at) = (accepting(id), Timestamp::now());
         Self { id, accepting, at, person, handler: None, filter: None, reason }
+    }
+
+    /// The id of what is done, and that of the other thing that is done on the way.
+    pub fn ids(&self) -> [Uuid; 2] {
+        [self.id, self.accepting]
     }
 
     /// For that handler only.
@@ -50,6 +61,12 @@ impl Errand {
     #[must_use]
     pub fn of(self, filter: &Filter) -> Self {
         Self { filter: Some(in_words(filter)), ..self }
+    }
+
+    /// Of whatever matches a filter in these words.
+    #[must_use]
+    pub(super) fn of_words(self, filter: String) -> Self {
+        Self { filter: Some(filter), ..self }
     }
 
     /// The handler it is for, if it is for one only.
@@ -75,6 +92,12 @@ impl Errand {
     }
 }
 
+/// What refused bodies that become events are kept under, of an action of that id: the same each time, so that it can go
+/// on after an interruption.
+pub(super) fn accepting(id: Uuid) -> Uuid {
+    Uuid::new_v8(xxh3_128(&[id.as_bytes().as_slice(), b"accept"].concat()).to_be_bytes())
+}
+
 /// A reason as it is kept; `None` if that is none: blank, or longer than [`LONGEST_REASON`].
 pub fn reason(text: &str) -> Option<String> {
     let text = text.trim();
@@ -83,7 +106,7 @@ pub fn reason(text: &str) -> Option<String> {
 }
 
 /// A filter as the command line has it. Times are instants, so that they mean the same later.
-fn in_words(filter: &Filter) -> String {
+pub(super) fn in_words(filter: &Filter) -> String {
     let word = |text: &String| shlex::try_quote(text).map_or_else(|_| text.clone(), Into::into);
     let states: Vec<_> = filter.states.iter().map(|state| state.as_str()).collect();
     let options = [

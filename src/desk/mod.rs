@@ -3,22 +3,27 @@
 //! of them.
 //!
 //! Whoever acts brings an [`Errand`]: who he is, and why. What he does it to is a [`Plan`], which can be looked at
-//! before, and goes to the inbox in batches, so that nobody who delivers waits long for somebody who decides.
+//! before, and goes to the inbox in batches, so that nobody who delivers waits long for somebody who decides. A plan that is
+//! made from afar is frozen until somebody runs it, and the receiver does that in the background (`bulk`).
 
 mod accept;
 mod asked;
 mod attention;
+mod bulk;
 mod catch_up;
 mod content;
+mod deeds;
 mod deliver;
 mod errand;
 mod export;
 mod find;
 mod not_wanted;
 mod outcome;
+mod overtakes;
 mod plan;
 mod prefix;
 mod set_aside;
+mod single;
 mod stats;
 
 use std::sync::Arc;
@@ -28,12 +33,15 @@ use bytes::Bytes;
 pub use self::accept::{Accepted, Unreadable};
 pub use self::asked::{ORIGINS, Time, number, time};
 pub use self::attention::LONG;
+pub use self::bulk::{Frozen, RunError};
+pub use self::deeds::{DeedSeen, Progress, Stage};
 pub use self::deliver::Round;
 pub use self::errand::{Errand, LONGEST_REASON, Person, reason};
 pub use self::export::Line;
 pub use self::find::{COUNTED, Page, Pages};
 pub use self::not_wanted::NotWanted;
 pub use self::outcome::{Delivered, Note, Outcome};
+pub use self::overtakes::Overtaking;
 pub use self::plan::{Named, Plan};
 pub use self::prefix::{CANDIDATES, SHORTEST};
 pub use self::set_aside::{Aside, Erased, SetAside};
@@ -47,6 +55,7 @@ pub struct Desk {
     inbox: Arc<dyn Archive>,
     dispatch: Dispatch,
     intake: Intake,
+    bulk: bulk::Bulk,
 }
 
 /// What the configuration says of a handler that an event has gone to, or is to go to.
@@ -71,7 +80,7 @@ impl Desk {
     /// The desk of a receiver that runs: for its handlers as they are at any moment, whose workers hear at once of what
     /// there is to do.
     pub(crate) fn of_receiver(inbox: Arc<dyn Archive>, dispatch: Dispatch, intake: Intake) -> Self {
-        Self { inbox, dispatch, intake }
+        Self { inbox, dispatch, intake, bulk: bulk::Bulk::default() }
     }
 
     /// What there is of that handler in the configuration.

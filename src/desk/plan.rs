@@ -54,6 +54,11 @@ pub struct Named {
 }
 
 impl Plan {
+    /// That of one event, whatever is true of it.
+    pub(super) fn of(sequence: i64) -> Self {
+        Self { sequences: vec![sequence], ..Self::default() }
+    }
+
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.sequences.is_empty()
@@ -67,21 +72,22 @@ impl Plan {
         }
     }
 
-    /// Takes an event in, unless it only looks as if it were meant.
-    fn add(&mut self, event: &EventView, filter: &Filter) {
+    /// Takes an event in, unless it only looks as if it were meant; returns whether it did.
+    pub(super) fn add(&mut self, event: &EventView, filter: &Filter) -> bool {
         if let Some(number) = &filter.number
             && !event.names(number)
         {
             if let Some(other) = spelled(event, number) {
                 *self.others.entry(other.to_owned()).or_default() += 1;
             }
-            return;
+            return false;
         }
         self.sequences.push(event.sequence);
         count(&mut self.states, state(event, filter));
         count(&mut self.kinds, event.kind);
         self.oldest = Some(self.oldest.map_or(event.received, |oldest| oldest.min(event.received)));
         self.newest = Some(self.newest.map_or(event.received, |newest| newest.max(event.received)));
+        true
     }
 }
 
@@ -160,7 +166,7 @@ impl Desk {
 
 /// Whether there is something at an event that is to be changed: to set aside, what is open; to deliver, what is not done,
 /// or whatever became of it at the handler that is named.
-fn can_be_changed(event: &EventView, filter: &Filter, deed: Deed) -> bool {
+pub(super) fn can_be_changed(event: &EventView, filter: &Filter, deed: Deed) -> bool {
     let handler = filter.handler.as_ref();
     let is_asked = |state| filter.states.is_empty() || filter.states.contains(&state);
     let mut states =

@@ -58,7 +58,7 @@ impl Deed {
     }
 
     /// The one of that name, if there is one.
-    pub(super) fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|what| what.as_str() == name)
     }
 }
@@ -97,4 +97,35 @@ pub struct ActionView {
     /// The id of the event that this refused body became.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub became: Option<String>,
+}
+
+/// What somebody did, to however many events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeedView {
+    /// What the action is known by.
+    pub id: Uuid,
+    /// When it changed the first event.
+    #[serde(serialize_with = "in_utc")]
+    pub at: Timestamp,
+    /// Who did it.
+    pub who: String,
+    /// What with: `cli`, `page` or `api`.
+    pub via: String,
+    /// From where, if from another machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// What was done.
+    pub what: Deed,
+    /// To that handler only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handler: Option<String>,
+    /// What was asked for, if not single events by their ids.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// How many events it has changed.
+    pub events: u64,
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::{
-    Action, ActionView, Claim, Count, EventKey, EventView, FETCH, Filter, Inbox, InboxError, Incoming, Mended, Receipt,
-    State, Unread,
+    Action, ActionView, Claim, Count, DeedView, EventKey, EventView, FETCH, Filter, Inbox, InboxError, Incoming,
+    Mended, Receipt, State, Unread,
 };
 use crate::model::What;
 
@@ -118,6 +119,17 @@ pub trait Archive: Inbox {
     /// What people did to the event or refused body of that id, in the order they did, whether or not it is still there.
     async fn actions(&self, id: &str) -> Result<Vec<ActionView>, InboxError>;
 
+    /// What people did, the newest first, each action once however many events it was about: so many at the most, of those
+    /// before that one.
+    async fn deeds(&self, _before: Option<(Timestamp, Uuid)>, _most: usize) -> Result<Vec<DeedView>, InboxError> {
+        Ok(Vec::new())
+    }
+
+    /// One of them, by its id.
+    async fn deed(&self, _id: Uuid) -> Result<Option<DeedView>, InboxError> {
+        Ok(None)
+    }
+
     /// The body of an event, by its sequence.
     async fn body(&self, event: i64) -> Result<Bytes, InboxError>;
 
@@ -125,7 +137,8 @@ pub trait Archive: Inbox {
     async fn unread(&self) -> Result<Option<Unread>, InboxError>;
 
     // What people do. Each takes [`AT_ONCE`] events at the most and is one transaction, with the action in it; every
-    // event is looked at again there. Nothing is kept of an action that has changed nothing.
+    // event is looked at again there. Nothing is kept of an action that has changed nothing, and none is done to an event
+    // twice, however often it is asked for.
 
     /// Has events delivered: to `handler`, whatever became of them there, or to each handler whose delivery
     /// is not done. One that waits for its next attempt is due at once; one that waits for an earlier event

@@ -10,7 +10,7 @@ use tokio_postgres::{Error, Row};
 use uuid::Uuid;
 
 use super::row::storable;
-use crate::inbox::{Action, ActionView, Deed};
+use crate::inbox::{Action, ActionView, Deed, DeedView};
 
 /// Rows that are forgotten in one step.
 const STEP: i64 = 500;
@@ -57,6 +57,59 @@ pub(super) async fn of(db: &ClientWrapper, keys: &[&[u8]]) -> Result<HashMap<Vec
         found.entry(row.get(0)).or_default().extend(view(&row));
     }
     Ok(found)
+}
+
+/// Those of the events to which that was not done before. Each is asked by itself, by its key.
+pub(super) async fn not_done_to(db: &ClientWrapper, events: &[i64], action: &Action) -> Result<Vec<i64>, Error> {
+    let statement = "\
+        SELECT number FROM events e WHERE number = ANY ($1)
+          AND (SELECT true FROM acted a WHERE a.key = e.key AND a.action = $2 LIMIT 1) IS NULL";
+    let rows = db.query(&db.prepare_cached(statement).await?, &[&events, &action.id.as_bytes().as_slice()]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+const COLUMNS: &str = "id, at, who, via, address, what, handler, filter, reason, events";
+
+/// What people did before that, the newest first.
+pub(super) async fn list(
+    db: &ClientWrapper,
+    before: Option<(Timestamp, Uuid)>,
+    most: usize,
+) -> Result<Vec<DeedView>, Error> {
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let order = "ORDER BY at DESC, id DESC LIMIT $1";
+    let rows = match before {
+        None => {
+            db.query(&db.prepare_cached(&format!("SELECT {COLUMNS} FROM actions {order}")).await?, &[&most]).await?
+        }
+        Some((at, id)) => {
+            let of_them = "WHERE at <= $2 AND (at < $2 OR id < $3)";
+            let statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM actions {of_them} {order}")).await?;
+            db.query(&statement, &[&most, &at, &id.as_bytes().as_slice()]).await?
+        }
+    };
+    Ok(rows.iter().filter_map(deed).collect())
+}
+
+/// One of them.
+pub(super) async fn one(db: &ClientWrapper, id: Uuid) -> Result<Option<DeedView>, Error> {
+    let statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM actions WHERE id = $1")).await?;
+    Ok(db.query_opt(&statement, &[&id.as_bytes().as_slice()]).await?.as_ref().and_then(deed))
+}
+
+fn deed(row: &Row) -> Option<DeedView> {
+    Some(DeedView {
+        id: Uuid::from_slice(row.get(0)).unwrap_or_default(),
+        at: row.get(1),
+        who: row.get(2),
+        via: row.get(3),
+        address: row.get(4),
+        what: Deed::from_name(row.get(5))?,
+        handler: row.get(6),
+        filter: row.get(7),
+        reason: row.get(8),
+        events: row.get::<_, i64>(9).unsigned_abs(),
+    })
 }
 
 /// Nothing of a deed that this program does not know.

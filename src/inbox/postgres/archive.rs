@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::inbox::taken_over;
 use super::notices::Fetched;
@@ -15,8 +16,8 @@ use super::{
     open, presence, reading, shelf, sweep, views,
 };
 use crate::inbox::{
-    Action, ActionView, Archive, Claim, Count, EventKey, EventView, FETCH, Filter, InboxError, Incoming, Mended,
-    Overdue, Purpose, Receipt, State, Swept, Unread, Verified, repeat,
+    Action, ActionView, Archive, Claim, Count, DeedView, EventKey, EventView, FETCH, Filter, InboxError, Incoming,
+    Mended, Overdue, Purpose, Receipt, State, Swept, Unread, Verified, repeat,
 };
 use crate::model::What;
 use crate::outgoing::postgres::{Failure, within};
@@ -61,6 +62,14 @@ impl Archive for Postgres {
         let key = EventKey::of_id(id);
         let mut found = asked!(self, db => acts::of(db, &[key.0.as_slice()]))?;
         Ok(found.remove(key.0.as_slice()).unwrap_or_default())
+    }
+
+    async fn deeds(&self, before: Option<(Timestamp, Uuid)>, most: usize) -> Result<Vec<DeedView>, InboxError> {
+        asked!(self, db => acts::list(db, before, most))
+    }
+
+    async fn deed(&self, id: Uuid) -> Result<Option<DeedView>, InboxError> {
+        asked!(self, db => acts::one(db, id))
     }
 
     async fn body(&self, event: i64) -> Result<Bytes, InboxError> {

@@ -45,6 +45,8 @@ pub(super) async fn deliver(
     action: &Action,
 ) -> Result<Vec<usize>, Error> {
     batch::begin(db, lanes_of(db, events).await?).await?;
+    let asked = events;
+    let events = &acts::not_done_to(db, events, action).await?[..];
     // Locked, or retention could remove them meanwhile.
     let statement = "SELECT number, lane, (SELECT n.state = 'fetched' FROM notices n WHERE n.event = e.number)
                      FROM events e WHERE number = ANY ($1) AND lane IS NOT NULL
@@ -73,7 +75,7 @@ pub(super) async fn deliver(
     hurry(db, &waiting, &mut changed).await?;
     again(db, &anew, &mut changed).await?;
     end(db, &changed, action).await?;
-    Ok(changed.of(events))
+    Ok(changed.of(asked))
 }
 
 type Delivery = (i64, i64, String, State);
@@ -158,6 +160,8 @@ pub(super) async fn discard(
     action: &Action,
 ) -> Result<Vec<usize>, Error> {
     batch::begin(db, lanes_of(db, events).await?).await?;
+    let asked = events;
+    let events = &acts::not_done_to(db, events, action).await?[..];
     let is_asked = |state: &State| only.is_empty() || only.contains(state);
     let mut changed = Changed::default();
     if handler.is_none() && is_asked(&State::Refused) {
@@ -183,7 +187,7 @@ pub(super) async fn discard(
         changed.add(event);
     }
     end(db, &changed, action).await?;
-    Ok(changed.of(events))
+    Ok(changed.of(asked))
 }
 
 /// Sets deliveries aside that are in those states, within a transaction: those of one handler, or all. Returns the event

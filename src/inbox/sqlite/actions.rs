@@ -1,11 +1,11 @@
 //! Statements on what people did.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
 use super::{micros, timestamp};
-use crate::inbox::{Action, ActionView, Deed, EventKey};
+use crate::inbox::{Action, ActionView, Deed, DeedView, EventKey};
 
 /// Notes an action, or that it was about so many events more.
 pub(super) fn note(db: &Connection, action: &Action, events: usize, now: Timestamp) -> rusqlite::Result<()> {
@@ -71,4 +71,83 @@ pub(super) fn on(db: &Connection, key: EventKey) -> rusqlite::Result<Vec<ActionV
         })
     })?
     .collect()
+}
+
+/// Whether that was done to an event before. Found by the event: there may be a million of the action.
+pub(super) fn is_on(db: &Connection, action: &Action, key: EventKey) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM acted WHERE key = ?1 AND +action = ?2")?
+        .exists(params![key.0, action.id.as_bytes()])
+}
+
+const COLUMNS: &str = "id, at, who, via, address, what, handler, filter, reason, events";
+
+/// What people did before that, the newest first.
+pub(super) fn list(db: &Connection, before: Option<(Timestamp, Uuid)>, most: usize) -> rusqlite::Result<Vec<DeedView>> {
+    let (at, id) = before.map_or((i64::MAX, Uuid::max()), |(at, id)| (micros(at), id));
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM actions WHERE at <= ?1 AND (at < ?1 OR id < ?2) ORDER BY at DESC, id DESC LIMIT ?3"
+    ))?
+    .query_map(params![at, id.as_bytes(), most], deed)?
+    .collect()
+}
+
+/// One of them.
+pub(super) fn one(db: &Connection, id: Uuid) -> rusqlite::Result<Option<DeedView>> {
+    let sql = format!("SELECT {COLUMNS} FROM actions WHERE id = ?1");
+    db.prepare_cached(&sql)?.query_row([id.as_bytes()], deed).optional()
+}
+
+fn deed(row: &Row<'_>) -> rusqlite::Result<DeedView> {
+    Ok(DeedView {
+        id: Uuid::from_bytes(row.get(0)?),
+        at: timestamp(row.get(1)?),
+        who: row.get(2)?,
+        via: row.get(3)?,
+        address: row.get(4)?,
+        what: Deed::from_name(&row.get::<_, String>(5)?).unwrap_or(Deed::Deliver),
+        handler: row.get(6)?,
+        filter: row.get(7)?,
+        reason: row.get(8)?,
+        events: row.get(9)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use jiff::Timestamp;
+    use rusqlite::{Connection, params};
+
+    /// A hundred thousand of them, of which one was about a million events: nothing is counted, and nothing sorted.
+    #[test]
+    fn what_people_did_is_listed_at_once_however_much_that_was() {
+        let db = Connection::open_in_memory().unwrap();
+        for schema in [include_str!("schema.sql"), include_str!("schema2.sql"), include_str!("schema4.sql")] {
+            db.execute_batch(schema).unwrap();
+        }
+        db.execute_batch(
+            "WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 99999)
+             INSERT INTO actions (id, at, who, via, what, events)
+             SELECT CAST(printf('%016d', n) AS BLOB), n / 7, 'anna', 'cli', 'deliver', n FROM numbers",
+        )
+        .unwrap();
+        let plan = "EXPLAIN QUERY PLAN SELECT * FROM actions WHERE at <= ?1 AND (at < ?1 OR id < ?2)
+                    ORDER BY at DESC, id DESC LIMIT ?3";
+        let plan: String = db.query_row(plan, params![1, [0_u8; 16], 1], |row| row.get(3)).unwrap();
+        assert!(plan.contains("actions_at (at<?)"), "{plan}");
+
+        let begun = Instant::now();
+        let (mut before, mut seen) = (None, 0);
+        for _ in 0..20 {
+            let page = super::list(&db, before, 50).unwrap();
+            assert!(page.windows(2).all(|two| (two[0].at, two[0].id) > (two[1].at, two[1].id)));
+            before = page.last().map(|last| (last.at, last.id));
+            seen += page.len();
+        }
+
+        assert_eq!((seen, before.unwrap().0), (1000, Timestamp::from_microsecond(99_000 / 7).unwrap()));
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    }
 }

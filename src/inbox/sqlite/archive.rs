@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 use rusqlite::Connection;
+use uuid::Uuid;
 
 use super::writer::failed;
 use super::{
@@ -15,8 +16,8 @@ use super::{
 };
 use crate::inbox::repeat::{self, Newest, Shelf, Taken};
 use crate::inbox::{
-    Action, ActionView, Archive, Claim, Count, EventKey, EventView, Filter, InboxError, Incoming, Mended, Overdue,
-    Purpose, Receipt, State, Swept, Unread, Verified,
+    Action, ActionView, Archive, Claim, Count, DeedView, EventKey, EventView, Filter, InboxError, Incoming, Mended,
+    Overdue, Purpose, Receipt, State, Swept, Unread, Verified,
 };
 use crate::model::What;
 
@@ -59,6 +60,14 @@ impl Archive for Sqlite {
     async fn actions(&self, id: &str) -> Result<Vec<ActionView>, InboxError> {
         let key = EventKey::of_id(id);
         self.ask(move |db| actions::on(db, key)).await
+    }
+
+    async fn deeds(&self, before: Option<(Timestamp, Uuid)>, most: usize) -> Result<Vec<DeedView>, InboxError> {
+        self.ask(move |db| actions::list(db, before, most)).await
+    }
+
+    async fn deed(&self, id: Uuid) -> Result<Option<DeedView>, InboxError> {
+        self.ask(move |db| actions::one(db, id)).await
     }
 
     async fn body(&self, event: i64) -> Result<Bytes, InboxError> {

@@ -44,12 +44,18 @@ fn change(
 ) -> rusqlite::Result<Vec<usize>> {
     let mut changed = Vec::with_capacity(events.len());
     for event in events {
-        let count = one(*event)?;
-        if count > 0 {
-            let (key, id): ([u8; 16], String) = db
-                .prepare_cached("SELECT key, id FROM events WHERE number = ?1")?
-                .query_row([event], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            actions::note_on(db, action, EventKey(key), &id, None, now)?;
+        let found: Option<([u8; 16], String)> = db
+            .prepare_cached("SELECT key, id FROM events WHERE number = ?1")?
+            .query_row([event], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let mut count = 0;
+        if let Some((key, id)) = found
+            && !actions::is_on(db, action, EventKey(key))?
+        {
+            count = one(*event)?;
+            if count > 0 {
+                actions::note_on(db, action, EventKey(key), &id, None, now)?;
+            }
         }
         changed.push(count);
     }

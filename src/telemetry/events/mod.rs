@@ -3,6 +3,7 @@
 //! What the alarms of users look for stands here in one place, and on the page of alarms; a test holds them together.
 //! A line never has a credential in it, nor a whole body: of what came from outside, only the beginning.
 
+pub(crate) mod bulk;
 pub(crate) mod callers;
 pub(crate) mod certificates;
 pub(crate) mod configuration;

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::shown::seen;
 use super::{Both, Deliveries, Delivery, FETCHES, HANDLERS, NEW};
 use crate::inbox::tests::{How, action};
-use crate::inbox::{Attempt, Deed, Ending, Finish, State};
+use crate::inbox::{Action, Attempt, Deed, Ending, Finish, State};
 
 impl Both {
     /// The events that could be claimed for `handler`: of each lane where nobody works, the first that
@@ -118,7 +118,10 @@ impl Both {
         let counts = self.runtime.block_on(deliver).unwrap();
         let expected: Vec<_> = events.iter().map(|event| self.delivered(*event, handler, only)).collect();
         assert_eq!(counts, expected);
-        self.note(&events, &counts, Deed::Deliver);
+        // Whoever repeats himself has said nothing new.
+        let again = self.inbox.deliver(&sequences, name, &only_these, &action);
+        assert!(self.runtime.block_on(again).unwrap().iter().all(|count| *count == 0));
+        self.note(&events, &counts, &action);
     }
 
     /// What the model makes of it: how many deliveries were changed.
@@ -175,7 +178,7 @@ impl Both {
         let counts = self.runtime.block_on(self.inbox.discard(&sequences, name, &only_these, &action)).unwrap();
         let expected: Vec<_> = events.iter().map(|event| self.discarded(*event, handler, only)).collect();
         assert_eq!(counts, expected);
-        self.note(&events, &counts, Deed::Discard);
+        self.note(&events, &counts, &action);
     }
 
     fn discarded(&mut self, event: usize, handler: Option<usize>, only: Option<State>) -> usize {
@@ -201,18 +204,21 @@ impl Both {
             return;
         }
         let sequence = self.sequence(event);
-        let erased = self.runtime.block_on(self.inbox.erase(sequence, &action(Deed::Erase))).unwrap();
+        let action = action(Deed::Erase);
+        let erased = self.runtime.block_on(self.inbox.erase(sequence, &action)).unwrap();
         assert_eq!(erased, !self.kept[event].erased);
         if erased {
+            self.acted.insert(action.id, (Deed::Erase, 1));
             self.discarded(event, None, None);
             self.kept[event].erased = true;
             self.kept[event].deeds.push(Deed::Erase);
         }
     }
 
-    fn note(&mut self, events: &[usize], counts: &[usize], deed: Deed) {
+    fn note(&mut self, events: &[usize], counts: &[usize], action: &Action) {
         for (event, _) in events.iter().zip(counts).filter(|(_, count)| **count > 0) {
-            self.kept[*event].deeds.push(deed);
+            self.kept[*event].deeds.push(action.what);
+            self.acted.entry(action.id).or_insert((action.what, 0)).1 += 1;
         }
     }
 }

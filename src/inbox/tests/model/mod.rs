@@ -14,6 +14,7 @@ use crate::inbox::{Archive, Arrival, Claim, Deed, Ending, FETCH, Incoming, Overd
 use crate::model::{Envelope, Format, Kind, Reference, What};
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
 
 const HANDLERS: [&str; 3] = ["erp", "disk", FETCH];
 
@@ -90,6 +91,8 @@ pub(super) struct Both {
     refused: BTreeMap<usize, Refused>,
     /// What was done to each of the refused bodies, also to those that are gone.
     deeds_on_refused: BTreeMap<usize, Vec<Deed>>,
+    /// Every action that has changed something, with how many events.
+    acted: BTreeMap<Uuid, (Deed, u64)>,
     /// The ids of events and refused bodies, in the order they were stored.
     order: Vec<String>,
     /// The highest sequence that something was given: it is never given again, whatever is removed.
@@ -110,6 +113,7 @@ impl Both {
             kept: Vec::new(),
             refused: BTreeMap::new(),
             deeds_on_refused: BTreeMap::new(),
+            acted: BTreeMap::new(),
             order: Vec::new(),
             highest: i64::MIN,
             claims: Vec::new(),
@@ -299,9 +303,11 @@ impl Both {
     fn discard_refused(&mut self, body: usize) {
         let Some(known) = self.refused.get_mut(&body) else { return };
         let sequence = self.runtime.block_on(self.inbox.show(&refused_id(body))).unwrap().unwrap().sequence;
-        let count = self.runtime.block_on(self.inbox.discard(&[sequence], None, &[], &action(Deed::Discard))).unwrap();
+        let action = action(Deed::Discard);
+        let count = self.runtime.block_on(self.inbox.discard(&[sequence], None, &[], &action)).unwrap();
         assert_eq!(count, [usize::from(!known.discarded)]);
         if !known.discarded {
+            self.acted.insert(action.id, (Deed::Discard, 1));
             self.deeds_on_refused.entry(body).or_default().push(Deed::Discard);
         }
         known.discarded = true;
@@ -319,6 +325,7 @@ impl Both {
         let accepting = self.inbox.accept(sequence, incoming.clone().wanted_by(WANTING), &action);
         let receipt = self.runtime.block_on(accepting).unwrap();
         self.deeds_on_refused.entry(body).or_default().push(Deed::Accept);
+        self.acted.insert(action.id, (Deed::Accept, 1));
         assert_eq!(receipt, Receipt { repeated: before.is_some(), ..Receipt::stored(&incoming) });
         self.forget_refused(body);
         if before.is_none() {

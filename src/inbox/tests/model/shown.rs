@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use clap::ValueEnum as _;
+use uuid::Uuid;
 
 use super::{BODIES, Both, Deliveries, HANDLERS, Refused, number_of, refused_id};
 use crate::inbox::{Count, EventView, Filter, State};
@@ -92,6 +93,25 @@ impl Both {
             }
         }
         self.compare_finds();
+        self.compare_deeds();
+    }
+
+    /// What people did is listed in pages, the newest first and each once, with how many events it has changed.
+    fn compare_deeds(&self) {
+        let (mut listed, mut before) = (Vec::new(), None);
+        loop {
+            let page = self.runtime.block_on(self.inbox.deeds(before, 3)).unwrap();
+            let Some(last) = page.last() else { break };
+            before = Some((last.at, last.id));
+            listed.extend(page);
+        }
+        assert!(listed.windows(2).all(|two| (two[0].at, two[0].id) > (two[1].at, two[1].id)), "{listed:?}");
+        assert_eq!(listed.len(), self.acted.len());
+        for deed in &listed {
+            assert_eq!(Some(&(deed.what, deed.events)), self.acted.get(&deed.id), "{deed:?}");
+            assert_eq!(self.runtime.block_on(self.inbox.deed(deed.id)).unwrap().as_ref(), Some(deed));
+        }
+        assert_eq!(self.runtime.block_on(self.inbox.deed(Uuid::nil())).unwrap(), None);
     }
 
     /// In pages of two it is the same, and it is counted, up to a bound.
