@@ -294,6 +294,14 @@ pub(crate) enum Declined {
     Gone,
     /// He calls the address by a name that it does not have.
     OtherHost,
+    /// Not as things are.
+    Conflict,
+    /// It is more than is taken.
+    TooLarge,
+    /// It is in another form than is taken.
+    MediaType,
+    /// It can be read, and cannot be done.
+    Unfit,
     /// Not at the moment, or not so much.
     NotNow,
 }
@@ -308,6 +316,10 @@ impl Declined {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Gone => StatusCode::GONE,
             Self::OtherHost => StatusCode::MISDIRECTED_REQUEST,
+            Self::Conflict => StatusCode::CONFLICT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Unfit => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NotNow => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -326,6 +338,27 @@ pub(crate) fn declined_with(why: Declined, detail: &str, more: Map<String, Value
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     }
     response
+}
+
+/// What became of what somebody at the admin address wanted done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// It is done; this is what it is about.
+    Here,
+    /// There is something new.
+    Made,
+    /// It goes on.
+    Begun,
+}
+
+/// Says so.
+pub(crate) fn done(done: Done, what: &Value) -> Response {
+    let status = match done {
+        Done::Here => StatusCode::OK,
+        Done::Made => StatusCode::CREATED,
+        Done::Begun => StatusCode::ACCEPTED,
+    };
+    (status, Json(what)).into_response()
 }
 
 /// A page.

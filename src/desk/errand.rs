@@ -51,6 +51,11 @@ impl Errand {
         [self.id, self.accepting]
     }
 
+    /// The same of what goes by that id.
+    pub fn ids_of(id: Uuid) -> [Uuid; 2] {
+        [id, accepting(id)]
+    }
+
     /// For that handler only.
     #[must_use]
     pub fn to(self, handler: Option<&str>) -> Self {

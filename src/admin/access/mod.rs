@@ -84,6 +84,13 @@ pub(super) struct Way {
     is_secure: bool,
 }
 
+impl Way {
+    /// The address that it came from, as far as trusted proxies say.
+    pub(super) const fn client(self) -> IpAddr {
+        self.client
+    }
+}
+
 /// Who may look.
 pub(super) struct Access {
     settings: Settings,

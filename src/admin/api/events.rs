@@ -19,7 +19,8 @@ use crate::respond::{self, Declined};
 /// What a body is allowed where somebody opens it in a browser all the same.
 const NOTHING: &str = "sandbox; default-src 'none'";
 
-type Key = Result<Path<String>, PathRejection>;
+/// A key in an address.
+pub(super) type Key = Result<Path<String>, PathRejection>;
 
 /// The newest first.
 pub(super) async fn list(State(api): State<Arc<Api>>, uri: Uri) -> Result<Response, Refused> {
@@ -68,14 +69,14 @@ async fn answer_with_unread(desk: &Desk, filter: &Filter, mut list: Value) -> Re
 
 /// One.
 pub(super) async fn one(State(api): State<Arc<Api>>, key: Key) -> Result<Response, Refused> {
-    let event = find(api.desk()?, key).await?;
+    let event = find(api.desk()?, &key).await?;
     Ok(answer(&json!(event)))
 }
 
 /// The bytes that came, to be kept: nothing opens them by itself.
 pub(super) async fn body(State(api): State<Arc<Api>>, key: Key) -> Result<Response, Refused> {
     let desk = api.desk()?;
-    let event = find(desk, key).await?;
+    let event = find(desk, &key).await?;
     if event.erased.is_some() {
         return Err(Refused::new(respond::declined(Declined::Gone, "somebody has erased this body")));
     }
@@ -108,17 +109,25 @@ fn ending(event: &EventView) -> &'static str {
 }
 
 /// The event of a key. A refused body that has become one leads to that.
-async fn find(desk: &Desk, key: Key) -> Result<EventView, Refused> {
-    let none = || Refused::new(respond::declined(Declined::NotThere, "no event has that key, which is a UUID"));
-    let Ok(Path(key)) = key else { return Err(none()) };
-    // Of many forms only the one that it is shown in.
-    let key = Uuid::try_parse(&key).ok().filter(|uuid| uuid.to_string().eq_ignore_ascii_case(&key)).ok_or_else(none)?;
-    let id = key.to_string();
+pub(super) async fn find(desk: &Desk, key: &Key) -> Result<EventView, Refused> {
+    let id = key_of(key)?;
     if let Some(event) = desk.show(&id).await? {
         return Ok(event);
     }
-    let Some(became) = desk.became(&id).await? else { return Err(none()) };
+    let Some(became) = desk.became(&id).await? else { return Err(no_such_key()) };
     let key = desk.show(&became).await?.map(|event| json!(event.key));
     let more = Map::from_iter([("became".to_owned(), json!(became)), ("key".to_owned(), json!(key))]);
     Err(Refused::new(respond::declined_with(Declined::NotThere, "this refused body has become an event", more)))
+}
+
+/// A key in the form in which it is an id.
+pub(super) fn key_of(key: &Key) -> Result<String, Refused> {
+    let Ok(Path(text)) = key else { return Err(no_such_key()) };
+    // Of many forms only the one that it is shown in.
+    let key = Uuid::try_parse(text).ok().filter(|uuid| uuid.to_string().eq_ignore_ascii_case(text));
+    key.map(|key| key.to_string()).ok_or_else(no_such_key)
+}
+
+fn no_such_key() -> Refused {
+    Refused::new(respond::declined(Declined::NotThere, "no event has that key, which is a UUID"))
 }

@@ -1,16 +1,26 @@
 //! What is in the inbox, as JSON for programs: lists in pages, one event, its body, the handlers, an overview, all of it
 //! as an export. The fields have the names that `events list --json` has.
 //!
+//! What people do is here too (`acts` to one event, `plans` to many, `actions` tells of it): each is an action of the desk
+//! by an operator (`sent`), and done once however often it is sent under one key (`once`). `changes` is for pages that
+//! are kept up to date.
+//!
 //! Every question is one of the desk, which is read apart from the work and for two seconds at the most. `query` is what
 //! can be asked, `flow` how much goes out at a time, `csv` the form for a spreadsheet.
 
+mod actions;
+mod acts;
+mod changes;
 mod csv;
 mod events;
 mod export;
 mod flow;
 mod handlers;
+mod once;
 mod overview;
+mod plans;
 mod query;
+mod sent;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +29,7 @@ use arc_swap::ArcSwap;
 use axum::Json;
 use axum::Router;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
@@ -40,11 +50,13 @@ pub(super) struct Api {
     /// What each handler of the configuration is, in words.
     handlers: ArcSwap<BTreeMap<String, String>>,
     flows: Arc<Semaphore>,
+    answers: once::Answers,
 }
 
 impl Api {
     pub(super) fn new(desk: Option<Arc<Desk>>, readiness: Arc<Readiness>) -> Self {
-        Self { desk, readiness, handlers: ArcSwap::default(), flows: Arc::new(Semaphore::new(FLOWS)) }
+        let (handlers, flows) = (ArcSwap::default(), Arc::new(Semaphore::new(FLOWS)));
+        Self { desk, readiness, handlers, flows, answers: once::Answers::default() }
     }
 
     /// What the handlers are from now on.
@@ -70,6 +82,11 @@ impl Refused {
 
     fn because(detail: &str) -> Self {
         Self::new(respond::declined(Declined::NoSense, detail))
+    }
+
+    /// What was sent can be read, and cannot be done.
+    fn unfit(detail: &str) -> Self {
+        Self::new(respond::declined(Declined::Unfit, detail))
     }
 }
 
@@ -104,6 +121,14 @@ pub(super) fn router(api: Arc<Api>) -> Router {
         .route("/handlers", get(handlers::list))
         .route("/handlers/{name}", get(handlers::one))
         .route("/export", get(export::export))
+        .route("/events/{key}/deliver", post(acts::deliver))
+        .route("/events/{key}/discard", post(acts::discard))
+        .route("/plans", post(plans::make))
+        .route("/plans/{key}/run", post(plans::run))
+        .route("/actions", get(actions::list))
+        .route("/actions/{key}", get(actions::one))
+        .route("/actions/{key}/stop", post(actions::stop))
+        .route("/changes", get(changes::changes))
         .with_state(api);
     Router::new().nest("/api/v1", routes)
 }

@@ -30,8 +30,25 @@ impl Asked {
     /// # Errors
     /// What is wrong with it.
     pub(super) fn read(uri: &Uri, others: &[&str]) -> Result<Self, String> {
+        let known: Vec<&str> = FILTERS.into_iter().chain(others.iter().copied()).collect();
+        Self::only(uri, &known)
+    }
+
+    /// The query of an address that has nothing but that.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn only(uri: &Uri, known: &[&str]) -> Result<Self, String> {
         let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri).map_err(|_| "the query cannot be read")?;
-        let mut known: Vec<&str> = FILTERS.into_iter().chain(others.iter().copied()).collect();
+        Self::of(pairs, known)
+    }
+
+    /// What was sent in another way, and has nothing but that.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn of(pairs: Vec<(String, String)>, known: &[&str]) -> Result<Self, String> {
+        let mut known = known.to_vec();
         known.sort_unstable();
         for (at, (name, value)) in pairs.iter().enumerate() {
             if !known.contains(&name.as_str()) {

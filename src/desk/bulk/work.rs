@@ -19,11 +19,11 @@ use crate::telemetry::events;
 /// What a receiver leads that does it.
 const LEAD: &str = "bulk";
 /// For so long from each batch on, which takes far less. After a crash another receiver waits for that.
-const FOR_LONG: Duration = Duration::from_secs(20);
+const FOR_LONG: Duration = Duration::from_secs(5);
 /// Room for deliveries between two batches.
 const BREATH: Duration = Duration::from_millis(10);
 /// How often it is looked whether another receiver has left something, or the inbox is back.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(3);
 
 impl Desk {
     /// Does what there is to do, until `stopped`. What is not done by then, whoever comes next goes on with.

@@ -39,7 +39,7 @@ pub(crate) fn fails(error: &str) {
     tracing::warn!(
         target: TARGET,
         error,
-        "what is done to many events does not go on: it is tried again every five seconds"
+        "what is done to many events does not go on: it is tried again every few seconds"
     );
 }
 

@@ -1,6 +1,8 @@
 //! The admin address: who may look, found out before anything is looked up, and what there is to be seen.
 
+mod acts;
 mod announced;
+mod bulk;
 mod doors;
 mod guesses;
 mod hidden;
@@ -51,6 +53,12 @@ fn get(receiver: &Receiver, path: &str) -> Ask {
 fn post(receiver: &Receiver, path: &str, body: &str) -> Ask {
     let ask = Ask { method: "POST", body: body.to_owned(), ..get(receiver, path) };
     ask.header("content-type: application/x-www-form-urlencoded")
+}
+
+/// What a program sends.
+fn post_json(receiver: &Receiver, path: &str, body: &Value) -> Ask {
+    let ask = Ask { method: "POST", body: body.to_string(), ..get(receiver, path) };
+    ask.header("content-type: application/json")
 }
 
 fn log_in(receiver: &Receiver, user: &str, password: &str) -> Said {
