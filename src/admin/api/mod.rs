@@ -7,7 +7,7 @@
 mod csv;
 mod events;
 mod export;
-mod flow;
+pub(super) mod flow;
 mod handlers;
 mod overview;
 mod query;
@@ -23,6 +23,9 @@ use axum::routing::get;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+pub(super) use self::events::bytes;
+pub(super) use self::handlers::described;
+pub(super) use self::query::{Asked, cursor};
 use crate::desk::{Desk, Page};
 use crate::inbox::{Count, InboxError};
 use crate::readiness::Readiness;
@@ -35,11 +38,11 @@ const FLOWS: usize = 4;
 /// What the answers are made from.
 pub(super) struct Api {
     /// None where nothing is kept.
-    desk: Option<Arc<Desk>>,
-    readiness: Arc<Readiness>,
+    pub(super) desk: Option<Arc<Desk>>,
+    pub(super) readiness: Arc<Readiness>,
     /// What each handler of the configuration is, in words.
-    handlers: ArcSwap<BTreeMap<String, String>>,
-    flows: Arc<Semaphore>,
+    pub(super) handlers: ArcSwap<BTreeMap<String, String>>,
+    pub(super) flows: Arc<Semaphore>,
 }
 
 impl Api {
@@ -61,7 +64,7 @@ impl Api {
 }
 
 /// An answer that is not what was asked for.
-struct Refused(Box<Response>);
+pub(super) struct Refused(Box<Response>);
 
 impl Refused {
     fn new(answer: Response) -> Self {
@@ -110,7 +113,7 @@ pub(super) fn router(api: Arc<Api>) -> Router {
 
 /// A page of a list, which ends with that sequence if there are more.
 fn list(page: &Page, next: Option<i64>) -> Value {
-    let mut list = json!({"items": page.events, "next": next.map(query::cursor)});
+    let mut list = json!({"items": page.events, "next": next.map(cursor)});
     if !page.unreadable.is_empty() {
         let said = page.unreadable.iter();
         let said =

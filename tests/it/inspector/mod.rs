@@ -4,6 +4,8 @@ mod announced;
 mod doors;
 mod guesses;
 mod hidden;
+mod odd;
+mod pages;
 mod reading;
 mod sessions;
 mod tickets;
