@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use crate::admin::{self, Condition, Inspector};
+use crate::admin::{self, Around, Condition, Inspector};
 use crate::config::{Layers, Problem};
 use crate::desk::Desk;
 use crate::dispatch::worker::Source;
@@ -144,7 +144,12 @@ impl Receiver {
             Arc::new(Desk::of_receiver(archive, dispatch.clone(), intake))
         });
         let folder = settings.inbox.store.beside();
-        let inspector = Arc::new(Inspector::new(&settings.admin, folder, desk.clone(), Arc::clone(&readiness)));
+        let around = Around {
+            readiness: Arc::clone(&readiness),
+            certificates: certificates.clone(),
+            last_turned_away: reception.turned_away.last(),
+        };
+        let inspector = Arc::new(Inspector::new(&settings.admin, folder, desk.clone(), around));
         let tls_of_admin = settings.admin.tls.clone();
         reception.intake.fetch_by(Some(Box::new(AtOnce(Arc::clone(&agent)))));
         let parts = Parts {

@@ -107,6 +107,8 @@ mod tradecloud;
 // What people ask and do, and where they do it:
 pub mod desk;
 
+mod wording;
+
 pub mod cli;
 
 mod admin;

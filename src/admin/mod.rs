@@ -1,14 +1,15 @@
 //! The machine's own address, for people and what watches the receiver: is it alive, does it take events (`health`); and
-//! for whoever may look, what is in the inbox (`api`).
+//! for whoever may look, what is in the inbox (`pages`, and `api` for programs).
 //!
 //! Only the first is for everybody. All else wants to know who it is, on loopback too, where every user and container of
-//! the machine is: `access` finds that out before anything is looked up. `forms` has the few pages for that, `serve` the
-//! connections, and `settings` reads `[admin]`.
+//! the machine is: `access` finds that out before anything is looked up. `pages` are for people, `forms` the few of them
+//! that it takes to sign in, `serve` has the connections, and `settings` reads `[admin]`.
 
 mod access;
 mod api;
 mod forms;
 mod health;
+mod pages;
 mod serve;
 mod settings;
 
@@ -24,12 +25,16 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub(crate) use self::access::{Role, is_name, link};
 pub(crate) use self::health::Condition;
+pub(crate) use self::pages::{CertificateTold, EndpointTold, PollTold, Told, TradecloudTold};
 pub(crate) use self::serve::serve;
 pub(crate) use self::settings::{Rules, Settings};
 
 use self::access::Access;
 use self::api::Api;
+use self::pages::Pages;
 use crate::desk::Desk;
+use crate::listener::connections::certificates::Certificates;
+use crate::listener::requests::turned_away::LastTurnedAway;
 use crate::readiness::Readiness;
 use crate::respond::{self, Declined};
 use crate::telemetry::events;
@@ -53,23 +58,31 @@ const HEADERS: [(HeaderName, &str); 6] = [
 pub(crate) struct Inspector {
     access: Arc<Access>,
     api: Arc<Api>,
+    pages: Arc<Pages>,
+}
+
+/// What people are told of a receiver besides what is in its inbox.
+pub(crate) struct Around {
+    pub(crate) readiness: Arc<Readiness>,
+    /// `None` where something else terminates TLS.
+    pub(crate) certificates: Option<Certificates>,
+    pub(crate) last_turned_away: LastTurnedAway,
 }
 
 impl Inspector {
     /// By these settings, with its key in `folder`; without a desk where nothing is kept.
-    pub(crate) fn new(
-        settings: &Settings,
-        folder: PathBuf,
-        desk: Option<Arc<Desk>>,
-        readiness: Arc<Readiness>,
-    ) -> Self {
-        Self { access: Arc::new(Access::new(settings, folder)), api: Arc::new(Api::new(desk, readiness)) }
+    pub(crate) fn new(settings: &Settings, folder: PathBuf, desk: Option<Arc<Desk>>, around: Around) -> Self {
+        let api = Arc::new(Api::new(desk, Arc::clone(&around.readiness)));
+        let pages = Arc::new(Pages::new(Arc::clone(&api), around));
+        Self { access: Arc::new(Access::new(settings, folder)), api, pages }
     }
 
-    /// From now on by these rules, and with these handlers: the name of each, and what it is in words.
-    pub(crate) fn exchange(&self, rules: Rules, handlers: Vec<(String, String)>) {
+    /// From now on by these rules, with these handlers (the name of each, and what it is in words), and with what else the
+    /// configuration says.
+    pub(crate) fn exchange(&self, rules: Rules, handlers: Vec<(String, String)>, told: Told) {
         self.access.exchange(rules);
         self.api.describe(handlers);
+        self.pages.tell(told);
     }
 }
 
@@ -78,10 +91,8 @@ pub(crate) fn router(condition: Condition, inspector: &Inspector) -> Router {
     health::router(condition)
         .merge(access::router(Arc::clone(&inspector.access)))
         .merge(api::router(Arc::clone(&inspector.api)))
-        .fallback(async || respond::declined(Declined::NotThere, "there is nothing at this address"))
-        .method_not_allowed_fallback(async || {
-            respond::declined(Declined::Method, "this address does not take that method")
-        })
+        .merge(pages::router(Arc::clone(&inspector.pages)))
+        .merge(pages::assets())
         .layer(from_fn_with_state(Arc::clone(&inspector.access), access::guard))
         .layer(CatchPanicLayer::custom(answer_to_panic))
         .layer(map_response(with_headers))

@@ -2,7 +2,7 @@
 //! events go. Nothing in it is secret.
 
 use std::io::{self, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -13,9 +13,6 @@ use crate::listener::connections::chain::Chain;
 use crate::listener::connections::tls::days_until;
 use crate::listener::requests::endpoints::{Acknowledge, Endpoint};
 use crate::settings::Settings;
-
-/// The port that need not be written.
-const HTTPS: u16 = 443;
 
 /// All of it.
 pub(super) struct Found {
@@ -56,15 +53,8 @@ impl Found {
     /// What these settings come to.
     pub(super) fn new(settings: &Settings) -> Self {
         let tls = settings.server.tls.as_ref();
-        let mut names = tls.and_then(|tls| tls.chain.as_ref()).map(|chain| chain.names.clone()).unwrap_or_default();
-        if let Some(acme) = tls.and_then(|tls| tls.acme.as_ref()) {
-            names.clone_from(&acme.domains);
-        }
         let listen = settings.server.listen;
-        let origin = match tls {
-            Some(_) => format!("https://{}{}", host(&names), port(listen.port())),
-            None => "https://<the name of what ends TLS>".to_owned(),
-        };
+        let origin = settings.server.origin();
         let endpoints = settings.endpoints.iter().map(|endpoint| Place::new(&origin, endpoint));
         let handlers = settings.handlers.iter().map(|handler| Target {
             name: handler.route.name.clone(),
@@ -168,20 +158,6 @@ impl Place {
             "auth": senders.collect::<Vec<_>>(),
         })
     }
-}
-
-/// What stands in the URL: a name of the certificate, which has no asterisk in it.
-fn host(names: &[String]) -> String {
-    let plain = names.iter().find(|name| !name.starts_with("*."));
-    match plain.or_else(|| names.first()) {
-        Some(name) if name.parse::<IpAddr>().is_ok_and(|address| address.is_ipv6()) => format!("[{name}]"),
-        Some(name) => name.replacen('*', "<name>", 1),
-        None => "<the receiver's name>".to_owned(),
-    }
-}
-
-fn port(port: u16) -> String {
-    if port == HTTPS { String::new() } else { format!(":{port}") }
 }
 
 fn certificate_in_words(chain: &Chain) -> String {

@@ -136,6 +136,13 @@ pub fn to_json<'a>(format: Format, content_type: Option<&str>, body: &'a [u8]) -
     }
 }
 
+/// The text of a body, or of its beginning, as far as it can be read, for people.
+pub(crate) fn readable(content_type: Option<&str>, body: &[u8]) -> String {
+    let is_txml = encoding::readable(Format::Json, content_type, body).trim_start().starts_with('<');
+    let format = if is_txml { Format::Txml } else { Format::Json };
+    encoding::readable(format, content_type, body).to_owned()
+}
+
 /// The bytes of a body of which somebody has kept only the text, in the encoding that it says it is in; none if that is
 /// UTF-8.
 pub(crate) fn bytes_of(content_type: Option<&str>, text: &str) -> Option<Vec<u8>> {

@@ -65,13 +65,13 @@ impl Desk {
         if before.is_none() {
             for (deed, stage, count) in &told {
                 if self.inbox.deed(deed.id).await?.is_none() {
-                    seen.push(self.seen(deed.clone(), Some((*stage, *count))).await?);
+                    seen.push(self.looked_at(deed.clone(), Some((*stage, *count))).await?);
                 }
             }
         }
         for deed in deeds {
             let progress = told.iter().find(|(told, ..)| told.id == deed.id).map(|(_, stage, count)| (*stage, *count));
-            seen.push(self.seen(deed, progress).await?);
+            seen.push(self.looked_at(deed, progress).await?);
         }
         Ok((seen, next))
     }
@@ -85,13 +85,13 @@ impl Desk {
         let told = self.told_of_bulk().await?.into_iter().find(|(told, ..)| told.id == id);
         match (kept, told) {
             (None, None) => Ok(None),
-            (Some(deed), None) => self.seen(deed, None).await.map(Some),
-            (kept, Some((told, stage, count))) => self.seen(kept.unwrap_or(told), Some((stage, count))).await.map(Some),
+            (Some(deed), None) => self.looked_at(deed, None).await.map(Some),
+            (kept, Some((told, stage, count))) => self.looked_at(kept.unwrap_or(told), Some((stage, count))).await.map(Some),
         }
     }
 
     /// With how far it is. What was done is counted by what is kept of it.
-    async fn seen(&self, deed: DeedView, progress: Option<(Stage, usize)>) -> Result<DeedSeen, InboxError> {
+    async fn looked_at(&self, deed: DeedView, progress: Option<(Stage, usize)>) -> Result<DeedSeen, InboxError> {
         let Some((state, count)) = progress else { return Ok(DeedSeen { deed, progress: None }) };
         let accepted = self.inbox.deed(accepting(deed.id)).await?.map_or(0, |accepted| accepted.events);
         let done = deed.events + accepted;

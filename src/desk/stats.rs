@@ -75,7 +75,7 @@ impl Desk {
 
     /// The lowest sequence that matches. Lists go from the newest on, so that it is looked for by halves: some twenty steps
     /// in an index, and not past all that wait.
-    async fn oldest(&self, filter: &Filter) -> Result<Option<i64>, InboxError> {
+    pub(super) async fn oldest(&self, filter: &Filter) -> Result<Option<i64>, InboxError> {
         let first = |before: Option<i64>| Filter { before, limit: 1, ..filter.clone() };
         let Some(mut found) = self.inbox.sequences(&first(None)).await?.first().copied() else { return Ok(None) };
         // Below that there is none.

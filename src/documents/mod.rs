@@ -107,6 +107,11 @@ impl Documents {
         })
     }
 
+    /// The document of that id in Tradecloud's object storage, if it is here.
+    pub(crate) async fn on_disk(&self, id: &str) -> Option<Held> {
+        self.store.known(&Key::of(&Place::Object(id.to_owned()))).await
+    }
+
     /// Removes, without being waited for, what a process before was killed over.
     pub(crate) fn begin(&self) {
         let store = self.store.clone();

@@ -7,6 +7,9 @@ use super::connections::tls;
 use super::requests::client::Proxies;
 use crate::config::Section;
 
+/// The port that need not be written.
+const HTTPS: u16 = 443;
+
 /// `[server]`
 #[derive(Debug, Clone)]
 pub struct Server {
@@ -42,6 +45,16 @@ pub struct Limits {
 }
 
 impl Server {
+    /// What stands before the path in a URL for Tradecloud, as far as that is known here.
+    pub(crate) fn origin(&self) -> String {
+        let Some(tls) = &self.tls else { return "https://<the name of what ends TLS>".to_owned() };
+        let mut names = tls.chain.as_ref().map(|chain| chain.names.clone()).unwrap_or_default();
+        if let Some(acme) = &tls.acme {
+            names.clone_from(&acme.domains);
+        }
+        format!("https://{}{}", host(&names), port(self.listen.port()))
+    }
+
     /// Reads and checks the section.
     pub(crate) fn read(section: Section) -> Option<Self> {
         let listen = section.address("listen");
@@ -119,4 +132,18 @@ impl Limits {
             tls_handshake: tls_handshake?,
         })
     }
+}
+
+/// What stands in the URL: a name of the certificate, which has no asterisk in it.
+fn host(names: &[String]) -> String {
+    let plain = names.iter().find(|name| !name.starts_with("*."));
+    match plain.or_else(|| names.first()) {
+        Some(name) if name.parse::<IpAddr>().is_ok_and(|address| address.is_ipv6()) => format!("[{name}]"),
+        Some(name) => name.replacen('*', "<name>", 1),
+        None => "<the receiver's name>".to_owned(),
+    }
+}
+
+fn port(port: u16) -> String {
+    if port == HTTPS { String::new() } else { format!(":{port}") }
 }

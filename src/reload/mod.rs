@@ -7,6 +7,7 @@
 
 mod files;
 mod follow;
+mod told;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -239,6 +240,7 @@ impl Live {
         }
         let described = settings.handlers.iter();
         let described = described.map(|handler| (handler.route.name.clone(), handler.settings.describe())).collect();
+        let told = told::told(&settings);
         let handlers = self.set_up(std::mem::take(&mut settings.handlers), &settings.marks, state).await?;
         let of_now = parts.agent.api().await;
         let api = self.set_up_agent(&settings, state, of_now.as_ref())?;
@@ -274,7 +276,7 @@ impl Live {
         state.credentials.clone_from(&settings.anywhere.credentials);
         let table = Table::new(settings.endpoints, settings.anywhere, settings.server.proxies);
         parts.table.store(Arc::new(table));
-        parts.inspector.exchange(settings.admin.rules, described);
+        parts.inspector.exchange(settings.admin.rules, described, told);
         state.written = settings.written;
         state.marks = settings.marks;
         self.warn_of_orphans(&state.handlers).await;

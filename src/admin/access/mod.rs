@@ -259,18 +259,13 @@ pub(super) async fn guard(
         Ok(None) if of_api || !matches!(*request.method(), Method::GET | Method::HEAD) => {
             respond::declined(Declined::NotSignedIn, "sign in first, or send the user name and password of a user")
         }
-        Ok(None) => respond::elsewhere(&to_root(request.uri().path(), "login")),
+        Ok(None) => respond::elsewhere(&sign_in::login_for(request.uri())),
         Err(busy) => respond::declined(Declined::NotNow, busy),
     }
 }
 
 fn is_of_api(request: &Request) -> bool {
     request.uri().path().starts_with(API)
-}
-
-/// Where `page` is from `path`, whatever stands before that outside.
-fn to_root(path: &str, page: &str) -> String {
-    "../".repeat(path.matches('/').count().saturating_sub(1)) + page
 }
 
 impl std::fmt::Debug for Access {

@@ -80,11 +80,17 @@ pub(super) async fn body(State(api): State<Arc<Api>>, key: Key) -> Result<Respon
     if event.erased.is_some() {
         return Err(Refused::new(respond::declined(Declined::Gone, "somebody has erased this body")));
     }
+    bytes(&api, &event).await
+}
+
+/// The same of an event that is there, and was not erased.
+pub(in crate::admin) async fn bytes(api: &Api, event: &EventView) -> Result<Response, Refused> {
+    let desk = api.desk()?;
     let turn = flow::turn(&api.flows).await?;
-    let body = desk.body(&event).await?;
+    let body = desk.body(event).await?;
     let length = body.len();
     let mut response = flow::of(body, turn);
-    let named = format!("attachment; filename=\"{}.{}\"", event.key, ending(&event));
+    let named = format!("attachment; filename=\"{}.{}\"", event.key, ending(event));
     let headers = response.headers_mut();
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));

@@ -36,22 +36,22 @@ impl http_body::Body for Flow {
 }
 
 /// Where the bytes of an answer are put in.
-pub(super) struct Source(mpsc::Sender<io::Result<Bytes>>);
+pub(in crate::admin) struct Source(mpsc::Sender<io::Result<Bytes>>);
 
 impl Source {
     /// Puts some in; `false` if nobody takes them any more.
-    pub(super) async fn put(&self, bytes: Bytes) -> bool {
+    pub(in crate::admin) async fn put(&self, bytes: Bytes) -> bool {
         matches!(timeout(STALLED, self.0.send(Ok(bytes))).await, Ok(Ok(())))
     }
 
     /// Breaks it off.
-    pub(super) async fn fail(&self, why: &str) {
+    pub(in crate::admin) async fn fail(&self, why: &str) {
         let _ = timeout(STALLED, self.0.send(Err(io::Error::other(why.to_owned())))).await;
     }
 }
 
 /// An answer, and where its bytes are put in.
-pub(super) fn open() -> (Source, Response) {
+pub(in crate::admin) fn open() -> (Source, Response) {
     let (source, flow) = mpsc::channel(1);
     (Source(source), Response::new(Body::new(Flow(flow))))
 }
@@ -72,7 +72,7 @@ pub(super) fn of(mut bytes: Bytes, turn: OwnedSemaphorePermit) -> Response {
 }
 
 /// The turn to send something large.
-pub(super) async fn turn(turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refused> {
+pub(in crate::admin) async fn turn(turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refused> {
     let turn = timeout(PATIENCE, Arc::clone(turns).acquire_owned()).await;
     turn.ok().and_then(Result::ok).ok_or_else(|| {
         let detail = "others are being sent bodies and exports: ask again when they have them";

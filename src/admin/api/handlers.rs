@@ -72,7 +72,7 @@ impl Api {
 }
 
 /// Type and target. Of a program only its name: where programs are is nobody's business here.
-fn described(said: &str) -> (Option<&str>, Option<&str>) {
+pub(in crate::admin) fn described(said: &str) -> (Option<&str>, Option<&str>) {
     match said.split_once(", ") {
         Some(("exec", program)) => (Some("exec"), FilePath::new(program).file_name().and_then(|name| name.to_str())),
         Some((kind, target)) => (Some(kind), Some(target)),

@@ -14,7 +14,7 @@ mod changes;
 mod csv;
 mod events;
 mod export;
-mod flow;
+pub(super) mod flow;
 mod handlers;
 mod once;
 mod overview;
@@ -33,6 +33,9 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+pub(super) use self::events::bytes;
+pub(super) use self::handlers::described;
+pub(super) use self::query::{Asked, cursor};
 use crate::desk::{Desk, Page};
 use crate::inbox::{Count, InboxError};
 use crate::readiness::Readiness;
@@ -45,11 +48,11 @@ const FLOWS: usize = 4;
 /// What the answers are made from.
 pub(super) struct Api {
     /// None where nothing is kept.
-    desk: Option<Arc<Desk>>,
-    readiness: Arc<Readiness>,
+    pub(super) desk: Option<Arc<Desk>>,
+    pub(super) readiness: Arc<Readiness>,
     /// What each handler of the configuration is, in words.
-    handlers: ArcSwap<BTreeMap<String, String>>,
-    flows: Arc<Semaphore>,
+    pub(super) handlers: ArcSwap<BTreeMap<String, String>>,
+    pub(super) flows: Arc<Semaphore>,
     answers: once::Answers,
 }
 
@@ -73,7 +76,7 @@ impl Api {
 }
 
 /// An answer that is not what was asked for.
-struct Refused(Box<Response>);
+pub(super) struct Refused(Box<Response>);
 
 impl Refused {
     fn new(answer: Response) -> Self {
@@ -135,7 +138,7 @@ pub(super) fn router(api: Arc<Api>) -> Router {
 
 /// A page of a list, which ends with that sequence if there are more.
 fn list(page: &Page, next: Option<i64>) -> Value {
-    let mut list = json!({"items": page.events, "next": next.map(query::cursor)});
+    let mut list = json!({"items": page.events, "next": next.map(cursor)});
     if !page.unreadable.is_empty() {
         let said = page.unreadable.iter();
         let said =

@@ -22,14 +22,14 @@ const PAGE: usize = 50;
 
 /// What was asked.
 #[derive(Debug)]
-pub(super) struct Asked(Vec<(String, String)>);
+pub(in crate::admin) struct Asked(Vec<(String, String)>);
 
 impl Asked {
     /// The query of an address, which may have the filters and what is in `others`.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(super) fn read(uri: &Uri, others: &[&str]) -> Result<Self, String> {
+    pub(in crate::admin) fn read(uri: &Uri, others: &[&str]) -> Result<Self, String> {
         let known: Vec<&str> = FILTERS.into_iter().chain(others.iter().copied()).collect();
         Self::only(uri, &known)
     }
@@ -65,8 +65,13 @@ impl Asked {
         Ok(Self(pairs))
     }
 
+    /// All of it, in its order.
+    pub(in crate::admin) fn pairs(&self) -> &[(String, String)] {
+        &self.0
+    }
+
     /// One value; what is empty, as in a form that was not filled in, is none.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(in crate::admin) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(given, value)| given == name && !value.is_empty()).map(|(_, value)| value.as_str())
     }
 
@@ -74,7 +79,7 @@ impl Asked {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(super) fn filter(&self, limit: usize) -> Result<Filter, String> {
+    pub(in crate::admin) fn filter(&self, limit: usize) -> Result<Filter, String> {
         let zone = time_zone();
         let instant = |name| {
             let Some(text) = self.get(name) else { return Ok(None) };
@@ -120,7 +125,7 @@ impl Asked {
     ///
     /// # Errors
     /// What it may be.
-    pub(super) fn limit(&self) -> Result<usize, String> {
+    pub(in crate::admin) fn limit(&self) -> Result<usize, String> {
         let Some(text) = self.get("limit") else { return Ok(PAGE) };
         let limit = text.parse().ok().filter(|limit| (1..=AT_ONCE).contains(limit));
         limit.ok_or_else(|| format!("limit is {}, not a number from 1 to {AT_ONCE}", quoted(text, SHOWN)))
@@ -130,7 +135,7 @@ impl Asked {
     ///
     /// # Errors
     /// If it is no cursor of ours.
-    pub(super) fn after(&self) -> Result<Option<i64>, String> {
+    pub(in crate::admin) fn after(&self) -> Result<Option<i64>, String> {
         let Some(text) = self.get("after") else { return Ok(None) };
         let sequence = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| {
             let text = String::from_utf8(bytes).ok()?;
@@ -141,7 +146,7 @@ impl Asked {
 }
 
 /// The `next` of a page that ends with that sequence.
-pub(super) fn cursor(sequence: i64) -> String {
+pub(in crate::admin) fn cursor(sequence: i64) -> String {
     URL_SAFE_NO_PAD.encode(format!("{CURSOR}{sequence}"))
 }
 

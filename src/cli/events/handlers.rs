@@ -6,10 +6,10 @@ use std::io::Write;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::words::with_commas;
 use crate::desk::{Configured, NotWanted};
-use crate::inbox::{AttemptView, DeliveryView, Ending, State};
-use crate::shown::{first_line, lines, printable, time};
+use crate::inbox::{AttemptView, DeliveryView, State};
+use crate::shown::{first_line, printable, time};
+pub(super) use crate::wording::attempts::{attempts_that_are, counted, ending, in_words};
 
 /// One handler's line, and below it every attempt of each time that the delivery was begun.
 pub(super) fn in_full(
@@ -35,16 +35,6 @@ pub(super) fn in_full(
         attempt_in_full(attempt, zone, out)?;
     }
     Ok(())
-}
-
-pub(super) fn attempts_that_are(number: u32) -> String {
-    format!("{} that {}", counted(number), if number == 1 { "is" } else { "are" })
-}
-
-/// `1 attempt`, `1,203 attempts`.
-fn counted(attempts: u32) -> String {
-    let number = with_commas(usize::try_from(attempts).unwrap_or(usize::MAX));
-    format!("{number} attempt{}", if attempts == 1 { "" } else { "s" })
 }
 
 /// The same with nothing but the latest: what the back end has said last, and why it is over.
@@ -125,18 +115,6 @@ fn outcome(attempt: &AttemptView, zone: &TimeZone) -> String {
     format!("attempt {number} at {begun}: {} after {took} ms", ending(attempt))
 }
 
-/// A back end that has answered was reached, and a program that has failed was there: `unreachable` is what that comes
-/// to for those who deliver.
-pub(super) fn ending(attempt: &AttemptView) -> String {
-    match (attempt.outcome, attempt.status) {
-        (Some(Ending::Unreachable), Some(status)) => format!("not taken ({status})"),
-        (Some(Ending::Unreachable) | None, None) => "failed".to_owned(),
-        (None, Some(status)) => format!("failed with {status}"),
-        (Some(ending), Some(status)) => format!("{} with {status}", ending.as_str()),
-        (Some(ending), None) => ending.as_str().to_owned(),
-    }
-}
-
 fn attempt_in_full(attempt: &AttemptView, zone: &TimeZone, out: &mut impl Write) -> anyhow::Result<()> {
     let (first, others) = in_words(attempt);
     write!(out, "  {}", outcome(attempt, zone))?;
@@ -148,21 +126,6 @@ fn attempt_in_full(attempt: &AttemptView, zone: &TimeZone, out: &mut impl Write)
         writeln!(out, "    {line}")?;
     }
     Ok(())
-}
-
-/// Why it failed, in its first line; and in lines of their own what else there is to that, and what the back end said.
-pub(super) fn in_words(attempt: &AttemptView) -> (Option<String>, Vec<String>) {
-    let reason = attempt.reason.as_deref().unwrap_or_default();
-    let mut of_reason = reason.lines().map(printable);
-    let first = of_reason.next();
-    let mut others: Vec<_> = of_reason.collect();
-    let said = attempt.answer.as_deref().map(|answer| lines(answer.as_bytes())).unwrap_or_default();
-    // Of many back ends the reason is what they said.
-    if !said.is_empty() && !lines(reason.as_bytes()).contains(&said) {
-        others.push("the back end said:".to_owned());
-        others.extend(said.lines().map(|line| format!("  {line}")));
-    }
-    (first, others)
 }
 
 /// A handler that an event has not gone to, and why.
@@ -182,6 +145,7 @@ pub(super) fn not_wanted(NotWanted { handler, filter }: &NotWanted, out: &mut im
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inbox::Ending;
 
     fn attempt(round: u32, attempt: u32) -> AttemptView {
         AttemptView {
@@ -257,14 +221,5 @@ mod tests {
 
         assert!(first.starts_with("handler erp: done, 1 attempt, since "), "{first}");
         assert!(later.starts_with("handler erp: done, 2 attempts (1 since it was begun anew), since "), "{later}");
-    }
-
-    #[test]
-    fn what_was_answered_was_reached_and_what_was_not_has_failed() {
-        let answered = attempt(1, 1);
-        let no_answer = AttemptView { status: None, ..answered.clone() };
-        let rejected = AttemptView { outcome: Some(Ending::Rejected), status: Some(422), ..answered.clone() };
-
-        assert_eq!([&answered, &no_answer, &rejected].map(ending), ["not taken (500)", "failed", "rejected with 422"]);
     }
 }

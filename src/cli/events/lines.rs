@@ -8,21 +8,16 @@ use jiff::tz::TimeZone;
 
 use super::standing;
 use super::table::{Cell, Column, Table};
-use super::words::in_words;
 use crate::cli::terminal::{ALARM, FAINT, GOOD, STRONG, Terminal, WAITS};
 use crate::desk::Desk;
 use crate::inbox::{EventView, State};
-use crate::model::What;
-use crate::model::names::CHANGED;
 use crate::shown::{printable, time};
+pub(super) use crate::wording::names::{name, number, short, state_at, title};
 
 /// A terminal of so many columns has room for whatever is known of an event,
 const WIDE: usize = 120;
 /// and one of fewer than that for little.
 const NARROW: usize = 100;
-
-/// So many digits of an id mostly tell one event from all others.
-const DIGITS: usize = 8;
 
 /// How the events of a list are shown at a terminal.
 pub(super) struct Rows<'d> {
@@ -142,36 +137,6 @@ pub(super) const fn style_of(state: State) -> Style {
     }
 }
 
-/// What an event is, in words.
-pub(super) fn title(event: &EventView) -> String {
-    match name(event) {
-        _ if event.kind.is_none() => "refused body".to_owned(),
-        name @ CHANGED => match event.kind {
-            Some(kind) => format!("{} {}", capitalised(kind.as_str()), name.to_lowercase()),
-            None => name.to_owned(),
-        },
-        name => capitalised(&in_words(&printable(name))),
-    }
-}
-
-fn capitalised(text: &str) -> String {
-    let mut letters = text.trim_start().chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-}
-
-/// The beginning of the key, by which commands find it.
-pub(super) fn short(event: &EventView) -> String {
-    let mut key = event.key.hyphenated().to_string();
-    key.truncate(DIGITS);
-    key
-}
-
-/// How far an event has come: with a handler, if somebody asks about that.
-pub(super) fn state_at(event: &EventView, handler: Option<&str>) -> State {
-    let at_it = event.deliveries.iter().find(|delivery| Some(delivery.handler.as_str()) == handler);
-    at_it.map_or(event.state, |delivery| delivery.state)
-}
-
 /// An event in one line.
 pub(super) fn line(event: &EventView, zone: &TimeZone) -> String {
     line_in(event.state, event, zone)
@@ -187,18 +152,4 @@ pub(super) fn line_in(state: State, event: &EventView, zone: &TimeZone) -> Strin
         printable(number(event).unwrap_or("-")),
         printable(&event.id),
     )
-}
-
-/// The number that people know it by. A refused body has only what it names.
-pub(super) fn number(event: &EventView) -> Option<&str> {
-    let of_event = event.document_number.as_ref().or(event.subject.as_ref());
-    let references = event.references.as_deref().unwrap_or_default();
-    let named = |what| references.iter().find(|reference| reference.what == what);
-    let first = || named(What::PurchaseOrder).or_else(|| named(What::Shipment)).or_else(|| references.first());
-    of_event.or_else(|| first().map(|reference| &reference.value)).map(String::as_str)
-}
-
-/// Its event name, or what stands for one.
-pub(super) fn name(event: &EventView) -> &str {
-    event.event_name.as_deref().unwrap_or(if event.kind.is_some() { CHANGED } else { "-" })
 }

@@ -10,7 +10,6 @@ mod filter;
 mod find;
 mod follow;
 mod handlers;
-mod headline;
 mod history;
 mod lines;
 mod list;
@@ -18,7 +17,6 @@ mod order;
 mod progress;
 mod sheet;
 mod show;
-mod standing;
 mod stats;
 mod table;
 mod words;
@@ -36,6 +34,7 @@ use super::terminal::Terminal;
 use crate::desk::{Desk, LONGEST_REASON};
 use crate::inbox::{NoInbox, Purpose};
 use crate::listener::development;
+use crate::wording::standing;
 
 /// What finds events says nothing of those that are named by their ids. `--handler` does: to whom, or for whom.
 const FILTERS: [&str; 7] = ["states", "kind", "event", "number", "origin", "since", "until"];

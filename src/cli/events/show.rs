@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::lines::name;
-use super::words::{in_words, with_commas};
+use super::words::{in_words, times, with_commas};
 use super::{ShowArgs, diff, find, handlers, history, sheet};
 use crate::cli::terminal::Terminal;
 use crate::desk::{Configured, Desk, NotWanted};
@@ -182,21 +182,4 @@ fn names(references: &[Reference], out: &mut impl Write) -> anyhow::Result<()> {
         label = "";
     }
     Ok(())
-}
-
-pub(super) fn times(number: u32) -> String {
-    match number {
-        1 => "once".to_owned(),
-        _ => format!("{} times", with_commas(usize::try_from(number).unwrap_or(usize::MAX))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn how_often_is_said_in_words() {
-        assert_eq!((times(1), times(1203)), ("once".to_owned(), "1,203 times".to_owned()));
-    }
 }

@@ -1,40 +1,8 @@
-//! What `events` commands say alike: of an event that is to be delivered, what is due now and what keeps the rest; and
-//! how many there are.
+//! What `events` commands say alike of an event that is to be delivered: what is due now, and what keeps the rest.
 
 use crate::desk::{Accepted, Note, Outcome};
-use crate::inbox::{Count, State};
-
-/// A number as people read it: 1,203.
-pub(super) fn with_commas(number: usize) -> String {
-    let digits = number.to_string();
-    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
-    groups.join(",")
-}
-
-/// So many events: `1 event`, `1,203 events`.
-pub(super) fn events(number: usize) -> String {
-    format!("{} event{}", with_commas(number), if number == 1 { "" } else { "s" })
-}
-
-/// A name as programs write it, as words: `purchase order` of `purchaseOrder`.
-pub(super) fn in_words(name: &str) -> String {
-    let mut words = String::new();
-    for letter in name.chars() {
-        if letter.is_uppercase() {
-            words.push(' ');
-        }
-        words.extend(letter.to_lowercase());
-    }
-    words
-}
-
-/// How many there are, as far as somebody has counted.
-pub(super) fn counted(count: Count) -> String {
-    match count {
-        Count::Exactly(number) => with_commas(number),
-        Count::MoreThan(number) => format!("more than {}", with_commas(number)),
-    }
-}
+use crate::inbox::State;
+pub(super) use crate::wording::numbers::{counted, events, in_words, times, with_commas};
 
 /// What to say of an event, and whether it was done.
 pub(super) fn said(outcome: &Outcome) -> Result<String, String> {
@@ -142,22 +110,5 @@ mod tests {
             is_now(&Accepted { repeated: false, ..there(Some(State::Unwanted)) }),
             "is event e now; no handler wanted it"
         );
-    }
-
-    #[test]
-    fn names_of_programs_are_words() {
-        assert_eq!(
-            (in_words("purchaseOrder"), in_words("invoice")),
-            ("purchase order".to_owned(), "invoice".to_owned())
-        );
-    }
-
-    #[test]
-    fn thousands_are_told_apart() {
-        for (number, text) in [(0, "0"), (999, "999"), (1_203, "1,203"), (10_000, "10,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(with_commas(number), text);
-        }
-        assert_eq!(counted(Count::MoreThan(10_000)), "more than 10,000");
-        assert_eq!((events(1), events(2)), ("1 event".to_owned(), "2 events".to_owned()));
     }
 }

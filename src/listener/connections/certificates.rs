@@ -80,6 +80,12 @@ impl Certificates {
         }
     }
 
+    /// When the certificate in use ends.
+    pub(crate) fn end(&self) -> Option<Timestamp> {
+        let slot = Arc::clone(&self.held.lock().unwrap_or_else(PoisonError::into_inner).slot);
+        super::tls::end(slot.get()?.cert.first()?)
+    }
+
     /// Whether nobody can connect yet, because a CA is still to give the first certificate.
     pub(crate) fn are_missing(&self) -> bool {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).slot.get().is_none()

@@ -5,7 +5,11 @@
 //! Tradecloud's own addresses are counted apart, so that nobody can drown it out.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use jiff::Timestamp;
 
 use crate::auth::{AddressList, Presented};
 use crate::telemetry::Sparing;
@@ -14,8 +18,21 @@ use crate::telemetry::events::callers::{self, Call};
 /// Of a path, whoever invented it, so much is logged.
 const LONGEST_PATH: usize = 100;
 
+/// Who was turned away last, for those who set up the portal; nobody yet, if there is none.
+pub(crate) type LastTurnedAway = Arc<ArcSwapOption<Last>>;
+
+/// Somebody who was turned away.
+#[derive(Debug)]
+pub(crate) struct Last {
+    pub(crate) at: Timestamp,
+    /// Whether it was from one of Tradecloud's addresses.
+    pub(crate) is_tradecloud: bool,
+    pub(crate) call: Call,
+}
+
 /// What was logged lately.
 pub(crate) struct TurnedAway {
+    last: LastTurnedAway,
     known: AddressList,
     tradecloud: Sparing<Call>,
     others: Sparing<Call>,
@@ -27,6 +44,7 @@ impl TurnedAway {
     /// Nobody has been turned away yet.
     pub(crate) fn new() -> Self {
         Self {
+            last: LastTurnedAway::default(),
             known: AddressList::tradecloud(),
             tradecloud: Sparing::new(callers::tradecloud_turned_away),
             others: Sparing::new(callers::turned_away),
@@ -49,8 +67,16 @@ impl TurnedAway {
 
     /// Notes that somebody was turned away, and why.
     pub(crate) fn note(&self, address: IpAddr, path: &str, reason: &str, detail: &Presented) {
-        let sparing = if self.known.contains(address) { &self.tradecloud } else { &self.others };
+        let is_tradecloud = self.known.contains(address);
+        let sparing = if is_tradecloud { &self.tradecloud } else { &self.others };
         sparing.note(call(address, path, reason, detail));
+        let last = Last { at: Timestamp::now(), is_tradecloud, call: call(address, path, reason, detail) };
+        self.last.store(Some(Arc::new(last)));
+    }
+
+    /// Where it is kept who was the last.
+    pub(crate) fn last(&self) -> LastTurnedAway {
+        Arc::clone(&self.last)
     }
 }
 

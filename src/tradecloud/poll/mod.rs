@@ -16,10 +16,9 @@ use tokio::time::sleep;
 
 pub(super) use self::pages::{Pages, time};
 pub(super) use self::round::{RoundError, store};
-pub(crate) use self::settings::Settings;
+pub(crate) use self::settings::{Deliver, Settings};
 
 use self::round::{Handled, Round};
-use self::settings::Deliver;
 use super::api::{Api, Polled};
 use super::fetch::Fetch;
 use crate::telemetry::events;
@@ -29,6 +28,11 @@ const ALARM: Duration = Duration::from_secs(15 * 60);
 
 /// How often to look whether the inbox has been read.
 const LOOK: Duration = Duration::from_secs(2);
+
+/// Under which name it is noted how far the poll of a platform has come.
+pub(crate) fn cursor_name(of: Polled, platform: &str) -> String {
+    format!("poll {} {platform}", of.as_str())
+}
 
 /// What is polled, and how it comes in.
 #[derive(Clone)]

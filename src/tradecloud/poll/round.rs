@@ -98,7 +98,7 @@ impl Round {
 
     /// The name of its cursor: another filter, another set.
     fn cursor_name(&self) -> String {
-        format!("poll {} {}", self.of.as_str(), self.polling.platform)
+        super::cursor_name(self.of, &self.polling.platform)
     }
 
     /// Polls once.

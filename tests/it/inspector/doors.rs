@@ -22,7 +22,12 @@ async fn everything_but_health_wants_to_know_who_it_is() {
         assert_eq!((said.status, said.header("content-type")), (401, Some("application/problem+json")), "{path}");
         assert!(said.header("www-authenticate").unwrap().starts_with("Basic "), "{path}");
     }
-    for (path, location) in [("/", "login"), ("/events", "login"), ("/a/b", "../login"), ("//x.example", "../login")] {
+    for (path, location) in [
+        ("/", "login"),
+        ("/events?state=dead", "login?to=events%3Fstate%3Ddead"),
+        ("/a/b", "../login?to=a%2Fb"),
+        ("//x.example", "../login?to=x.example"),
+    ] {
         let said = get(&receiver, path).send();
         assert_eq!((said.status, said.header("location")), (303, Some(location)), "{path}");
     }

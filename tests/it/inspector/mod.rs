@@ -6,6 +6,8 @@ mod bulk;
 mod doors;
 mod guesses;
 mod hidden;
+mod odd;
+mod pages;
 mod reading;
 mod sessions;
 mod tickets;

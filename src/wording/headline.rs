@@ -1,16 +1,35 @@
-//! What happens next with an event, in sentences: who has to do something, and by which command.
+//! What happens next with an event, in sentences: who has to do something, and for those at a terminal by which command.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::lines::short;
+use super::names::{capitalised, short};
 use super::standing::{dead, last, refused, said, soon};
 use crate::desk::{Configured, Desk};
 use crate::inbox::{Deed, DeliveryView, EventView, FETCH, State};
 use crate::shown::{printable, time};
 
+/// Where it is read: commands help only at a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// In a terminal.
+    Terminal,
+    /// On a page, which has its own ways to act.
+    Page,
+}
+
+impl Reader {
+    /// The command for it, where one can be typed.
+    fn by(self, command: &str) -> String {
+        match self {
+            Self::Terminal => format!(" (`{command}`)"),
+            Self::Page => String::new(),
+        }
+    }
+}
+
 /// A sentence or more on what is open; one, if nothing is.
-pub(super) fn sentences(event: &EventView, desk: &Desk, zone: &TimeZone) -> Vec<String> {
+pub(crate) fn sentences(event: &EventView, desk: &Desk, zone: &TimeZone, reader: Reader) -> Vec<String> {
     let id = short(event);
     if let Some(erased) = event.erased {
         return vec![format!("Erased at {}: what it said is gone, that it came stays.", time(erased, zone))];
@@ -19,24 +38,32 @@ pub(super) fn sentences(event: &EventView, desk: &Desk, zone: &TimeZone) -> Vec<
         return vec![
             format!("{}.", capitalised(&refused(event))),
             format!(
-                "Nothing more happens until somebody corrects the cause and takes it as an event (`events deliver {id}`), or \
-                 sets it aside (`events discard {id}`)."
+                "Nothing more happens until somebody corrects the cause and takes it as an event{}, or sets it aside{}.",
+                reader.by(&format!("events deliver {id}")),
+                reader.by(&format!("events discard {id}")),
             ),
         ];
     }
     let mut open: Vec<_> =
         event.deliveries.iter().filter(|one| one.state == State::Dead || one.state.is_to_be_made()).collect();
     open.sort_by_key(|delivery| delivery.state != State::Dead);
-    let sentences: Vec<_> = open.into_iter().flat_map(|one| of_delivery(one, event, desk, zone)).collect();
-    if sentences.is_empty() { vec![nothing_open(event, zone)] } else { sentences }
+    let sentences: Vec<_> = open.into_iter().flat_map(|one| of_delivery(one, event, desk, zone, reader)).collect();
+    if sentences.is_empty() { vec![nothing_open(event, zone, reader)] } else { sentences }
 }
 
-fn of_delivery(delivery: &DeliveryView, event: &EventView, desk: &Desk, zone: &TimeZone) -> Vec<String> {
+fn of_delivery(
+    delivery: &DeliveryView,
+    event: &EventView,
+    desk: &Desk,
+    zone: &TimeZone,
+    reader: Reader,
+) -> Vec<String> {
     let (id, who) = (short(event), who(delivery));
     if delivery.state == State::Dead {
         let next = format!(
-            "Nothing more happens until somebody delivers it again (`events deliver {id}`) or sets it aside (`events \
-             discard {id}`)."
+            "Nothing more happens until somebody delivers it again{} or sets it aside{}.",
+            reader.by(&format!("events deliver {id}")),
+            reader.by(&format!("events discard {id}")),
         );
         return vec![format!("{}: {}.", capitalised(&who), dead(delivery, &event.attempts)), next];
     }
@@ -72,18 +99,23 @@ fn what_is_next(delivery: &DeliveryView, who: &str, configured: Configured, zone
 }
 
 /// What is said where nobody has to do anything.
-fn nothing_open(event: &EventView, zone: &TimeZone) -> String {
+fn nothing_open(event: &EventView, zone: &TimeZone, reader: Reader) -> String {
     let id = short(event);
     match event.state {
         State::Unwanted => {
-            format!("No handler wanted it. `events deliver {id} --handler NAME` gives it to one all the same.")
+            let by = match reader {
+                Reader::Terminal => format!(" `events deliver {id} --handler NAME` gives it to one all the same."),
+                Reader::Page => String::new(),
+            };
+            format!("No handler wanted it.{by}")
         }
         State::Discarded => {
             let action = event.actions.iter().rev().find(|action| action.what == Deed::Discard);
             let who = action.map_or("Somebody", |action| &action.who);
             let why = action.and_then(|action| action.reason.as_deref()).map(|why| format!(": {why}"));
             let set_aside = printable(&format!("{who} set it aside{}.", why.unwrap_or_default()));
-            format!("{set_aside} Nothing more happens, unless somebody delivers it (`events deliver {id}`).")
+            let by = reader.by(&format!("events deliver {id}"));
+            format!("{set_aside} Nothing more happens, unless somebody delivers it{by}.")
         }
         _ => {
             let handlers: Vec<_> = event.deliveries.iter().map(who).collect();
@@ -99,9 +131,4 @@ fn who(delivery: &DeliveryView) -> String {
         FETCH => "what fetches it".to_owned(),
         name => format!("handler {}", printable(name)),
     }
-}
-
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

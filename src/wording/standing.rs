@@ -8,7 +8,7 @@ use crate::inbox::{AttemptView, DeliveryView, Ending, EventView, State};
 use crate::shown::{first_line, printable};
 
 /// Who is to act on it and why; nothing, if nobody has to. With a handler, as far as that is concerned.
-pub(super) fn to_act(event: &EventView, handler: Option<&str>, desk: &Desk, zone: &TimeZone) -> Option<String> {
+pub(crate) fn to_act(event: &EventView, handler: Option<&str>, desk: &Desk, zone: &TimeZone) -> Option<String> {
     if event.kind.is_none() && event.state == State::Refused {
         return Some(format!("somebody: {}", refused(event)));
     }
@@ -21,7 +21,7 @@ pub(super) fn to_act(event: &EventView, handler: Option<&str>, desk: &Desk, zone
 }
 
 /// `refused 400: line 12, column 8: …`.
-pub(super) fn refused(event: &EventView) -> String {
+pub(crate) fn refused(event: &EventView) -> String {
     let status = event.status.map(|status| format!(" {status}")).unwrap_or_default();
     match event.reason.as_deref().and_then(|reason| first_line(reason.as_bytes())) {
         Some(reason) => format!("refused{status}: {reason}"),
@@ -43,7 +43,7 @@ fn open(delivery: &DeliveryView, event: &EventView, configured: Configured, zone
 }
 
 /// `rejected 422 item unknown`, or why it was given up.
-pub(super) fn dead(delivery: &DeliveryView, attempts: &[AttemptView]) -> String {
+pub(crate) fn dead(delivery: &DeliveryView, attempts: &[AttemptView]) -> String {
     let last = last(delivery, attempts);
     let is_rejected = last.is_some_and(|last| last.outcome == Some(Ending::Rejected));
     if let (false, Some(why)) = (is_rejected, delivery.reason.as_deref().and_then(|why| first_line(why.as_bytes()))) {
@@ -66,7 +66,30 @@ fn next(delivery: &DeliveryView, zone: &TimeZone) -> String {
 }
 
 /// What was said at each handler, what wants attention first: `erp: done, 204, 45 ms; disk: attempt 7 at 14:05`.
-pub(super) fn at_handlers(event: &EventView, handler: Option<&str>, zone: &TimeZone) -> String {
+pub(crate) fn at_handlers(event: &EventView, handler: Option<&str>, zone: &TimeZone) -> String {
+    let words: Vec<_> = said_at(event, handler, zone).into_iter().map(|said| said.in_line()).collect();
+    words.join("; ")
+}
+
+/// What was said at a handler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// How far the event has come there.
+    pub(crate) state: State,
+    /// The handler's name.
+    pub(crate) handler: String,
+    /// What was said.
+    pub(crate) words: String,
+}
+
+impl Said {
+    fn in_line(self) -> String {
+        format!("{}: {}", self.handler, self.words)
+    }
+}
+
+/// The same, one for each handler.
+pub(crate) fn said_at(event: &EventView, handler: Option<&str>, zone: &TimeZone) -> Vec<Said> {
     let is_asked = |one: &&DeliveryView| handler.is_none_or(|handler| one.handler == handler);
     let mut deliveries: Vec<_> = event.deliveries.iter().filter(is_asked).collect();
     deliveries.sort_by_key(|delivery| match delivery.state {
@@ -74,50 +97,49 @@ pub(super) fn at_handlers(event: &EventView, handler: Option<&str>, zone: &TimeZ
         state if state.is_to_be_made() => 1,
         _ => 2,
     });
-    let words: Vec<_> = deliveries.into_iter().map(|one| at_handler(one, &event.attempts, zone)).collect();
-    words.join("; ")
+    deliveries.into_iter().map(|one| at_handler(one, &event.attempts, zone)).collect()
 }
 
-fn at_handler(delivery: &DeliveryView, attempts: &[AttemptView], zone: &TimeZone) -> String {
-    let handler = printable(&delivery.handler);
+fn at_handler(delivery: &DeliveryView, attempts: &[AttemptView], zone: &TimeZone) -> Said {
     let last = last(delivery, attempts);
     let status = last.and_then(|last| last.status).map(|status| format!(", {status}")).unwrap_or_default();
-    match delivery.state {
+    let words = match delivery.state {
         State::Done => {
             let took = last.map(|last| format!(", {} ms", last.milliseconds)).unwrap_or_default();
-            format!("{handler}: done{status}{took}")
+            format!("done{status}{took}")
         }
         State::Dead => {
             let said = last.and_then(said).map(|said| format!(" {said}")).unwrap_or_default();
             let is_rejected = last.is_some_and(|last| last.outcome == Some(Ending::Rejected));
-            format!("{handler}: {}{status}{said}", if is_rejected { "rejected" } else { "given up" })
+            format!("{}{status}{said}", if is_rejected { "rejected" } else { "given up" })
         }
         state if state.is_to_be_made() && delivery.being_delivered => {
-            format!("{handler}: attempt {} goes on", delivery.attempts + 1)
+            format!("attempt {} goes on", delivery.attempts + 1)
         }
         state if state.is_to_be_made() => match delivery.due {
             Some(due) if due > Timestamp::now() => {
-                format!("{handler}: attempt {} at {}", delivery.attempts + 1, soon(due, zone))
+                format!("attempt {} at {}", delivery.attempts + 1, soon(due, zone))
             }
-            _ => format!("{handler}: waits"),
+            _ => "waits".to_owned(),
         },
-        state => format!("{handler}: {}", state.as_str()),
-    }
+        state => state.as_str().to_owned(),
+    };
+    Said { state: delivery.state, handler: printable(&delivery.handler), words }
 }
 
 /// The last attempt of a delivery that is kept.
-pub(super) fn last<'a>(delivery: &DeliveryView, attempts: &'a [AttemptView]) -> Option<&'a AttemptView> {
+pub(crate) fn last<'a>(delivery: &DeliveryView, attempts: &'a [AttemptView]) -> Option<&'a AttemptView> {
     attempts.iter().rev().find(|attempt| attempt.handler == delivery.handler)
 }
 
 /// What the back end said in its first line, or why the attempt failed.
-pub(super) fn said(attempt: &AttemptView) -> Option<String> {
+pub(crate) fn said(attempt: &AttemptView) -> Option<String> {
     let line = |text: &Option<String>| text.as_deref().and_then(|text| first_line(text.as_bytes()));
     line(&attempt.answer).or_else(|| line(&attempt.reason))
 }
 
 /// A time that is near: without the day, if that is this one.
-pub(super) fn soon(at: Timestamp, zone: &TimeZone) -> String {
+pub(crate) fn soon(at: Timestamp, zone: &TimeZone) -> String {
     let (at, now) = (at.to_zoned(zone.clone()), Timestamp::now().to_zoned(zone.clone()));
     at.strftime(if at.date() == now.date() { "%H:%M" } else { "%F %H:%M" }).to_string()
 }
@@ -157,7 +179,7 @@ mod tests {
 
     #[test]
     fn what_a_handler_said_is_told_in_a_few_words() {
-        let at = |delivery: &DeliveryView, attempt| at_handler(delivery, &[attempt], &TimeZone::UTC);
+        let at = |delivery: &DeliveryView, attempt| at_handler(delivery, &[attempt], &TimeZone::UTC).in_line();
         let later = Timestamp::now() + std::time::Duration::from_secs(3 * 24 * 3600);
         let again = DeliveryView { due: Some(later), ..delivery(State::Pending) };
 

@@ -1,0 +1,326 @@
+//! `/events/<key>`: one event: what happens next, what it is, what happened to it, what is in it, and what has changed.
+
+use askama::Template;
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
+use axum::response::Response;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::body::{Shown, shown};
+use super::documents::{self, Document};
+use super::marks::{Badge, Icon, When};
+use super::trouble::Trouble;
+use super::visit::{Frame, Visit};
+use crate::admin::api::bytes;
+use crate::desk::Desk;
+use crate::event::Event;
+use crate::inbox::EventView;
+use crate::model::references::MOST;
+use crate::respond;
+use crate::shown::printable;
+use crate::wording::changes::{Change, changes};
+use crate::wording::contents::{Contents, Of, contents};
+use crate::wording::headline::{Reader, sentences};
+use crate::wording::names::{number, title};
+use crate::wording::numbers::{in_words, times, with_commas};
+use crate::wording::timeline::{Tone, moments};
+
+/// A larger body is not looked into for a page: it is there to be downloaded.
+const LARGE: u64 = 4 << 20;
+/// So many moments are shown at once; the others are behind a click.
+const MOMENTS: usize = 20;
+/// So many lines, changes and documents.
+const LINES: usize = 200;
+const CHANGES: usize = 60;
+
+#[derive(Template)]
+#[template(path = "event.html", config = "src/admin/pages/askama.toml")]
+struct OfEvent {
+    frame: Frame,
+    title: String,
+    number: Option<String>,
+    badge: Badge,
+    tone: &'static str,
+    headline: Vec<String>,
+    facts: Vec<(&'static str, Fact)>,
+    names: Vec<(String, Vec<String>)>,
+    names_more: bool,
+    not_wanted: Vec<String>,
+    earlier: Vec<Line>,
+    latest: Vec<Line>,
+    table: Option<Table>,
+    unshown: Option<String>,
+    changed: Option<Changed>,
+    documents: Vec<Document>,
+    before: Option<Beside>,
+    after: Option<Beside>,
+    key: String,
+    has_body: bool,
+    as_delivered: bool,
+    is_event: bool,
+    body: Option<Shown>,
+}
+
+/// What is known of it.
+enum Fact {
+    Text(String),
+    /// Something to be copied.
+    Id(String),
+    When(When),
+}
+
+/// Something that happened.
+struct Line {
+    icon: Icon,
+    at: When,
+    what: String,
+    more: String,
+}
+
+struct Table {
+    of_order: bool,
+    rows: Vec<Vec<String>>,
+    more: usize,
+}
+
+/// What is otherwise than with the event before.
+struct Changed {
+    before: Beside,
+    rows: Vec<Change>,
+    more: usize,
+}
+
+/// Another event.
+struct Beside {
+    key: String,
+    title: String,
+    received: When,
+}
+
+type Key = Result<Path<String>, PathRejection>;
+
+pub(super) async fn show(visit: Visit, key: Key) -> Response {
+    match find(&visit, key).await {
+        Ok(Found::Event(event)) => {
+            let page = page(&visit, &event).await;
+            visit.answer(page)
+        }
+        Ok(Found::Became(key)) => respond::elsewhere(&key),
+        Err(trouble) => visit.answer::<OfEvent>(Err(trouble)),
+    }
+}
+
+/// The bytes that came, to be kept.
+pub(super) async fn body(visit: Visit, key: Key) -> Response {
+    let event = match find(&visit, key).await {
+        Ok(Found::Event(event)) => event,
+        Ok(Found::Became(key)) => return respond::elsewhere(&format!("../{key}/body")),
+        Err(trouble) => return visit.answer::<OfEvent>(Err(trouble)),
+    };
+    if event.erased.is_some() {
+        return visit.answer::<OfEvent>(Err(Trouble::Gone("Somebody has erased this body.".to_owned())));
+    }
+    match bytes(&visit.pages.api, &event).await {
+        Ok(body) => body,
+        Err(_) => visit.answer::<OfEvent>(Err(Trouble::Busy)),
+    }
+}
+
+enum Found {
+    Event(Box<EventView>),
+    /// The key of what a refused body has become.
+    Became(String),
+}
+
+async fn find(visit: &Visit, key: Key) -> Result<Found, Trouble> {
+    let none =
+        || Trouble::NotThere("There is no event of that key. Events are removed when their time is over.".to_owned());
+    let desk = visit.desk()?;
+    let Ok(Path(key)) = key else { return Err(none()) };
+    let key = Uuid::try_parse(&key).ok().filter(|uuid| uuid.to_string().eq_ignore_ascii_case(&key)).ok_or_else(none)?;
+    let id = key.to_string();
+    if let Some(event) = desk.show(&id).await? {
+        return Ok(Found::Event(Box::new(event)));
+    }
+    let Some(became) = desk.became(&id).await? else { return Err(none()) };
+    let event = desk.show(&became).await?.ok_or_else(none)?;
+    Ok(Found::Became(event.key.to_string()))
+}
+
+async fn page(visit: &Visit, event: &EventView) -> Result<OfEvent, Trouble> {
+    let desk = visit.desk()?;
+    let name = title(event);
+    let number = number(event).map(str::to_owned);
+    let heading = number.as_ref().map_or_else(|| name.clone(), |number| format!("{name} {number}"));
+    let as_delivered = visit.uri.query().is_some_and(|query| query.split('&').any(|one| one == "view=delivered"));
+    let is_small = event.size <= LARGE;
+    let read = if is_small { desk.event(event).await? } else { None };
+    let (table, unshown) = table(read.as_ref(), is_small);
+    let neighbours = desk.neighbours(event).await?;
+    let beside = |one: Option<EventView>| one.map(|one| Beside::of(&one, visit));
+    let mut lines: Vec<_> = moments(event)
+        .into_iter()
+        .map(|moment| Line {
+            icon: icon(moment.tone),
+            at: visit.when(moment.at),
+            what: crate::wording::names::capitalised(&moment.what),
+            more: moment.more.join("\n"),
+        })
+        .collect();
+    let latest = lines.split_off(lines.len().saturating_sub(MOMENTS));
+    let has_body = event.erased.is_none() && event.size > 0;
+    let body = if has_body { shown(desk, event, read.as_ref(), as_delivered).await? } else { None };
+    Ok(OfEvent {
+        frame: visit.frame(heading, "events"),
+        badge: Badge(event.state),
+        tone: Icon::of(event.state).tone(),
+        headline: sentences(event, desk, &visit.zone, Reader::Page),
+        facts: facts(event, visit),
+        names: names(event),
+        names_more: event.references.as_ref().is_some_and(|all| all.len() >= MOST),
+        not_wanted: if is_small { not_wanted(desk, event).await? } else { Vec::new() },
+        earlier: lines,
+        latest,
+        table,
+        unshown,
+        changed: changed(desk, event, read.as_ref(), visit).await?,
+        documents: documents::of(desk, read.as_ref()).await,
+        before: beside(neighbours.before),
+        after: beside(neighbours.after),
+        key: event.key.to_string(),
+        has_body,
+        as_delivered: as_delivered && event.kind.is_some(),
+        is_event: event.kind.is_some(),
+        body,
+        title: name,
+        number,
+    })
+}
+
+const fn icon(tone: Tone) -> Icon {
+    match tone {
+        Tone::Came => Icon::Came,
+        Tone::Good => Icon::Good,
+        Tone::Again => Icon::Waits,
+        Tone::Bad => Icon::Bad,
+        Tone::Person => Icon::Person,
+    }
+}
+
+fn facts(event: &EventView, visit: &Visit) -> Vec<(&'static str, Fact)> {
+    let text = |text: &Option<String>| text.clone().map(Fact::Text);
+    let size = match event.erased {
+        Some(_) => "erased".to_owned(),
+        None => format!("{} bytes", with_commas(usize::try_from(event.size).unwrap_or(usize::MAX))),
+    };
+    let answered = event.answer.or(event.status).map(|status| Fact::Text(status.to_string()));
+    let again = event.repeated.map(|at| Fact::When(visit.when(at)));
+    let often = event.copies.unwrap_or(event.repeats + 1);
+    let key = event.key.to_string();
+    let rows = [
+        ("Received", Some(Fact::When(visit.when(event.received)))),
+        ("Came", Some(Fact::Text(times(often)))),
+        ("Last time", again),
+        ("Came by", Some(Fact::Text(event.origin.clone()))),
+        ("From", text(&event.address)),
+        ("Credential", text(&event.credential)),
+        ("Sent to", Some(Fact::Text(event.path.clone()))),
+        ("Answered", answered),
+        ("Kind", event.kind.map(|kind| Fact::Text(kind.to_string()))),
+        ("Event", text(&event.event_name)),
+        ("Company", event.company_id.clone().map(Fact::Id)),
+        ("Media type", text(&event.content_type)),
+        ("Size", Some(Fact::Text(size))),
+        ("Id", Some(Fact::Id(event.id.clone()))),
+        ("Key", Some(Fact::Id(key.clone())).filter(|_| !key.eq_ignore_ascii_case(&event.id))),
+    ];
+    rows.into_iter()
+        .filter_map(|(what, fact)| Some((what, fact?)))
+        .filter(|(what, _)| often > 1 || *what != "Came")
+        .collect()
+}
+
+/// What it names, one kind after the other.
+fn names(event: &EventView) -> Vec<(String, Vec<String>)> {
+    let mut references: Vec<_> = event.references.iter().flatten().collect();
+    references.sort();
+    let groups = references.chunk_by(|one, other| one.what == other.what);
+    let named = groups.filter_map(|group| {
+        let what = crate::wording::names::capitalised(&in_words(group.first()?.what.as_str()));
+        Some((what, group.iter().take(LINES).map(|one| one.value.clone()).collect()))
+    });
+    named.collect()
+}
+
+async fn not_wanted(desk: &Desk, event: &EventView) -> Result<Vec<String>, Trouble> {
+    let handlers = desk.not_wanted(event).await?;
+    let words = handlers.into_iter().map(|one| match one.filter {
+        Some(filter) => format!("Handler {} has not got it: left out by its `{filter}`.", one.handler),
+        None => format!("Handler {} has not got it: it did not want it, or was not there, when it came.", one.handler),
+    });
+    Ok(words.collect())
+}
+
+fn table(event: Option<&Event>, is_small: bool) -> (Option<Table>, Option<String>) {
+    if !is_small {
+        return (None, Some("It is too large to be looked into here. Download it.".to_owned()));
+    }
+    let Some(event) = event else { return (None, None) };
+    match event.message() {
+        Ok(message) => (contents(&message).map(Table::of), None),
+        Err(error) => (None, Some(format!("It cannot be shown as a table: {}", printable(&error.to_string())))),
+    }
+}
+
+async fn changed(
+    desk: &Desk,
+    event: &EventView,
+    new: Option<&Event>,
+    visit: &Visit,
+) -> Result<Option<Changed>, Trouble> {
+    let Some(new) = new else { return Ok(None) };
+    let Some(before) = desk.before(event).await?.filter(|before| before.size <= LARGE) else { return Ok(None) };
+    let Some(old) = desk.event(&before).await? else { return Ok(None) };
+    let read = |event: &Event| serde_json::from_slice::<Value>(&event.data().ok()?).ok();
+    let Some((old, new)) = read(&old).zip(read(new)) else { return Ok(None) };
+    let mut rows = changes(&old, &new);
+    let more = rows.len().saturating_sub(CHANGES);
+    rows.truncate(CHANGES);
+    Ok(Some(Changed { before: Beside::of(&before, visit), rows, more }))
+}
+
+impl Table {
+    fn of(Contents { of, mut rows }: Contents) -> Self {
+        let more = rows.len().saturating_sub(LINES);
+        rows.truncate(LINES);
+        Self { of_order: of == Of::Order, rows, more }
+    }
+
+    /// Its columns, and which of them are numbers.
+    fn columns(&self) -> &'static [(&'static str, bool)] {
+        const OF_ORDER: [(&str, bool); 7] = [
+            ("Line", false),
+            ("Item", false),
+            ("Name", false),
+            ("Quantity", true),
+            ("Unit", false),
+            ("Date", false),
+            ("Price", true),
+        ];
+        const OF_SHIPMENT: [(&str, bool); 6] =
+            [("Order", false), ("Line", false), ("Item", false), ("Name", false), ("Shipped", true), ("Unit", false)];
+        if self.of_order { &OF_ORDER } else { &OF_SHIPMENT }
+    }
+
+    /// The cells of a row, each with its column.
+    fn cells<'a>(&'a self, row: &'a [String]) -> impl Iterator<Item = (&'static (&'static str, bool), &'a String)> {
+        self.columns().iter().zip(row)
+    }
+}
+
+impl Beside {
+    fn of(event: &EventView, visit: &Visit) -> Self {
+        Self { key: event.key.to_string(), title: title(event), received: visit.when(event.received) }
+    }
+}
