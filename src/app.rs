@@ -15,9 +15,9 @@ use crate::desk::Desk;
 use crate::dispatch::worker::Source;
 use crate::dispatch::{Alone, Dispatch, Route, Staff};
 use crate::handlers::{DynHandler, Handler, SharedHandler};
-use crate::inbox::Purpose;
 use crate::inbox::retention::Upkeep;
 use crate::inbox::trusted::TrustedClock;
+use crate::inbox::{Purpose, SharedInbox};
 use crate::intake::Intake;
 use crate::listener::connections::certificates::Certificates;
 use crate::listener::requests::reception::Reception;
@@ -139,10 +139,7 @@ impl Receiver {
             dispatch.clone(),
             Arc::clone(&readiness),
         ));
-        let desk = Arc::clone(&inbox).archive().map(|archive| {
-            let intake = Intake::new(Arc::clone(&inbox), dispatch.clone());
-            Arc::new(Desk::of_receiver(archive, dispatch.clone(), intake))
-        });
+        let desk = desk_of(&inbox, &dispatch);
         let folder = settings.inbox.store.beside();
         let around = Around {
             readiness: Arc::clone(&readiness),
@@ -287,6 +284,13 @@ impl Running {
         self.reception.tell_rest();
         events::receiver::drained();
     }
+}
+
+/// The desk for what people ask and do, where anything is kept.
+fn desk_of(inbox: &SharedInbox, dispatch: &Dispatch) -> Option<Arc<Desk>> {
+    let intake = Intake::new(Arc::clone(inbox), dispatch.clone());
+    let archive = Arc::clone(inbox).archive()?;
+    Some(Arc::new(Desk::of_receiver(archive, dispatch.clone(), intake)))
 }
 
 /// How something ended by itself that never should.

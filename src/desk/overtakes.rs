@@ -63,13 +63,11 @@ impl Goings {
 /// The handlers that an event would go to.
 fn goes_to(event: &EventView, handler: Option<&str>, states: &[State]) -> Vec<String> {
     let is_asked = |state: State| states.is_empty() || states.contains(&state);
-    match handler {
-        Some(handler) => vec![handler.to_owned()],
-        None => {
-            let open = event.deliveries.iter().filter(|one| one.state != State::Done && is_asked(one.state));
-            open.map(|one| one.handler.clone()).collect()
-        }
+    if let Some(handler) = handler {
+        return vec![handler.to_owned()];
     }
+    let open = event.deliveries.iter().filter(|one| one.state != State::Done && is_asked(one.state));
+    open.map(|one| one.handler.clone()).collect()
 }
 
 impl Desk {

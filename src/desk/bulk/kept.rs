@@ -107,7 +107,7 @@ impl Work {
 #[derive(Debug)]
 pub(super) enum Kept {
     Nothing,
-    Work(Work),
+    Work(Box<Work>),
     /// Another version has written it, or the disk is damaged.
     Unreadable,
 }
@@ -115,12 +115,12 @@ pub(super) enum Kept {
 /// What is carried out, whoever does it.
 pub(super) async fn read(inbox: &dyn Archive) -> Result<Kept, InboxError> {
     let Some(text) = inbox.cursor(WORK).await?.filter(|text| !text.is_empty()) else { return Ok(Kept::Nothing) };
-    let work = serde_json::from_str::<Work>(&text).ok().filter(|work| work.form == FORM);
+    let work = serde_json::from_str::<Box<Work>>(&text).ok().filter(|work| work.form == FORM);
     Ok(work.map_or(Kept::Unreadable, Kept::Work))
 }
 
 /// The same, if it can be read.
-pub(super) async fn work(inbox: &dyn Archive) -> Result<Option<Work>, InboxError> {
+pub(super) async fn work(inbox: &dyn Archive) -> Result<Option<Box<Work>>, InboxError> {
     Ok(match read(inbox).await? {
         Kept::Work(work) => Some(work),
         Kept::Nothing | Kept::Unreadable => None,

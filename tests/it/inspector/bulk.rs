@@ -150,7 +150,7 @@ async fn it_goes_on_after_the_process_has_ended_in_the_middle_and_nothing_is_don
     #[values(Sqlite, Postgres)] store: Store,
     #[values(End::Killed, End::Told)] how: End,
 ) {
-    let (mut receiver, cookie) = with_dead(store, 3000).await;
+    let (mut receiver, cookie) = with_dead(store, 1800).await;
     let plan = plan(&receiver, &cookie);
 
     let id = run(&receiver, &cookie, &plan);
@@ -163,16 +163,16 @@ async fn it_goes_on_after_the_process_has_ended_in_the_middle_and_nothing_is_don
     receiver.restart();
     let ended = until_ended(&receiver, &cookie, &id).await;
 
-    assert!((1..3000).contains(&left), "{left} were left");
-    assert_eq!([&ended["state"], &ended["events"], &ended["done"]], [&json!("finished"), &json!(3000), &json!(3000)]);
-    assert_each_once(&receiver, &id, 3000);
+    assert!((1..1800).contains(&left), "{left} were left");
+    assert_eq!([&ended["state"], &ended["events"], &ended["done"]], [&json!("finished"), &json!(1800), &json!(1800)]);
+    assert_each_once(&receiver, &id, 1800);
     receiver.logged("what is done to many events goes on").await;
 }
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_stopped_is_done_to_some_and_to_none_in_part(#[values(Sqlite, Postgres)] store: Store) {
-    let (mut receiver, cookie) = with_dead(store, 3000).await;
+    let (mut receiver, cookie) = with_dead(store, 1800).await;
     let one = plan(&receiver, &cookie);
     let other = plan(&receiver, &cookie);
 
@@ -185,22 +185,22 @@ async fn what_was_stopped_is_done_to_some_and_to_none_in_part(#[values(Sqlite, P
 
     assert_eq!((busy.status, stop.status, again.status), (409, 202, 409), "{}", again.text());
     let done = ended["events"].as_u64().unwrap();
-    assert!(ended["state"] == "stopped" && (1..3000).contains(&done), "{ended}");
+    assert!(ended["state"] == "stopped" && (1..1800).contains(&done), "{ended}");
     assert_eq!(count(&receiver, &cookie, "pending"), done);
     assert_each_once(&receiver, &id, usize::try_from(done).unwrap());
     // It is over for good, and the next one is for the rest.
     receiver.kill();
     receiver.restart();
-    assert_eq!(count(&receiver, &cookie, "dead"), 3000 - done);
+    assert_eq!(count(&receiver, &cookie, "dead"), 1800 - done);
     let rest = plan(&receiver, &cookie);
-    assert_eq!(rest["count"], 3000 - done);
+    assert_eq!(rest["count"], 1800 - done);
     let rest = until_ended(&receiver, &cookie, &run(&receiver, &cookie, &rest)).await;
-    assert_eq!((&rest["events"], count(&receiver, &cookie, "pending")), (&json!(3000 - done), 3000));
+    assert_eq!((&rest["events"], count(&receiver, &cookie, "pending")), (&json!(1800 - done), 1800));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_several_receivers_one_does_it_and_another_goes_on_if_that_dies() {
-    let (mut one, cookie) = with_dead(Postgres, 3000).await;
+    let (mut one, cookie) = with_dead(Postgres, 1800).await;
     let mut other = Receiver::prepared(&format!("{USERS}{PAUSED}")).inbox_at(one.inbox_url().unwrap());
     other.restart();
     let cookie_of_other = signed_in(&other);
@@ -213,8 +213,8 @@ async fn of_several_receivers_one_does_it_and_another_goes_on_if_that_dies() {
     let ended = until_ended(&other, &cookie_of_other, &id).await;
 
     assert_eq!(busy.status, 409, "{}", busy.text());
-    assert_eq!([&ended["state"], &ended["events"]], [&json!("finished"), &json!(3000)]);
-    assert_each_once(&other, &id, 3000);
+    assert_eq!([&ended["state"], &ended["events"]], [&json!("finished"), &json!(1800)]);
+    assert_each_once(&other, &id, 1800);
 }
 
 #[rstest]
