@@ -6,6 +6,7 @@ mod bulk;
 mod doors;
 mod guesses;
 mod hidden;
+mod openapi;
 mod reading;
 mod sessions;
 mod tickets;
