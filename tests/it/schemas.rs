@@ -27,7 +27,7 @@ fn whatever_is_taken_as_an_event_is_one_by_the_schema_and_nothing_else_is() {
         let body = Bytes::from(sample(&name));
         let json = match envelope(None, &body) {
             Ok(envelope) => to_json(envelope.format, None, &body).unwrap().into_owned(),
-            Err(_) if name.ends_with(".xml") => continue,
+            Err(_) if body.starts_with(b"<") => continue,
             Err(_) => {
                 let json: Value = serde_json::from_slice(&body).unwrap();
                 assert!(!schema.faults(&json).is_empty(), "{name} is no event");
