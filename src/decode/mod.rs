@@ -6,7 +6,7 @@
 //! look for, by the table in `model/kinds.rs`, `named` are the references they find on their way, and `position` says
 //! where in a body a fault is. `message` reads the whole body as types, and `content` tells whether two bodies say the
 //! same. `fetched` reads what Tradecloud's API answers, `state` when an order or shipment and its lines were changed
-//! last, and `echo` whether that is news. `attached` are the documents of an event.
+//! last, and `echo` whether that is news. `attached` are the documents of an event, and `inside` its partners and items.
 
 use std::borrow::Cow;
 
@@ -44,6 +44,7 @@ mod echo;
 mod encoding;
 mod fetched;
 mod found;
+mod inside;
 mod message;
 mod named;
 mod position;
@@ -54,6 +55,7 @@ pub(crate) use attached::{Attachment, Place, attached};
 pub(crate) use content::{Body, Content, say_the_same};
 pub(crate) use echo::is_echo;
 pub(crate) use fetched::fetched;
+pub(crate) use inside::{Told, told};
 pub(crate) use state::{StateOf, state_of};
 
 /// What is known of an event once its body has been read.

@@ -86,7 +86,9 @@ impl Desk {
         match (kept, told) {
             (None, None) => Ok(None),
             (Some(deed), None) => self.looked_at(deed, None).await.map(Some),
-            (kept, Some((told, stage, count))) => self.looked_at(kept.unwrap_or(told), Some((stage, count))).await.map(Some),
+            (kept, Some((told, stage, count))) => {
+                self.looked_at(kept.unwrap_or(told), Some((stage, count))).await.map(Some)
+            }
         }
     }
 

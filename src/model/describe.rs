@@ -22,16 +22,16 @@ macro_rules! described {
     (@element $json:literal) => { $json };
     (@element $json:literal $element:literal) => { $element };
     ($(
-        $(#[$about:meta])*
+        $(#[doc = $about:literal])*
         pub struct $name:ident {
-            $( $(#[$meaning:meta])* $field:ident: $type:ty = $json:literal $(each $element:literal)?, )*
+            $( $(#[doc = $meaning:literal])* $field:ident: $type:ty = $json:literal $(each $element:literal)?, )*
         }
     )*) => { $(
-        $(#[$about])*
+        $(#[doc = $about])*
         #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
         pub struct $name {
             $(
-                $(#[$meaning])*
+                $(#[doc = $meaning])*
                 #[serde(
                     rename = $json,
                     default,
@@ -49,10 +49,16 @@ macro_rules! described {
             const SHAPE: crate::model::shape::Shape = crate::model::shape::Shape::Object(
                 &crate::model::shape::Fields {
                     name: stringify!($name),
+                    #[cfg(test)]
+                    about: concat!($($about),*),
                     fields: &[$(crate::model::shape::Field {
                         json: $json,
                         element: described!(@element $json $($element)?),
                         shape: <$type as crate::model::shape::Described>::SHAPE,
+                        #[cfg(test)]
+                        meaning: concat!($($meaning),*),
+                        #[cfg(test)]
+                        is_day: matches!(stringify!($type).as_bytes(), b"Option<Date>"),
                     },)*],
                 },
             );

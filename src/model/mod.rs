@@ -25,6 +25,8 @@ mod parts;
 mod party;
 mod price;
 pub(crate) mod references;
+#[cfg(test)]
+mod schemas;
 mod shipment;
 pub(crate) mod spelling;
 mod status;

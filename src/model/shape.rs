@@ -27,9 +27,13 @@ pub(crate) enum Shape {
 
 /// The fields of one type of the model.
 #[derive(Debug)]
+#[cfg_attr(test, expect(clippy::struct_field_names, reason = "they are the fields of the fields"))]
 pub(crate) struct Fields {
     /// The name of the Rust type, which identifies the shape.
     pub(crate) name: &'static str,
+    /// What it is, for the schema in docs/schemas.
+    #[cfg(test)]
+    pub(crate) about: &'static str,
     /// Every field that the type declares.
     pub(crate) fields: &'static [Field],
 }
@@ -58,6 +62,12 @@ pub(crate) struct Field {
     pub(crate) element: &'static str,
     /// What it holds.
     pub(crate) shape: Shape,
+    /// What it means, for the schema.
+    #[cfg(test)]
+    pub(crate) meaning: &'static str,
+    /// Whether it is a day, for the schema.
+    #[cfg(test)]
+    pub(crate) is_day: bool,
 }
 
 /// A type of the model, whose shape is known.

@@ -17,7 +17,7 @@ use crate::support::receiver::Receiver;
 use crate::support::sender::{message_id, order_event};
 
 /// Makes an inbox as the receiver does, and fills it in one transaction.
-fn fill_inbox(receiver: &Receiver, fill: impl FnOnce(&Connection) -> rusqlite::Result<()>) {
+pub fn fill_inbox(receiver: &Receiver, fill: impl FnOnce(&Connection) -> rusqlite::Result<()>) {
     let path = receiver.path("data/inbox.db");
     std::fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).unwrap();
     let mut db = Connection::open(path).unwrap();
@@ -30,7 +30,7 @@ fn fill_inbox(receiver: &Receiver, fill: impl FnOnce(&Connection) -> rusqlite::R
 }
 
 /// Adds `count` events received from `received` on, a second after the other.
-fn add_events(db: &Connection, count: i64, received: Timestamp) -> rusqlite::Result<()> {
+pub fn add_events(db: &Connection, count: i64, received: Timestamp) -> rusqlite::Result<()> {
     db.execute(
         "WITH RECURSIVE numbers (n) AS (
             SELECT (SELECT coalesce(max(number), 0) + 1 FROM events)

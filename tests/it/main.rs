@@ -37,6 +37,7 @@ mod malformed; // what is not well-formed is refused, with the place of the faul
 mod model; // messages as types
 mod render; // JSON as tXML, written for the tests alone
 mod round_trip; // whatever Tradecloud may send comes out as it went in
+mod schemas; // JSON Schemas of events, and the documents of what is said to Tradecloud and an ERP, are true
 mod txml; // tXML becomes the JSON that Tradecloud would have sent
 
 // What was taken is never lost.

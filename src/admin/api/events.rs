@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use super::query::Asked;
 use super::{Api, Refused, answer, flow, list as listed};
-use crate::desk::Desk;
+use crate::desk::{Desk, Within};
+use crate::event::rfc3339;
 use crate::inbox::{EventView, Filter};
 use crate::respond::{self, Declined};
 
@@ -25,14 +26,25 @@ pub(super) type Key = Result<Path<String>, PathRejection>;
 /// The newest first.
 pub(super) async fn list(State(api): State<Arc<Api>>, uri: Uri) -> Result<Response, Refused> {
     let desk = api.desk()?;
-    let filter = filter(&uri).map_err(|what| Refused::because(&what))?;
-    let (page, next) = desk.window(&filter).await?;
-    answer_with_unread(desk, &filter, listed(&page, next)).await
+    let (filter, within) = filter(&uri).map_err(|what| Refused::because(&what))?;
+    let Some(within) = within else {
+        let (page, next) = desk.window(&filter).await?;
+        return answer_with_unread(desk, &filter, listed(&page, next)).await;
+    };
+    // It holds a body in memory.
+    let _turn = flow::turn(&api.flows).await?;
+    let found = desk.inside(&filter, &within).await?;
+    let mut list = listed(&found.page, found.next);
+    if let Some(time) = found.looked_back_to {
+        list["looked_back_to"] = json!(rfc3339(time));
+    }
+    answer_with_unread(desk, &filter, list).await
 }
 
-fn filter(uri: &Uri) -> Result<Filter, String> {
-    let asked = Asked::read(uri, &["limit", "after"])?;
-    Ok(Filter { before: asked.after()?, ..asked.filter(asked.limit()?)? })
+fn filter(uri: &Uri) -> Result<(Filter, Option<Within>), String> {
+    let asked = Asked::read(uri, &["limit", "after", "partner", "item"])?;
+    let filter = Filter { before: asked.after()?, ..asked.filter(asked.limit()?)? };
+    Ok((filter, asked.within()?))
 }
 
 /// Everything that names a number, the oldest first.

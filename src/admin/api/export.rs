@@ -13,7 +13,7 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use super::flow::{self, Source};
 use super::query::Asked;
 use super::{Api, Refused, csv};
-use crate::desk::{Desk, Line};
+use crate::desk::{Desk, Line, Within};
 use crate::inbox::{EventView, InboxError};
 use crate::readiness::Readiness;
 use crate::telemetry::events;
@@ -32,13 +32,14 @@ enum Form {
 /// The export.
 pub(super) async fn export(State(api): State<Arc<Api>>, uri: Uri) -> Result<Response, Refused> {
     let desk = Arc::clone(api.desk()?);
-    let asked = Asked::read(&uri, &["format"]).map_err(|what| Refused::because(&what))?;
+    let asked = Asked::read(&uri, &["format", "partner", "item"]).map_err(|what| Refused::because(&what))?;
     let form = match asked.get("format") {
         None | Some("json") => Form::Json,
         Some("csv") => Form::Csv,
         Some(_) => return Err(Refused::because("format is neither json nor csv")),
     };
     let filter = asked.filter(0).map_err(|what| Refused::because(&what))?;
+    let within = asked.within().map_err(|what| Refused::because(&what))?;
     let turn = flow::turn(&api.flows).await?;
     let sequences = desk.sequences(&filter).await?;
     let (source, mut response) = flow::open();
@@ -51,7 +52,7 @@ pub(super) async fn export(State(api): State<Arc<Api>>, uri: Uri) -> Result<Resp
     let readiness = Arc::clone(&api.readiness);
     tokio::spawn(async move {
         let _turn = turn;
-        if let Err(why) = write(&desk, &sequences, form, &source, &readiness).await {
+        if let Err(why) = write(&desk, &sequences, (form, within), &source, &readiness).await {
             events::inspector::export_broken_off(&why);
             source.fail(&why).await;
         }
@@ -63,7 +64,7 @@ pub(super) async fn export(State(api): State<Arc<Api>>, uri: Uri) -> Result<Resp
 async fn write(
     desk: &Desk,
     sequences: &[i64],
-    form: Form,
+    (form, within): (Form, Option<Within>),
     source: &Source,
     readiness: &Readiness,
 ) -> Result<(), String> {
@@ -81,6 +82,12 @@ async fn write(
             return Err(format!("the event of sequence {sequence} cannot be read: {error}"));
         }
         for event in &page.events {
+            if let Some(within) = &within {
+                let is_inside = desk.is_inside(event, within).await.and_then(|read| read);
+                if !is_inside.map_err(|error| error.to_string())? {
+                    continue;
+                }
+            }
             line(desk, event, form, &mut out).await?;
             if out.len() >= PIECE && !source.put(out.split().freeze()).await {
                 return Err("nobody takes it".to_owned());

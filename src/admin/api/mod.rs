@@ -6,7 +6,8 @@
 //! are kept up to date.
 //!
 //! Every question is one of the desk, which is read apart from the work and for two seconds at the most. `query` is what
-//! can be asked, `flow` how much goes out at a time, `csv` the form for a spreadsheet.
+//! can be asked, `flow` how much goes out at a time, `csv` the form for a spreadsheet. `openapi.json` describes all of it;
+//! the tests hold it against what is served.
 
 mod actions;
 mod acts;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use axum::Json;
 use axum::Router;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
@@ -44,6 +46,9 @@ use crate::shown;
 
 /// Bodies and exports that go out at a time: each holds a body in memory.
 const FLOWS: usize = 4;
+
+/// All of it in OpenAPI 3.1, for programs that make clients of that.
+const DOCUMENT: &str = include_str!("openapi.json");
 
 /// What the answers are made from.
 pub(super) struct Api {
@@ -115,6 +120,7 @@ impl axum::response::IntoResponse for Refused {
 
 /// All questions.
 pub(super) fn router(api: Arc<Api>) -> Router {
+    let document = ([(CONTENT_TYPE, "application/json")], DOCUMENT);
     let routes = Router::new()
         .route("/overview", get(overview::overview))
         .route("/events", get(events::list))
@@ -132,6 +138,7 @@ pub(super) fn router(api: Arc<Api>) -> Router {
         .route("/actions/{key}", get(actions::one))
         .route("/actions/{key}/stop", post(actions::stop))
         .route("/changes", get(changes::changes))
+        .route("/openapi.json", get(async move || document))
         .with_state(api);
     Router::new().nest("/api/v1", routes)
 }

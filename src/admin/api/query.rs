@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::ValueEnum as _;
 
-use crate::desk::{ORIGINS, number, time};
+use crate::desk::{ORIGINS, Within, number, time};
 use crate::inbox::{AT_ONCE, Filter, State};
 use crate::model::Kind;
 use crate::shown::quoted;
@@ -105,6 +105,14 @@ impl Asked {
             before: None,
             limit,
         })
+    }
+
+    /// What is looked for in bodies.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn within(&self) -> Result<Option<Within>, String> {
+        Within::new(self.get("partner"), self.get("item"))
     }
 
     fn states(&self) -> Result<Vec<State>, String> {

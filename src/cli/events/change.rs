@@ -23,6 +23,7 @@ pub(super) async fn deliver(
     DeliverArgs { ids, change: args }: &DeliverArgs,
     out: &mut impl Write,
 ) -> anyhow::Result<bool> {
+    args.ensure_it_acts_on_what_is_counted()?;
     let handler = args.filter.handler.as_deref();
     if let Some(name) = handler
         && desk.configured(name) == Configured::No
@@ -83,6 +84,7 @@ pub(super) async fn discard(
     DiscardArgs { ids, change: args }: &DiscardArgs,
     out: &mut impl Write,
 ) -> anyhow::Result<bool> {
+    args.ensure_it_acts_on_what_is_counted()?;
     if args.all && args.filter.states.is_empty() {
         let what = "`discard --all` needs --state, so that nothing is set aside by mistake";
         return Err(WrongUsage(what.to_owned()).into());

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 
 use super::ExportArgs;
 use super::list::tell_of_unreadable;
-use crate::desk::{Desk, Line};
+use crate::desk::{Desk, Line, Within};
 use crate::durable::{Folder, Part};
 use crate::inbox::{AT_ONCE, Filter};
 
@@ -18,16 +18,18 @@ const MODE: u32 = 0o600;
 
 /// Writes every event that matches and can be read, the oldest first; returns whether that is each.
 pub(super) async fn run(desk: &Desk, filter: &Filter, args: &ExportArgs, out: &mut impl Write) -> anyhow::Result<bool> {
+    let within = args.within.read()?;
+    let within = within.as_ref();
     // By custom, `-` is standard output and no file of that name.
     let Some(path) = args.output.as_deref().filter(|path| *path != Path::new("-")) else {
-        return write(desk, filter, out).await;
+        return write(desk, filter, within, out).await;
     };
     let failed = || format!("cannot write {}", path.display());
     match path.metadata() {
         Ok(there) if !there.is_file() => {
             // A device or a pipe, which has nothing to be replaced.
             let file = OpenOptions::new().write(true).open(path).with_context(failed)?;
-            return write(desk, filter, &mut BufWriter::new(file)).await;
+            return write(desk, filter, within, &mut BufWriter::new(file)).await;
         }
         Ok(_) if !args.force => return Err(is_there(path)),
         _ => {}
@@ -41,7 +43,7 @@ pub(super) async fn run(desk: &Desk, filter: &Filter, args: &ExportArgs, out: &m
     let folder = Folder::open(folder_at).with_context(failed)?;
     let mut part = Part::create(folder_at, Some(MODE)).with_context(failed)?;
     let mut out = BufWriter::new(part.file().with_context(failed)?);
-    let all = write(desk, filter, &mut out).await.with_context(failed)?;
+    let all = write(desk, filter, within, &mut out).await.with_context(failed)?;
     drop(out);
     part.sync().with_context(failed)?;
     if args.force {
@@ -64,13 +66,18 @@ fn is_there(path: &Path) -> anyhow::Error {
 
 /// Which they are is found before, so that one that comes meanwhile moves no other; of the events themselves only some
 /// are held at a time.
-async fn write(desk: &Desk, filter: &Filter, out: &mut impl Write) -> anyhow::Result<bool> {
+async fn write(desk: &Desk, filter: &Filter, within: Option<&Within>, out: &mut impl Write) -> anyhow::Result<bool> {
     let cannot_read = "cannot read the inbox";
     let mut all = true;
     for page in desk.sequences(filter).await.context(cannot_read)?.chunks(AT_ONCE) {
         let page = desk.page(page).await.context(cannot_read)?;
         all &= tell_of_unreadable(&page.unreadable);
         for event in page.events {
+            if let Some(within) = within
+                && let Ok(false) = desk.is_inside(&event, within).await.context(cannot_read)?
+            {
+                continue;
+            }
             match desk.body_if_readable(&event).await.context(cannot_read)? {
                 Ok(body) => Line::new(&event, &body).write(out)?,
                 Err(error) => all &= tell_of_unreadable(&[(event.sequence, error)]),

@@ -3,8 +3,9 @@
 use clap::Args;
 use jiff::tz::TimeZone;
 
-use crate::desk::ORIGINS;
+use crate::cli::WrongUsage;
 pub(super) use crate::desk::number;
+use crate::desk::{ORIGINS, Within};
 pub(in crate::cli) use crate::desk::{Time, time};
 use crate::inbox::{Filter, State};
 use crate::model::Kind;
@@ -37,6 +38,24 @@ pub(super) struct FilterArgs {
     /// Received before that time
     #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<Time>,
+}
+
+/// What is looked for in bodies.
+#[derive(Debug, Clone, Args)]
+pub(super) struct WithinArgs {
+    /// Whose buyer or supplier has this in its name, id or account number
+    #[arg(long, value_name = "TEXT")]
+    partner: Option<String>,
+    /// With a line whose item has this in its number, name or description
+    #[arg(long, value_name = "TEXT")]
+    item: Option<String>,
+}
+
+impl WithinArgs {
+    /// As the desk takes it; `None`: nothing is looked for.
+    pub(super) fn read(&self) -> Result<Option<Within>, WrongUsage> {
+        Within::new(self.partner.as_deref(), self.item.as_deref()).map_err(WrongUsage)
+    }
 }
 
 impl FilterArgs {

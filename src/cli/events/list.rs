@@ -9,7 +9,7 @@ use super::lines::{Rows, line_in, state_at};
 use super::words::{counted, with_commas};
 use super::{ListArgs, follow};
 use crate::cli::terminal::{FAINT, Terminal};
-use crate::desk::{COUNTED, Configured, Desk, Page};
+use crate::desk::{COUNTED, Configured, Desk, Page, Within};
 use crate::inbox::{Count, EventView, Filter, InboxError};
 use crate::shown::{printable, time};
 
@@ -21,10 +21,13 @@ pub(super) async fn run(
     terminal: Option<Terminal>,
     out: &mut impl Write,
 ) -> anyhow::Result<bool> {
-    let filter = &args.filter.to_filter(args.limit, zone)?;
-    let mut listing = Listing { desk, zone, filter, json: args.json, terminal, rows: None };
+    let filter = &Filter { before: args.before, ..args.filter.to_filter(args.limit, zone)? };
+    let mut listing = Listing::new(desk, zone, filter, args.json, terminal);
     if args.follow {
         return follow::run(listing, out).await;
+    }
+    if let Some(within) = args.within.read()? {
+        return inside(desk, &within, listing, out).await;
     }
     let (mut shown, mut all, mut there) = (0, true, None);
     if args.needs_attention {
@@ -71,6 +74,38 @@ pub(super) async fn run(
     Ok(all)
 }
 
+/// Lists those in whose bodies something is, and says how far it was looked.
+async fn inside(desk: &Desk, within: &Within, mut listing: Listing<'_>, out: &mut impl Write) -> anyhow::Result<bool> {
+    let found = desk.inside(listing.filter, within).await?;
+    let all = listing.page(&found.page, out)?;
+    let shown = found.page.events.len();
+    if shown == 0 && found.next.is_none() && all && !listing.json {
+        writeln!(out, "No events.")?;
+    }
+    let number = super::words::events(shown);
+    let words = match (found.next, found.looked_back_to) {
+        (Some(next), Some(back)) => {
+            let back = time(back, listing.zone);
+            Some(format!("{number}; looked back to {back}, then time was over. Go on with --before {next}"))
+        }
+        (Some(next), None) => Some(format!("{number}; go on with --before {next}")),
+        (None, _) => None,
+    };
+    if let Some(terminal) = listing.terminal.filter(|_| shown > 0 || words.is_some()) {
+        writeln!(out, "{}", terminal.painted(FAINT, &words.unwrap_or(number)))?;
+        out.flush()?;
+    } else {
+        out.flush()?;
+        if let Some(words) = words {
+            eprintln!("{words}");
+        }
+    }
+    if listing.filter.number.is_some() {
+        tell_how_far_numbers_are_read(desk, listing.zone).await?;
+    }
+    Ok(all)
+}
+
 /// How events are listed.
 pub(super) struct Listing<'d> {
     pub(super) desk: &'d Desk,
@@ -82,7 +117,17 @@ pub(super) struct Listing<'d> {
     rows: Option<Rows<'d>>,
 }
 
-impl Listing<'_> {
+impl<'d> Listing<'d> {
+    pub(super) fn new(
+        desk: &'d Desk,
+        zone: &'d TimeZone,
+        filter: &'d Filter,
+        json: bool,
+        terminal: Option<Terminal>,
+    ) -> Self {
+        Self { desk, zone, filter, json, terminal: terminal.filter(|_| !json), rows: None }
+    }
+
     /// Shows these; returns whether each could be read.
     pub(super) fn page(&mut self, page: &Page, out: &mut impl Write) -> anyhow::Result<bool> {
         let all = tell_of_unreadable(&page.unreadable);

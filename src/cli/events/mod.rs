@@ -27,10 +27,10 @@ use std::path::Path;
 use clap::{ArgGroup, Args, Subcommand};
 use jiff::tz::TimeZone;
 
-use self::filter::FilterArgs;
+use self::filter::{FilterArgs, WithinArgs};
 pub(super) use self::filter::{Time, time};
-use super::Failure;
 use super::terminal::Terminal;
+use super::{Failure, WrongUsage};
 use crate::desk::{Desk, LONGEST_REASON};
 use crate::inbox::{NoInbox, Purpose};
 use crate::listener::development;
@@ -72,17 +72,22 @@ struct ListArgs {
     #[command(flatten)]
     filter: FilterArgs,
     /// What is dead or refused, or has been waiting for more than 15 minutes since it came
-    #[arg(long, conflicts_with_all = ["states", "follow"])]
+    #[arg(long, conflicts_with_all = ["states", "follow", "partner", "item", "before"])]
     needs_attention: bool,
     /// How many at the most
     #[arg(long, default_value_t = 50, value_parser = count)]
     limit: usize,
     /// Go on with what comes, and with what becomes of it, until Ctrl+C; the oldest first
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["partner", "item", "before"])]
     follow: bool,
     /// Write one JSON object per line
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    within: WithinArgs,
+    /// Only what is below that sequence: to go on where a look for --partner or --item has ended
+    #[arg(long, value_name = "SEQUENCE", allow_negative_numbers = true)]
+    before: Option<i64>,
 }
 
 #[derive(Debug, Args)]
@@ -159,6 +164,10 @@ struct ChangeArgs {
     /// Write one JSON object per line
     #[arg(long)]
     json: bool,
+    #[arg(long, hide = true)]
+    partner: Option<String>,
+    #[arg(long, hide = true)]
+    item: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -183,6 +192,20 @@ struct ExportArgs {
     /// Replace that file if it is there
     #[arg(long, requires = "output")]
     force: bool,
+    #[command(flatten)]
+    within: WithinArgs,
+}
+
+impl ChangeArgs {
+    /// Whoever acts wants to know on how many before, and to look into all bodies takes too long for that.
+    fn ensure_it_acts_on_what_is_counted(&self) -> Result<(), WrongUsage> {
+        if self.partner.is_none() && self.item.is_none() {
+            return Ok(());
+        }
+        let what = "--partner and --item look into bodies for a while, which is no way to act on all that match. Find them \
+                    with `events list`, and act on their ids, or by --state, --number, --handler, --since";
+        Err(WrongUsage(what.to_owned()))
+    }
 }
 
 impl EventsArgs {
@@ -209,7 +232,7 @@ pub async fn run(args: &EventsArgs, config: Option<&Path>, out: &mut impl Write)
             stats::run(&desk, &zone, args.json, terminal, out).await?;
             Ok(true)
         }
-        Command::Order(args) => Ok(order::run(&desk, &zone, args, out).await?),
+        Command::Order(args) => Ok(order::run(&desk, &zone, args, terminal, out).await?),
         Command::Deliver(args) => {
             let done = change::deliver(&desk, &zone, args, out).await;
             desk.close().await;

@@ -53,7 +53,7 @@ fn collect(shape: &Shape, uses: &mut HashMap<&'static str, Option<Use<'static>>>
     match shape {
         Shape::List(entry) => collect(entry, uses),
         Shape::Object(fields) => {
-            for Field { json, element, shape } in fields.fields {
+            for Field { json, element, shape, .. } in fields.fields {
                 let new = Use { json, shape: *shape };
                 let known = uses.entry(element).or_insert(Some(new));
                 *known = known.and_then(|known| agreed(known, new));

@@ -6,6 +6,7 @@ mod discard;
 mod export;
 mod found;
 mod history;
+mod inside;
 mod look;
 mod numbers;
 mod pending;

@@ -135,6 +135,31 @@ async fn a_list_is_a_table_as_wide_as_the_terminal() {
 }
 
 #[tokio::test]
+async fn an_order_is_a_table_as_wide_as_the_terminal() {
+    let (receiver, _erp) = filled().await;
+    receiver.sender().send(order_event("4711")).await;
+    receiver.inbox_until(|events| events.len() == 5 && events.iter().all(|event| event["state"] != "pending")).await;
+
+    let shown = [(80, "NO_COLOR=1"), (160, "NO_COLOR=1"), (160, "")].map(|(columns, variables)| {
+        format!("{columns} {variables}\n{}", at(&receiver, columns, variables, "order po-4711"))
+    });
+    let piped = said(&receiver.run(&["events", "order", "4711"]));
+
+    for text in &shown[..2] {
+        let width = text.lines().skip(1).map(|line| line.chars().count()).max().unwrap();
+        assert!(width <= if text.starts_with("80") { 80 } else { 160 }, "{width}: {text}");
+        assert!(!text.contains('\u{1b}') && text.trim_end().ends_with("2 events: 1 dead, 1 done"), "{text}");
+        assert!(text.find("dead").unwrap() < text.find("done").unwrap(), "the oldest first: {text}");
+    }
+    assert!(
+        shown[1].contains("somebody: rejected 422 item M12-ZN") && shown[1].contains("erp: done, 200"),
+        "{shown:?}"
+    );
+    assert!(shown[2].contains('\u{1b}'));
+    assert!(piped.contains("\n  erp") && !piped.contains("STATE") && !piped.contains("2 events"), "{piped}");
+}
+
+#[tokio::test]
 async fn a_list_says_how_many_there_are_and_who_is_to_act() {
     let (receiver, erp) = filled().await;
     erp.answer([503]);

@@ -7,6 +7,7 @@ mod doors;
 mod guesses;
 mod hidden;
 mod odd;
+mod openapi;
 mod pages;
 mod reading;
 mod sessions;

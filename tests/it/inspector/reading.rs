@@ -63,6 +63,34 @@ async fn lists_say_what_the_commands_say(#[values(Sqlite, Postgres)] store: Stor
 
 #[rstest]
 #[tokio::test]
+async fn a_partner_and_an_item_are_found_in_bodies(#[values(Sqlite, Postgres)] store: Store) {
+    let receiver = store.with("");
+    for (number, name) in [("1", "Acme"), ("2", "Müller"), ("3", "acme")] {
+        let mut event = order_event(number);
+        event["orderEvent"]["buyerOrder"]["supplierParty"] = serde_json::json!({"names": [name]});
+        event["orderEvent"]["lines"][0]["buyerLine"]["item"] = serde_json::json!({"number": format!("M{number}")});
+        assert!(receiver.sender().send(event).await.is_delivered());
+    }
+    let cookie = signed_in(&receiver);
+    let found = |query: &str| {
+        let said = ask(&receiver, &cookie, &format!("events?{query}"));
+        let numbers = items(&said).iter().map(|event| event["documentNumber"].as_str().unwrap().to_owned()).collect();
+        (numbers, said.json()["next"].as_str().map(str::to_owned))
+    };
+
+    let (first, next): (Vec<String>, _) = found("partner=ACME&limit=1");
+    let (rest, end) = found(&format!("partner=ACME&limit=1&after={}", next.unwrap()));
+    let (both, _) = found("partner=acme&item=m1&state=unwanted");
+    let csv = ask(&receiver, &cookie, "export?format=csv&item=m3");
+
+    assert_eq!((first, rest, end), (vec!["PO-3".to_owned()], vec!["PO-1".to_owned()], None));
+    assert_eq!(both, ["PO-1"]);
+    assert!(csv.text().contains("PO-3") && csv.text().lines().count() == 2, "{}", csv.text());
+    assert_eq!(ask(&receiver, &cookie, &format!("events?partner={}", "x".repeat(201))).status, 400);
+}
+
+#[rstest]
+#[tokio::test]
 async fn one_event_and_its_bytes_are_found_by_its_key(#[values(Sqlite, Postgres)] store: Store) {
     let (receiver, cookie) = filled(store).await;
 

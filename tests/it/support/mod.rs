@@ -29,6 +29,7 @@ pub mod proxy;
 pub mod rabbitmq;
 pub mod raw;
 pub mod receiver;
+pub mod schema;
 pub mod sender;
 pub mod server;
 pub mod simulated;
