@@ -141,11 +141,7 @@ impl Receiver {
         ));
         let desk = desk_of(&inbox, &dispatch);
         let folder = settings.inbox.store.beside();
-        let around = Around {
-            readiness: Arc::clone(&readiness),
-            certificates: certificates.clone(),
-            last_turned_away: reception.turned_away.last(),
-        };
+        let around = Around::new(&readiness, certificates.as_ref(), reception.turned_away.last());
         let inspector = Arc::new(Inspector::new(&settings.admin, folder, desk.clone(), around));
         let tls_of_admin = settings.admin.tls.clone();
         reception.intake.fetch_by(Some(Box::new(AtOnce(Arc::clone(&agent)))));

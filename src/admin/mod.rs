@@ -63,10 +63,20 @@ pub(crate) struct Inspector {
 
 /// What people are told of a receiver besides what is in its inbox.
 pub(crate) struct Around {
-    pub(crate) readiness: Arc<Readiness>,
+    readiness: Arc<Readiness>,
     /// `None` where something else terminates TLS.
-    pub(crate) certificates: Option<Certificates>,
-    pub(crate) last_turned_away: LastTurnedAway,
+    certificates: Option<Certificates>,
+    last_turned_away: LastTurnedAway,
+}
+
+impl Around {
+    pub(crate) fn new(
+        readiness: &Arc<Readiness>,
+        certificates: Option<&Certificates>,
+        last_turned_away: LastTurnedAway,
+    ) -> Self {
+        Self { readiness: Arc::clone(readiness), certificates: certificates.cloned(), last_turned_away }
+    }
 }
 
 impl Inspector {

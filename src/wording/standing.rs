@@ -67,7 +67,7 @@ fn next(delivery: &DeliveryView, zone: &TimeZone) -> String {
 
 /// What was said at each handler, what wants attention first: `erp: done, 204, 45 ms; disk: attempt 7 at 14:05`.
 pub(crate) fn at_handlers(event: &EventView, handler: Option<&str>, zone: &TimeZone) -> String {
-    let words: Vec<_> = said_at(event, handler, zone).into_iter().map(|said| said.in_line()).collect();
+    let words: Vec<_> = said_at(event, handler, zone).into_iter().map(Said::in_line).collect();
     words.join("; ")
 }
 

@@ -2,6 +2,7 @@
 //! it, indented. No digit and no name is another one by that.
 
 use super::trouble::Trouble;
+use super::visit::Visit;
 use crate::decode;
 use crate::desk::Desk;
 use crate::event::Event;
@@ -11,6 +12,29 @@ use crate::inbox::EventView;
 const SHOWN: usize = 256 << 10;
 /// And so many lines.
 const LINES: usize = 4000;
+
+/// In which form it is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum View {
+    /// As it was received.
+    Received,
+    /// The same with a line for each field.
+    Spaced,
+    /// As a handler gets it.
+    Delivered,
+}
+
+impl View {
+    /// The one that the address asks for; a refused body has only one.
+    pub(super) fn of(visit: &Visit, event: &EventView) -> Self {
+        let asked = visit.uri.query().unwrap_or_default();
+        match asked {
+            "view=spaced" if event.kind.is_some() => Self::Spaced,
+            "view=delivered" if event.kind.is_some() => Self::Delivered,
+            _ => Self::Received,
+        }
+    }
+}
 
 /// A body as it stands on a page.
 pub(super) struct Shown {
@@ -37,9 +61,9 @@ pub(super) async fn shown(
     desk: &Desk,
     event: &EventView,
     read: Option<&Event>,
-    as_delivered: bool,
+    view: View,
 ) -> Result<Option<Shown>, Trouble> {
-    if as_delivered {
+    if view == View::Delivered {
         let Some(delivered) = read.and_then(|read| read.cloud_event().ok()) else { return Ok(None) };
         return Ok(Some(in_lines(&indented(&String::from_utf8_lossy(&delivered)), None)));
     }
@@ -47,7 +71,11 @@ pub(super) async fn shown(
     let Ok(body) = desk.body_if_readable(event).await? else { return Ok(None) };
     let begin = &body[..body.len().min(4 * SHOWN)];
     let text = decode::readable(event.content_type.as_deref(), begin);
-    let mut shown = in_lines(&text, place);
+    let is_json = text.trim_start().starts_with(['{', '[']);
+    let mut shown = match view {
+        View::Spaced if is_json => in_lines(&indented(&text), None),
+        _ => in_lines(&text, place),
+    };
     shown.is_cut |= begin.len() < body.len();
     Ok(Some(shown))
 }

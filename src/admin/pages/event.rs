@@ -7,8 +7,9 @@ use axum::response::Response;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::body::{Shown, shown};
+use super::body::{Shown, View, shown};
 use super::documents::{self, Document};
+use super::facts::{Fact, facts, names};
 use super::marks::{Badge, Icon, When};
 use super::trouble::Trouble;
 use super::visit::{Frame, Visit};
@@ -22,16 +23,16 @@ use crate::shown::printable;
 use crate::wording::changes::{Change, changes};
 use crate::wording::contents::{Contents, Of, contents};
 use crate::wording::headline::{Reader, sentences};
-use crate::wording::names::{number, title};
-use crate::wording::numbers::{in_words, times, with_commas};
+use crate::wording::names::{capitalised, number, title};
 use crate::wording::timeline::{Tone, moments};
 
 /// A larger body is not looked into for a page: it is there to be downloaded.
 const LARGE: u64 = 4 << 20;
 /// So many moments are shown at once; the others are behind a click.
 const MOMENTS: usize = 20;
-/// So many lines, changes and documents.
+/// So many lines of it,
 const LINES: usize = 200;
+/// and so many changes.
 const CHANGES: usize = 60;
 
 #[derive(Template)]
@@ -57,17 +58,9 @@ struct OfEvent {
     after: Option<Beside>,
     key: String,
     has_body: bool,
-    as_delivered: bool,
+    view: View,
     is_event: bool,
     body: Option<Shown>,
-}
-
-/// What is known of it.
-enum Fact {
-    Text(String),
-    /// Something to be copied.
-    Id(String),
-    When(When),
 }
 
 /// Something that happened.
@@ -150,10 +143,10 @@ async fn find(visit: &Visit, key: Key) -> Result<Found, Trouble> {
 
 async fn page(visit: &Visit, event: &EventView) -> Result<OfEvent, Trouble> {
     let desk = visit.desk()?;
-    let name = title(event);
+    let name = capitalised(&title(event));
     let number = number(event).map(str::to_owned);
     let heading = number.as_ref().map_or_else(|| name.clone(), |number| format!("{name} {number}"));
-    let as_delivered = visit.uri.query().is_some_and(|query| query.split('&').any(|one| one == "view=delivered"));
+    let view = View::of(visit, event);
     let is_small = event.size <= LARGE;
     let read = if is_small { desk.event(event).await? } else { None };
     let (table, unshown) = table(read.as_ref(), is_small);
@@ -164,13 +157,13 @@ async fn page(visit: &Visit, event: &EventView) -> Result<OfEvent, Trouble> {
         .map(|moment| Line {
             icon: icon(moment.tone),
             at: visit.when(moment.at),
-            what: crate::wording::names::capitalised(&moment.what),
+            what: capitalised(&moment.what),
             more: moment.more.join("\n"),
         })
         .collect();
     let latest = lines.split_off(lines.len().saturating_sub(MOMENTS));
     let has_body = event.erased.is_none() && event.size > 0;
-    let body = if has_body { shown(desk, event, read.as_ref(), as_delivered).await? } else { None };
+    let body = if has_body { shown(desk, event, read.as_ref(), view).await? } else { None };
     Ok(OfEvent {
         frame: visit.frame(heading, "events"),
         badge: Badge(event.state),
@@ -190,7 +183,7 @@ async fn page(visit: &Visit, event: &EventView) -> Result<OfEvent, Trouble> {
         after: beside(neighbours.after),
         key: event.key.to_string(),
         has_body,
-        as_delivered: as_delivered && event.kind.is_some(),
+        view,
         is_event: event.kind.is_some(),
         body,
         title: name,
@@ -208,55 +201,12 @@ const fn icon(tone: Tone) -> Icon {
     }
 }
 
-fn facts(event: &EventView, visit: &Visit) -> Vec<(&'static str, Fact)> {
-    let text = |text: &Option<String>| text.clone().map(Fact::Text);
-    let size = match event.erased {
-        Some(_) => "erased".to_owned(),
-        None => format!("{} bytes", with_commas(usize::try_from(event.size).unwrap_or(usize::MAX))),
-    };
-    let answered = event.answer.or(event.status).map(|status| Fact::Text(status.to_string()));
-    let again = event.repeated.map(|at| Fact::When(visit.when(at)));
-    let often = event.copies.unwrap_or(event.repeats + 1);
-    let key = event.key.to_string();
-    let rows = [
-        ("Received", Some(Fact::When(visit.when(event.received)))),
-        ("Came", Some(Fact::Text(times(often)))),
-        ("Last time", again),
-        ("Came by", Some(Fact::Text(event.origin.clone()))),
-        ("From", text(&event.address)),
-        ("Credential", text(&event.credential)),
-        ("Sent to", Some(Fact::Text(event.path.clone()))),
-        ("Answered", answered),
-        ("Kind", event.kind.map(|kind| Fact::Text(kind.to_string()))),
-        ("Event", text(&event.event_name)),
-        ("Company", event.company_id.clone().map(Fact::Id)),
-        ("Media type", text(&event.content_type)),
-        ("Size", Some(Fact::Text(size))),
-        ("Id", Some(Fact::Id(event.id.clone()))),
-        ("Key", Some(Fact::Id(key.clone())).filter(|_| !key.eq_ignore_ascii_case(&event.id))),
-    ];
-    rows.into_iter()
-        .filter_map(|(what, fact)| Some((what, fact?)))
-        .filter(|(what, _)| often > 1 || *what != "Came")
-        .collect()
-}
-
-/// What it names, one kind after the other.
-fn names(event: &EventView) -> Vec<(String, Vec<String>)> {
-    let mut references: Vec<_> = event.references.iter().flatten().collect();
-    references.sort();
-    let groups = references.chunk_by(|one, other| one.what == other.what);
-    let named = groups.filter_map(|group| {
-        let what = crate::wording::names::capitalised(&in_words(group.first()?.what.as_str()));
-        Some((what, group.iter().take(LINES).map(|one| one.value.clone()).collect()))
-    });
-    named.collect()
-}
-
 async fn not_wanted(desk: &Desk, event: &EventView) -> Result<Vec<String>, Trouble> {
     let handlers = desk.not_wanted(event).await?;
     let words = handlers.into_iter().map(|one| match one.filter {
-        Some(filter) => format!("Handler {} has not got it: left out by its `{filter}`.", one.handler),
+        Some(filter) => {
+            format!("Handler {} has not got it: its filter \u{201c}{filter}\u{201d} leaves it out.", one.handler)
+        }
         None => format!("Handler {} has not got it: it did not want it, or was not there, when it came.", one.handler),
     });
     Ok(words.collect())

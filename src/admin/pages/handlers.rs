@@ -52,7 +52,7 @@ struct One {
     /// Its key in the configuration.
     wants: Vec<String>,
     has_documents: bool,
-    pace: Option<String>,
+    takes: Option<String>,
     reasons: Vec<(String, usize)>,
     dead: Rows,
     more_dead: bool,
@@ -97,7 +97,7 @@ async fn handler(visit: &Visit, name: Result<Path<String>, PathRejection>) -> Re
     let mut reasons: Vec<_> = reasons.into_iter().collect();
     reasons.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
     let frame = visit.frame(format!("Handler {name}"), "handlers");
-    let pace = desk.pace(&name).await?.map(|pace| {
+    let takes = desk.pace(&name).await?.map(|pace| {
         let of =
             if pace.events == 1 { "the last event".to_owned() } else { format!("the last {} events", pace.events) };
         format!("half within {}, 95 of 100 within {}, of {of}", took(pace.half), took(pace.most))
@@ -109,7 +109,7 @@ async fn handler(visit: &Visit, name: Result<Path<String>, PathRejection>) -> Re
         has_documents: route.is_some_and(|route| route.documents),
         frame,
         handler,
-        pace,
+        takes,
         reasons,
     })
 }

@@ -11,7 +11,7 @@ use super::marks::{Icon, When};
 use super::rows::Rows;
 use super::trouble::Trouble;
 use super::visit::{Frame, Visit};
-use crate::desk::{Configured, Desk, Seen};
+use crate::desk::{Configured, Desk, Page, Seen};
 use crate::inbox::{Count, EventView, Filter};
 use crate::wording::numbers::{counted, with_commas};
 
@@ -43,6 +43,9 @@ struct Item {
     tone: &'static str,
     what: String,
     more: String,
+    /// What stands before its time,
+    before: &'static str,
+    /// and when that was.
     oldest: Option<When>,
     link: String,
     go: &'static str,
@@ -82,8 +85,8 @@ async fn home(visit: &Visit) -> Result<Home, Trouble> {
     let overview = desk.overview().await?;
     let handlers = desk.handlers_now().await?;
     let pairs = [
-        (overview.dead, Icon::Bad, "dead", "A handler has rejected it, or it was given up", "events?state=dead"),
-        (overview.refused, Icon::Refused, "refused", "It cannot be read as an event", "events?state=refused"),
+        (overview.dead, Icon::Bad, "dead", "Rejected by a handler, or given up", "events?state=dead"),
+        (overview.refused, Icon::Refused, "refused", "Not to be read as an event", "events?state=refused"),
         (
             overview.waiting_long,
             Icon::Waits,
@@ -98,6 +101,7 @@ async fn home(visit: &Visit) -> Result<Home, Trouble> {
         tone: icon.tone(),
         what: sentence(seen, state),
         more: more.to_owned(),
+        before: "The oldest came",
         oldest: seen.oldest.map(|at| visit.when(at)),
         link: link.to_owned(),
         go: "Show them",
@@ -112,7 +116,8 @@ async fn home(visit: &Visit) -> Result<Home, Trouble> {
             icon: Icon::Aside,
             tone: "warn",
             what: format!("Handler {} {why}", handler.name),
-            more: format!("{} for it", sentence(handler.waiting, "waiting")),
+            more: sentence(handler.waiting, "waiting"),
+            before: "The oldest came",
             oldest: handler.waiting.oldest.map(|at| visit.when(at)),
             link: format!("handlers/{}", super::address::encoded(&handler.name)),
             go: "Look at it",
@@ -121,13 +126,14 @@ async fn home(visit: &Visit) -> Result<Home, Trouble> {
     let (page, _) = desk.window(&Filter { limit: LOOKED_AT, ..Filter::default() }).await?;
     let senders = senders(&page.events, visit);
     let looked_at = page.events.len();
-    let newest = Rows::first(SHOWN, "The newest events", &page, visit, desk, &frame.root);
     let well = well(overview.waiting, page.events.first(), visit);
+    let is_new = page.events.is_empty();
+    let newest = newest(page, visit, desk, &frame.root);
     Ok(Home {
         attention,
         well,
         kept: true,
-        is_new: page.events.is_empty(),
+        is_new,
         handlers: handler_rows(&handlers, visit, desk).await?,
         newest,
         senders,
@@ -166,7 +172,8 @@ fn of_receiver(visit: &Visit) -> Vec<Item> {
         icon,
         tone,
         what: what.to_owned(),
-        more: more.to_owned(),
+        more: more.trim_end_matches('.').to_owned(),
+        before: "When:",
         oldest: oldest.map(|at| visit.when(at)),
         link: link.to_owned(),
         go: "How to go on",
@@ -211,17 +218,8 @@ fn senders(events: &[EventView], visit: &Visit) -> Vec<Sender> {
         .collect()
 }
 
-impl Rows {
-    fn none() -> Self {
-        Self { caption: String::new(), root: String::new(), rows: Vec::new(), unreadable: 0 }
-    }
-
-    /// The first of a page.
-    fn first(most: usize, caption: &str, page: &crate::desk::Page, visit: &Visit, desk: &Desk, root: &str) -> Self {
-        let mut rows = Self::none();
-        rows.caption = caption.to_owned();
-        rows.root = root.to_owned();
-        rows.rows = page.events.iter().take(most).map(|event| super::rows::Row::of(event, None, visit, desk)).collect();
-        rows
-    }
+/// The first of a page.
+fn newest(mut page: Page, visit: &Visit, desk: &Desk, root: &str) -> Rows {
+    page.events.truncate(SHOWN);
+    Rows::of("The newest events", &page, None, visit, desk, root)
 }

@@ -12,6 +12,7 @@ mod body;
 mod documents;
 mod event;
 mod events;
+mod facts;
 mod handlers;
 mod help;
 mod home;

@@ -11,7 +11,7 @@ use super::visit::{Frame, Visit};
 use crate::admin::api::{Asked, cursor};
 use crate::desk::{Desk, SHORTEST};
 use crate::inbox::{Count, EventView, Filter};
-use crate::model::What;
+use crate::model::{Kind, What};
 use crate::respond;
 use crate::wording::numbers::{counted, events};
 
@@ -140,7 +140,7 @@ fn groups(found: &[EventView], number: &str, visit: &Visit, desk: &Desk) -> Vec<
         .into_iter()
         .map(|(subject, events)| {
             let first = events.first();
-            let kind = first.and_then(|event| event.kind).map(|kind| kind.as_str());
+            let kind = first.and_then(|event| event.kind).map(Kind::as_str);
             let named = events.iter().rev().find_map(|event| event.document_number.as_deref());
             let title = match kind {
                 None => "Refused bodies that name it".to_owned(),
@@ -152,7 +152,7 @@ fn groups(found: &[EventView], number: &str, visit: &Visit, desk: &Desk) -> Vec<
             let rows = Rows {
                 caption: format!("{title}: its events, the oldest first"),
                 root: String::new(),
-                rows: events.iter().map(|event| row(event, number, visit, desk)).collect(),
+                list: events.iter().map(|event| row(event, number, visit, desk)).collect(),
                 unreadable: 0,
             };
             Group {

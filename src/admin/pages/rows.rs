@@ -2,9 +2,9 @@
 
 use super::marks::{Badge, Icon, When};
 use super::visit::Visit;
-use crate::desk::{Desk, Page};
-use crate::inbox::EventView;
-use crate::wording::names::{number, state_at, title};
+use crate::desk::{Configured, Desk, Page};
+use crate::inbox::{EventView, FETCH, State};
+use crate::wording::names::{capitalised, number, state_at, title};
 use crate::wording::standing;
 
 /// Rows, ready for their template.
@@ -13,7 +13,7 @@ pub(super) struct Rows {
     pub(super) caption: String,
     /// Where the root is.
     pub(super) root: String,
-    pub(super) rows: Vec<Row>,
+    pub(super) list: Vec<Row>,
     /// How many more there are of which the disk is damaged.
     pub(super) unreadable: usize,
 }
@@ -30,8 +30,10 @@ pub(super) struct Row {
     pub(super) number: Option<String>,
     /// Who is to act and why, if that is not what a handler said.
     pub(super) act: Option<String>,
-    /// Whether it waits for somebody.
-    pub(super) wants: bool,
+    /// The colour of that.
+    pub(super) tone: &'static str,
+    /// How the row is marked if it waits for somebody.
+    pub(super) bar: &'static str,
     pub(super) said: Vec<Said>,
 }
 
@@ -41,9 +43,15 @@ pub(super) struct Said {
     pub(super) tone: &'static str,
     pub(super) handler: String,
     pub(super) words: String,
+    pub(super) is_done: bool,
 }
 
 impl Rows {
+    /// None.
+    pub(super) fn none() -> Self {
+        Self { caption: String::new(), root: String::new(), list: Vec::new(), unreadable: 0 }
+    }
+
     /// Those of a page; with a handler, as far as that is concerned.
     pub(super) fn of(
         caption: &str,
@@ -56,7 +64,7 @@ impl Rows {
         Self {
             caption: caption.to_owned(),
             root: root.to_owned(),
-            rows: page.events.iter().map(|event| Row::of(event, handler, visit, desk)).collect(),
+            list: page.events.iter().map(|event| Row::of(event, handler, visit, desk)).collect(),
             unreadable: page.unreadable.len(),
         }
     }
@@ -67,30 +75,45 @@ impl Row {
         let state = state_at(event, handler);
         let to_act = standing::to_act(event, handler, desk, &visit.zone);
         let to_somebody = to_act.as_deref().and_then(|words| words.strip_prefix("somebody: "));
-        let said: Vec<_> = standing::said_at(event, handler, &visit.zone).into_iter().map(Said::of).collect();
-        // What is dead is told by what the handler said.
-        let is_told = event.deliveries.iter().any(|one| one.state == crate::inbox::State::Dead);
-        let act = to_somebody.filter(|_| !is_told).map(str::to_owned);
+        let said =
+            standing::said_at(event, handler, &visit.zone).into_iter().map(|said| Said::of(said, desk)).collect();
+        let is_refused = event.kind.is_none() && state == State::Refused;
         let nobody = event.kind.is_some() && event.deliveries.is_empty();
+        let act = match to_somebody {
+            // What a handler said, or why it says nothing, stands beside its name.
+            Some(words) if is_refused => Some(words.to_owned()),
+            _ => nobody.then(|| "no handler wanted it".to_owned()),
+        };
+        let bar = match to_somebody {
+            Some(_) if is_refused || state == State::Dead => "wants",
+            Some(_) => "waits",
+            None => "",
+        };
         Self {
             key: event.key.to_string(),
             badge: Badge(state),
             received: visit.when(event.received),
-            title: title(event),
+            title: capitalised(&title(event)),
             times: event.copies.unwrap_or(event.repeats + 1),
             part: String::new(),
             number: number(event).map(str::to_owned),
-            act: act.or_else(|| nobody.then(|| "no handler wanted it".to_owned())),
-            wants: to_somebody.is_some(),
+            act,
+            tone: if is_refused { "bad" } else { "muted" },
+            bar,
             said,
         }
     }
 }
 
 impl Said {
-    fn of(standing::Said { state, handler, words }: standing::Said) -> Self {
+    fn of(standing::Said { state, handler, words }: standing::Said, desk: &Desk) -> Self {
         let icon = Icon::of(state);
-        let handler = if handler == crate::inbox::FETCH { "fetching".to_owned() } else { handler };
-        Self { icon, tone: icon.tone(), handler, words }
+        let words = match desk.configured(&handler) {
+            Configured::Paused if state.is_to_be_made() => "waits, as it is paused".to_owned(),
+            Configured::No if state.is_to_be_made() => "waits, as it is not in the configuration".to_owned(),
+            _ => words,
+        };
+        let handler = if handler == FETCH { "fetching".to_owned() } else { handler };
+        Self { icon, tone: icon.tone(), handler, words, is_done: state == State::Done }
     }
 }

@@ -8,6 +8,7 @@ use super::told::{CertificateTold, EndpointTold};
 use super::trouble::Trouble;
 use super::visit::{Frame, Visit};
 use crate::inbox::Filter;
+use crate::listener::connections::certificates::Certificates;
 
 #[derive(Template)]
 #[template(path = "setup.html", config = "src/admin/pages/askama.toml")]
@@ -102,7 +103,7 @@ async fn page(visit: &Visit) -> Result<Setup, Trouble> {
 }
 
 fn certificate(told: &CertificateTold, visit: &Visit) -> Verdict {
-    let missing = visit.pages.certificates.as_ref().is_some_and(|certificates| certificates.are_missing());
+    let missing = visit.pages.certificates.as_ref().is_some_and(Certificates::are_missing);
     match told {
         CertificateTold::Elsewhere => {
             Verdict::good("Something else ends TLS (tls = \"off\"): the certificate is there.")

@@ -72,7 +72,8 @@ impl Visit {
     pub(super) fn frame(&self, title: impl Into<String>, here: &'static str) -> Frame {
         let offset = self.now.to_zoned(self.zone.clone());
         let zone = match self.zone.iana_name() {
-            Some("UTC") | None if offset.offset().is_zero() => "UTC".to_owned(),
+            Some("UTC" | "Etc/UTC" | "Etc/UCT") => "UTC".to_owned(),
+            None if offset.offset().is_zero() => "UTC".to_owned(),
             Some(name) => format!("{name} (now {})", offset.strftime("%:z")),
             None => offset.strftime("UTC%:z").to_string(),
         };

@@ -38,7 +38,7 @@ async fn shown(body: Message, is_event: bool) -> String {
 }
 
 fn is_harmless(html: &str) {
-    for markup in ["<img", "</pre><script", "<script>", "<b>"] {
+    for markup in ["<img", "</pre><script", "<script>", "<u>"] {
         assert!(!html.contains(markup), "{markup}: {html}");
     }
     let steers = |letter: &char| letter.is_control() && *letter != '\n' || ('\u{202a}'..='\u{202e}').contains(letter);
@@ -49,9 +49,9 @@ fn is_harmless(html: &str) {
 async fn markup_and_letters_that_turn_the_direction_are_text() {
     let html = shown(
         Message::json(format!(
-            r#"{{"eventName": "<b>Order\u202e", "orderEvent": {{"orderId": "\"><img src=x onerror=x>",
-                "buyerOrder": {{"companyId": "</pre><script>", "purchaseOrderNumber": "PO \u202e\u0007'<b>"}},
-                "lines": [{{"buyerLine": {{"position": "<b>10", "item": {{"number": "</pre><script>alert(1)</script>"}}}},
+            r#"{{"eventName": "<u>Order\u202e", "orderEvent": {{"orderId": "\"><img src=x onerror=x>",
+                "buyerOrder": {{"companyId": "</pre><script>", "purchaseOrderNumber": "PO \u202e\u0007'<u>"}},
+                "lines": [{{"buyerLine": {{"position": "<u>10", "item": {{"number": "</pre><script>alert(1)</script>"}}}},
                             "deliverySchedule": [{{"quantity": {NUMBER}, "date": "2026-03-01"}}]}}]}},
                 "meta": {{"messageId": "../../livez"}}}}"#
         )),
@@ -67,7 +67,7 @@ async fn markup_and_letters_that_turn_the_direction_are_text() {
 #[tokio::test]
 async fn a_body_that_is_nothing_is_text() {
     let html =
-        shown(Message::json(b"\x00</pre><script>x</script>\x1b[31m\xff\xe2\x80\xae\r\n<b>".to_vec()), false).await;
+        shown(Message::json(b"\x00</pre><script>x</script>\x1b[31m\xff\xe2\x80\xae\r\n<u>".to_vec()), false).await;
 
     is_harmless(&html);
     assert!(html.contains("\u{fffd}&#60;/pre&#62;&#60;script&#62;x"), "{html}");

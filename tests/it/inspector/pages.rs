@@ -47,8 +47,8 @@ fn key_of(receiver: &Receiver, state: &str) -> String {
 
 /// What `name` says in each tag, as a browser reads it.
 fn attributes(html: &str, name: &str) -> Vec<String> {
-    let before = format!(" {name}=\"");
-    let parts = html.split(&before).skip(1);
+    let begin = format!(" {name}=\"");
+    let parts = html.split(&begin).skip(1);
     parts.map(|part| part.split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&")).collect()
 }
 
