@@ -67,10 +67,13 @@ async fn markup_and_letters_that_turn_the_direction_are_text() {
 #[tokio::test]
 async fn a_body_that_is_nothing_is_text() {
     let html =
-        shown(Message::json(b"\x00</pre><script>x</script>\x1b[31m\xff\xe2\x80\xae\r\n<u>".to_vec()), false).await;
+        shown(Message::json(b"{</pre><script>x</script>\x00\x1b[31m\xff\xe2\x80\xae\r\n<u>".to_vec()), false).await;
 
     is_harmless(&html);
-    assert!(html.contains("\u{fffd}&#60;/pre&#62;&#60;script&#62;x"), "{html}");
+    assert!(
+        html.contains("{&#60;/pre&#62;&#60;script&#62;x&#60;/script&#62;\u{fffd}\u{fffd}[31m\u{fffd}\u{fffd}</li>"),
+        "{html}"
+    );
 }
 
 #[tokio::test]
