@@ -72,11 +72,12 @@ fn not_there() -> Refused {
 }
 
 /// The `next` of a page that ends with that one.
-fn cursor(at: Timestamp, id: Uuid) -> String {
+pub(in crate::admin) fn cursor(at: Timestamp, id: Uuid) -> String {
     URL_SAFE_NO_PAD.encode(format!("{CURSOR}{}:{id}", at.as_microsecond()))
 }
 
-fn place(cursor: &str) -> Option<(Timestamp, Uuid)> {
+/// Where a page begins that has that as its `after`.
+pub(in crate::admin) fn place(cursor: &str) -> Option<(Timestamp, Uuid)> {
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
     let (at, id) = text.strip_prefix(CURSOR)?.split_once(':')?;
     Some((Timestamp::from_microsecond(at.parse().ok()?).ok()?, id.parse().ok()?))

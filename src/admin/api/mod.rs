@@ -9,7 +9,7 @@
 //! can be asked, `flow` how much goes out at a time, `csv` the form for a spreadsheet. `openapi.json` describes all of it;
 //! the tests hold it against what is served.
 
-mod actions;
+pub(super) mod actions;
 mod acts;
 mod changes;
 mod csv;

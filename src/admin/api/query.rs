@@ -38,7 +38,7 @@ impl Asked {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(super) fn only(uri: &Uri, known: &[&str]) -> Result<Self, String> {
+    pub(in crate::admin) fn only(uri: &Uri, known: &[&str]) -> Result<Self, String> {
         let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri).map_err(|_| "the query cannot be read")?;
         Self::of(pairs, known)
     }

@@ -274,3 +274,18 @@ async fn where_nothing_is_kept_the_pages_say_so() {
     }
     assert!(text(&receiver, &cookie, "/help").contains("What the states mean"));
 }
+
+#[tokio::test]
+async fn what_somebody_did_at_the_terminal_stands_on_the_pages_with_who_and_why() {
+    let (receiver, _erp, cookie) = rejected(Sqlite).await;
+    let key = key_of(&receiver, "refused");
+    assert!(receiver.run(&["events", "discard", &key, "--reason", "not <ours>"]).status.success());
+
+    let actions = text(&receiver, &cookie, "/actions");
+    let event = text(&receiver, &cookie, &format!("/events/{key}"));
+
+    assert!(actions.contains("set aside") && actions.contains("1 event") && actions.contains("cli"), "{actions}");
+    for html in [actions, event] {
+        assert!(html.contains("not &#60;ours&#62;"), "{html}");
+    }
+}
