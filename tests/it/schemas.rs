@@ -21,7 +21,6 @@ const RECEIVER: &str = "docs/openapi/receiver.json";
 #[test]
 fn whatever_is_taken_as_an_event_is_one_by_the_schema_and_nothing_else_is() {
     let schema = Document::read(EVENT);
-    let mut others = 0;
 
     for name in samples() {
         let body = Bytes::from(sample(&name));
@@ -31,7 +30,6 @@ fn whatever_is_taken_as_an_event_is_one_by_the_schema_and_nothing_else_is() {
             Err(_) => {
                 let json: Value = serde_json::from_slice(&body).unwrap();
                 assert!(!schema.faults(&json).is_empty(), "{name} is no event");
-                others += 1;
                 continue;
             }
         };
@@ -42,7 +40,9 @@ fn whatever_is_taken_as_an_event_is_one_by_the_schema_and_nothing_else_is() {
     broken["orderEvent"]["lines"][0]["buyerLine"]["position"] = json!(10);
     broken["orderEvent"]["buyerOrder"] = json!("PO1");
 
-    assert!(others > 0 && !schema.faults(&json!([])).is_empty());
+    for none in [json!([]), json!({}), json!({"order": {}}), json!({"orderEvent": null})] {
+        assert!(!schema.faults(&none).is_empty(), "{none} is no event");
+    }
     assert!(!schema.faults(&broken).is_empty(), "a wrong type is found at any depth");
 }
 
