@@ -111,7 +111,7 @@ impl Asked {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(super) fn within(&self) -> Result<Option<Within>, String> {
+    pub(in crate::admin) fn within(&self) -> Result<Option<Within>, String> {
         Within::new(self.get("partner"), self.get("item"))
     }
 

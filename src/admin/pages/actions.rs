@@ -19,7 +19,7 @@ const SHOWN: usize = 50;
 #[template(path = "actions.html", config = "src/admin/pages/askama.toml")]
 struct Actions {
     frame: Frame,
-    actions: Vec<Action>,
+    list: Vec<Action>,
     older: Option<String>,
     is_first: bool,
 }
@@ -53,7 +53,7 @@ async fn page(visit: &Visit) -> Result<Actions, Trouble> {
     let (deeds, next) = desk.deeds(before, SHOWN).await?;
     Ok(Actions {
         frame: visit.frame("Actions", "actions"),
-        actions: deeds.into_iter().map(|deed| Action::of(deed, visit)).collect(),
+        list: deeds.into_iter().map(|deed| Action::of(deed, visit)).collect(),
         older: next.map(|(at, id)| format!("actions?after={}", cursor(at, id))),
         is_first: after.is_none(),
     })

@@ -5,15 +5,15 @@ use axum::response::Response;
 use clap::ValueEnum as _;
 
 use super::address::Query;
-use super::marks::Badge;
+use super::marks::{Badge, When};
 use super::rows::Rows;
 use super::trouble::Trouble;
 use super::visit::{Frame, Visit};
-use crate::admin::api::{Asked, cursor};
+use crate::admin::api::{Asked, cursor, flow};
 use crate::desk::ORIGINS;
 use crate::inbox::{Count, Filter, State};
 use crate::model::Kind;
-use crate::wording::numbers::{counted, with_commas};
+use crate::wording::numbers::{counted, events, with_commas};
 
 /// So many pages back the way is known.
 const STEPS: usize = 20;
@@ -39,6 +39,8 @@ struct Events {
     live: Option<(String, String)>,
     wrong: Option<String>,
     unread: Option<String>,
+    /// Where a look into bodies has ended, as its time was over.
+    looked_back_to: Option<When>,
 }
 
 /// The form with what was asked for.
@@ -48,6 +50,8 @@ struct Form {
     handlers: Vec<(String, bool)>,
     origins: Vec<(&'static str, bool)>,
     number: String,
+    partner: String,
+    item: String,
     event: String,
     since: String,
     until: String,
@@ -67,10 +71,13 @@ pub(super) async fn show(visit: Visit) -> Response {
 
 async fn list(visit: &Visit) -> Result<Events, Trouble> {
     let desk = visit.desk()?;
-    let read = Asked::read(&visit.uri, &["limit", "after", "back", "attention"]);
+    let read = Asked::read(&visit.uri, &["limit", "after", "back", "attention", "partner", "item"]);
     let asked = read.map_err(Trouble::NoSense)?;
     let query = Query::of(asked.pairs());
-    let filter = asked.limit().and_then(|limit| Ok(Filter { before: asked.after()?, ..asked.filter(limit)? }));
+    let read = || -> Result<_, String> {
+        let filter = Filter { before: asked.after()?, ..asked.filter(asked.limit()?)? };
+        Ok((filter, asked.within()?))
+    };
     let wants_attention = asked.get("attention").is_some();
     let handlers = desk.routes().iter().map(|route| route.name.clone()).collect();
     let mut frame = visit.frame("Events", "events");
@@ -89,16 +96,25 @@ async fn list(visit: &Visit) -> Result<Events, Trouble> {
         live: None,
         wrong: None,
         unread: None,
+        looked_back_to: None,
         frame,
     };
-    let filter = match filter {
-        Ok(filter) => filter,
+    let (filter, within) = match read() {
+        Ok(read) => read,
         Err(what) => {
             page.wrong = Some(what);
             return Ok(page);
         }
     };
-    let (found, next) = if wants_attention {
+    let is_live = asked.get("after").is_none() && !wants_attention && within.is_none() && filter.until.is_none();
+    let (found, next) = if let Some(within) = &within {
+        // It holds a body in memory.
+        let _turn = flow::turn(&visit.pages.api.flows).await.map_err(|_| Trouble::Busy)?;
+        let inside = desk.inside(&filter, within).await?;
+        page.how_many = events(inside.page.events.len());
+        page.looked_back_to = inside.looked_back_to.map(|at| visit.when(at));
+        (inside.page, inside.next)
+    } else if wants_attention {
         let (found, count) = desk.attention(&Filter { limit: WANTING, ..filter.clone() }).await?;
         page.how_many = how_many(found.events.len(), Some(count));
         (found, None)
@@ -113,7 +129,7 @@ async fn list(visit: &Visit) -> Result<Events, Trouble> {
     };
     page.rows = Rows::of("Events, the newest first", &found, filter.handler.as_deref(), visit, desk, &page.frame.root);
     turns(&mut page, &query, next);
-    if asked.get("after").is_none() && !wants_attention && filter.until.is_none() {
+    if is_live {
         let key = found.events.first().map(|event| event.key.to_string()).unwrap_or_default();
         page.live = Some((key, filters.encoded()));
     }
@@ -129,7 +145,7 @@ async fn list(visit: &Visit) -> Result<Events, Trouble> {
 /// `50 of more than 10,000`.
 fn how_many(shown: usize, count: Option<Count>) -> String {
     match count {
-        Some(Count::Exactly(all)) if all <= shown => crate::wording::numbers::events(shown),
+        Some(Count::Exactly(all)) if all <= shown => events(shown),
         Some(count) => format!("{} of {}", with_commas(shown), counted(count)),
         None => format!("{} of very many", with_commas(shown)),
     }
@@ -196,6 +212,8 @@ impl Form {
             handlers: handlers.into_iter().map(|(is, name)| (name, is)).collect(),
             origins: ORIGINS.into_iter().map(|one| (one, one == origin)).collect(),
             number: text("number"),
+            partner: text("partner"),
+            item: text("item"),
             event: text("event"),
             since: text("since"),
             until: text("until"),
@@ -209,6 +227,8 @@ impl Form {
             && self.states.iter().all(|(.., is)| !is)
             && self.kinds.iter().chain(&self.origins).all(|(_, is)| !is)
             && self.handlers.iter().all(|(_, is)| !is)
-            && [&self.number, &self.event, &self.since, &self.until].iter().all(|text| text.is_empty())
+            && [&self.number, &self.partner, &self.item, &self.event, &self.since, &self.until]
+                .iter()
+                .all(|text| text.is_empty())
     }
 }

@@ -137,6 +137,8 @@ async fn filters_in_the_address_do_what_the_options_do(#[values(Sqlite, Postgres
         ("kind=order&handler=erp&since=1h", &["--kind", "order", "--handler", "erp", "--since", "1h"]),
         ("event=*Supplier", &["--event", "*Supplier"]),
         ("attention=yes", &["--needs-attention"]),
+        ("partner=C1&number=po1", &["--partner", "C1", "--number", "po1"]),
+        ("item=nothing", &["--item", "nothing"]),
     ] {
         let html = text(&receiver, &cookie, &format!("/events?{query}"));
         let shown: Vec<_> =
