@@ -13,10 +13,12 @@ pub(in crate::admin::pages) struct Many {
 }
 
 impl Many {
-    /// From the list of what matches, for whoever may. What wants attention is no filter that can be acted by.
+    /// From the list of what matches, for whoever may. What wants attention, and what takes a look into bodies, cannot be
+    /// acted by.
     pub(in crate::admin::pages) fn of(visit: &Visit, filters: &Query, filter: &Filter) -> Self {
-        let wants_attention = filters.pairs().iter().any(|(name, _)| name == "attention");
-        if visit.visitor.role != Role::Operator || wants_attention {
+        let cannot_be =
+            filters.pairs().iter().any(|(name, _)| ["attention", "partner", "item"].contains(&name.as_str()));
+        if visit.visitor.role != Role::Operator || cannot_be {
             return Self::default();
         }
         let has = |states: &[State]| filter.states.iter().any(|state| states.contains(state));
