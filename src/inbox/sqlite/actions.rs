@@ -101,12 +101,11 @@ pub(super) fn one(db: &Connection, id: Uuid) -> rusqlite::Result<Option<DeedView
 /// The events that it was done to, in the order it was. Found by the time from which on it was done: of one that was about
 /// a million, others come between few of them, and nothing has to be sorted.
 pub(super) fn acted(db: &Connection, id: Uuid, after: Option<ActedOn>, most: usize) -> rusqlite::Result<Vec<ActedOn>> {
-    let (at, key) = match after {
-        Some(after) => (micros(after.at), after.key.0.to_vec()),
-        None => {
-            let Some(deed) = one(db, id)? else { return Ok(Vec::new()) };
-            (micros(deed.at), Vec::new())
-        }
+    let (at, key) = if let Some(after) = after {
+        (micros(after.at), after.key.0.to_vec())
+    } else {
+        let Some(deed) = one(db, id)? else { return Ok(Vec::new()) };
+        (micros(deed.at), Vec::new())
     };
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     db.prepare_cached(

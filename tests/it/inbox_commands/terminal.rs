@@ -156,7 +156,12 @@ async fn an_order_is_a_table_as_wide_as_the_terminal() {
         "{shown:?}"
     );
     assert!(shown[2].contains('\u{1b}'));
-    assert!(piped.contains("the back end said: item M12-ZN unknown") && !piped.contains("STATE") && !piped.contains("2 events"), "{piped}");
+    assert!(
+        piped.contains("the back end said: item M12-ZN unknown")
+            && !piped.contains("STATE")
+            && !piped.contains("2 events"),
+        "{piped}"
+    );
 }
 
 #[tokio::test]

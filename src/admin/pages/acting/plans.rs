@@ -53,9 +53,8 @@ struct Plan {
     wrong_number: Option<String>,
     reason: String,
     wrong: Option<String>,
-    /// What is carried out already.
-    busy: Option<Uuid>,
-    is_busy: bool,
+    /// Where it is told of what is carried out already.
+    busy: Option<String>,
 }
 
 /// What was filled in, and what is wrong with it.
@@ -237,8 +236,7 @@ impl Plan {
             wrong_number: given.wrong_number,
             reason: given.reason,
             wrong: given.wrong,
-            busy: if given.is_busy { running(desk).await? } else { None },
-            is_busy: given.is_busy,
+            busy: if given.is_busy { Some(running(desk).await?) } else { None },
             how_many,
         })
     }
@@ -265,11 +263,11 @@ fn overtakes(plan: &Frozen) -> Option<String> {
     })
 }
 
-/// What is carried out now.
-async fn running(desk: &Desk) -> Result<Option<Uuid>, Trouble> {
+/// Where it is told of what is carried out now.
+async fn running(desk: &Desk) -> Result<String, Trouble> {
     let (deeds, _) = desk.deeds(None, 20).await?;
     let runs = deeds.into_iter().find(|one| one.progress.is_some_and(|progress| progress.state == Stage::Running));
-    Ok(runs.map(|one| one.deed.id))
+    Ok(runs.map_or_else(|| "actions".to_owned(), |one| format!("actions/{}", one.deed.id)))
 }
 
 #[cfg(test)]
