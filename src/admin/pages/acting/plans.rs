@@ -204,16 +204,18 @@ impl Plan {
             count @ Count::MoreThan(_) => format!("{} events", counted(count)),
         };
         let verb = if discards { "Set aside" } else { "Deliver" };
+        let is_empty = plan.count == Count::Exactly(0);
+        let title = if is_empty { format!("Nothing to {}", verb.to_lowercase()) } else { format!("{verb} {how_many}") };
         let states_asked = plan.filter.states.iter().map(|state| state.as_str()).collect::<Vec<_>>().join(",");
         let asked = query.with("state", &states_asked);
         let count = |number: usize| with_commas(number);
         Ok(Self {
-            frame: visit.frame(format!("{verb} {how_many}"), "events"),
+            frame: visit.frame(title, "events"),
             discards,
             link: query.link(path(plan.deed)),
             list: plan.undoes.is_none().then(|| asked.link("events")),
             id: plan.id,
-            is_empty: plan.count == Count::Exactly(0),
+            is_empty,
             not_all: matches!(plan.count, Count::MoreThan(_)),
             asked: words(&asked),
             undoes: plan.undoes,
@@ -247,9 +249,8 @@ fn overtakes(plan: &Frozen) -> Option<String> {
     let found = plan.overtakes;
     let so_far = if found.all { String::new() } else { format!(" (of {} that were looked at)", events(found.looked)) };
     if found.events > 0 {
-        let is = if found.events == 1 { "is" } else { "are" };
         return Some(format!(
-            "Of {}{so_far} something newer of the same order or shipment {is} done already: the ERP may get older data in \
+            "For {}{so_far} something newer of the same order or shipment is done already: the ERP may get older data in \
              the place of newer.",
             events(found.events)
         ));
