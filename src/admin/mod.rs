@@ -23,7 +23,7 @@ use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use tower_http::catch_panic::CatchPanicLayer;
 
-pub(crate) use self::access::{Role, is_name, link};
+pub(crate) use self::access::{Role, is_name, link, was_opened};
 pub(crate) use self::health::Condition;
 pub(crate) use self::pages::{CertificateTold, EndpointTold, PollTold, Told, TradecloudTold};
 pub(crate) use self::serve::serve;

@@ -1,13 +1,15 @@
 //! `serve`: runs the receiver until it is told to stop.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::Failure;
+use super::{Failure, person};
+use crate::admin;
 use crate::app::Receiver;
 use crate::config::DEFAULT_FILE;
 use crate::listener::development::{self, Made};
+use crate::settings::Settings;
 use crate::signal::told_to_stop;
 use crate::telemetry::events;
 
@@ -39,12 +41,45 @@ pub async fn run(config: Option<&Path>) -> Result<(), Failure> {
     #[cfg(unix)]
     allow_open_files(settings.server.limits.connections);
     let config = config.map(Path::to_owned);
+    let invitation = Invitation::of(&settings);
     let running = Receiver::new(settings).following(move || development::layers(config.as_deref())).start().await?;
     if let Some(made) = &made {
         // Whether or not anybody reads it: events come all the same.
         let _ = introduce(made, scheme, running.public_address(), &path, &mut io::stdout());
     }
+    if let Some(invitation) = invitation {
+        invitation.print(running.admin_address()).await;
+    }
     Ok(running.run_until(told_to_stop()).await?)
+}
+
+/// For whoever sits at a terminal and starts a receiver whose inbox nobody has ever looked at.
+struct Invitation {
+    admin: admin::Settings,
+    folder: PathBuf,
+}
+
+impl Invitation {
+    /// Only for a terminal: where the output is kept, a link would lie that lets in whoever reads it in time.
+    fn of(settings: &Settings) -> Option<Self> {
+        let folder = settings.inbox.store.beside();
+        let is_meant = io::stderr().is_terminal() && settings.admin.serves_people() && !admin::was_opened(&folder);
+        is_meant.then(|| Self { admin: settings.admin.clone(), folder })
+    }
+
+    /// Prints a link. If there is none, `inspect` says why.
+    async fn print(self, address: SocketAddr) {
+        let Self { mut admin, folder } = self;
+        admin.listen = address;
+        let name = person::at_the_terminal().who;
+        // It waits for the disk.
+        let link = tokio::task::spawn_blocking(move || admin::link(&admin, folder, &name, admin::Role::Operator)).await;
+        if let Ok(Ok(link)) = link {
+            let text =
+                "Look at the inbox by this link, once and within a minute; `tradecloud-webhook inspect` prints another";
+            let _ = writeln!(io::stderr(), "\n{text}:\n  {link}\n");
+        }
+    }
 }
 
 /// Has the machine allow as many open files as it can; many a shell starts programs with 1024, half of what so
@@ -73,6 +108,7 @@ fn introduce(made: &Made, scheme: &str, address: SocketAddr, path: &str, out: &m
     }
     writeln!(out, "Events are kept in the inbox data/inbox.db and written to data/events/.")?;
     writeln!(out, "Listening on {url}")?;
+    writeln!(out, "Look at the inbox: `tradecloud-webhook inspect` prints a link")?;
     if made.certificate && made.credentials {
         let (ca, username, password) = (development::CA, development::USERNAME, development::PASSWORD);
         writeln!(out, "Try it:\n")?;

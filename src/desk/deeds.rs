@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::Desk;
 use super::errand::accepting;
-use crate::inbox::{DeedView, InboxError};
+use super::{Desk, Page};
+use crate::inbox::{AT_ONCE, DeedView, InboxError};
 
 /// What somebody did or has begun.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -90,6 +90,23 @@ impl Desk {
                 self.looked_at(kept.unwrap_or(told), Some((stage, count))).await.map(Some)
             }
         }
+    }
+
+    /// Some of the events that it was done to, and of the refused bodies that became events by it: those that it came to
+    /// first and that are still there, the oldest first.
+    ///
+    /// # Errors
+    /// If the inbox cannot be read.
+    pub async fn acted(&self, id: Uuid, limit: usize) -> Result<Page, InboxError> {
+        let mut sequences = Vec::new();
+        for id in [id, accepting(id)] {
+            let acted = self.inbox.acted(id, None, limit).await?;
+            sequences.extend(acted.into_iter().filter_map(|one| one.sequence));
+        }
+        sequences.sort_unstable();
+        sequences.dedup();
+        sequences.truncate(limit.min(AT_ONCE));
+        self.page(&sequences).await
     }
 
     /// With how far it is. What was done is counted by what is kept of it.

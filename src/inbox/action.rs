@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::EventKey;
 use super::view::in_utc;
 
 /// Something that a person does, to one event or to many.
@@ -97,6 +98,17 @@ pub struct ActionView {
     /// The id of the event that this refused body became.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub became: Option<String>,
+}
+
+/// An event that something was done to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ActedOn {
+    /// When.
+    pub at: Timestamp,
+    /// By what the event is known.
+    pub key: EventKey,
+    /// Its sequence, if it is still there.
+    pub sequence: Option<i64>,
 }
 
 /// What somebody did, to however many events.

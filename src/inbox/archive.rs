@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
-    Action, ActionView, Claim, Count, DeedView, EventKey, EventView, FETCH, Filter, Inbox, InboxError, Incoming,
-    Mended, Receipt, State, Unread,
+    ActedOn, Action, ActionView, Claim, Count, DeedView, EventKey, EventView, FETCH, Filter, Inbox, InboxError,
+    Incoming, Mended, Receipt, State, Unread,
 };
 use crate::model::What;
 
@@ -128,6 +128,12 @@ pub trait Archive: Inbox {
     /// One of them, by its id.
     async fn deed(&self, _id: Uuid) -> Result<Option<DeedView>, InboxError> {
         Ok(None)
+    }
+
+    /// The events that the action of that id was done to, in the order it was: so many at the most, of those after that
+    /// one. Each with its sequence, if it is still there.
+    async fn acted(&self, _id: Uuid, _after: Option<ActedOn>, _most: usize) -> Result<Vec<ActedOn>, InboxError> {
+        Ok(Vec::new())
     }
 
     /// The body of an event, by its sequence.

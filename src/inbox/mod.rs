@@ -41,7 +41,7 @@ use std::sync::Arc;
 #[cfg(not(feature = "postgres"))]
 use left_out as postgres;
 
-pub use action::{Action, ActionView, Deed, DeedView};
+pub use action::{ActedOn, Action, ActionView, Deed, DeedView};
 pub(crate) use archive::AT_ONCE;
 pub use archive::{Archive, Overdue, Swept, Verified};
 pub use claim::{Attempt, Claim, Due, Ending, Finish, Mended, Standing};

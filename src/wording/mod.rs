@@ -7,6 +7,7 @@ pub(crate) mod contents;
 pub(crate) mod headline;
 pub(crate) mod history;
 pub(crate) mod names;
+pub(crate) mod notes;
 pub(crate) mod numbers;
 pub(crate) mod standing;
 pub(crate) mod timeline;

@@ -103,6 +103,8 @@ async fn it_says_what_it_made_and_where_it_listens() {
         assert!(introduction.contains(&format!("made certs/{name}")), "{name}: {introduction}");
     }
     assert!(introduction.contains(&receiver.url("/webhooks/tradecloud")), "{introduction}");
+    assert!(introduction.contains("`tradecloud-webhook inspect`"), "{introduction}");
+    assert!(!introduction.contains("ticket="), "a link is for a terminal, and not for a log: {introduction}");
     let password = std::fs::read_to_string(receiver.path("certs/dev-password")).unwrap();
     assert!(password.len() >= 24 && !introduction.contains(&password), "the password is for its file only");
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::key::KeyFile;
 use super::{Role, ticket};
@@ -23,6 +23,11 @@ pub(crate) fn link(settings: &Settings, folder: PathBuf, name: &str, role: Role)
         ticket::make(&key, name, role).map_err(|error| NotPrinted { path: key.path().display().to_string(), error })?;
     let scheme = if settings.tls.is_some() { "https" } else { "http" };
     Ok(format!("{scheme}://{}/enter?ticket={ticket}", place(settings)))
+}
+
+/// Whether somebody has ever got in, or was given a link: the key in `folder` is made for that.
+pub(crate) fn was_opened(folder: &Path) -> bool {
+    KeyFile::new(folder.to_owned()).path().exists()
 }
 
 /// Where it is found: with TLS by a name, as no certificate is for the loopback address.

@@ -27,7 +27,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::link::link;
+pub(crate) use self::link::{link, was_opened};
 pub(super) use self::sign_in::router;
 
 use self::key::KeyFile;

@@ -37,6 +37,7 @@ use tokio::sync::Semaphore;
 
 pub(super) use self::events::bytes;
 pub(super) use self::handlers::described;
+pub(super) use self::plans::not_meant;
 pub(super) use self::query::{Asked, cursor};
 use crate::desk::{Desk, Page};
 use crate::inbox::{Count, InboxError};

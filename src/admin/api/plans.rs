@@ -18,7 +18,7 @@ use super::{Api, Refused, counted};
 use crate::admin::access::{Visitor, Way};
 use crate::desk::{Configured, Desk, Frozen, RunError};
 use crate::event::rfc3339;
-use crate::inbox::{Deed, Filter};
+use crate::inbox::{Deed, Filter, InboxError};
 use crate::respond::{self, Declined, Done};
 use crate::shown;
 
@@ -60,7 +60,9 @@ pub(super) async fn make(
         Acting::Discard => Deed::Discard,
     };
     let reason = if deed == Deed::Discard { Some(required(reason.as_deref())?) } else { given(reason.as_deref())? };
-    ensure_meant(desk, deed, &filter).await?;
+    if let Some(what) = not_meant(desk, deed, &filter).await? {
+        return Err(Refused::unfit(&what));
+    }
     let work = async |ids: Ids| {
         for id in &ids.before {
             if let Some(plan) = desk.frozen(*id) {
@@ -114,18 +116,22 @@ fn filter_of(filter: &BTreeMap<String, Value>) -> Result<Filter, Refused> {
     asked.map_err(|what| Refused::unfit(&what))
 }
 
-/// Nothing is set aside by mistake, nor for a handler that there is not.
-async fn ensure_meant(desk: &Desk, deed: Deed, filter: &Filter) -> Result<(), Refused> {
+/// Why that is not asked for many events: nothing is set aside by mistake, nor for a handler that there is not.
+pub(in crate::admin) async fn not_meant(
+    desk: &Desk,
+    deed: Deed,
+    filter: &Filter,
+) -> Result<Option<String>, InboxError> {
     if deed == Deed::Discard && filter.states.is_empty() {
-        return Err(Refused::unfit("to set many events aside, `state` has to be in the filter"));
+        return Ok(Some("to set many events aside, `state` has to be in the filter".to_owned()));
     }
     if let Some(name) = &filter.handler
         && desk.configured(name) == Configured::No
         && (deed == Deed::Deliver || !desk.had_any(name).await?)
     {
-        return Err(Refused::unfit(&format!("there is no handler {}", shown::quoted(name, 100))));
+        return Ok(Some(format!("there is no handler {}", shown::quoted(name, 100))));
     }
-    Ok(())
+    Ok(None)
 }
 
 fn shown_plan(plan: &Frozen) -> Value {

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::response::Response;
+use uuid::Uuid;
 
 use super::marks::{Icon, When};
 use super::trouble::Trouble;
@@ -26,6 +27,7 @@ struct Actions {
 
 /// What somebody did.
 struct Action {
+    id: Uuid,
     icon: Icon,
     what: &'static str,
     at: When,
@@ -71,6 +73,7 @@ impl Action {
         let handler = deed.handler.map(|handler| format!("for handler {handler}"));
         let filter = deed.filter.filter(|filter| !filter.is_empty()).map(|filter| format!("asked for with {filter}"));
         Self {
+            id: deed.id,
             icon,
             what,
             at: visit.when(deed.at),

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use xxhash_rust::xxh3::xxh3_64;
 
-const STYLE: &str = include_str!("style.css");
+const STYLE: &str = concat!(include_str!("style.css"), include_str!("acts.css"));
 const SCRIPT: &str = include_str!("desk.js");
 const ICON: &str = include_str!("icon.svg");
 

@@ -7,6 +7,7 @@ use axum::response::Response;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::acting::Buttons;
 use super::body::{Shown, View, shown};
 use super::documents::{self, Document};
 use super::facts::{Fact, facts, names};
@@ -57,6 +58,7 @@ struct OfEvent {
     before: Option<Beside>,
     after: Option<Beside>,
     key: String,
+    buttons: Buttons,
     has_body: bool,
     view: View,
     is_event: bool,
@@ -91,7 +93,8 @@ struct Beside {
     received: When,
 }
 
-type Key = Result<Path<String>, PathRejection>;
+/// What an address names.
+pub(super) type Key = Result<Path<String>, PathRejection>;
 
 pub(super) async fn show(visit: Visit, key: Key) -> Response {
     match find(&visit, key).await {
@@ -120,13 +123,15 @@ pub(super) async fn body(visit: Visit, key: Key) -> Response {
     }
 }
 
-enum Found {
+/// What is found by a key.
+pub(super) enum Found {
     Event(Box<EventView>),
     /// The key of what a refused body has become.
     Became(String),
 }
 
-async fn find(visit: &Visit, key: Key) -> Result<Found, Trouble> {
+/// The event of a key.
+pub(super) async fn find(visit: &Visit, key: Key) -> Result<Found, Trouble> {
     let none =
         || Trouble::NotThere("There is no event of that key. Events are removed when their time is over.".to_owned());
     let desk = visit.desk()?;
@@ -182,6 +187,7 @@ async fn page(visit: &Visit, event: &EventView) -> Result<OfEvent, Trouble> {
         before: beside(neighbours.before),
         after: beside(neighbours.after),
         key: event.key.to_string(),
+        buttons: Buttons::of(visit, event, desk),
         has_body,
         view,
         is_event: event.kind.is_some(),

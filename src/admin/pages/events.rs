@@ -4,6 +4,7 @@ use askama::Template;
 use axum::response::Response;
 use clap::ValueEnum as _;
 
+use super::acting::Many;
 use super::address::Query;
 use super::marks::{Badge, When};
 use super::rows::Rows;
@@ -33,6 +34,7 @@ struct Events {
     newest: Option<String>,
     newer: Option<String>,
     older: Option<String>,
+    many: Many,
     json: String,
     csv: String,
     /// The key of the newest event that is shown, and by what to look for newer ones.
@@ -91,6 +93,7 @@ async fn list(visit: &Visit) -> Result<Events, Trouble> {
         newest: None,
         newer: None,
         older: None,
+        many: Many::default(),
         json: filters.without(&["attention"]).link("api/v1/export"),
         csv: filters.without(&["attention"]).with("format", "csv").link("api/v1/export"),
         live: None,
@@ -128,6 +131,9 @@ async fn list(visit: &Visit) -> Result<Events, Trouble> {
         (found, next)
     };
     page.rows = Rows::of("Events, the newest first", &found, filter.handler.as_deref(), visit, desk, &page.frame.root);
+    if !page.rows.list.is_empty() {
+        page.many = Many::of(visit, &filters, &filter);
+    }
     turns(&mut page, &query, next);
     if is_live {
         let key = found.events.first().map(|event| event.key.to_string()).unwrap_or_default();

@@ -3,8 +3,9 @@
 //!
 //! A page is a template (`templates`) and a file that asks the desk for what stands in it, with the bounded questions that
 //! the commands and the API ask. What others wrote is escaped by the template, and made harmless to the eye in one place
-//! ([`visit::Visit::answer`]). Nothing is changed by a GET.
+//! ([`visit::Visit::answer`]). Nothing is changed by a GET. `acting` has what changes something.
 
+mod acting;
 mod actions;
 mod address;
 mod assets;
@@ -74,6 +75,7 @@ pub(super) fn router(pages: Arc<Pages>) -> Router {
         .route("/actions", get(actions::show))
         .route("/setup", get(setup::show))
         .route("/help", get(help::show))
+        .merge(acting::router())
         .fallback(trouble::not_there)
         .method_not_allowed_fallback(trouble::other_method)
         .with_state(pages)

@@ -19,6 +19,12 @@ pub(super) enum Trouble {
     Gone(String),
     /// The question makes no sense.
     NoSense(String),
+    /// Whoever asks may only look.
+    MayNot,
+    /// Not as things are, and where to look at them, from here.
+    Conflict { what: String, back: String },
+    /// A plan that is not good any more, and where it is made anew.
+    Stale(String),
     /// The address takes no such method.
     Method,
     /// Too much goes out already.
@@ -42,13 +48,20 @@ struct Page {
     what: String,
     to_do: String,
     again: bool,
+    /// Where to go on, and what that is called.
+    on: Option<(String, &'static str)>,
 }
 
 /// The page that says it.
 pub(super) fn page(visit: &Visit, trouble: &Trouble) -> Response {
     let (why, title, what, to_do) = words(trouble);
     let again = why == Declined::NotNow;
-    let page = Page { frame: visit.frame(title, ""), what, to_do: to_do.to_owned(), again };
+    let on = match trouble {
+        Trouble::Conflict { back, .. } => Some((back.clone(), "Look at the event")),
+        Trouble::Stale(link) => Some((link.clone(), "Make the plan anew")),
+        _ => None,
+    };
+    let page = Page { frame: visit.frame(title, ""), what, to_do: to_do.to_owned(), again, on };
     match drawn(&page) {
         Ok(html) => respond::page_declined(why, html),
         Err(_) => respond::declined(why, title),
@@ -69,6 +82,21 @@ fn words(trouble: &Trouble) -> (Declined, &'static str, String, &'static str) {
         Trouble::NotThere(what) => (Declined::NotThere, "Not there", what.clone(), ""),
         Trouble::Gone(what) => (Declined::Gone, "Erased", what.clone(), "That it came, and what was done to it, stays."),
         Trouble::NoSense(what) => (Declined::NoSense, "That cannot be asked", what.clone(), ""),
+        Trouble::MayNot => (
+            Declined::NotAllowed,
+            "You may look, and change nothing",
+            "Whoever changes something here is to be an operator. Nothing was done.".to_owned(),
+            "Who is one is in the configuration: role = \"operator\" in [admin.users], or what the proxy says.",
+        ),
+        Trouble::Conflict { what, .. } => (Declined::Conflict, "Nothing was done", what.clone(), ""),
+        Trouble::Stale(_) => (
+            Declined::Conflict,
+            "This plan is not good any more",
+            "Nothing was done. A plan is good for ten minutes, and until the receiver ends: what it says may be otherwise \
+             by now."
+                .to_owned(),
+            "",
+        ),
         Trouble::Method => (
             Declined::Method,
             "Not in that way",

@@ -100,6 +100,14 @@ impl Visit {
         When::new(at, self.now, &self.zone)
     }
 
+    /// The page, with what somebody has asked for and does not get.
+    pub(super) fn answer_declined(&self, why: Declined, page: &impl Template) -> Response {
+        match drawn(page) {
+            Ok(html) => respond::page_declined(why, html),
+            Err(error) => trouble::page(self, &Trouble::Ours(error.to_string())),
+        }
+    }
+
     /// The page, or what is said in its place.
     pub(super) fn answer<T: Template>(&self, page: Result<T, Trouble>) -> Response {
         let drawn = match page {

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use crate::desk::errand::in_words;
 use crate::desk::overtakes::Goings;
 use crate::desk::plan::{Scope, can_be_changed};
 use crate::desk::{Desk, Overtaking, Person, Plan};
@@ -20,6 +21,8 @@ const GOOD_FOR: SignedDuration = SignedDuration::from_mins(10);
 const MOST: usize = 4_000_000;
 /// So long the events of a plan are looked at. The others are looked at when their turn comes, as all are.
 const LOOKING: Duration = Duration::from_secs(8);
+/// Events of an action that are asked for at a time.
+const PAGE: usize = 10_000;
 /// So long somebody waits until another's plan is made.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -34,6 +37,8 @@ pub struct Frozen {
     pub deed: Deed,
     /// What it is about.
     pub filter: Filter,
+    /// Of what it is about only what that action has set aside, and nobody has touched since.
+    pub undoes: Option<Uuid>,
     /// Why.
     pub reason: Option<String>,
     /// How many events: exactly, if all could be looked at.
@@ -97,15 +102,54 @@ impl Desk {
         if deed == Deed::Deliver && filter.states.is_empty() {
             filter.states.push(State::Dead);
         }
-        let at = Timestamp::now();
+        let asked = Begun { id, deed, filter, undoes: None, reason };
         let newest = self.newest(&Filter { limit: 1, ..Filter::default() }).await?;
         let sequence = newest.first().copied().unwrap_or_default();
-        let mut all = self.sequences(&filter).await?;
+        let mut all = self.sequences(&asked.filter).await?;
         all.retain(|one| *one <= sequence);
+        self.freeze_these(person, asked, sequence, all).await
+    }
+
+    /// Freezes what it takes to undo an action that has set events aside: that they are delivered, as far as nobody has
+    /// touched them since. `None` if that action is not known, or was another thing.
+    ///
+    /// # Errors
+    /// As for [`Desk::freeze`].
+    pub async fn freeze_undo(&self, person: &Person, action: Uuid) -> Result<Option<Arc<Frozen>>, InboxError> {
+        let _one = timeout(PATIENCE, self.bulk.freezing.lock()).await.map_err(|_| InboxError::TooLong)?;
+        let Some(deed) = self.inbox.deed(action).await?.filter(|deed| deed.what == Deed::Discard) else {
+            return Ok(None);
+        };
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.inbox.acted(action, after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(*last);
+            all.extend(page.iter().filter_map(|one| one.sequence));
+            if all.len() > MOST {
+                break;
+            }
+        }
+        all.sort_unstable();
+        let filter = Filter { states: vec![State::Discarded], handler: deed.handler, ..Filter::default() };
+        let asked = Begun { id: Uuid::new_v4(), deed: Deed::Deliver, filter, undoes: Some(action), reason: None };
+        let sequence = all.last().copied().unwrap_or_default();
+        self.freeze_these(person, asked, sequence, all).await.map(Some)
+    }
+
+    /// Freezes these, the oldest first.
+    async fn freeze_these(
+        &self,
+        person: &Person,
+        Begun { id, deed, filter, undoes, reason }: Begun,
+        sequence: i64,
+        all: Vec<i64>,
+    ) -> Result<Arc<Frozen>, InboxError> {
+        let at = Timestamp::now();
         if all.len() > MOST {
             return Err(InboxError::TooLong);
         }
-        let mut look = Look::new(deed, &filter);
+        let mut look = Look::new(deed, &filter, undoes);
         let begun = Instant::now();
         let mut looked = 0;
         for batch in all.chunks(AT_ONCE) {
@@ -125,6 +169,7 @@ impl Desk {
             person: person.clone(),
             deed,
             filter,
+            undoes,
             reason,
             count,
             states: plan.states,
@@ -145,23 +190,46 @@ impl Desk {
     }
 }
 
+impl Frozen {
+    /// What it is about, as the command line has it.
+    pub fn words(&self) -> String {
+        let words = in_words(&self.filter);
+        match self.undoes {
+            Some(action) => format!("{words}, set aside by action {action}"),
+            None => words,
+        }
+    }
+}
+
+/// What is asked for.
+struct Begun {
+    id: Uuid,
+    deed: Deed,
+    filter: Filter,
+    undoes: Option<Uuid>,
+    reason: Option<String>,
+}
+
 /// What is seen of the events.
 struct Look<'f> {
     deed: Deed,
     filter: &'f Filter,
+    undoes: Option<Uuid>,
     plan: Plan,
     handlers: BTreeMap<String, usize>,
     goings: Goings,
 }
 
 impl<'f> Look<'f> {
-    fn new(deed: Deed, filter: &'f Filter) -> Self {
+    fn new(deed: Deed, filter: &'f Filter, undoes: Option<Uuid>) -> Self {
         let plan = Plan { scope: Scope::States(filter.states.clone()), ..Plan::default() };
-        Self { deed, filter, plan, handlers: BTreeMap::new(), goings: Goings::default() }
+        Self { deed, filter, undoes, plan, handlers: BTreeMap::new(), goings: Goings::default() }
     }
 
     fn at(&mut self, event: &EventView) {
-        if !can_be_changed(event, self.filter, self.deed) {
+        let last = event.actions.iter().rev().find(|action| action.what == Deed::Discard).map(|action| action.id);
+        let is_another = self.undoes.is_some() && last != self.undoes;
+        if is_another || !can_be_changed(event, self.filter, self.deed) {
             self.plan.beyond += 1;
             return;
         }

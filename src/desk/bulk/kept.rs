@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Frozen, least};
-use crate::desk::errand::in_words;
 use crate::desk::{Errand, Person};
 use crate::inbox::{Archive, Deed, DeedView, Filter, InboxError, State};
 
@@ -54,7 +53,7 @@ pub(super) struct Work {
 
 impl Work {
     /// What is to be done once that person has said yes.
-    pub(super) fn of(plan: &Frozen, person: &Person) -> Self {
+    pub(super) fn of(plan: &Frozen, person: &Person, reason: Option<String>) -> Self {
         Self {
             form: FORM,
             id: plan.id,
@@ -62,8 +61,8 @@ impl Work {
             states: plan.filter.states.iter().map(|state| state.as_str().to_owned()).collect(),
             handler: plan.filter.handler.clone(),
             number: plan.filter.number.clone(),
-            filter: in_words(&plan.filter),
-            reason: plan.reason.clone(),
+            filter: plan.words(),
+            reason: reason.or_else(|| plan.reason.clone()),
             who: person.who.clone(),
             via: person.via.to_owned(),
             address: person.address.clone(),

@@ -121,6 +121,14 @@ impl Desk {
     /// # Errors
     /// Why it is not.
     pub async fn run(&self, id: Uuid, person: &Person) -> Result<Uuid, RunError> {
+        self.run_because(id, person, None).await
+    }
+
+    /// The same, for a reason that is said only now. Without one, that of the plan is kept.
+    ///
+    /// # Errors
+    /// As for [`Desk::run`].
+    pub async fn run_because(&self, id: Uuid, person: &Person, reason: Option<String>) -> Result<Uuid, RunError> {
         let _one = self.bulk.starting.lock().await;
         if self.was_run(id).await? {
             return Ok(id);
@@ -133,7 +141,7 @@ impl Desk {
         if kept::work(&*self.inbox).await?.is_some() {
             return Err(RunError::Busy);
         }
-        let work = Work::of(&plan, person);
+        let work = Work::of(&plan, person, reason);
         kept::begin(&*self.inbox, &work, &plan.sequences).await?;
         {
             let mut memory = self.bulk.memory();

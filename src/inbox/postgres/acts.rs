@@ -10,7 +10,7 @@ use tokio_postgres::{Error, Row};
 use uuid::Uuid;
 
 use super::row::storable;
-use crate::inbox::{Action, ActionView, Deed, DeedView};
+use crate::inbox::{ActedOn, Action, ActionView, Deed, DeedView, EventKey};
 
 /// Rows that are forgotten in one step.
 const STEP: i64 = 500;
@@ -95,6 +95,29 @@ pub(super) async fn list(
 pub(super) async fn one(db: &ClientWrapper, id: Uuid) -> Result<Option<DeedView>, Error> {
     let statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM actions WHERE id = $1")).await?;
     Ok(db.query_opt(&statement, &[&id.as_bytes().as_slice()]).await?.as_ref().and_then(deed))
+}
+
+/// The events that it was done to, in the order it was. Found by the time from which on it can have been done: an action
+/// begins by the clock of whoever asked for it.
+pub(super) async fn to(
+    db: &ClientWrapper,
+    id: Uuid,
+    after: Option<ActedOn>,
+    most: usize,
+) -> Result<Vec<ActedOn>, Error> {
+    let statement = "\
+        SELECT d.at, d.key, e.number FROM acted d LEFT JOIN events e ON e.key = d.key
+        WHERE d.at >= coalesce($2, (SELECT at - interval '1 hour' FROM actions WHERE id = $1))
+          AND ($2::timestamptz IS NULL OR (d.at, d.key) > ($2, $3)) AND d.action = $1
+        ORDER BY d.at, d.key LIMIT $4";
+    let (at, key) = after.map(|after| (after.at, after.key.0.to_vec())).unzip();
+    let (id, most) = (id.as_bytes().as_slice(), i64::try_from(most).unwrap_or(i64::MAX));
+    let rows = db.query(&db.prepare_cached(statement).await?, &[&id, &at, &key, &most]).await?;
+    let acted = rows.iter().filter_map(|row| {
+        let key = row.get::<_, &[u8]>(1).try_into().ok()?;
+        Some(ActedOn { at: row.get(0), key: EventKey(key), sequence: row.get(2) })
+    });
+    Ok(acted.collect())
 }
 
 fn deed(row: &Row) -> Option<DeedView> {

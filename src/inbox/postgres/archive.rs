@@ -16,8 +16,8 @@ use super::{
     open, presence, reading, shelf, sweep, views,
 };
 use crate::inbox::{
-    Action, ActionView, Archive, Claim, Count, DeedView, EventKey, EventView, FETCH, Filter, InboxError, Incoming,
-    Mended, Overdue, Purpose, Receipt, State, Swept, Unread, Verified, repeat,
+    ActedOn, Action, ActionView, Archive, Claim, Count, DeedView, EventKey, EventView, FETCH, Filter, InboxError,
+    Incoming, Mended, Overdue, Purpose, Receipt, State, Swept, Unread, Verified, repeat,
 };
 use crate::model::What;
 use crate::outgoing::postgres::{Failure, within};
@@ -70,6 +70,10 @@ impl Archive for Postgres {
 
     async fn deed(&self, id: Uuid) -> Result<Option<DeedView>, InboxError> {
         asked!(self, db => acts::one(db, id))
+    }
+
+    async fn acted(&self, id: Uuid, after: Option<ActedOn>, most: usize) -> Result<Vec<ActedOn>, InboxError> {
+        asked!(self, db => acts::to(db, id, after, most))
     }
 
     async fn body(&self, event: i64) -> Result<Bytes, InboxError> {

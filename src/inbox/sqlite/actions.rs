@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
 use super::{micros, timestamp};
-use crate::inbox::{Action, ActionView, Deed, DeedView, EventKey};
+use crate::inbox::{ActedOn, Action, ActionView, Deed, DeedView, EventKey};
 
 /// Notes an action, or that it was about so many events more.
 pub(super) fn note(db: &Connection, action: &Action, events: usize, now: Timestamp) -> rusqlite::Result<()> {
@@ -96,6 +96,26 @@ pub(super) fn list(db: &Connection, before: Option<(Timestamp, Uuid)>, most: usi
 pub(super) fn one(db: &Connection, id: Uuid) -> rusqlite::Result<Option<DeedView>> {
     let sql = format!("SELECT {COLUMNS} FROM actions WHERE id = ?1");
     db.prepare_cached(&sql)?.query_row([id.as_bytes()], deed).optional()
+}
+
+/// The events that it was done to, in the order it was. Found by the time from which on it was done: of one that was about
+/// a million, others come between few of them, and nothing has to be sorted.
+pub(super) fn acted(db: &Connection, id: Uuid, after: Option<ActedOn>, most: usize) -> rusqlite::Result<Vec<ActedOn>> {
+    let (at, key) = if let Some(after) = after {
+        (micros(after.at), after.key.0.to_vec())
+    } else {
+        let Some(deed) = one(db, id)? else { return Ok(Vec::new()) };
+        (micros(deed.at), Vec::new())
+    };
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    db.prepare_cached(
+        "SELECT d.at, d.key, e.number FROM acted d INDEXED BY acted_at LEFT JOIN events e ON e.key = d.key
+         WHERE d.at >= ?1 AND (d.at > ?1 OR d.key > ?2) AND d.action = ?3 ORDER BY d.at, d.key LIMIT ?4",
+    )?
+    .query_map(params![at, key, id.as_bytes(), most], |row| {
+        Ok(ActedOn { at: timestamp(row.get(0)?), key: EventKey(row.get(1)?), sequence: row.get(2)? })
+    })?
+    .collect()
 }
 
 fn deed(row: &Row<'_>) -> rusqlite::Result<DeedView> {

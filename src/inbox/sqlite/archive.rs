@@ -16,8 +16,8 @@ use super::{
 };
 use crate::inbox::repeat::{self, Newest, Shelf, Taken};
 use crate::inbox::{
-    Action, ActionView, Archive, Claim, Count, DeedView, EventKey, EventView, Filter, InboxError, Incoming, Mended,
-    Overdue, Purpose, Receipt, State, Swept, Unread, Verified,
+    ActedOn, Action, ActionView, Archive, Claim, Count, DeedView, EventKey, EventView, Filter, InboxError, Incoming,
+    Mended, Overdue, Purpose, Receipt, State, Swept, Unread, Verified,
 };
 use crate::model::What;
 
@@ -68,6 +68,10 @@ impl Archive for Sqlite {
 
     async fn deed(&self, id: Uuid) -> Result<Option<DeedView>, InboxError> {
         self.ask(move |db| actions::one(db, id)).await
+    }
+
+    async fn acted(&self, id: Uuid, after: Option<ActedOn>, most: usize) -> Result<Vec<ActedOn>, InboxError> {
+        self.ask(move |db| actions::acted(db, id, after, most)).await
     }
 
     async fn body(&self, event: i64) -> Result<Bytes, InboxError> {

@@ -11,10 +11,10 @@ use crate::support::sender::order_event;
 use crate::support::store::Store::{self, Postgres, Sqlite};
 
 /// It gets nothing, so that what is delivered again can be counted.
-const PAUSED: &str = "handlers.erp = { type = 'file', directory = 'erp', paused = true }\n";
+pub(super) const PAUSED: &str = "handlers.erp = { type = 'file', directory = 'erp', paused = true }\n";
 
 /// Sends so many events.
-async fn send(receiver: &Receiver, count: usize) {
+pub(super) async fn send(receiver: &Receiver, count: usize) {
     let mut tasks = JoinSet::new();
     for task in 0..8 {
         let sender = receiver.sender();
@@ -28,14 +28,14 @@ async fn send(receiver: &Receiver, count: usize) {
 }
 
 /// Whatever waits is a dead letter.
-fn bury(store: Store, receiver: &Receiver) {
+pub(super) fn bury(store: Store, receiver: &Receiver) {
     let relist = if store == Postgres { "; UPDATE listed SET states = 4 WHERE states = 1" } else { "" };
     let dead = "UPDATE deliveries SET state = 2, due = NULL, reason = 'no' WHERE state = 0";
     store.sql(receiver, &format!("{dead}{relist}"));
 }
 
 /// A receiver with so many dead letters, and somebody signed in.
-async fn with_dead(store: Store, count: usize) -> (Receiver, String) {
+pub(super) async fn with_dead(store: Store, count: usize) -> (Receiver, String) {
     let receiver = store.with(&format!("{USERS}{PAUSED}"));
     send(&receiver, count).await;
     bury(store, &receiver);
@@ -69,7 +69,7 @@ fn action(receiver: &Receiver, cookie: &str, id: &str) -> Value {
     if said.status == 200 { said.json() } else { Value::Null }
 }
 
-async fn until_ended(receiver: &Receiver, cookie: &str, id: &str) -> Value {
+pub(super) async fn until_ended(receiver: &Receiver, cookie: &str, id: &str) -> Value {
     eventually("the end of it", async || {
         action(receiver, cookie, id)["state"].as_str().is_some_and(|state| state != "running")
     })
@@ -78,17 +78,17 @@ async fn until_ended(receiver: &Receiver, cookie: &str, id: &str) -> Value {
 }
 
 /// Waits until something of it is done, and not all.
-async fn until_in_the_middle(receiver: &Receiver, cookie: &str, id: &str) {
+pub(super) async fn until_in_the_middle(receiver: &Receiver, cookie: &str, id: &str) {
     eventually("some of it", async || action(receiver, cookie, id)["done"].as_u64().is_some_and(|done| done > 0)).await;
 }
 
 /// How many events are in that state.
-fn count(receiver: &Receiver, cookie: &str, state: &str) -> u64 {
+pub(super) fn count(receiver: &Receiver, cookie: &str, state: &str) -> u64 {
     api(receiver, cookie, "overview").json()["events"][state]["count"].as_u64().unwrap()
 }
 
 /// Of all events that were changed: each by that action, and once.
-fn assert_each_once(receiver: &Receiver, id: &str, expected: usize) {
+pub(super) fn assert_each_once(receiver: &Receiver, id: &str, expected: usize) {
     let events = receiver.events(&["list", "--json", "--limit", "10000"]);
     let acted: Vec<&Vec<Value>> = events.iter().filter_map(|event| event["actions"].as_array()).collect();
     let changed: Vec<_> = acted.iter().filter(|actions| !actions.is_empty()).collect();

@@ -1,5 +1,7 @@
 //! The admin address: who may look, found out before anything is looked up, and what there is to be seen.
 
+mod acting;
+mod acting_many;
 mod acts;
 mod announced;
 mod bulk;

@@ -6,7 +6,7 @@ use clap::ValueEnum as _;
 use uuid::Uuid;
 
 use super::{BODIES, Both, Deliveries, HANDLERS, Refused, number_of, refused_id};
-use crate::inbox::{Count, EventView, Filter, State};
+use crate::inbox::{Count, Deed, DeedView, EventView, Filter, State};
 use crate::model::Kind;
 
 impl Both {
@@ -110,8 +110,28 @@ impl Both {
         for deed in &listed {
             assert_eq!(Some(&(deed.what, deed.events)), self.acted.get(&deed.id), "{deed:?}");
             assert_eq!(self.runtime.block_on(self.inbox.deed(deed.id)).unwrap().as_ref(), Some(deed));
+            self.compare_acted(deed);
         }
         assert_eq!(self.runtime.block_on(self.inbox.deed(Uuid::nil())).unwrap(), None);
+    }
+
+    /// The events that something was done to are found from it, in pages.
+    fn compare_acted(&self, deed: &DeedView) {
+        let (mut listed, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.runtime.block_on(self.inbox.acted(deed.id, after, 2)).unwrap();
+            let Some(last) = page.last() else { break };
+            after = Some(*last);
+            listed.extend(page);
+        }
+        // A refused body and what has become of it are one.
+        let expected = if deed.what == Deed::Accept { 2 } else { deed.events };
+        assert_eq!(listed.len() as u64, expected, "{deed:?} {listed:?}");
+        for one in &listed {
+            let Some(sequence) = one.sequence else { continue };
+            let views = self.runtime.block_on(self.inbox.views(&[sequence])).unwrap();
+            assert!(views[0].actions.iter().any(|action| action.id == deed.id), "{deed:?} {views:?}");
+        }
     }
 
     /// In pages of two it is the same, and it is counted, up to a bound.
