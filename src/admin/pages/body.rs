@@ -102,7 +102,7 @@ fn in_lines(text: &str, place: Option<(usize, usize)>) -> Shown {
         );
     }
     // A file ends with the end of its last line.
-    if lines.len() > 1 && lines.last().is_some_and(|last| *last == Line::default()) {
+    if !is_cut && lines.len() > 1 && lines.last().is_some_and(|last| *last == Line::default()) {
         lines.pop();
     }
     Shown { lines, is_cut }
