@@ -1,5 +1,7 @@
 //! What people did, the newest first; and of what goes on, or has just ended, how far it is.
 
+use std::cmp::Reverse;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
@@ -47,7 +49,7 @@ type Place = (Timestamp, Uuid);
 
 impl Desk {
     /// What people did, the newest first: so many at the most, of those before that one; and where the next begin, if there
-    /// are more. What goes on or has just ended and has changed nothing so far comes first.
+    /// are more. What goes on or has just ended, and has changed nothing so far, is among them.
     ///
     /// # Errors
     /// If the inbox cannot be read.
@@ -57,18 +59,18 @@ impl Desk {
         limit: usize,
     ) -> Result<(Vec<DeedSeen>, Option<Place>), InboxError> {
         let mut deeds = self.inbox.deeds(before, limit + 1).await?;
+        let told = self.told_of_bulk().await?;
+        for (deed, ..) in &told {
+            let is_asked = before.is_none_or(|before| (deed.at, deed.id) < before);
+            if is_asked && self.inbox.deed(deed.id).await?.is_none() {
+                deeds.push(deed.clone());
+            }
+        }
+        deeds.sort_by_key(|deed| Reverse((deed.at, deed.id)));
         let more = deeds.len() > limit;
         deeds.truncate(limit);
         let next = deeds.last().map(|last| (last.at, last.id)).filter(|_| more);
         let mut seen = Vec::with_capacity(deeds.len());
-        let told = self.told_of_bulk().await?;
-        if before.is_none() {
-            for (deed, stage, count) in &told {
-                if self.inbox.deed(deed.id).await?.is_none() {
-                    seen.push(self.looked_at(deed.clone(), Some((*stage, *count))).await?);
-                }
-            }
-        }
         for deed in deeds {
             let progress = told.iter().find(|(told, ..)| told.id == deed.id).map(|(_, stage, count)| (*stage, *count));
             seen.push(self.looked_at(deed, progress).await?);

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use super::{Said, USERS, get, post_json, signed_in};
 use crate::support::eventually;
 use crate::support::receiver::Receiver;
-use crate::support::sender::order_event;
+use crate::support::sender::{Message, order_event};
 use crate::support::store::Store::{self, Postgres, Sqlite};
 
 /// It gets nothing, so that what is delivered again can be counted.
@@ -250,7 +250,7 @@ async fn bodies_that_can_be_read_after_all_and_what_is_no_event_are_told_apart(
 ) {
     let receiver = store.with(PAUSED);
     receiver.sender().to(receiver.url("/elsewhere")).send(order_event("1")).await;
-    receiver.sender().send(crate::support::sender::Message::json("{\n nonsense")).await;
+    receiver.sender().send(Message::json("{\n nonsense")).await;
     let cookie = signed_in(&receiver);
     let asked = json!({"action": "deliver", "filter": {"state": "refused"}, "reason": "address was wrong"});
 
@@ -305,4 +305,27 @@ async fn what_makes_no_sense_is_no_plan() {
     for path in ["actions?state=dead", "actions?after=x", "actions?limit=0"] {
         assert_eq!(api(&receiver, &cookie, path).status, 400, "{path}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_changed_nothing_stands_in_its_place_of_the_list() {
+    let receiver = Sqlite.with(&format!("{USERS}{PAUSED}"));
+    receiver.sender().send(Message::json("{")).await;
+    receiver.sender().send(order_event("1")).await;
+    bury(Sqlite, &receiver);
+    let cookie = signed_in(&receiver);
+    let filter = json!({"state": ["refused"]});
+    let vain = act(&receiver, &cookie, "plans", &json!({"action": "deliver", "filter": filter})).json();
+    let vain = run(&receiver, &cookie, &vain);
+    until_ended(&receiver, &cookie, &vain).await;
+    let plan = plan(&receiver, &cookie);
+    let later = run(&receiver, &cookie, &plan);
+    until_ended(&receiver, &cookie, &later).await;
+
+    let first = api(&receiver, &cookie, "actions?limit=1").json();
+    let next = first["next"].as_str().unwrap();
+    let second = api(&receiver, &cookie, &format!("actions?limit=1&after={next}")).json();
+
+    let ids = |list: &Value| list["items"].as_array().unwrap().iter().map(|one| one["id"].clone()).collect::<Vec<_>>();
+    assert_eq!([ids(&first), ids(&second)], [[json!(later)], [json!(vain)]]);
 }
