@@ -140,6 +140,9 @@ pub(super) fn router(api: Arc<Api>) -> Router {
         .route("/actions/{key}/stop", post(actions::stop))
         .route("/changes", get(changes::changes))
         .route("/openapi.json", get(async move || document))
+        .method_not_allowed_fallback(async || {
+            respond::declined(Declined::Method, "this address does not take that method")
+        })
         .with_state(api);
     Router::new().nest("/api/v1", routes)
 }

@@ -7,7 +7,7 @@ use axum::body::to_bytes;
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::time::timeout;
 
 use super::Refused;
@@ -50,6 +50,9 @@ impl<T: DeserializeOwned + std::fmt::Debug> Sent<T> {
             return Err(Refused::new(respond::declined(Declined::MediaType, detail)));
         }
         let text: &[u8] = if whole.is_empty() { b"{}" } else { &whole };
+        if !is_object(text) && serde_json::from_slice::<IgnoredAny>(text).is_ok() {
+            return Err(Refused::unfit("an object is expected, with the fields by their names"));
+        }
         let body = serde_json::from_slice(text).map_err(|error| {
             let what = shown::line(&error.to_string());
             if error.is_data() {
@@ -64,6 +67,11 @@ impl<T: DeserializeOwned + std::fmt::Debug> Sent<T> {
         };
         Ok(Self { person, body, once })
     }
+}
+
+/// Fields without names would do for some readers.
+fn is_object(json: &[u8]) -> bool {
+    json.trim_ascii_start().first() == Some(&b'{')
 }
 
 fn is_json(named: &str) -> bool {

@@ -133,6 +133,7 @@ async fn nobody_acts_who_may_only_look_nor_a_page_of_another_site() {
         assert_eq!(ask(&receiver, path, &body).send().status, 401, "{path}");
         let read = get(&receiver, &format!("/api/v1/{path}")).cookie(&cookie).send();
         assert_eq!(read.status, 405, "{path}: nothing is done by looking");
+        assert!(read.text().contains("does not take that method"), "{path}: {}", read.text());
         let form = post(&receiver, &format!("/api/v1/{path}"), "reason=x").cookie(&cookie).send();
         assert_eq!(form.status, 415, "{path}: {}", form.text());
     }
@@ -156,6 +157,7 @@ async fn only_what_is_understood_in_full_is_done() {
     for (body, headers, status, named) in [
         ("{\"reason\": \"x\", \"handlers\": 1}", &[json][..], 422, "handlers"),
         ("{\"reason\": 1}", &[json], 422, "invalid type"),
+        ("[\"x\"]", &[json], 422, "an object is expected"),
         ("[", &[json], 400, "no JSON"),
         ("{\"reason\": \"\\u0000\"}", &[json], 422, "NUL"),
         (reason, &[], 415, "application/json"),
