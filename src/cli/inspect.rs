@@ -1,7 +1,9 @@
 //! `inspect`: a link by which somebody on this machine can look at the inbox, without a password.
 
 use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -9,6 +11,9 @@ use clap::Args;
 use super::{Failure, person};
 use crate::admin::{Role, is_name, link};
 use crate::listener::development;
+
+/// A receiver on this machine answers sooner.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Print a link to look at the inbox of a running receiver: it works once, for a minute, and needs no password
 #[derive(Debug, Args)]
@@ -33,13 +38,18 @@ pub async fn run(args: &InspectArgs, config: Option<&Path>, out: &mut impl Write
     // It waits for the disk.
     let printed = tokio::task::spawn_blocking(move || {
         let serves = doors.admin.serves_people();
-        link(&doors.admin, doors.folder, &name, role).map(|link| (link, serves, doors.admin.listen.port()))
+        let at = doors.admin.listen;
+        link(&doors.admin, doors.folder, &name, role).map(|link| (link, serves, at, answers(at)))
     });
-    let (link, serves, port) = printed.await.context("no link can be made")?.map_err(anyhow::Error::from)?;
+    let (link, serves, at, answers) = printed.await.context("no link can be made")?.map_err(anyhow::Error::from)?;
     writeln!(out, "{link}").context("cannot write the result")?;
     out.flush().context("cannot write the result")?;
-    if port == 0 {
+    if at.port() == 0 {
         eprintln!("admin.listen has port 0: put the one in its place that the receiver's log names (`admin`)");
+    } else if !answers {
+        eprintln!(
+            "Nobody answers at {at} now (admin.listen): start the receiver within a minute, or print another link"
+        );
     }
     if !serves {
         eprintln!(
@@ -48,6 +58,13 @@ pub async fn run(args: &InspectArgs, config: Option<&Path>, out: &mut impl Write
         );
     }
     Ok(true)
+}
+
+/// Whether somebody listens there.
+fn answers(at: SocketAddr) -> bool {
+    let own: IpAddr = if at.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+    let ip = if at.ip().is_unspecified() { own } else { at.ip() };
+    TcpStream::connect_timeout(&SocketAddr::new(ip, at.port()), PATIENCE).is_ok()
 }
 
 fn name(text: &str) -> Result<String, String> {

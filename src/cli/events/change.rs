@@ -10,7 +10,7 @@ use super::list::tell_how_far_numbers_are_read;
 use super::progress::Progress;
 use super::{ChangeArgs, DeliverArgs, DiscardArgs, ask, find, words};
 use crate::cli::{WrongUsage, person};
-use crate::desk::{Aside, Configured, Desk, Errand, Plan};
+use crate::desk::{Aside, Configured, Desk, Errand, Plan, SHORTEST};
 use crate::inbox::{Deed, Filter, Mended, State};
 use crate::shown::printable;
 
@@ -211,6 +211,11 @@ async fn named(
     for (id, became) in &named.missing {
         let why = match became {
             Some(event) => format!("it was a refused body, and is event {event} now"),
+            None if id.len() < SHORTEST => {
+                format!(
+                    "there is no such event in the inbox; of a longer id it takes {SHORTEST} characters at the least"
+                )
+            }
             None => "there is no such event in the inbox".to_owned(),
         };
         *all = report(args, id, Err(why), became.as_deref(), out)?;

@@ -203,6 +203,8 @@ fn what_there_is_not_to_deliver_is_said_and_no_delivery_announced() {
     assert_eq!(said(&all), "Nothing to deliver: no event is dead and matches.\n");
     assert_eq!(one.status.code(), Some(1));
     assert_eq!(said(&one), "no-such-event: there is no such event in the inbox\n");
+    let short = receiver.run(&["events", "deliver", "960eb56"]);
+    assert!(said(&short).contains("it takes 8 characters"), "{short:?}");
 }
 
 #[test]

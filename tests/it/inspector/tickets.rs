@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use super::{enter, get, link, post, signed_in, status_with, ticket};
 use crate::support::receiver::Receiver;
+use crate::support::server::free_address;
 
 #[tokio::test]
 async fn a_link_lets_in_once_by_its_button_and_never_again_even_after_a_restart() {
@@ -96,6 +97,18 @@ async fn a_form_that_is_none_or_endless_lets_nobody_in() {
         let said = post(&receiver, path, body).send();
         assert!([400, 403].contains(&said.status) && said.header("set-cookie").is_none(), "{path} {}", said.head);
     }
+}
+
+#[tokio::test]
+async fn whoever_is_given_a_link_hears_that_no_receiver_runs() {
+    let mut receiver = Receiver::with(&format!("admin.listen = '{}'\n", free_address()));
+    let said = |receiver: &Receiver| String::from_utf8(receiver.run(&["inspect"]).stderr).unwrap();
+    let while_it_runs = said(&receiver);
+
+    receiver.kill();
+
+    assert!(!while_it_runs.contains("Nobody answers"), "{while_it_runs}");
+    assert!(said(&receiver).contains("Nobody answers at 127.0.0.1:"), "{}", said(&receiver));
 }
 
 #[tokio::test]
