@@ -157,12 +157,8 @@ impl Endpoint {
                 Some((kind, user)) => (kind, Some(user.to_owned())),
                 None => (what.as_str(), None),
             };
-            let secret = match kind {
-                "basic" => "password",
-                "bearer" => "token",
-                _ => "",
-            };
-            let key = if secret.is_empty() { String::new() } else { format!("[auth.{name}] {secret}_file") };
+            let has_secret = matches!(kind, "basic" | "bearer");
+            let key = if has_secret { format!("[auth.{name}]") } else { String::new() };
             Credential { name: name.clone(), kind: kind.to_owned(), user, key }
         });
         Self {
