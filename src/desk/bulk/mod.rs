@@ -158,13 +158,16 @@ impl Desk {
     /// # Errors
     /// If the inbox cannot be read.
     pub async fn was_run(&self, id: Uuid) -> Result<bool, InboxError> {
-        if self.bulk.memory().lately.iter().any(|ended| ended.told.id == id) {
+        let has_ended = || self.bulk.memory().lately.iter().any(|ended| ended.told.id == id);
+        if has_ended() {
             return Ok(true);
         }
         if kept::work(&*self.inbox).await?.is_some_and(|work| work.id == id) {
             return Ok(true);
         }
-        Ok(self.inbox.deed(id).await?.is_some() || self.inbox.deed(accepting(id)).await?.is_some())
+        let is_kept = self.inbox.deed(id).await?.is_some() || self.inbox.deed(accepting(id)).await?.is_some();
+        // It may have ended while it was looked for.
+        Ok(is_kept || has_ended())
     }
 
     /// Has the action of that id stopped that goes on: what it has done stays. Durable on return. Returns whether it goes

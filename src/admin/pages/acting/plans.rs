@@ -134,7 +134,10 @@ async fn run(visit: &Visit, way: Way, deed: Deed, request: Request) -> Result<Th
     if desk.was_run(id).await? {
         return Ok(Then::Action(id));
     }
-    let plan = desk.frozen(id).filter(|plan| plan.deed == deed).ok_or_else(|| stale(visit, deed))?;
+    let Some(plan) = desk.frozen(id).filter(|plan| plan.deed == deed) else {
+        // Another click may have begun it just now.
+        return if desk.was_run(id).await? { Ok(Then::Action(id)) } else { Err(stale(visit, deed)) };
+    };
     let mut given =
         Given { typed: form.get("number").to_owned(), reason: form.get("reason").to_owned(), ..Given::default() };
     let reason = form.reason(deed == Deed::Discard);
